@@ -1,0 +1,122 @@
+"""`Instances`: what a segmenter says of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from yolact_temporal.data.rle import Rle, decode_masks, encode_masks
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Instances:
+    """The instances of one frame, best first; validated at birth, never changed after.
+
+    Attributes:
+        boxes: float32 (N, 4), xyxy in pixels of the frame.
+        scores: float32 (N,), in 0..1.
+        class_ids: int64 (N,), 0-based into the segmenter's `class_names`.
+        masks: N compressed COCO run-length encodings, each of the frame's size.
+        size: the frame's (height, width) in pixels.
+
+    An empty frame is ordinary: every field then has length 0.
+
+    Raises:
+        ValueError: if lengths, shapes or mask sizes disagree, or a score is outside 0..1 or not finite.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
+    masks: tuple[Rle, ...]
+    size: tuple[int, int]
+
+    def __init__(
+        self,
+        boxes: ArrayLike,
+        scores: ArrayLike,
+        class_ids: ArrayLike,
+        masks: Sequence[Rle],
+        size: tuple[int, int],
+    ) -> None:
+        boxes = np.asarray(boxes, np.float32)
+        fields = {
+            "boxes": boxes.reshape(0, 4) if boxes.size == 0 else boxes,
+            "scores": np.asarray(scores, np.float32),
+            "class_ids": np.asarray(class_ids, np.int64),
+            "masks": tuple(masks),
+            "size": (int(size[0]), int(size[1])),
+        }
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                value = value.copy()
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        self._validate()
+
+    def _validate(self) -> None:
+        count = len(self.masks)
+        if self.boxes.shape != (count, 4):
+            raise ValueError(f"expected boxes of shape ({count}, 4), got {self.boxes.shape}")
+        for name in ("scores", "class_ids"):
+            shape = getattr(self, name).shape
+            if shape != (count,):
+                raise ValueError(f"expected {name} of shape ({count},), got {shape}")
+        if not (np.isfinite(self.scores).all() and (self.scores >= 0).all() and (self.scores <= 1).all()):
+            raise ValueError(f"expected scores in 0..1, got {self.scores}")
+        if not np.isfinite(self.boxes).all():
+            raise ValueError("expected finite boxes, got NaN or infinity")
+        for index, mask in enumerate(self.masks):
+            if tuple(mask["size"]) != self.size:
+                raise ValueError(
+                    f"expected every mask of size {self.size}, got {tuple(mask['size'])} at index {index}"
+                )
+
+    @classmethod
+    def empty(cls, size: tuple[int, int]) -> Instances:
+        """Return the instances of a frame in which nothing was seen."""
+        return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0), (), size)
+
+    @classmethod
+    def from_bitmaps(
+        cls, boxes: ArrayLike, scores: ArrayLike, class_ids: ArrayLike, bitmaps: NDArray[np.bool_]
+    ) -> Instances:
+        """Build from bitmaps, bool (N, H, W)."""
+        return cls(boxes, scores, class_ids, encode_masks(bitmaps), bitmaps.shape[1:])
+
+    def bitmaps(self) -> NDArray[np.bool_]:
+        """Return the masks as bool (N, H, W)."""
+        return decode_masks(self.masks, self.size)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> Instances:
+        """Return the instances at the given indices, or where a bool (N,) array is true, in that order."""
+        index = np.arange(len(self))[np.asarray(keep)] if len(self) else np.zeros(0, np.intp)
+        return Instances(
+            self.boxes[index],
+            self.scores[index],
+            self.class_ids[index],
+            [self.masks[i] for i in index],
+            self.size,
+        )
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Instances):
+            return NotImplemented
+        return (
+            self.size == other.size
+            and self.masks == other.masks
+            and np.array_equal(self.boxes, other.boxes)
+            and np.array_equal(self.scores, other.scores)
+            and np.array_equal(self.class_ids, other.class_ids)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Instances({len(self)} of {self.size[0]}x{self.size[1]}, classes {self.class_ids.tolist()})"

@@ -1,0 +1,1 @@
+"""Instances in, stability out: association, motion, metrics and their report tables."""

@@ -1,0 +1,1 @@
+"""A frame in, instances out: the YOLACT model, its training, evaluation and weights."""
