@@ -1,0 +1,58 @@
+# Everything a fresh clone needs: `make demo` runs the product, `make test` runs all checks.
+# Both make .venv by themselves; the only thing asked of the machine is Python 3.11 or newer.
+
+CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14 python
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$p; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := data yolact temporal dashboards
+TYPES := build/types
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint format types pytest clean
+.NOTPARALLEL:
+
+demo: $(VENV)/.installed
+	$(BIN)/yolact-temporal demo
+
+test: lint types pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# mypy cannot follow setup.py's mapping of the rooms, so it reads a tree of links laid out as installed.
+types: $(VENV)/.installed-dev
+	rm -rf $(TYPES)
+	mkdir -p $(TYPES)/yolact_temporal
+	ln -s $(addprefix ../../../,$(wildcard src/yolact_temporal/*) $(ROOMS)) $(TYPES)/yolact_temporal/
+	MYPYPATH=$(TYPES) $(BIN)/mypy -p yolact_temporal
+
+pytest: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+		echo "yolact-temporal needs Python 3.11 or newer, found $$($(or $(PYTHON),python3) --version 2>&1);" \
+			"install one and run: make PYTHON=/path/to/python3" >&2; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py
+	$(BIN)/python -m pip install --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py
+	$(BIN)/python -m pip install --editable '.[dev]'
+	touch $(VENV)/.installed $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(ROOMS) src tests -name __pycache__ -type d -prune -exec rm -rf {} +
