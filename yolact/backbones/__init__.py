@@ -1,0 +1,30 @@
+"""Feature extractors: ResNet (with optional DCNv2), DarkNet-53 and MobileNetV2."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from yolact_temporal.yolact.backbones.darknet import DarkNet
+from yolact_temporal.yolact.backbones.mobilenet import MobileNetV2
+from yolact_temporal.yolact.backbones.resnet import ResNet
+from yolact_temporal.yolact.config import BackboneConfig
+
+__all__ = ["DarkNet", "MobileNetV2", "ResNet", "build_backbone"]
+
+
+def build_backbone(config: BackboneConfig) -> nn.Module:
+    """Build a backbone with random weights.
+
+    Every backbone maps images (B, 3, S, S) to a tuple of feature maps, one a stage, and lists their channels in
+    `channels`.
+
+    Raises:
+        ValueError: if `config.kind` names no backbone.
+    """
+    if config.kind == "resnet":
+        return ResNet(config.blocks, config.deformable, config.deformable_interval)
+    if config.kind == "darknet":
+        return DarkNet(config.blocks)
+    if config.kind == "mobilenet_v2":
+        return MobileNetV2()
+    raise ValueError(f"expected a backbone of kind resnet, darknet or mobilenet_v2, got {config.kind!r}")

@@ -1,0 +1,46 @@
+"""Choosing a device and a precision."""
+
+from __future__ import annotations
+
+import torch
+
+from yolact_temporal.errors import UsageError
+
+_PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Return the device a name stands for; "auto" is CUDA, then MPS, then the CPU.
+
+    Raises:
+        UsageError: if the name is unknown or the device is not there.
+    """
+    present = ["cpu"]
+    if torch.cuda.is_available():
+        present.insert(0, "cuda")
+    elif torch.backends.mps.is_available():
+        present.insert(0, "mps")
+    if name == "auto":
+        return torch.device(present[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"expected a device such as auto, cuda, mps or cpu, got {name!r}") from error
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if device.type not in present or (device.index or 0) >= count:
+        raise UsageError(
+            f"expected a device this machine has ({', '.join(present)}), got {name!r}: "
+            f"pass --device auto to take the best there is"
+        )
+    return device
+
+
+def autocast_dtype(precision: str) -> torch.dtype | None:
+    """Return the autocast dtype of a precision, None for float32.
+
+    Raises:
+        UsageError: if the precision is unknown.
+    """
+    if precision not in _PRECISIONS:
+        raise UsageError(f"expected a precision out of {', '.join(_PRECISIONS)}, got {precision!r}")
+    return _PRECISIONS[precision]

@@ -1,0 +1,74 @@
+"""Non-maximum suppression: Fast NMS (per class and across classes) and the standard one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from yolact_temporal.yolact.boxes import pairwise_iou
+
+#: Anchors whose best class score is not above this are dropped before suppression.
+CONFIDENCE = 0.05
+#: Candidates a class (Fast NMS) kept for the overlap matrix.
+TOP_CANDIDATES = 200
+#: Overlap above which the lower-scored box is suppressed.
+IOU_THRESHOLD = 0.5
+#: Detections an image.
+MAX_DETECTIONS = 100
+
+
+class Candidates(NamedTuple):
+    """Detections of one image as indices: `anchor` int64 (N,), `class_id` int64 (N,), `score` (N,), best first."""
+
+    anchor: Tensor
+    class_id: Tensor
+    score: Tensor
+
+
+def fast_nms(boxes: Tensor, scores: Tensor) -> Candidates:
+    """Suppress per class, in one matrix: a box falls to any higher-scored one, even one itself suppressed.
+
+    Args:
+        boxes: (P, 4) xyxy.
+        scores: (C, P), background excluded.
+
+    Source: arXiv 1904.02689, section 3.3.
+    """
+    ordered, index = scores.sort(dim=1, descending=True, stable=True)
+    ordered, index = ordered[:, :TOP_CANDIDATES], index[:, :TOP_CANDIDATES]
+    class_boxes = boxes[index]
+    overlap = pairwise_iou(class_boxes, class_boxes).triu_(diagonal=1).amax(dim=1)
+    keep = overlap <= IOU_THRESHOLD
+    class_ids = torch.arange(len(scores), device=scores.device)[:, None].expand_as(keep)
+    return _best(Candidates(index[keep], class_ids[keep], ordered[keep]))
+
+
+def cross_class_fast_nms(boxes: Tensor, scores: Tensor) -> Candidates:
+    """Fast NMS over all classes at once: each box keeps its best class only."""
+    best, class_ids = scores.max(dim=0)
+    ordered, index = best.sort(descending=True, stable=True)
+    ordered, index = ordered[:TOP_CANDIDATES], index[:TOP_CANDIDATES]
+    overlap = pairwise_iou(boxes[index], boxes[index]).triu_(diagonal=1).amax(dim=0)
+    keep = overlap <= IOU_THRESHOLD
+    return _best(Candidates(index[keep], class_ids[index[keep]], ordered[keep]))
+
+
+def standard_nms(boxes: Tensor, scores: Tensor) -> Candidates:
+    """Greedy suppression per class: only boxes that survive suppress others."""
+    class_ids, index = torch.nonzero(scores > CONFIDENCE, as_tuple=True)
+    values = scores[class_ids, index]
+    keep = batched_nms(boxes[index].float(), values.float(), class_ids, IOU_THRESHOLD)
+    return _best(Candidates(index[keep], class_ids[keep], values[keep]))
+
+
+def _best(candidates: Candidates) -> Candidates:
+    score, order = candidates.score.sort(descending=True, stable=True)
+    order = order[:MAX_DETECTIONS]
+    return Candidates(candidates.anchor[order], candidates.class_id[order], score[:MAX_DETECTIONS])
+
+
+#: The choices of `YolactSegmenter(nms=...)`.
+NMS = {"fast": fast_nms, "cross-class": cross_class_fast_nms, "standard": standard_nms}
