@@ -1,0 +1,1 @@
+"""Public-domain photographs that the demo films; credits in CREDITS.md."""
