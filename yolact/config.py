@@ -1,7 +1,8 @@
 """The published YOLACT presets, and ours, as frozen configuration.
 
 Numbers are those of the original implementation (Bolya et al., arXiv 1904.02689 and 1912.06218;
-github.com/dbolya/yolact, `data/config.py`). Nothing here is ever changed at run time: a variant is a `dataclasses.replace` of a preset.
+github.com/dbolya/yolact, `data/config.py`). Nothing here is ever changed at run time: a variant is a
+`dataclasses.replace` of a preset.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.yolact.detect import detect, frame_masks
 from yolact_temporal.yolact.device import autocast_dtype
+from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
 from yolact_temporal.yolact.model import Yolact
 from yolact_temporal.yolact.nms import NMS
 
@@ -46,6 +47,8 @@ class YolactSegmenter:
         self.score_threshold = score_threshold
         self.nms = nms
         self._autocast = autocast_dtype(precision)
+        self._network: nn.Module | None = None
+        self._fingerprint: tuple[object, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -63,7 +66,7 @@ class YolactSegmenter:
             raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
         size = (frames.shape[1], frames.shape[2])
         with self._precision():
-            output = self.model(self.preprocess(frames))
+            output = self.network()(self.preprocess(frames))
         found = detect(
             output,
             nms=self.nms,
@@ -75,13 +78,22 @@ class YolactSegmenter:
             for part in found
         ]
 
+    def network(self) -> nn.Module:
+        """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
+        fingerprint = weights_fingerprint(self.model)
+        if self._network is None or fingerprint != self._fingerprint:
+            self._network, self._fingerprint = fused_for_inference(self.model), fingerprint
+        return self._network
+
     def preprocess(self, frames: NDArray[np.uint8]) -> Tensor:
         """Resize frames to the network's square, without keeping their aspect, and normalise: (B, 3, S, S)."""
         config = self.model.config
         images = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2).float()
         size = (config.input_size, config.input_size)
-        images = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
-        return config.normalization.apply(images)
+        images = config.normalization.apply(
+            F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+        )
+        return images.contiguous(memory_format=torch.channels_last)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self._autocast is None:

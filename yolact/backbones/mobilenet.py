@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v2
+from torchvision.models.mobilenetv2 import InvertedResidual
 
 #: Index of the first block of `features` after each stage: strides 4, 8, 16 and 32.
 _STAGE_ENDS = (4, 7, 14, 18)
@@ -14,6 +17,9 @@ class MobileNetV2(nn.Module):
 
     `features` keeps torchvision's keys, so that its ImageNet weights load as they are; its last 1x1 convolution
     (320 to 1280 channels, for classification) is left out.
+
+    Attributes:
+        frozen_stages: how many stages, from the first, take no gradient.
     """
 
     channels = (24, 32, 96, 320)
@@ -21,15 +27,48 @@ class MobileNetV2(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = mobilenet_v2(weights=None).features[: _STAGE_ENDS[-1]]
+        self.frozen_stages = 0
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (B, 3, S, S) to four feature maps."""
         x = images
-        stages = []
+        stages: list[Tensor] = []
         start = 0
         for end in _STAGE_ENDS:
-            for block in self.features[start:end]:
-                x = block(x)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and len(stages) >= self.frozen_stages):
+                for block in self.features[start:end]:
+                    x = _run_block(block, x)
             stages.append(x)
             start = end
         return tuple(stages)
+
+
+def _run_block(block: nn.Module, x: Tensor) -> Tensor:
+    """One block of `features`: the stem, or an inverted residual with a linear last layer."""
+    if not isinstance(block, InvertedResidual):
+        return F.relu6(_conv_norm(block[0], block[1], x))
+    out = x
+    *activated, conv, norm = block.conv
+    for layer in activated:
+        out = F.relu6(_conv_norm(layer[0], layer[1], out))
+    out = _conv_norm(conv, norm, out)
+    return x + out if block.use_res_connect else out
+
+
+def _conv_norm(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+    """Convolve and normalise; a frozen batch normalisation is folded into the convolution.
+
+    Folding spares a pass over the feature map forward and another backward: training on a CPU is nearly twice as fast.
+    """
+    if isinstance(norm, nn.Identity) or norm.training:
+        return norm(conv(x))
+    gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    weight = conv.weight * gain[:, None, None, None]
+    bias = norm.bias - norm.running_mean * gain
+    # oneDNN's strided depthwise convolution is seven times slower in bfloat16 than in float32 (backward).
+    plain = x.device.type == "cpu" and conv.groups > 1 and conv.stride[0] > 1 and x.dtype == torch.bfloat16
+    with torch.autocast(x.device.type, enabled=torch.is_autocast_enabled(x.device.type) and not plain):
+        out = F.conv2d(
+            x.float() if plain else x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups
+        )
+    return out.to(x.dtype) if plain else out
