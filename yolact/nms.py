@@ -40,7 +40,7 @@ def fast_nms(boxes: Tensor, scores: Tensor) -> Candidates:
     ordered, index = scores.sort(dim=1, descending=True, stable=True)
     ordered, index = ordered[:, :TOP_CANDIDATES], index[:, :TOP_CANDIDATES]
     class_boxes = boxes[index]
-    overlap = pairwise_iou(class_boxes, class_boxes).triu_(diagonal=1).amax(dim=1)
+    overlap = _overlap_with_better(class_boxes)
     keep = overlap <= IOU_THRESHOLD
     class_ids = torch.arange(len(scores), device=scores.device)[:, None].expand_as(keep)
     return _best(Candidates(index[keep], class_ids[keep], ordered[keep]))
@@ -51,7 +51,7 @@ def cross_class_fast_nms(boxes: Tensor, scores: Tensor) -> Candidates:
     best, class_ids = scores.max(dim=0)
     ordered, index = best.sort(descending=True, stable=True)
     ordered, index = ordered[:TOP_CANDIDATES], index[:TOP_CANDIDATES]
-    overlap = pairwise_iou(boxes[index], boxes[index]).triu_(diagonal=1).amax(dim=0)
+    overlap = _overlap_with_better(boxes[index])
     keep = overlap <= IOU_THRESHOLD
     return _best(Candidates(index[keep], class_ids[index[keep]], ordered[keep]))
 
@@ -62,6 +62,13 @@ def standard_nms(boxes: Tensor, scores: Tensor) -> Candidates:
     values = scores[class_ids, index]
     keep = batched_nms(boxes[index].float(), values.float(), class_ids, IOU_THRESHOLD)
     return _best(Candidates(index[keep], class_ids[keep], values[keep]))
+
+
+def _overlap_with_better(boxes: Tensor) -> Tensor:
+    """Return, for boxes (..., N, 4) in order of score, each one's greatest overlap with a better one: (..., N)."""
+    if boxes.shape[-2] == 0:
+        return boxes.new_zeros(boxes.shape[:-1])
+    return pairwise_iou(boxes, boxes).triu_(diagonal=1).amax(dim=-2)
 
 
 def _best(candidates: Candidates) -> Candidates:
