@@ -1,0 +1,279 @@
+"""Motion between two frames: dense flow, which pixels are visible in both, and masks carried along by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.crops import MaskCrop, Region
+
+VISIBILITY_RELATIVE = 0.01
+"""Squared disagreement of forward and backward flow allowed per squared length of both (Sundaram et al., ECCV 2010)."""
+
+VISIBILITY_ABSOLUTE_PX2 = 0.5
+"""Squared disagreement, in pixels of the frame, allowed whatever the motion."""
+
+_SMALLEST_FLOW_SIDE = 32
+_BLOCK = 16
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Motion:
+    """Where the pixels of frame t come from in frame t-1.
+
+    Attributes:
+        backward: float32 (H, W, 2), flow t -> t-1 in pixels of the frame, (x, y): x of frame t was at x + b(x).
+        visible: bool (H, W), the V_t of the metrics: pixels of t that are seen in t-1 too.
+        repeated: the two frames are pixel for pixel identical; then nothing of the pair counts.
+
+    Raises:
+        ValueError: if the shapes disagree.
+    """
+
+    backward: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    repeated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.backward.ndim != 3 or self.backward.shape[2] != 2:
+            raise ValueError(f"expected flow of shape (H, W, 2), got {self.backward.shape}")
+        if self.visible.shape != self.backward.shape[:2]:
+            raise ValueError(
+                f"expected visibility of shape {self.backward.shape[:2]}, got {self.visible.shape}"
+            )
+
+    @classmethod
+    def still(cls, size: tuple[int, int], repeated: bool = False) -> Motion:
+        """Return no motion at all in a frame of (height, width), every pixel visible."""
+        return cls(np.zeros((*size, 2), np.float32), np.ones(size, np.bool_), repeated)
+
+    @classmethod
+    def from_flow(cls, backward: NDArray[np.floating], forward: NDArray[np.floating] | None = None) -> Motion:
+        """Make motion of known flow.
+
+        Args:
+            backward: (H, W, 2), flow t -> t-1 in pixels, (x, y).
+            forward: (H, W, 2), flow t-1 -> t at the pixels of t-1. Without it every pixel that comes from inside the
+                frame counts as visible: right for a camera over a still scene, wrong where objects cover each other.
+        """
+        back: NDArray[np.float32] = np.array(backward, np.float32, order="C")
+        visible = _comes_from_inside(back)
+        if forward is not None:
+            visible &= consistent_pixels(back, np.ascontiguousarray(forward, dtype=np.float32))
+        return cls(back, visible)
+
+    @classmethod
+    def from_reduced_flow(
+        cls, backward: NDArray[np.float32], forward: NDArray[np.float32], size: tuple[int, int]
+    ) -> Motion:
+        """Scale flow that was estimated on frames of (h, w) to frames of `size` (height, width).
+
+        Visibility is judged on the reduced grid, in pixels of the full frame, and its answer repeated for the pixels
+        that each reduced pixel stands for: judging it again at full size would only judge the interpolation.
+        """
+        height, width = size
+        reduced_height, reduced_width = backward.shape[:2]
+        if (reduced_height, reduced_width) == (height, width):
+            return cls.from_flow(backward, forward)
+        scale = np.array([width / reduced_width, height / reduced_height], np.float32)
+        backward, forward = backward * scale, forward * scale
+        visible = consistent_pixels(backward, forward, scale)
+        full = np.asarray(cv2.resize(backward, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        visible = (
+            cv2.resize(visible.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        )
+        return cls(full, visible & _comes_from_inside(full))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The frame's (height, width)."""
+        return self.visible.shape[0], self.visible.shape[1]
+
+    @cached_property
+    def sources(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The column and the row in frame t-1 that each pixel of t comes from, float32 (H, W) each."""
+        return _sources(self.backward)
+
+    @cached_property
+    def _block_bounds(self) -> tuple[NDArray[np.float32], ...]:
+        """Least and greatest source column and row of each block of pixels: tells where a mask can come to lie."""
+        height, width = self.size
+        bounds = []
+        for plane in self.sources:
+            # Repeating the last row and column fills the last blocks without changing their bounds.
+            whole = cv2.copyMakeBorder(plane, 0, -height % _BLOCK, 0, -width % _BLOCK, cv2.BORDER_REPLICATE)
+            strips = np.asarray(whole, np.float32).reshape(-1, _BLOCK, whole.shape[1])
+            for reduce in (np.minimum.reduce, np.maximum.reduce):
+                rows = reduce(strips, axis=1)
+                bounds.append(reduce(rows.reshape(len(rows), -1, _BLOCK), axis=2))
+        return tuple(bounds)
+
+    def reach(self, region: Region) -> Region:
+        """Return a rectangle of frame t outside which no pixel comes from `region` of frame t-1."""
+        if region.empty or min(self.size) == 0:
+            return Region(0, 0, 0, 0)
+        least_x, greatest_x, least_y, greatest_y = self._block_bounds
+        # One pixel of slack: nearest sampling rounds a source coordinate by up to a half.
+        hit = (least_x <= region.x2) & (greatest_x >= region.x1 - 1)
+        hit &= (least_y <= region.y2) & (greatest_y >= region.y1 - 1)
+        rows, columns = np.flatnonzero(hit.any(axis=1)), np.flatnonzero(hit.any(axis=0))
+        if len(rows) == 0:
+            return Region(0, 0, 0, 0)
+        height, width = self.size
+        return Region(
+            int(columns[0]) * _BLOCK,
+            int(rows[0]) * _BLOCK,
+            min((int(columns[-1]) + 1) * _BLOCK, width),
+            min((int(rows[-1]) + 1) * _BLOCK, height),
+        )
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        seen = float(self.visible.mean()) if self.visible.size else 0.0
+        return f"Motion({width}x{height}, {seen:.1%} visible{', repeated' if self.repeated else ''})"
+
+
+def consistent_pixels(
+    backward: NDArray[np.float32], forward: NDArray[np.float32], scale: NDArray[np.float32] | float = 1.0
+) -> NDArray[np.bool_]:
+    """Tell which pixels pass the forward-backward check |f(x + b) + b|^2 <= 0.01 (|f|^2 + |b|^2) + 0.5.
+
+    A pixel of t that was covered in t-1 follows its backward flow to what covered it, and that moves elsewhere.
+
+    Args:
+        backward: float32 (h, w, 2), flow t -> t-1 in pixels of the frame.
+        forward: float32 (h, w, 2), flow t-1 -> t, sampled bilinearly at x + b.
+        scale: pixels of the frame per pixel of this grid, (x, y).
+
+    Returns:
+        bool (h, w).
+    """
+    if forward.shape != backward.shape:
+        raise ValueError(f"expected forward flow of shape {backward.shape}, got {forward.shape}")
+    columns, rows = _sources(np.asarray(backward / scale, np.float32))
+    carried = cv2.remap(forward, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    back_again = np.asarray(carried, np.float32)
+    allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(backward)) + VISIBILITY_ABSOLUTE_PX2
+    return _squared(back_again + backward) <= allowed
+
+
+def _sources(backward: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the column and the row that each pixel comes from, float32 (h, w) each."""
+    height, width = backward.shape[:2]
+    columns, rows = (np.ascontiguousarray(backward[..., axis]) for axis in (0, 1))
+    columns += np.arange(width, dtype=np.float32)
+    rows += np.arange(height, dtype=np.float32)[:, None]
+    return columns, rows
+
+
+def _squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    x, y = vectors[..., 0], vectors[..., 1]
+    return x * x + y * y
+
+
+def _comes_from_inside(backward: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which pixels' nearest source pixel lies in the frame."""
+    height, width = backward.shape[:2]
+    columns, rows = _sources(backward)
+    return (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
+
+
+def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
+    """Carry a mask of frame t-1 to frame t: W_t(x) = M_{t-1}(x + b(x)), nearest sampling, off outside the frame.
+
+    Only the part of the frame that the mask can reach is sampled. An empty mask stays empty.
+
+    Raises:
+        ValueError: if the mask and the motion are of different frame sizes.
+    """
+    if previous.size != motion.size:
+        raise ValueError(f"expected a mask of a frame of size {motion.size}, got {previous.size}")
+    region = motion.reach(previous.region)
+    if region.empty:
+        return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), previous.size)
+    columns, rows = (plane[region.slices] for plane in motion.sources)
+    carried = cv2.remap(
+        previous.pixels,
+        columns - np.float32(previous.x),
+        rows - np.float32(previous.y),
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return MaskCrop.from_bitmap(np.asarray(carried, np.uint8), previous.size, region.x1, region.y1)
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """How flow is estimated; recorded with every run, since the figures depend on it.
+
+    Attributes:
+        long_side: frames larger than this are reduced to it for the flow, in pixels.
+    """
+
+    long_side: int = 512
+
+    def __post_init__(self) -> None:
+        if self.long_side < _SMALLEST_FLOW_SIDE:
+            raise ValueError(
+                f"expected a long side of at least {_SMALLEST_FLOW_SIDE} pixels, got {self.long_side}"
+            )
+
+
+class FlowEstimator:
+    """Dense flow between each frame and the one before it, both directions.
+
+    Dense Inverse Search, medium preset, as in OpenCV (Kroeger et al., ECCV 2016), on grey frames reduced to a long side
+    of `long_side` pixels where they are larger. Keeps only the previous frame.
+    """
+
+    def __init__(self, long_side: int = FlowOptions.long_side) -> None:
+        self.options = FlowOptions(long_side)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+
+    def update(self, rgb: NDArray[np.uint8]) -> Motion | None:
+        """Take the next frame, uint8 (H, W, 3), and return its motion from the last one; None for the first.
+
+        Raises:
+            ValueError: if the frame is of another shape than the last, or not uint8 RGB.
+        """
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+            raise ValueError(f"expected a frame of uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
+        if self._previous is not None and self._previous[0].shape != rgb.shape:
+            raise ValueError(f"expected a frame of shape {self._previous[0].shape}, got {rgb.shape}")
+        size = (rgb.shape[0], rgb.shape[1])
+        if self._previous is not None and np.array_equal(self._previous[0], rgb):
+            return Motion.still(size, repeated=True)
+        previous, grey = self._previous, self._reduce(rgb)
+        self._previous = (rgb.copy(), grey)
+        if previous is None:
+            return None
+        backward = self._flow(grey, previous[1])
+        forward = self._flow(previous[1], grey)
+        return Motion.from_reduced_flow(backward, forward, size)
+
+    def _reduce(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        height, width = grey.shape
+        ratio = self.options.long_side / max(height, width)
+        if ratio >= 1:
+            return grey
+        reduced = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+        return np.asarray(cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _flow(self, start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Estimate flow start -> end, float32 (h, w, 2); a frame too small for the search is extended by its edge."""
+        height, width = start.shape
+        down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
+        if down or right:
+            start, end = (
+                np.asarray(cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+                for grey in (start, end)
+            )
+        flow = self._search.calc(start, end, None)  # type: ignore[call-overload]
+        return np.ascontiguousarray(flow[:height, :width])
