@@ -1,0 +1,178 @@
+"""Boundary displacement (METRICS B1): how far a mask's outline moves when the object does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.metrics.contract import MetricSpec
+
+BOX_EDGE_PX = 2.0
+"""A boundary pixel whose centre is at most this far from an edge of the predicted box counts as near the box."""
+
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+_STATISTICS = ("mean", "median", "p95")
+
+
+def _specs() -> tuple[MetricSpec, ...]:
+    groups = (
+        ("boundary_px", "px", "of the whole boundary"),
+        ("boundary_share", "1", "of the whole boundary, as a share of the square root of the mask's area"),
+        (
+            "boundary_near_box_px",
+            "px",
+            f"of boundary pixels within {BOX_EDGE_PX:g} px of an edge of the predicted box",
+        ),
+        (
+            "boundary_off_box_px",
+            "px",
+            f"of boundary pixels over {BOX_EDGE_PX:g} px from every edge of the predicted box",
+        ),
+    )
+    words = {"mean": "Mean", "median": "Median", "p95": "95th percentile of the"}
+    return tuple(
+        MetricSpec(
+            name=f"{group}_{statistic}",
+            symbol="B1",
+            meaning=f"{words[statistic]} displacement {what}, between the carried previous mask and this one.",
+            inputs="the previous mask carried to t by the flow, the mask at t, the visible pixels, the predicted boxes",
+            unit=unit,
+            range=(0.0, float("inf")),
+            direction="down",
+            undefined="either mask has no boundary among the visible pixels"
+            + (", or none of the kind asked for" if "box" in group else ""),
+            source="symmetric mean boundary distance, by exact Euclidean distance",
+            level="pair",
+        )
+        for group, unit, what in groups
+        for statistic in _STATISTICS
+    )
+
+
+SPECS = _specs()
+
+
+class Displacement(NamedTuple):
+    """Mean, median and 95th percentile of a pair's boundary distances, in pixels; all None where undefined."""
+
+    mean: float | None
+    median: float | None
+    p95: float | None
+
+
+class BoundaryPixels(NamedTuple):
+    """One mask's boundary: rows and columns, int64 (n,), and the distance of each to the other mask's, float64 (n,)."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+
+def mask_boundary(mask: NDArray[np.uint8], visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the boundary of a mask among the visible pixels, uint8 (h, w) of 0 and 1.
+
+    A boundary pixel is a visible pixel of the mask with a visible pixel off the mask among its eight neighbours: the
+    mask minus its 3x3 erosion, where what is beyond the frame or not visible in both frames says nothing of the mask's
+    end. (Eroding first and restricting afterwards would give a perfectly followed moving object a displacement: behind
+    it, ground comes into view, where the carried mask still lies, so that its rear edge would have no partner.)
+
+    Args:
+        mask, visible: uint8 (h, w) of 0 and 1.
+    """
+    off = visible & (mask ^ 1)
+    beside = cv2.dilate(off, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return mask & visible & np.asarray(beside, np.uint8)
+
+
+def boundary_distances(
+    previous: NDArray[np.uint8], current: NDArray[np.uint8], visible: NDArray[np.uint8]
+) -> tuple[BoundaryPixels, BoundaryPixels] | None:
+    """Measure how far each boundary pixel of either mask is from the other's boundary.
+
+    Args:
+        previous: uint8 (h, w) of 0 and 1, the previous mask carried to t.
+        current: the same of the mask at t.
+        visible: the same of the pixels that count.
+
+    Returns:
+        The boundary of `previous` and that of `current`; None if either has none.
+    """
+    edges = mask_boundary(previous, visible), mask_boundary(current, visible)
+    points = [np.nonzero(edge) for edge in edges]
+    if not all(len(rows) for rows, _ in points):
+        return None
+    # The distance transform need only cover the two boundaries: all it is asked for lies there.
+    top, bottom = min(int(r[0]) for r, _ in points), max(int(r[-1]) for r, _ in points) + 1
+    left, right = min(int(c.min()) for _, c in points), max(int(c.max()) for _, c in points) + 1
+    found = []
+    for (rows, columns), other in zip(points, reversed(edges), strict=True):
+        away = other[top:bottom, left:right] ^ 1
+        distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+        # Squared distances between pixels are whole numbers: rounding takes away the transform's own error,
+        # which differs between machines.
+        squared = np.rint(distance[rows - top, columns - left].astype(np.float64) ** 2)
+        found.append(BoundaryPixels(rows, columns, np.sqrt(squared)))
+    return found[0], found[1]
+
+
+def displacement(there: NDArray[np.float64], back: NDArray[np.float64]) -> Displacement:
+    """Summarise the distances of both boundaries.
+
+    Args:
+        there: float64 (n,), distances of the carried mask's boundary pixels to the other boundary.
+        back: float64 (m,), those of the mask at t.
+
+    Returns:
+        Half the sum of the two means, so that neither boundary weighs more for being longer; median and 95th
+        percentile over the pixels of both. Where only one side has pixels, that side's mean alone; None where neither.
+    """
+    sides = [side for side in (there, back) if len(side)]
+    if not sides:
+        return Displacement(None, None, None)
+    mean = sum(float(side.mean()) for side in sides) / len(sides)
+    ordered = np.sort(np.concatenate(sides))
+    return Displacement(mean, _quantile(ordered, 0.5), _quantile(ordered, 0.95))
+
+
+def boundary_displacement(
+    previous: NDArray[np.uint8], current: NDArray[np.uint8], visible: NDArray[np.uint8]
+) -> Displacement:
+    """Return the boundary displacement of a pair in pixels; arguments as of `boundary_distances`.
+
+    All None if either mask has no boundary among the visible pixels. The arrays must hold both masks whole, with one
+    pixel of margin wherever the frame goes on.
+    """
+    found = boundary_distances(previous, current, visible)
+    if found is None:
+        return Displacement(None, None, None)
+    return displacement(found[0].distances, found[1].distances)
+
+
+def near_box_edge(
+    columns: NDArray[np.floating | np.integer], rows: NDArray[np.floating | np.integer], box: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Tell which points lie within `BOX_EDGE_PX` of an edge of a box.
+
+    Args:
+        columns, rows: (n,), indices of pixels; a pixel's centre is at its index + 0.5.
+        box: x1, y1, x2, y2 in pixels.
+    """
+    x, y = columns + 0.5, rows + 0.5
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    beside_x = np.minimum(np.abs(x - x1), np.abs(x - x2)) <= BOX_EDGE_PX
+    beside_y = np.minimum(np.abs(y - y1), np.abs(y - y2)) <= BOX_EDGE_PX
+    along_x = (x >= x1 - BOX_EDGE_PX) & (x <= x2 + BOX_EDGE_PX)
+    along_y = (y >= y1 - BOX_EDGE_PX) & (y <= y2 + BOX_EDGE_PX)
+    return (beside_x & along_y) | (beside_y & along_x)
+
+
+def _quantile(ordered: NDArray[np.float64], share: float) -> float:
+    """Interpolate linearly between order statistics, as numpy's default does, without its overhead."""
+    position = share * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))
