@@ -1,0 +1,297 @@
+"""`StabilityMeter`: instances and motion in, frame by frame; stability of frames, tracks and the clip out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions, Associator
+from yolact_temporal.temporal.crops import MaskCrop, crop_masks
+from yolact_temporal.temporal.metrics import ACCUMULATORS, METRICS, Figure, Observation, pair_figures
+from yolact_temporal.temporal.metrics.contract import UNDEFINED
+from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
+from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.stability import (
+    Box,
+    ClipStability,
+    FrameStability,
+    InstanceStability,
+    PairStatus,
+    TrackStability,
+    clip_figures,
+)
+
+BOX_CUT_PX = 1.0
+"""Least mean boundary displacement near the box, at least twice that off the box, for the event `box_cut`."""
+
+
+class _TrackState:
+    """What is kept of a track while it can still be continued: sums and accumulators, of fixed size."""
+
+    def __init__(self, track_id: int, frame_index: int, time_s: float) -> None:
+        self.track_id = track_id
+        self.first = self.last = (frame_index, time_s)
+        self.seen = 0
+        self.gap = 0
+        self.present = False
+        self.score_sum = 0.0
+        self.area_sum = 0
+        self.classes: Counter[int] = Counter()
+        self.class_id: int | None = None
+        self.box: Box | None = None
+        self.accumulators = [make() for make in ACCUMULATORS]
+
+    def add(self, observation: Observation, frame_index: int, time_s: float) -> None:
+        """Take the next frame."""
+        for accumulator in self.accumulators:
+            accumulator.add(observation)
+        self.present = observation.present
+        if not observation.present:
+            self.gap += observation.counts
+            return
+        self.gap = 0
+        self.seen += 1
+        self.last = (frame_index, time_s)
+        self.score_sum += observation.score or 0.0
+        self.area_sum += observation.area_px or 0
+        self.class_id, self.box = observation.class_id, observation.box
+        if observation.class_id is not None:
+            self.classes[observation.class_id] += 1
+
+    def result(self, class_names: Sequence[str]) -> TrackStability:
+        """Return the track as measured so far."""
+        figures: dict[str, Figure] = {}
+        absent, life_s = 0, None
+        for accumulator in self.accumulators:
+            figures |= accumulator.figures()
+            if isinstance(accumulator, Presence):
+                absent, life_s = accumulator.absent_frames, accumulator.life_s
+        ordered = [figures.get(name, UNDEFINED) for name in METRICS]
+        commonest = min(self.classes, key=lambda key: (-self.classes[key], key))
+        return TrackStability(
+            track_id=self.track_id,
+            class_name=_class_name(class_names, commonest),
+            first_frame=self.first[0],
+            last_frame=self.last[0],
+            first_time_s=self.first[1],
+            last_time_s=self.last[1],
+            frames_seen=self.seen,
+            frames_absent=absent,
+            life_s=life_s,
+            mean_score=self.score_sum / self.seen,
+            mean_area_px=self.area_sum / self.seen,
+            _values=np.array([math.nan if figure.value is None else figure.value for figure in ordered]),
+            _counts=np.array([(figure.n, figure.n_undefined) for figure in ordered], np.int32),
+        )
+
+
+class StabilityMeter:
+    """Measures one model on one clip, one frame at a time.
+
+    Memory does not grow with the clip but for one short record of each finished track.
+
+    Args:
+        class_names: what `Instances.class_ids` index into.
+        fps: the clip's frames a second; None where it has no time, and figures per second are then undefined.
+        stride: every how manieth frame is selected: frames so far apart are consecutive.
+        association: how instances become tracks; by default with a gap memory of about one second.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        fps: float | None = None,
+        stride: int = 1,
+        association: AssociationOptions | None = None,
+    ) -> None:
+        if fps is not None and not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"expected a frame rate above 0, or None, got {fps}")
+        if stride < 1:
+            raise ValueError(f"expected a stride of at least 1, got {stride}")
+        self._class_names = tuple(class_names)
+        self._fps = None if fps is None else float(fps)
+        self._stride = stride
+        rate = None if self._fps is None else self._fps / stride
+        self._associator = Associator(association or AssociationOptions.for_rate(rate))
+        self._open: dict[int, _TrackState] = {}
+        self._finished: list[TrackStability] = []
+        self._last: tuple[int, float] | None = None
+        self._frames = self._instances = self._empty_masks = 0
+        self._statuses: Counter[str] = Counter()
+
+    def update(
+        self, frame_index: int, time_s: float, instances: Instances, motion: Motion | None
+    ) -> FrameStability:
+        """Take the next frame.
+
+        Args:
+            frame_index: its place in the clip; above the last one given.
+            time_s: its time in seconds.
+            instances: what the model saw in it.
+            motion: from the last frame given to this one; None at the first.
+
+        Returns:
+            Track ids and the figures of each instance's pair with the last frame.
+
+        Raises:
+            ValueError: if frames do not come in order, or the motion is of another frame size.
+        """
+        if self._last is not None and frame_index <= self._last[0]:
+            raise ValueError(f"expected a frame index above {self._last[0]}, got {frame_index}")
+        if motion is not None and motion.size != instances.size:
+            raise ValueError(f"expected motion of size {instances.size}, got {motion.size}")
+        status = self._status(frame_index, motion)
+        seconds = self._seconds(time_s)
+        masks = crop_masks(instances)
+        ids = self._associator.update(masks, motion)
+        seen: list[InstanceStability] = []
+        for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
+            pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
+            seen.append(self._instance(instances, index, key, mask, pair, status))
+        lost = tuple(
+            sorted(key for key, track in self._open.items() if track.present and key not in set(ids.tolist()))
+        )
+        self._observe(seen, status, seconds, frame_index, time_s)
+        self._close_forgotten()
+        self._last = (frame_index, time_s)
+        self._frames += 1
+        self._instances += len(instances)
+        self._empty_masks += sum(mask.area == 0 for mask in masks)
+        self._statuses[status] += 1
+        return FrameStability(frame_index, time_s, status, tuple(seen), lost)
+
+    def finish(self) -> ClipStability:
+        """Return the clip's stability from the frames so far; may be called at any time."""
+        tracks = [*self._finished, *(track.result(self._class_names) for track in self._open.values())]
+        tracks.sort(key=lambda track: track.track_id)
+        pairs = ("counted", "repeated", "after_lost_frames", "without_motion")
+        return ClipStability(
+            frames=self._frames,
+            instances=self._instances,
+            empty_masks=self._empty_masks,
+            frame_pairs={status: self._statuses[status] for status in pairs},
+            tracks=tuple(tracks),
+            figures=clip_figures([track.figures for track in tracks]),
+            association=self._associator.options,
+        )
+
+    def _status(self, frame_index: int, motion: Motion | None) -> PairStatus:
+        if self._last is None:
+            return "first"
+        if frame_index != self._last[0] + self._stride:
+            return "after_lost_frames"
+        if motion is None:
+            return "without_motion"
+        return "repeated" if motion.repeated else "counted"
+
+    def _seconds(self, time_s: float) -> float | None:
+        if self._fps is None or self._last is None:
+            return None
+        step = time_s - self._last[1]
+        return step if step > 0 else self._stride / self._fps
+
+    def _measure(
+        self, key: int, mask: MaskCrop, box: Box, motion: Motion | None
+    ) -> dict[str, float | None] | None:
+        track = self._open.get(key)
+        if track is None or not track.present or motion is None:
+            return None
+        return pair_figures(self._associator.carried[key], mask, motion, track.box, box)
+
+    def _instance(
+        self,
+        instances: Instances,
+        index: int,
+        key: int,
+        mask: MaskCrop,
+        pair: Mapping[str, float | None] | None,
+        status: PairStatus,
+    ) -> InstanceStability:
+        class_id = int(instances.class_ids[index])
+        track = self._open.get(key)
+        return InstanceStability(
+            index=index,
+            track_id=None if key == NO_TRACK else key,
+            class_id=class_id,
+            class_name=_class_name(self._class_names, class_id),
+            score=float(instances.scores[index]),
+            box=_box(instances, index),
+            area_px=mask.area,
+            centroid=mask.centroid(),
+            gap_frames=track.gap if track is not None else 0,
+            events=_events(track, key, class_id, pair, status),
+            pair=pair,
+        )
+
+    def _observe(
+        self,
+        seen: Sequence[InstanceStability],
+        status: PairStatus,
+        seconds: float | None,
+        frame_index: int,
+        time_s: float,
+    ) -> None:
+        """Tell every open track of this frame, and open those that are new."""
+        paired, counts = status == "counted", status != "repeated"
+        present = {item.track_id: item for item in seen if item.track_id is not None}
+        for key in present.keys() - self._open.keys():
+            self._open[key] = _TrackState(key, frame_index, time_s)
+        for key, track in self._open.items():
+            item = present.get(key)
+            if item is None:
+                track.add(Observation(False, paired, counts, seconds), frame_index, time_s)
+                continue
+            observation = Observation(
+                present=True,
+                paired=paired,
+                counts=counts,
+                seconds=seconds,
+                class_id=item.class_id,
+                score=item.score,
+                area_px=item.area_px,
+                centroid=item.centroid,
+                box=item.box,
+                pair=item.pair,
+            )
+            track.add(observation, frame_index, time_s)
+
+    def _close_forgotten(self) -> None:
+        for key in self._open.keys() - self._associator.live:
+            self._finished.append(self._open.pop(key).result(self._class_names))
+
+
+def _events(
+    track: _TrackState | None,
+    key: int,
+    class_id: int,
+    pair: Mapping[str, float | None] | None,
+    status: PairStatus,
+) -> tuple[str, ...]:
+    if key == NO_TRACK:
+        return ("empty_mask",)
+    if track is None:
+        return ("new",)
+    events = [] if track.present else ["return"]
+    if status == "counted" and track.present and class_id != track.class_id:
+        events.append("class_flip")
+    if pair is not None:
+        ratio = pair[LOG_AREA_RATIO]
+        if ratio is not None and is_area_blink(ratio):
+            events.append("area_blink")
+        near, off = pair["boundary_near_box_px_mean"], pair["boundary_off_box_px_mean"]
+        if near is not None and near >= BOX_CUT_PX and (off is None or near >= 2 * off):
+            events.append("box_cut")
+    return tuple(events)
+
+
+def _box(instances: Instances, index: int) -> Box:
+    x1, y1, x2, y2 = (float(edge) for edge in instances.boxes[index])
+    return x1, y1, x2, y2
+
+
+def _class_name(class_names: Sequence[str], class_id: int) -> str:
+    return class_names[class_id] if 0 <= class_id < len(class_names) else str(class_id)

@@ -1,0 +1,177 @@
+"""What a measurement says: of an instance, a frame, a track and a clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
+from yolact_temporal.temporal.metrics import METRICS, PAIR_SPECS, Figure, mean_figure
+
+PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
+"""Why the pair of this frame and the last one counts ("counted") or does not."""
+
+EVENTS = ("new", "return", "class_flip", "area_blink", "box_cut", "empty_mask")
+"""What may be noted of an instance: first seen; seen again after a gap; of another class than in the last frame; of
+another size by more than half; cut by its moving box; or without a single pixel."""
+
+Box = tuple[float, float, float, float]
+
+PAIR_METRICS = tuple(spec.name for spec in PAIR_SPECS)
+"""The metrics that `FrameStability.figure` gives."""
+
+
+@dataclass(frozen=True)
+class InstanceStability:
+    """One instance in one frame.
+
+    Attributes:
+        index: its place in the frame's `Instances`.
+        track_id: from 1; None for an empty mask.
+        class_id, class_name, score, box: as segmented, box in pixels.
+        area_px: pixels of the mask.
+        centroid: (x, y) in pixels, a pixel's centre at its index + 0.5; None for an empty mask.
+        gap_frames: frames of absence that this sighting ends, repeated frames not counted; 0 without a gap.
+        events: some of `EVENTS`.
+        pair: figures of the pair (t-1, t) by metric name; None where there is no such pair to measure.
+    """
+
+    index: int
+    track_id: int | None
+    class_id: int
+    class_name: str
+    score: float
+    box: Box
+    area_px: int
+    centroid: tuple[float, float] | None
+    gap_frames: int
+    events: tuple[str, ...]
+    pair: Mapping[str, float | None] | None
+
+
+@dataclass(frozen=True)
+class FrameStability:
+    """One frame: its instances, and what the pair with the last frame says.
+
+    Attributes:
+        frame_index, time_s: as given.
+        status: whether the pair with the last frame counts, or why not.
+        instances: in the order of the frame's `Instances`.
+        lost: tracks seen in the last frame and not in this one, in order.
+    """
+
+    frame_index: int
+    time_s: float
+    status: PairStatus
+    instances: tuple[InstanceStability, ...]
+    lost: tuple[int, ...]
+
+    @property
+    def track_ids(self) -> NDArray[np.int64]:
+        """One id an instance, int64 (N,), -1 for an empty mask; what an overlay colours by."""
+        ids = [NO_TRACK if item.track_id is None else item.track_id for item in self.instances]
+        return np.array(ids, np.int64)
+
+    def figure(self, name: str) -> Figure:
+        """Return a pair metric's mean over this frame's pairs."""
+        return mean_figure(item.pair[name] for item in self.instances if item.pair is not None)
+
+    def count(self, event: str) -> int:
+        """Return how many instances have an event."""
+        return sum(event in item.events for item in self.instances)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackStability:
+    """One track from its first to its last sighting.
+
+    Attributes:
+        track_id: from 1.
+        class_name: the class it had most often; the first of them in class order where several tie.
+        first_frame, last_frame: of its sightings.
+        first_time_s, last_time_s: their times.
+        frames_seen, frames_absent: within its life; of the absent, repeated frames are not counted.
+        life_s: seconds of its life over pairs that count; None where the clip has no time.
+        mean_score, mean_area_px: over the frames in which it is seen.
+    """
+
+    track_id: int
+    class_name: str
+    first_frame: int
+    last_frame: int
+    first_time_s: float
+    last_time_s: float
+    frames_seen: int
+    frames_absent: int
+    life_s: float | None
+    mean_score: float
+    mean_area_px: float
+    _values: NDArray[np.float64] = field(repr=False)
+    _counts: NDArray[np.int32] = field(repr=False)
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Every metric's figure over this track, by name."""
+        return {
+            name: Figure(None if math.isnan(value) else float(value), int(n), int(undefined))
+            for name, value, (n, undefined) in zip(METRICS, self._values, self._counts, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class ClipFigure:
+    """A metric over a clip.
+
+    Attributes:
+        value: mean (or sum, as the metric says) over the tracks that have one; None where none has.
+        n, n_undefined: pairs, frames or differences measured, and left out for having no value, over all tracks.
+        tracks, tracks_undefined: tracks that have a value, and that have none.
+    """
+
+    value: float | None
+    n: int
+    n_undefined: int
+    tracks: int
+    tracks_undefined: int
+
+
+@dataclass(frozen=True)
+class ClipStability:
+    """A clip's stability, averaged over pairs, then tracks, and what was counted and left out.
+
+    Attributes:
+        frames: frames given.
+        instances: instances given, empty masks included.
+        empty_masks: instances whose mask has no pixel.
+        frame_pairs: how many pairs of frames there were by `PairStatus`; "first" is not a pair and left out.
+        tracks: in order of track id.
+        figures: by metric name, all of `METRICS`.
+        association: the options that made the tracks.
+    """
+
+    frames: int
+    instances: int
+    empty_masks: int
+    frame_pairs: Mapping[str, int]
+    tracks: tuple[TrackStability, ...]
+    figures: Mapping[str, ClipFigure]
+    association: AssociationOptions
+
+
+def clip_figures(tracks: Sequence[Mapping[str, Figure]]) -> dict[str, ClipFigure]:
+    """Average every metric over tracks (sum those that say so), all of `METRICS`; no value where no track has one."""
+    figures = {}
+    for name, spec in METRICS.items():
+        own = [track[name] for track in tracks]
+        mean = mean_figure(figure.value for figure in own)
+        value = mean.value
+        if value is not None and spec.over_tracks == "sum":
+            value = math.fsum(figure.value for figure in own if figure.value is not None)
+        n, n_undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)
+        figures[name] = ClipFigure(value, n, n_undefined, mean.n, mean.n_undefined)
+    return figures
