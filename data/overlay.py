@@ -1,0 +1,422 @@
+"""Instances drawn on a frame: what was seen, coloured by track id, never by class.
+
+A class that changes from frame to frame would change its colour: a flicker of the drawing that is no flicker of the
+mask. A track keeps its colour for life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.rle import decode_masks, mask_boxes
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+Color = tuple[int, int, int]
+Box = tuple[float, float, float, float]
+
+# The hues of Okabe and Ito's "Color Universal Design" (2008), moved apart until any two differ by 25 or more in CIE Lab
+# for normal sight and for all three kinds of colour blindness (simulated as in Machado et al., 2009).
+_BASE_COLORS: tuple[Color, ...] = (
+    (108, 212, 250),
+    (234, 138, 0),
+    (12, 152, 94),
+    (193, 117, 164),
+    (250, 248, 50),
+    (31, 68, 214),
+    (178, 38, 16),
+)
+_SHADES = (1.0, 1.45, 0.66)
+_NO_TRACK_COLOR: Color = (165, 165, 165)
+_OUTLINE_TOLERANCE_PX = 0.8
+_DARK: Color = (18, 18, 20)
+_LIGHT: Color = (255, 255, 255)
+
+EVENT_HINTS: Mapping[str, str] = {
+    "new": "new",
+    "return": "back",
+    "class_flip": "class flip",
+    "area_blink": "blink",
+}
+"""What a label adds for an event of an instance; events without an entry are not shown."""
+
+
+class PlacedMask(Protocol):
+    """A decoded mask cut to a part of its frame.
+
+    Attributes:
+        pixels: uint8 (h, w) of 0 and 1, C-contiguous; of no pixels for an empty mask.
+        x, y: the frame's column and row of the first pixel.
+    """
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]: ...  # noqa: D102
+
+    @property
+    def x(self) -> int: ...  # noqa: D102
+
+    @property
+    def y(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How instances are drawn.
+
+    Attributes:
+        fill_opacity: of the mask's fill, 0..1.
+        boxes: whether predicted boxes are drawn.
+        labels: whether labels are drawn.
+        line_scale: multiplies line widths and text, which already grow with the frame.
+    """
+
+    fill_opacity: float = 0.42
+    boxes: bool = True
+    labels: bool = True
+    line_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fill_opacity <= 1:
+            raise ValueError(f"expected fill_opacity in 0..1, got {self.fill_opacity}")
+        if not self.line_scale > 0:
+            raise ValueError(f"expected line_scale above 0, got {self.line_scale}")
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    contour: int
+    box: int
+    text: int
+
+    @classmethod
+    def of(cls, size: tuple[int, int], scale: float) -> _Metrics:
+        unit = min(size) / 480 * scale
+        return cls(max(1, round(2 * unit)), max(1, round(unit)), max(10, round(13.5 * unit)))
+
+
+@dataclass(frozen=True)
+class _CroppedMask:
+    pixels: NDArray[np.uint8]
+    x: int
+    y: int
+
+
+def track_color(track_id: int) -> Color:
+    """Return a track's colour, RGB 0..255: the same in every frame, run and plot.
+
+    Seven colours that people with any common colour vision tell apart, then the same ones lighter, then darker, and
+    from the 22nd track again from the start. An id below 1 (no track) is grey.
+    """
+    if track_id < 1:
+        return _NO_TRACK_COLOR
+    turn, place = divmod(int(track_id) - 1, len(_BASE_COLORS))
+    return _shade(_BASE_COLORS[place], _SHADES[turn % len(_SHADES)])
+
+
+def _shade(color: Color, factor: float) -> Color:
+    if factor <= 1:
+        red, green, blue = (round(channel * factor) for channel in color)
+    else:
+        red, green, blue = (round(255 - (255 - channel) * (2 - factor)) for channel in color)
+    return red, green, blue
+
+
+def draw_overlay(
+    rgb: NDArray[np.uint8],
+    instances: Instances,
+    track_ids: ArrayLike,
+    labels: Sequence[str] | None = None,
+    *,
+    masks: Sequence[PlacedMask] | NDArray[np.bool_] | None = None,
+    events: Sequence[Iterable[str]] | None = None,
+    lost: Mapping[int, Box] | None = None,
+    style: OverlayStyle | None = None,
+) -> NDArray[np.uint8]:
+    """Draw a frame's instances on a copy of it, the best on top.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        instances: what was seen in it, of size (H, W).
+        track_ids: int (N,), what to colour by; below 1 for no track.
+        labels: N class names for the labels; scores and ids alone without them.
+        masks: the decoded masks where they are at hand, which saves decoding them again: bool (N, H, W) or N crops.
+        events: N groups of event names; those in `EVENT_HINTS` are told discreetly in the label.
+        lost: boxes, by track id, of tracks just lost, drawn as dashed outlines.
+        style: how to draw.
+
+    Returns:
+        uint8 (H, W, 3), a new array.
+
+    Raises:
+        ValueError: if the shapes or lengths disagree.
+    """
+    style = style or OverlayStyle()
+    ids = np.asarray(track_ids, np.int64).reshape(-1)
+    size = _checked_size(rgb, instances, ids, labels, masks, events)
+    widths = _Metrics.of(size, style.line_scale)
+    canvas = np.array(rgb, np.uint8, order="C", copy=True)
+    crops = _crop_masks(instances, masks)
+    for index in reversed(range(len(instances))):
+        color = track_color(int(ids[index]))
+        _draw_mask(canvas, crops[index], color, style.fill_opacity, widths.contour)
+        if style.boxes:
+            _draw_box(canvas, instances.boxes[index], color, widths.box)
+    taken: list[tuple[int, int, int, int]] = []
+    for index in range(len(instances)) if style.labels else ():
+        parts = [] if labels is None else [labels[index]]
+        parts.append(f"{instances.scores[index]:.2f}")
+        if ids[index] >= 1:
+            parts.append(f"#{ids[index]}")
+        hints = [EVENT_HINTS[event] for event in (events[index] if events else ()) if event in EVENT_HINTS]
+        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
+        color = track_color(int(ids[index]))
+        patch = _label_patch(text, widths.text, color, _readable_on(color))
+        _place_label(canvas, patch, tuple(instances.boxes[index]), taken)
+    for track_id, box in (lost or {}).items():
+        _draw_lost(canvas, track_id, box, widths, style, taken)
+    return canvas
+
+
+def draw_banner(
+    rgb: NDArray[np.uint8], text: str, right_text: str = "", *, line_scale: float = 1.0
+) -> NDArray[np.uint8]:
+    """Write a line of text in the lower left corner of a frame, and another in the lower right, in place.
+
+    Labels stand mostly above their boxes, so the lower corners are the free ones.
+
+    Returns:
+        `rgb` itself.
+    """
+    size = _Metrics.of((rgb.shape[0], rgb.shape[1]), line_scale).text
+    for words, at_right in ((text, False), (right_text, True)):
+        if not words:
+            continue
+        alpha = _text_alpha(words, size)
+        pad = max(3, size // 3)
+        height, width = (extent + 2 * pad for extent in alpha.shape)
+        height, width = min(height, rgb.shape[0]), min(width, rgb.shape[1])
+        columns = slice(rgb.shape[1] - width, None) if at_right else slice(0, width)
+        area = rgb[rgb.shape[0] - height :, columns]
+        area[:] = cv2.LUT(np.ascontiguousarray(area), _blend_table(_DARK, 0.62))
+        inner = area[pad : pad + alpha.shape[0], pad : pad + alpha.shape[1]]
+        cover = alpha[: inner.shape[0], : inner.shape[1], None].astype(np.uint16)
+        inner[:] = (inner * (255 - cover) + 255 * cover) // 255
+    return rgb
+
+
+class OverlayPainter:
+    """Draws the overlays of a clip, frame by frame, and keeps events in sight long enough to be seen.
+
+    An event of one frame would pass unseen: its hint stays for `hint_frames`, and a track that is lost leaves the
+    outline of its last box for as long.
+    """
+
+    def __init__(self, style: OverlayStyle | None = None, hint_frames: int = 8) -> None:
+        if hint_frames < 1:
+            raise ValueError(f"expected hint_frames of at least 1, got {hint_frames}")
+        self._style = style or OverlayStyle()
+        self._hint_frames = hint_frames
+        self._hints: dict[int, dict[str, int]] = {}
+        self._boxes: dict[int, Box] = {}
+        self._lost: dict[int, tuple[Box, int]] = {}
+
+    def draw(
+        self,
+        rgb: NDArray[np.uint8],
+        instances: Instances,
+        track_ids: ArrayLike,
+        labels: Sequence[str] | None = None,
+        *,
+        masks: Sequence[PlacedMask] | NDArray[np.bool_] | None = None,
+        events: Sequence[Iterable[str]] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw the next frame as `draw_overlay` does; what is lost is seen from the track ids."""
+        ids = np.asarray(track_ids, np.int64).reshape(-1).tolist()
+        boxes = {
+            key: tuple(box)
+            for key, box in zip(ids, instances.boxes.astype(float).tolist(), strict=True)
+            if key > 0
+        }
+        shown = self._shown_events(ids, events)
+        self._lost = {
+            key: (box, left - 1) for key, (box, left) in self._lost.items() if left > 1 and key not in boxes
+        }
+        self._lost |= {key: (box, self._hint_frames) for key, box in self._boxes.items() if key not in boxes}
+        self._boxes = boxes
+        return draw_overlay(
+            rgb,
+            instances,
+            ids,
+            labels,
+            masks=masks,
+            events=shown,
+            lost={key: box for key, (box, _) in self._lost.items()},
+            style=self._style,
+        )
+
+    def _shown_events(self, ids: Sequence[int], events: Sequence[Iterable[str]] | None) -> list[list[str]]:
+        hints = {
+            key: {event: left - 1 for event, left in own.items() if left > 1}
+            for key, own in self._hints.items()
+        }
+        for key, own in zip(ids, events or (), strict=False):
+            for event in own:
+                if event in EVENT_HINTS:
+                    hints.setdefault(key, {})[event] = self._hint_frames
+        self._hints = {key: own for key, own in hints.items() if own and key > 0}
+        return [list(self._hints.get(key, ())) for key in ids]
+
+
+def _checked_size(
+    rgb: NDArray[np.uint8],
+    instances: Instances,
+    ids: NDArray[np.int64],
+    labels: Sequence[str] | None,
+    masks: Sequence[PlacedMask] | NDArray[np.bool_] | None,
+    events: Sequence[Iterable[str]] | None,
+) -> tuple[int, int]:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise ValueError(f"expected a frame of uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
+    size = (rgb.shape[0], rgb.shape[1])
+    if instances.size != size:
+        raise ValueError(f"expected instances of a frame of size {size}, got {instances.size}")
+    for name, values in (("track_ids", ids), ("labels", labels), ("masks", masks), ("events", events)):
+        if values is not None and len(values) != len(instances):
+            raise ValueError(f"expected {len(instances)} {name}, one an instance, got {len(values)}")
+    return size
+
+
+def _crop_masks(
+    instances: Instances, masks: Sequence[PlacedMask] | NDArray[np.bool_] | None
+) -> Sequence[PlacedMask]:
+    """Return every mask cut to about its tight rectangle, however it came."""
+    if masks is not None and not isinstance(masks, np.ndarray):
+        return masks
+    crops = []
+    for index, (x1, y1, x2, y2) in enumerate(mask_boxes(instances.masks).astype(int).tolist()):
+        full = decode_masks([instances.masks[index]], instances.size)[0] if masks is None else masks[index]
+        crops.append(_CroppedMask(np.ascontiguousarray(full[y1:y2, x1:x2]).view(np.uint8), x1, y1))
+    return crops
+
+
+@lru_cache(maxsize=128)
+def _blend_table(color: Color, opacity: float) -> NDArray[np.uint8]:
+    """Return a table, uint8 (256, 1, 3), from a pixel's channels to their blend with a colour."""
+    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(color)[None] * opacity
+    return np.rint(levels).astype(np.uint8)[:, None]
+
+
+def _draw_mask(canvas: NDArray[np.uint8], mask: PlacedMask, color: Color, opacity: float, width: int) -> None:
+    pixels = mask.pixels
+    if pixels.size == 0:
+        return
+    height, length = pixels.shape
+    area = canvas[mask.y : mask.y + height, mask.x : mask.x + length]
+    blended = cv2.LUT(area, _blend_table(color, opacity))
+    cv2.copyTo(blended, pixels, area)
+    contours, _ = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(mask.x, mask.y))
+    # Less than a pixel of simplification takes the staircase out of the line, and halves its cost.
+    outlines = [cv2.approxPolyDP(contour, _OUTLINE_TOLERANCE_PX, True) for contour in contours]
+    cv2.drawContours(canvas, outlines, -1, color, width, cv2.LINE_AA)
+
+
+def _draw_box(canvas: NDArray[np.uint8], box: NDArray[np.float32], color: Color, width: int) -> None:
+    # Pixels from 0: the far edges of a box are where its last pixels end.
+    x1, y1, x2, y2 = (round(float(edge)) for edge in box)
+    cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, width, cv2.LINE_8)
+
+
+def _draw_lost(
+    canvas: NDArray[np.uint8],
+    track_id: int,
+    box: Box,
+    widths: _Metrics,
+    style: OverlayStyle,
+    taken: list[tuple[int, int, int, int]],
+) -> None:
+    color = track_color(track_id)
+    x1, y1, x2, y2 = (round(edge) for edge in box)
+    dash = 5 * widths.box
+    for x in range(x1, x2, 2 * dash):
+        for y in (y1, y2 - 1):
+            cv2.line(canvas, (x, y), (min(x + dash, x2) - 1, y), color, widths.box)
+    for y in range(y1, y2, 2 * dash):
+        for x in (x1, x2 - 1):
+            cv2.line(canvas, (x, y), (x, min(y + dash, y2) - 1), color, widths.box)
+    if style.labels:
+        _place_label(canvas, _label_patch(f"#{track_id} lost", widths.text, _DARK, _LIGHT), box, taken)
+
+
+def _place_label(
+    canvas: NDArray[np.uint8],
+    patch: NDArray[np.uint8],
+    box: Sequence[float],
+    taken: list[tuple[int, int, int, int]],
+) -> None:
+    """Put a label above its box, or where there is room: inside the frame, and off the labels before it."""
+    height, width = patch.shape[:2]
+    rows, columns = canvas.shape[:2]
+    x = min(max(round(float(box[0])), 0), max(columns - width, 0))
+    top, bottom = round(float(box[1])), round(float(box[3]))
+    lowest = max(rows - height, 0)
+    wanted = [top - height, top, bottom - height, bottom, *(top + step * height for step in range(1, 6))]
+    inside = [y for y in wanted if 0 <= y <= lowest] or [min(max(top, 0), lowest)]
+    free = (y for y in inside if not any(_meet((x, y, x + width, y + height), other) for other in taken))
+    y = next(free, inside[0])
+    area = canvas[y : y + height, x : x + width]
+    area[:] = patch[: area.shape[0], : area.shape[1]]
+    taken.append((x, y, x + width, y + height))
+
+
+def _meet(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
+
+
+def _readable_on(color: Color) -> Color:
+    """Return black or white, whichever stands out more on a colour."""
+    red, green, blue = color
+    return _DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else _LIGHT
+
+
+@lru_cache(maxsize=512)
+def _label_patch(text: str, size: int, background: Color, foreground: Color) -> NDArray[np.uint8]:
+    alpha = _text_alpha(text, size)
+    pad = max(2, round(size * 0.25))
+    cover = np.pad(alpha, ((pad, pad), (pad + 1, pad + 1))).astype(np.float32)[..., None] / 255
+    patch = np.array(background) * (1 - cover) + np.array(foreground) * cover
+    return np.rint(patch).astype(np.uint8)
+
+
+@lru_cache(maxsize=512)
+def _text_alpha(text: str, size: int) -> NDArray[np.uint8]:
+    """Return a line of text as coverage, uint8 (h, w); all texts of a size are of one height."""
+    font = _font(size)
+    ascent, descent = font.getmetrics()
+    mask, (left, top) = font.getmask2(text, mode="L")
+    width, height = mask.size
+    line = np.zeros((ascent + descent, max(left, 0) + width), np.uint8)
+    glyphs = np.array(mask, np.uint8).reshape(height, width)
+    rows = min(height, line.shape[0] - top)
+    line[top : top + rows, max(left, 0) :] = glyphs[:rows]
+    return line[round(ascent * 0.16) :]
+
+
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans, which matplotlib ships, of a size in pixels."""
+    # Imported here to keep start-up instant.
+    import matplotlib
+    from PIL import ImageFont
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
