@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou
+from yolact_temporal.temporal.crops import MaskCrop, mask_iou, union_region
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 NO_TRACK = -1
@@ -62,6 +62,9 @@ class Associator:
     Hungarian assignment (Kuhn 1955, by scipy) that maximises the summed IoU between the frame's masks and the tracks'
     last masks carried here by the flow. Class plays no part, so that a class flip stays one track. A track that is not
     seen is carried on by the flow for up to `max_gap_frames` frames. Ids count up from 1 and are never used again.
+
+    Flow says nothing of an object that is wholly hidden: one that walks on behind another and comes out elsewhere is a
+    new track.
     """
 
     def __init__(self, options: AssociationOptions | None = None) -> None:
@@ -127,10 +130,22 @@ class Associator:
             if track.absent > self.options.max_gap_frames:
                 del self._tracks[key]
                 continue
-            carried = self._carried[key]
-            # An object that goes behind another must not be eaten or moved by the flow of what hides it:
-            # it is expected where it was last in sight.
-            if 2 * carried.area >= track.mask.area:
-                track.mask = carried
+            track.mask = _behind(track.mask, self._carried[key], list(seen.values()))
         for key, mask in seen.items():
             self._tracks[key] = _Track(mask)
+
+
+def _behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:
+    """Return the mask of an absent object: carried by the flow, but unmoved where it lies behind what is seen.
+
+    There the flow is that of the object in front, which would take the hidden mask along with it or eat it away.
+    """
+    region = union_region([still.region, carried.region])
+    hiding = [mask for mask in in_front if mask.region.meets(region)]
+    if not hiding:
+        return carried
+    hidden = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.uint8)
+    for mask in hiding:
+        hidden |= mask.within(region)
+    kept = np.where(hidden, still.within(region), carried.within(region))
+    return MaskCrop.from_bitmap(kept, carried.size, region.x1, region.y1)
