@@ -37,7 +37,9 @@ def decode_masks(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.bool
 
 def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
     """Return the area of each mask in pixels, int64 (N,)."""
-    return np.asarray(coco_mask.area(list(masks)), np.int64).reshape(len(masks))
+    # pycocotools' `area` fails on more than 255 masks at a time under NumPy 2.
+    parts = [coco_mask.area(list(masks[start : start + 255])) for start in range(0, len(masks), 255)]
+    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 
 def mask_boxes(masks: Sequence[Rle]) -> NDArray[np.float32]:

@@ -1,0 +1,17 @@
+"""Training YOLACT: recipes, matching, losses and the loop."""
+
+from yolact_temporal.yolact.training.checkpoint import export_half, load_backbone, load_weights
+from yolact_temporal.yolact.training.loop import TrainingOptions, TrainingResult, train
+from yolact_temporal.yolact.training.recipe import RECIPES, TrainingRecipe, recipe_for
+
+__all__ = [
+    "RECIPES",
+    "TrainingOptions",
+    "TrainingRecipe",
+    "TrainingResult",
+    "export_half",
+    "load_backbone",
+    "load_weights",
+    "recipe_for",
+    "train",
+]

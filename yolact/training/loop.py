@@ -1,0 +1,438 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from yolact_temporal.data.coco import Cache, CocoDataset
+from yolact_temporal.errors import UsageError, YolactTemporalError
+from yolact_temporal.yolact.config import YolactConfig
+from yolact_temporal.yolact.device import autocast_dtype, resolve_device
+from yolact_temporal.yolact.evaluation import evaluate
+from yolact_temporal.yolact.model import Yolact, build_yolact
+from yolact_temporal.yolact.training.batches import Batch, TargetSizes, training_loader
+from yolact_temporal.yolact.training.checkpoint import (
+    load_backbone,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+    write_whole,
+)
+from yolact_temporal.yolact.training.log import TrainingLog
+from yolact_temporal.yolact.training.losses import yolact_losses
+from yolact_temporal.yolact.training.recipe import TrainingRecipe, recipe_for
+from yolact_temporal.yolact.training.schedule import (
+    WeightAverage,
+    build_optimizer,
+    freeze,
+    gradient_norm,
+    learning_rate,
+    set_learning_rate,
+    train_mode,
+)
+
+#: So many unusable losses in a row end a run.
+_PATIENCE = 50
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What to train, on what, and how a run is kept.
+
+    Attributes:
+        model: a preset's name, or a configuration.
+        annotations, images: COCO instance annotations, and the folder their file names are relative to.
+        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `log.csv`, `evaluations.jsonl`.
+        recipe: the preset's own if None.
+        iterations, batch_size, learning_rate: in place of the recipe's. Another batch size scales rate and
+            iterations unless they are given; other iterations stretch the schedule.
+        input_size: side of the training square; the model's if None.
+        val_annotations, val_images: what the best weights are chosen on; none is chosen without.
+        best_metric: kind and figure of the evaluation that the best weights are best in.
+        evaluate_every, checkpoint_every, log_every: in iterations.
+        workers: processes that load and augment; 0 does both in the training process.
+        cache: what of the images is kept in memory; see `CocoDataset`.
+        precision: of the forward pass, by autocast; weights and losses stay float32.
+        init_backbone, init_weights: files to start the backbone or the whole model from.
+        max_minutes: stop after so long, with a checkpoint to resume from.
+        progress: show a progress bar on standard error.
+    """
+
+    model: str | YolactConfig
+    annotations: Path
+    images: Path
+    output: Path
+    recipe: TrainingRecipe | None = None
+    iterations: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    input_size: int | None = None
+    val_annotations: Path | None = None
+    val_images: Path | None = None
+    best_metric: tuple[str, str] = ("segm", "AP50")
+    evaluate_every: int = 1000
+    checkpoint_every: int = 500
+    log_every: int = 20
+    workers: int = 2
+    cache: Cache = "none"
+    device: str = "auto"
+    precision: str = "float32"
+    seed: int = 0
+    resume: bool = False
+    init_backbone: Path | None = None
+    init_weights: Path | None = None
+    max_minutes: float | None = None
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes:
+        iteration: how many iterations are done, of all sessions of the run.
+        finished: whether that is all of them.
+        interrupted: whether a signal ended it; it resumes from its checkpoint.
+        best: the best evaluation's figure; None if there was none.
+    """
+
+    iteration: int
+    finished: bool
+    interrupted: bool
+    best: float | None
+
+
+def train(options: TrainingOptions) -> TrainingResult:
+    """Train a model, or go on with a run.
+
+    Randomness depends on the seed and the iteration alone: an interrupted and resumed run sees the same images,
+    changed in the same way, as an unbroken one.
+
+    Raises:
+        UsageError: the output holds another run, or options do not go together.
+        InputError: annotations, images or a checkpoint cannot be read.
+        WeightsError: the weights to start from do not fit.
+    """
+    run = _Run(options)
+    with _interruptible() as stop:
+        return run.go(stop)
+
+
+def resolve_recipe(options: TrainingOptions) -> TrainingRecipe:
+    """Return the recipe with the options' batch size, iterations and learning rate in it."""
+    name = options.model if isinstance(options.model, str) else options.model.name
+    recipe = options.recipe or recipe_for(name)
+    if options.batch_size is not None:
+        recipe = recipe.for_batch(options.batch_size)
+    if options.iterations is not None:
+        stretch = options.iterations / recipe.iterations
+        steps = tuple(round(step * stretch) for step in recipe.schedule.steps)
+        recipe = replace(
+            recipe, iterations=options.iterations, schedule=replace(recipe.schedule, steps=steps)
+        )
+    if options.learning_rate is not None:
+        rate = options.learning_rate
+        recipe = replace(recipe, optimization=replace(recipe.optimization, learning_rate=rate))
+    return recipe
+
+
+class _Run:
+    """One session of a run: everything that `train` needs at hand."""
+
+    def __init__(self, options: TrainingOptions) -> None:
+        self.options = options
+        self.recipe = resolve_recipe(options)
+        self.device = resolve_device(options.device)
+        self.output = _prepare_output(options)
+        self.model = self._build()
+        self.size = options.input_size or self.model.config.input_size
+        self.settings = self._settings()
+        self.dataset = CocoDataset(
+            options.annotations,
+            options.images,
+            self.model.config.class_names,
+            unknown=self.recipe.sampling.weak_negatives,
+            cache=options.cache,
+        )
+        freeze(self.model, self.recipe)
+        self.optimizer = build_optimizer(self.model, self.recipe.optimization, self.device)
+        decay = self.recipe.optimization.ema
+        self.average = WeightAverage(self.model, copy.deepcopy(self.model), decay) if decay else None
+        self.autocast = autocast_dtype(options.precision)
+        scaled = self.autocast is torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
+        self.iteration, self.elapsed, self.best = 0, 0.0, None
+        self.sums: dict[str, float] = {}
+        self.summed = self.unusable = 0
+        if options.resume:
+            self._restore(load_checkpoint(self.output / "last.pt"))
+
+    def go(self, stop: threading.Event) -> TrainingResult:
+        options = self.options
+        self.log = TrainingLog(self.output / "log.csv", self.iteration)
+        _cut_evaluations(self.output / "evaluations.jsonl", self.iteration)
+        self.dataset.fill_cache()
+        batches = self._batches()
+        limit = self.elapsed + 60 * options.max_minutes if options.max_minutes else float("inf")
+        train_mode(self.model, self.recipe)
+        self._start_clock()
+        bar = tqdm(
+            total=self.recipe.iterations,
+            initial=self.iteration,
+            disable=None if options.progress else True,
+            unit="it",
+            dynamic_ncols=True,
+        )
+        saved = self.iteration
+        with bar, contextlib.closing(batches):
+            while self.iteration < self.recipe.iterations and not stop.is_set() and self._time() < limit:
+                self._step(next(batches))
+                bar.update()
+                self._report(bar)
+                if self.iteration % options.evaluate_every == 0 or self.iteration == self.recipe.iterations:
+                    self._evaluate()
+                if self.iteration % options.checkpoint_every == 0:
+                    self._save()
+                    saved = self.iteration
+        if saved != self.iteration:
+            self._save()
+        finished = self.iteration >= self.recipe.iterations
+        if finished:
+            save_weights(self.output / "final.safetensors", self._trained().state_dict(), self._metadata())
+        return TrainingResult(self.iteration, finished, stop.is_set() and not finished, self.best)
+
+    def _step(self, batch: Batch) -> None:
+        recipe = self.recipe
+        rate = learning_rate(
+            recipe.schedule, recipe.optimization.learning_rate, self.iteration, recipe.iterations
+        )
+        set_learning_rate(self.optimizer, rate)
+        self.rate = rate
+        losses = self._losses(batch.to(self.device))
+        total = torch.stack(list(losses.values())).sum()
+        if bool(torch.isfinite(total)):
+            self.unusable = 0
+            self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.scale(total).backward()
+            self.scaler.unscale_(self.optimizer)
+            norm = gradient_norm(self.model, recipe.optimization.clip)
+            if norm is None or self.scaler.is_enabled() or bool(torch.isfinite(norm)):
+                self.scaler.step(self.optimizer)
+            self.scaler.update()
+            for name, value in losses.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value.item()
+            self.summed += 1
+        else:
+            self.unusable += 1
+            if self.unusable >= _PATIENCE:
+                raise YolactTemporalError(
+                    f"Expected finite losses, got none in the last {_PATIENCE} iterations up to {self.iteration}; "
+                    "resume with a lower learning rate or in float32."
+                )
+        if self.average is not None:
+            self.average.update(self.iteration)
+        self.iteration += 1
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        images = batch.images.permute(0, 3, 1, 2).float()
+        images = self.model.config.normalization.apply(images)
+        casting = torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None)
+        with casting:
+            raw = self.model.predict(images)
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.iteration)
+        net = self.model.maskiou_net if self.model.config.mask_iou else None
+        return yolact_losses(raw, batch, self.recipe.matching, self.recipe.loss, generator, net)
+
+    def _report(self, bar: tqdm) -> None:
+        if self.iteration % self.options.log_every or not self.summed:
+            return
+        now = self._time()
+        means = {name: value / self.summed for name, value in self.sums.items()}
+        done = self.iteration - self.window_start
+        speed = done * self.recipe.batch_size / max(now - self.window_time, 1e-9)
+        self.log.append(self.iteration, now, self.rate, means, speed)
+        bar.set_postfix_str(f"loss {sum(means.values()):.3f}, {speed:.1f} images/s", refresh=False)
+        self.sums, self.summed = {}, 0
+        self.window_start, self.window_time = self.iteration, now
+
+    def _evaluate(self) -> None:
+        options = self.options
+        if options.val_annotations is None:
+            return
+        before = self._time()
+        folder = options.val_images or options.images
+        figures = evaluate(self._trained(), options.val_annotations, folder, precision=options.precision)
+        train_mode(self.model, self.recipe)
+        line = json.dumps({"iteration": self.iteration, "time_s": round(self._time(), 1), **figures})
+        with (self.output / "evaluations.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        kind, figure = options.best_metric
+        value = figures[kind][figure]
+        if value is not None and (self.best is None or value > self.best):
+            self.best = value
+            save_weights(self.output / "best.safetensors", self._trained().state_dict(), self._metadata())
+        self.window_time += self._time() - before
+
+    def _trained(self) -> Yolact:
+        """The network whose weights are evaluated and kept."""
+        return self.average.model if self.average is not None else self.model
+
+    def _build(self) -> Yolact:
+        options = self.options
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(options.seed)
+            model = build_yolact(options.model)
+        if not options.resume:
+            if options.init_backbone is not None:
+                load_backbone(model.backbone, options.init_backbone)
+            if options.init_weights is not None:
+                load_weights(model, options.init_weights)
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    def _batches(self) -> Iterator[Batch]:
+        sizes = target_sizes(self.model, self.size)
+        loader = training_loader(
+            self.dataset,
+            self.recipe,
+            sizes,
+            seed=self.options.seed,
+            start=self.iteration * self.recipe.batch_size,
+            workers=self.options.workers,
+        )
+        yield from loader
+
+    def _settings(self) -> str:
+        """What must be the same for a run to be resumed."""
+        settings = {
+            "model": asdict(self.model.config),
+            "recipe": asdict(self.recipe),
+            "seed": self.options.seed,
+            "input_size": self.size,
+        }
+        return json.dumps(settings, sort_keys=True)
+
+    def _metadata(self) -> dict[str, str]:
+        return {"model": self.model.config.name, "iteration": str(self.iteration), "settings": self.settings}
+
+    def _save(self) -> None:
+        state = {
+            "settings": self.settings,
+            "iteration": self.iteration,
+            "elapsed": self._time(),
+            "best": self.best,
+            "sums": self.sums,
+            "summed": self.summed,
+            "model": self.model.state_dict(),
+            "average": self.average.model.state_dict() if self.average is not None else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+        save_checkpoint(self.output / "last.pt", state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        if state["settings"] != self.settings:
+            raise UsageError(
+                f"Expected the model, recipe, seed and size of the run in {self.output}, got others "
+                f"({_first_difference(state['settings'], self.settings)}); resume with the same options."
+            )
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.iteration, self.elapsed, self.best = state["iteration"], state["elapsed"], state["best"]
+        self.sums, self.summed = state["sums"], state["summed"]
+
+    def _start_clock(self) -> None:
+        self.started = time.monotonic() - self.elapsed
+        self.window_start, self.window_time = self.iteration, self.elapsed
+
+    def _time(self) -> float:
+        """Seconds of training, of all sessions."""
+        return time.monotonic() - self.started
+
+
+@torch.no_grad()
+def target_sizes(model: Yolact, size: int) -> TargetSizes:
+    """Find the sizes of prototypes and semantic maps for a square input of side `size`, by trying it."""
+    parameter = next(model.parameters())
+    # One step of a batch of one: batch normalisation in training mode would otherwise learn from zeros.
+    probe = copy.deepcopy(model).train()
+    for module in probe.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    raw = probe.predict(torch.zeros(1, 3, size, size, device=parameter.device))
+    assert raw.semantic_logits is not None
+    height, width = raw.prototypes.shape[1:3]
+    return TargetSizes(size, (height, width), tuple(raw.semantic_logits.shape[2:]))
+
+
+def _prepare_output(options: TrainingOptions) -> Path:
+    output = Path(options.output)
+    taken = (output / "last.pt").exists()
+    if taken and not options.resume:
+        raise UsageError(
+            f"Expected an output folder without a run, but {output} holds one; resume it or name another."
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Expected to write to {output}, but {error.strerror}; name another folder."
+        ) from error
+    return output
+
+
+def _cut_evaluations(path: Path, iteration: int) -> None:
+    """Drop the evaluations of a run that went further than its checkpoint."""
+    lines = path.read_text(encoding="utf-8").splitlines() if iteration and path.is_file() else []
+    kept = [line for line in lines if json.loads(line)["iteration"] <= iteration]
+    write_whole(path, lambda temporary: temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8"))
+
+
+def _first_difference(saved: str, given: str) -> str:
+    def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                yield from flat(part, f"{name}.{key}" if name else key)
+        else:
+            yield name, value
+
+    old, new = dict(flat(json.loads(saved))), dict(flat(json.loads(given)))
+    name = next(key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key))
+    return f"{name}: {old.get(name)} there, {new.get(name)} here"
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Let the first SIGINT or SIGTERM end the iteration and save; a second one interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(_signal: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
