@@ -1,0 +1,35 @@
+"""Weights: where each model's come from, the user's cache of them, and how a file is checked and loaded.
+
+Nothing downloads by itself. A model whose weights are missing says so with the one command that brings them.
+"""
+
+from yolact_temporal.yolact.weights.access import (
+    WeightsFile,
+    WeightsRow,
+    find_weights,
+    list_weights,
+    load_weights,
+)
+from yolact_temporal.yolact.weights.checkpoint import clean_state_dict, read_state
+from yolact_temporal.yolact.weights.download import progress_bar
+from yolact_temporal.yolact.weights.manage import WeightsReport, fetch, import_file, verify
+from yolact_temporal.yolact.weights.registry import REGISTRY, WeightsEntry
+from yolact_temporal.yolact.weights.store import cache_dir
+
+__all__ = [
+    "REGISTRY",
+    "WeightsEntry",
+    "WeightsFile",
+    "WeightsReport",
+    "WeightsRow",
+    "cache_dir",
+    "clean_state_dict",
+    "fetch",
+    "find_weights",
+    "import_file",
+    "list_weights",
+    "load_weights",
+    "progress_bar",
+    "read_state",
+    "verify",
+]

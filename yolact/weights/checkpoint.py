@@ -1,0 +1,199 @@
+"""Read weights files safely, and say whether they fit a model."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from yolact_temporal.errors import WeightsError
+from yolact_temporal.yolact.weights.registry import WeightsEntry
+
+Shapes = Mapping[str, tuple[int, ...]]
+Value = TypeVar("Value")
+
+_OLD_LAYER = re.compile(r"backbone\.layer(?!s)")
+_DOWNSAMPLE = re.compile(r"fpn\.downsample_layers\.\d+\.")
+_PICKLED_NAME = re.compile(r"(?:GLOBAL|[Gg]lobal:?) (?:GLOBAL )?`?([A-Za-z_][\w.]*\.\w+)")
+#: A counter that batch normalisation keeps and nothing here uses; files from before PyTorch 0.4.1 lack it.
+_COUNTER = ".num_batches_tracked"
+
+
+def file_format(path: Path) -> str:
+    """Return "safetensors" or "pytorch", by the first bytes; whatever is not the first is taken for the second.
+
+    Raises:
+        WeightsError: if there is no such file, it cannot be read, or it is empty.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise WeightsError(
+            f"expected a weights file at {path}, which cannot be read ({error.strerror}): check the path"
+        ) from error
+    if not head:
+        raise WeightsError(f"expected a weights file, got {path}, which is empty: fetch or copy it again")
+    return "safetensors" if head[8:9] == b"{" else "pytorch"
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict from a `.pth` or `.safetensors` file onto the CPU, without executing any of it.
+
+    Returns:
+        Tensors by key, in the file's dtypes.
+
+    Raises:
+        WeightsError: if the file cannot be read, is not a weights file, would run code, or holds anything
+            but named tensors.
+    """
+    path = Path(path)
+    if file_format(path) == "safetensors":
+        try:
+            return safetensors.torch.load_file(path, device="cpu")
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise WeightsError(
+                f"expected a safetensors file, got {path}, which is damaged ({error}): fetch or copy it again"
+            ) from error
+    return _named_tensors(_unpickle(path), path)
+
+
+def _unpickle(path: Path) -> Any:
+    """Run PyTorch's restricted reader, which builds tensors and plain containers and calls nothing else."""
+    try:
+        # Only PyTorch's zip format can be mapped into memory; the published files are of the older one.
+        with path.open("rb") as file:
+            mappable = file.read(4) == b"PK\x03\x04"
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
+    except pickle.UnpicklingError as error:
+        if found := _PICKLED_NAME.search(str(error)):
+            raise WeightsError(
+                f"expected tensors alone in {path}, found a call of {found[1]}, which could run any code: "
+                "refused and not executed; get the file from a source you trust"
+            ) from error
+        raise _unreadable(path) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes torch raise nearly anything
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> WeightsError:
+    return WeightsError(
+        f"expected a weights file (.pth or .safetensors), got {path}, which is neither or is damaged: "
+        "fetch or copy it again"
+    )
+
+
+def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping):
+        found = f"a {type(content).__name__}"
+    else:
+        other = [key for key, value in content.items() if not _is_plain(key, value)]
+        if content and not other:
+            return dict(content)
+        found = f"{other[0]!r}, which is none" if other else "nothing"
+    raise WeightsError(
+        f"expected a state dict of named tensors in {path}, found {found}: save model.state_dict() alone"
+    )
+
+
+def _is_plain(key: Any, value: Any) -> bool:
+    return (
+        isinstance(key, str)
+        and isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+    )
+
+
+def clean_state_dict(state: Mapping[str, Value], expected: Collection[str]) -> dict[str, Value]:
+    """Drop what old official checkpoints hold twice or too much, as the original does when it loads one.
+
+    Two kinds of keys go: `backbone.layer...` other than `backbone.layers...` (the same tensors under their
+    first name), and `fpn.downsample_layers.N` beyond the layers that the model has (yolact.py, `load_weights`).
+
+    Args:
+        state: tensors, or whatever else, by key; unchanged.
+        expected: the keys of the model's own state dict.
+    """
+
+    def obsolete(key: str) -> bool:
+        return key not in expected and bool(_OLD_LAYER.match(key) or _DOWNSAMPLE.match(key))
+
+    return {key: value for key, value in state.items() if not obsolete(key)}
+
+
+def expected_shapes(entry: WeightsEntry) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every key of a model's state dict; no memory is taken for the tensors."""
+    with torch.device("meta"):
+        model = entry.build()
+    return shapes_of(model.state_dict())
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor."""
+    return {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+def differences(found: Shapes, expected: Shapes) -> list[str]:
+    """Say, a phrase each, where keys or shapes differ after the clean-up of old keys; empty if nothing does."""
+    cleaned = clean_state_dict(found, expected)
+    missing = [key for key in expected if key not in cleaned and not key.endswith(_COUNTER)]
+    unexpected = [key for key in cleaned if key not in expected]
+    reshaped = [key for key in expected if key in cleaned and cleaned[key] != expected[key]]
+    return [
+        *(f"{key} is missing" for key in missing),
+        *(f"{key} is unexpected" for key in unexpected),
+        *(f"{key} is {cleaned[key]} where {expected[key]} is expected" for key in reshaped),
+    ]
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the keys of tensors that hold NaN or infinity."""
+    return [key for key, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+
+
+def require_fit(state: Mapping[str, Tensor], expected: Shapes, name: str, where: str | Path) -> None:
+    """Check that a state dict fits a model and holds numbers throughout.
+
+    Raises:
+        WeightsError: naming the first few differences, or tensors that are not finite.
+    """
+    if phrases := differences(shapes_of(state), expected):
+        raise WeightsError(
+            f"expected the keys and shapes of {name} in {where}, found {len(phrases)} differences "
+            f"({first_few(phrases)}): choose the file that belongs to this model"
+        )
+    if broken := not_finite(state):
+        raise WeightsError(
+            f"expected finite numbers in {where}, found NaN or infinity in {len(broken)} tensors "
+            f"({first_few(broken)}): fetch or copy it again"
+        )
+
+
+def first_few(phrases: Sequence[str], count: int = 3) -> str:
+    """Join the first phrases, and count the rest."""
+    rest = f"; and {len(phrases) - count} more" if len(phrases) > count else ""
+    return "; ".join(phrases[:count]) + rest
+
+
+def load_into(model: nn.Module, state: Mapping[str, Tensor], name: str, where: str | Path) -> None:
+    """Load a state dict strictly, after the clean-up of old keys; half precision becomes the model's own.
+
+    Raises:
+        WeightsError: if it does not fit; the model is then unchanged.
+    """
+    own = model.state_dict()
+    require_fit(state, shapes_of(own), name, where)
+    counters = {key: torch.zeros_like(tensor) for key, tensor in own.items() if key.endswith(_COUNTER)}
+    # load_state_dict copies into the model's own tensors, which converts the dtype on the way.
+    model.load_state_dict(counters | clean_state_dict(state, own), strict=True)
