@@ -9,6 +9,7 @@ import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -251,8 +252,8 @@ def format_cell(value: Cell, digits: int = 6) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, Integral):
+        return str(int(value))
     number = float(value)
     if not math.isfinite(number):
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,8 +123,7 @@ class TrackStability:
         }
 
 
-@dataclass(frozen=True)
-class ClipFigure:
+class ClipFigure(NamedTuple):
     """A metric over a clip.
 
     Attributes:

@@ -164,7 +164,8 @@ def log_area_ratio(
 
 def is_area_blink(ratio: float) -> bool:
     """Tell whether a pair's log area ratio is an area blink."""
-    return abs(ratio) > math.log(BLINK_RATIO)
+    # A hair above, so that 15 to 10 pixels and 10 to 15, which differ in the last bit, are judged alike.
+    return abs(ratio) > math.log(BLINK_RATIO) + 1e-12
 
 
 class Presence:
