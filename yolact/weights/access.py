@@ -91,12 +91,14 @@ def find_weights(
     )
 
 
-def load_weights(name_or_path: str | Path, model: nn.Module, *, registry: Registry = REGISTRY) -> WeightsFile:
+def load_weights(
+    source: str | Path | WeightsFile, model: nn.Module, *, registry: Registry = REGISTRY
+) -> WeightsFile:
     """Load weights strictly into a model.
 
     Args:
-        name_or_path: a model's name, whose bundled or cached weights are taken, or a file. Keys of old official
-            checkpoints are cleaned up first; half precision becomes the model's own.
+        source: a model's name, whose bundled or cached weights are taken, or a file, or what `find_weights` found.
+            Keys of old official checkpoints are cleaned up first; half precision becomes the model's own.
         model: changed in place; unchanged if anything is raised.
         registry: the models that there are.
 
@@ -107,7 +109,7 @@ def load_weights(name_or_path: str | Path, model: nn.Module, *, registry: Regist
         UsageError: if the name is neither a model's nor a file's.
         WeightsError: if the weights are missing, cannot be read, would run code, or do not fit.
     """
-    found = locate(name_or_path, registry)
+    found = source if isinstance(source, WeightsFile) else locate(source, registry)
     label = found.name or str(getattr(getattr(model, "config", None), "name", type(model).__name__))
     load_into(model, read_state(found.path), label, found.path)
     return found
@@ -153,5 +155,5 @@ def no_address(name: str) -> WeightsError:
     """Return the error for a model that has no published address."""
     return WeightsError(
         f"expected the weights of {name} on this machine, found none, and they have no published address: "
-        f"bring a file of your own with `yolact-temporal weights import FILE --name {name}`"
+        f"bring a file of your own with `yolact-temporal weights import FILE --model {name}`"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -153,21 +154,25 @@ def _append(
     response: http.client.HTTPResponse, part: Path, done: int, total: int | None, progress: Progress | None
 ) -> int:
     """Write the body behind the part's first `done` bytes; returns how many there are when it ends."""
-    with disk_faults(part):
-        file = part.open("ab")
-    with file:
+    with disk_faults(part), part.open("ab") as file:
         _report(progress, done, total)
         try:
             while chunk := _next_chunk(response, part):
-                with disk_faults(part):
-                    file.write(chunk)
+                file.write(chunk)
                 done += len(chunk)
                 _report(progress, done, total)
-        finally:
-            with disk_faults(part):
-                file.flush()
-                os.fsync(file.fileno())
+        except BaseException:
+            # What came must be safe for the next attempt; a second fault here would hide the first.
+            with contextlib.suppress(OSError):
+                _flush(file)
+            raise
+        _flush(file)
     return done
+
+
+def _flush(file: io.BufferedWriter) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _next_chunk(response: http.client.HTTPResponse, part: Path) -> bytes:

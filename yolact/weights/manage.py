@@ -241,7 +241,7 @@ def _guess(path: Path, state: Mapping[str, Tensor], registry: Registry) -> Weigh
     if chosen is None:
         raise UsageError(
             f"expected a file that fits one model, got {path}, which fits {', '.join(fits)} alike: "
-            "say which with --name"
+            "say which with --model"
         )
     return registry[chosen]
 
