@@ -1,0 +1,221 @@
+"""The main job: a clip in, stability out. Read `analyze_clip` from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.sources import select_frames
+from yolact_temporal.models import LoadedModel
+from yolact_temporal.pipeline import overlapped
+from yolact_temporal.recording import ModelRecording
+from yolact_temporal.runs import RunFolder, space_for
+from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.stability import ClipStability, FrameStability
+
+T = TypeVar("T")
+
+QUEUE_DEPTH = 2
+"""Frames that may wait between two stages."""
+
+
+@dataclass(frozen=True)
+class AnalyzeOptions:
+    """What is measured, and how; all of it goes into the manifest, and `--resume` needs it unchanged.
+
+    Attributes:
+        start, end: frame index (int) or seconds (float); end exclusive, None to the clip's end.
+        stride: take every how manieth frame.
+        batch: frames a forward pass.
+        flow_long_side: the long side in pixels to which frames are reduced for optical flow.
+    """
+
+    start: int | float = 0
+    end: int | float | None = None
+    stride: int = 1
+    batch: int = 1
+    flow_long_side: int = FlowOptions.long_side
+
+
+@dataclass(frozen=True)
+class Step:
+    """One frame on its way through the stages."""
+
+    frame: Frame
+    motion: Motion | None
+    instances: dict[str, Instances] = field(default_factory=dict)
+    stability: dict[str, FrameStability] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AnalyzeResult:
+    """What came of one clip.
+
+    Attributes:
+        clip: what was read.
+        stability: by model name.
+        frames: frames measured.
+        losses: frames the decoder lost.
+        warnings: of the decoder.
+        seconds: wall time by stage name; stages overlap, so they add up to more than the total.
+    """
+
+    clip: ClipInfo
+    stability: dict[str, ClipStability]
+    frames: int
+    losses: tuple[FrameLoss, ...]
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+class Motions:
+    """Where the motion between frames comes from: optical flow, unless the clip knows its own."""
+
+    def __init__(self, long_side: int) -> None:
+        self._estimator = FlowEstimator(long_side)
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the motion from the last frame to this one, None at the first."""
+        return self._estimator.update(frame.rgb)
+
+
+def analyze_clip(
+    source: FrameSource,
+    models: Sequence[LoadedModel],
+    folder: RunFolder,
+    options: AnalyzeOptions,
+    resume: bool = False,
+    motions: Motions | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> AnalyzeResult:
+    """Run models over a clip frame by frame and measure how steady their masks are.
+
+    Decoding, optical flow, network, measurement and drawing overlap; a failure in any of them stops all and is raised
+    as itself. What the models saw is recorded frame by frame, so that a broken run can be resumed.
+
+    Args:
+        source: the clip, read once, forward.
+        models: at least one; each is measured by itself.
+        folder: takes the results; see `runs.prepare_run_folder`.
+        options: range, stride, batch size.
+        resume: take up what a broken run recorded in the folder.
+        motions: the motion between frames; by default optical flow.
+        progress: called with the number of frames done.
+
+    Raises:
+        OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
+    """
+    clock = _Clock()
+    with space_for(folder.path), ExitStack() as stack:
+        recordings = [
+            stack.enter_context(ModelRecording(folder, model, source.info, options, resume))
+            for model in models
+        ]
+
+        def ahead(items: Iterator[T], name: str) -> Iterator[T]:
+            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name)))
+
+        selected = select_frames(source, options.start, options.end, options.stride)
+        frames = ahead(clock.timed("decode", selected), "decode")
+        moved = ahead(_with_motion(frames, motions or Motions(options.flow_long_side), clock), "flow")
+        seen = ahead(_segment(moved, recordings, options.batch, clock), "network")
+        measured = ahead(_measure(seen, recordings, clock), "measure")
+        count = 0
+        for count, step in enumerate(measured, start=1):
+            with clock.running("overlay"):
+                for recording in recordings:
+                    recording.draw(step.frame, step.instances[recording.name], step.stability[recording.name])
+            if progress is not None:
+                progress(count)
+        stability = {recording.name: recording.finish() for recording in recordings}
+    return AnalyzeResult(
+        source.info, stability, count, tuple(source.losses), tuple(source.warnings), clock.seconds()
+    )
+
+
+def _with_motion(frames: Iterator[Frame], motions: Motions, clock: _Clock) -> Iterator[Step]:
+    for frame in frames:
+        with clock.running("flow"):
+            motion = motions.update(frame)
+        yield Step(frame, motion)
+
+
+def _segment(
+    steps: Iterator[Step], recordings: Sequence[ModelRecording], batch: int, clock: _Clock
+) -> Iterator[Step]:
+    """Add what each model sees; a frame that a broken run recorded is not seen anew."""
+    for group in _batches(steps, batch):
+        pixels = np.stack([step.frame.rgb for step in group])
+        for recording in recordings:
+            found = recording.recorded(group[0].frame.index, len(group))
+            if found is None:
+                with clock.running(recording.name):
+                    found = recording.segmenter.segment(pixels)
+            for step, instances in zip(group, found, strict=True):
+                step.instances[recording.name] = instances
+        yield from group
+
+
+def _measure(steps: Iterator[Step], recordings: Sequence[ModelRecording], clock: _Clock) -> Iterator[Step]:
+    for step in steps:
+        with clock.running("measure"):
+            for recording in recordings:
+                step.stability[recording.name] = recording.measure(
+                    step.frame, step.instances[recording.name], step.motion
+                )
+        yield step
+
+
+def _batches(steps: Iterator[Step], size: int) -> Iterator[list[Step]]:
+    group: list[Step] = []
+    for step in steps:
+        group.append(step)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+class _Clock:
+    """Wall time by stage; each stage has a thread of its own, so a plain sum a name is safe."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._spent: dict[str, float] = {}
+
+    def running(self, name: str) -> _Lap:
+        return _Lap(self._spent, name)
+
+    def timed(self, name: str, items: Iterator[T]) -> Iterator[T]:
+        """Pass items on, counting the time spent to make each."""
+        while True:
+            with self.running(name):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
+
+    def seconds(self) -> dict[str, float]:
+        return {name: round(value, 3) for name, value in self._spent.items()} | {
+            "total": round(time.perf_counter() - self._start, 3)
+        }
+
+
+class _Lap:
+    def __init__(self, spent: dict[str, float], name: str) -> None:
+        self._spent, self._name = spent, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._spent[self._name] = self._spent.get(self._name, 0.0) + time.perf_counter() - self._start

@@ -1,0 +1,182 @@
+"""One run: a frame source analyzed into a run folder, from an empty folder to the finished manifest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.analyze import AnalyzeOptions, AnalyzeResult, Motions, analyze_clip
+from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
+from yolact_temporal.errors import UsageError
+from yolact_temporal.models import LoadedModel
+from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder, space_for, write_text
+from yolact_temporal.summary_text import markdown_report
+from yolact_temporal.temporal.plots import read_table, write_plots
+from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
+
+_PACKAGES = (
+    "yolact-temporal",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "av",
+    "decord",
+)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that came to its end: where it lies, and what was measured."""
+
+    name: str
+    folder: RunFolder
+    result: AnalyzeResult
+
+
+def run_clip(
+    source: FrameSource,
+    name: str,
+    models: Sequence[LoadedModel],
+    path: Path,
+    options: AnalyzeOptions,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    motions: Motions | None = None,
+    motion_kind: str = "optical flow (DIS, medium)",
+    sections: Sequence[tuple[float, str]] = (),
+    progress: Callable[[int], object] | None = None,
+) -> FinishedRun:
+    """Analyze a clip into the run folder `path` and write everything a run holds.
+
+    Args:
+        source: the clip.
+        name: the clip's name in tables and titles.
+        models: what to run.
+        path: the run folder.
+        options: range, stride, batch.
+        resume, overwrite: what to do with an earlier run in the folder.
+        motions, motion_kind: the motion between frames, and what the manifest calls it.
+        sections: (time in seconds, label) marks for the timeline plot.
+        progress: called with the number of frames done.
+
+    Raises:
+        UsageError: if the folder is taken, cannot be written, or holds a run with other settings.
+        InputError: if the clip cannot be read.
+        OutOfSpaceError: if the disk is full.
+    """
+    folder = prepare_run_folder(path, resume, overwrite)
+    manifest = _manifest(source.info, name, models, options, motion_kind)
+    if resume:
+        _require_same_run(folder, manifest)
+    with space_for(path):
+        folder.write_manifest(manifest)
+    result = analyze_clip(source, models, folder, options, resume, motions, progress)
+    with space_for(path):
+        _write_reports(folder, name, result, sections)
+        manifest |= {
+            "completed": True,
+            "finished_utc": _now(),
+            "frames_measured": result.frames,
+            "losses": [asdict(loss) for loss in result.losses],
+            "warnings": list(result.warnings),
+            "seconds": result.seconds,
+        }
+        folder.write_manifest(manifest)
+    return FinishedRun(name, folder, result)
+
+
+def _manifest(
+    clip: ClipInfo, name: str, models: Sequence[LoadedModel], options: AnalyzeOptions, motion_kind: str
+) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "completed": False,
+        "name": name,
+        "started_utc": _now(),
+        "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
+        "options": asdict(options),
+        "motion": motion_kind,
+        "models": {model.name: model.manifest for model in models},
+        "packages": _versions(),
+        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    """Refuse to go on with a run that measured something else."""
+    earlier = folder.read_manifest()
+    if earlier is None:
+        return
+    for what, old, new in (
+        ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
+        ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
+        *((key, earlier["options"].get(key), value) for key, value in manifest["options"].items()),
+        ("models", list(earlier["models"]), list(manifest["models"])),
+        *(
+            (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
+            for name, model in manifest["models"].items()
+            if name in earlier["models"]
+            for key in ("weights", "score_threshold", "nms", "precision", "device")
+        ),
+    ):
+        if old != new:
+            raise UsageError(
+                f"expected the settings of the interrupted run in {folder.path} to resume it, got {what} {new} "
+                f"where it had {old}: pass the same settings, or --overwrite to start over"
+            )
+
+
+def _write_reports(
+    folder: RunFolder, name: str, result: AnalyzeResult, sections: Sequence[tuple[float, str]]
+) -> None:
+    """Write what is made from the tables: summary, plots, report."""
+    with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
+        for model, stability in result.stability.items():
+            summary.write_all(summary_rows(name, model, stability))
+    folder.plots.mkdir(exist_ok=True)
+    tables = {model: folder.model(model) for model in result.stability}
+    write_plots(
+        {model: read_table(files.frames) for model, files in tables.items()},
+        {model: read_table(files.instances) for model, files in tables.items()},
+        {model: read_table(files.tracks) for model, files in tables.items()},
+        folder.plots,
+        name,
+        sections,
+    )
+    write_text(folder.report, markdown_report(name, result.stability, remarks(result)))
+
+
+def remarks(result: AnalyzeResult) -> list[str]:
+    """Return what a reader should know of how the clip was read, a sentence each."""
+    lines = [loss_sentence(loss) for loss in result.losses]
+    lines += list(result.warnings)
+    lines.append(f"Decoder: {result.clip.decoder_reason}")
+    return lines
+
+
+def loss_sentence(loss: FrameLoss) -> str:
+    """Return one sentence about frames that could not be decoded."""
+    count = "an unknown number of frames" if loss.count is None else f"{loss.count} frames"
+    return f"Lost at frame {loss.at_index}: {count} ({loss.reason})."
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

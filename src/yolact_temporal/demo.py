@@ -1,0 +1,142 @@
+"""The demo: photographs filmed by a known camera, so that every mask change beyond its motion is jitter."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from yolact_temporal.analyze import AnalyzeOptions, Motions
+from yolact_temporal.clip_run import FinishedRun, run_clip
+from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.masks_jsonl import read_records
+from yolact_temporal.data.photo_film import PhotoFilm
+from yolact_temporal.models import LoadedModel
+from yolact_temporal.runs import RunFolder, space_for
+from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.plots import plot_camera_moves
+from yolact_temporal.temporal.report import Column, CsvTable, Row
+from yolact_temporal.temporal.stability import FrameStability
+
+CAMERA_MOVE_COLUMNS = (
+    Column("segment", "", "The photograph and the camera move, as in chelsea/pan."),
+    Column(
+        "motion",
+        "",
+        "What carried the last mask to this frame: exact (the camera's own) or flow (estimated).",
+    ),
+    Column("frame", "", "Index of the frame in the film, from 0."),
+    Column("track_id", "", "Which object this is, from 1."),
+    Column("boundary_px_mean", "px", "B1: mean boundary displacement of the pair (t-1, t)."),
+    Column("motion_compensated_jitter", "1", "B2: 1 - IoU of the carried and the new mask of the pair."),
+)
+"""Columns of `camera_moves.csv`, a row for each instance, pair and kind of motion."""
+
+
+class ExactMotions(Motions):
+    """The camera's own motion in place of optical flow."""
+
+    def __init__(self, film: PhotoFilm) -> None:
+        self._film = film
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the exact motion to this frame; None at the first frame and across a cut."""
+        exact = self._film.motion(frame.index)
+        return None if exact is None else Motion.from_flow(exact.backward, exact.forward)
+
+
+def run_demo(
+    model: LoadedModel,
+    path: Path,
+    seed: int = 0,
+    batch: int = 1,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[FinishedRun, str]:
+    """Measure a model on the film, by exact motion and beside it by optical flow.
+
+    Returns:
+        The run, and a table of jitter by camera move for the terminal.
+    """
+    film = PhotoFilm(seed=seed)
+    done = run_clip(
+        film,
+        "demo",
+        [model],
+        path,
+        AnalyzeOptions(batch=batch),
+        resume=resume,
+        overwrite=overwrite,
+        motions=ExactMotions(film),
+        motion_kind="exact (known camera)",
+        sections=[(segment.start / float(film.info.fps or 1), segment.name) for segment in film.segments],
+        progress=progress,
+    )
+    with space_for(path):
+        rows = _camera_moves(film, done.folder, model)
+        with CsvTable(path / "camera_moves.csv", CAMERA_MOVE_COLUMNS) as table:
+            table.write_all(rows)
+        plot_camera_moves({model.name: rows}, done.folder.plots / "camera_moves.png", "demo")
+    return done, _table(film, rows)
+
+
+def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> list[Row]:
+    """Measure the recorded masks again, once by each kind of motion."""
+    rows: list[Row] = []
+    for kind, motions in (("exact", ExactMotions(film)), ("flow", _CutFlow(film))):
+        meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))
+        records = read_records(folder.model(model.name).masks)
+        for frame, record in zip(film, records, strict=True):
+            stability = meter.update(frame.index, frame.time_s, record.instances, motions.update(frame))
+            rows += _pair_rows(film.segment(frame.index), kind, stability)
+    return rows
+
+
+class _CutFlow(Motions):
+    """Optical flow, which does not know of cuts, told of them."""
+
+    def __init__(self, film: PhotoFilm) -> None:
+        self._film = film
+        self._estimator = FlowEstimator(FlowOptions.long_side)
+
+    def update(self, frame: Frame) -> Motion | None:
+        motion = self._estimator.update(frame.rgb)
+        return None if self._film.motion(frame.index) is None else motion
+
+
+def _pair_rows(segment: str, kind: str, stability: FrameStability) -> Iterable[Row]:
+    for item in stability.instances:
+        if item.pair is not None:
+            yield {
+                "segment": segment,
+                "motion": kind,
+                "frame": stability.frame_index,
+                "track_id": item.track_id,
+                "boundary_px_mean": item.pair["boundary_px_mean"],
+                "motion_compensated_jitter": item.pair["motion_compensated_jitter"],
+            }
+
+
+def _table(film: PhotoFilm, rows: Iterable[Row]) -> str:
+    """Return mean boundary displacement by segment and kind of motion, for the terminal."""
+    values: dict[tuple[object, object], list[float]] = defaultdict(list)
+    for row in rows:
+        if isinstance(row["boundary_px_mean"], float):
+            values[row["segment"], row["motion"]].append(row["boundary_px_mean"])
+
+    def cell(segment: str, kind: str) -> str:
+        own = values[segment, kind]
+        return f"{sum(own) / len(own):.3f} px" if own else "undefined"
+
+    lines = [
+        "Boundary displacement by camera move; the objects are photographs and do not move by themselves:",
+        f"  {'':<22} {'exact motion':>14} {'optical flow':>14}  pairs",
+    ]
+    for segment in film.segments:
+        count = len(values[segment.name, "exact"])
+        lines.append(
+            f"  {segment.name:<22} {cell(segment.name, 'exact'):>14} {cell(segment.name, 'flow'):>14}  {count:>5}"
+        )
+    return "\n".join(lines)

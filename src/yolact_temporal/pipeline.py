@@ -1,0 +1,95 @@
+"""Overlapping the stages of a stream: each in a thread of its own, with a bounded queue between."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Failure:
+    """An exception on its way from the producing thread to the consumer."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+_END = object()
+
+
+class _Producer(threading.Thread, Generic[T]):
+    """Runs an iterator ahead of its consumer, by at most `depth` items."""
+
+    def __init__(self, items: Iterable[T], depth: int, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._items = items
+        self._queue: queue.Queue[object] = queue.Queue(maxsize=depth)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Produce until the iterator ends, fails, or the consumer leaves."""
+        iterator = iter(self._items)
+        last: object = _END
+        try:
+            for item in iterator:
+                if not self._put(item):
+                    break
+        except BaseException as error:
+            last = _Failure(error)
+        try:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            last = _Failure(error)
+        self._put(last)
+
+    def _put(self, item: object) -> bool:
+        """Hand an item over; false where the consumer has left."""
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def take(self) -> object:
+        """Wait for the next item, in short steps so that an interrupt of the main thread is heard."""
+        while True:
+            try:
+                return self._queue.get(timeout=0.5)
+            except queue.Empty:
+                if not self.is_alive() and self._queue.empty():
+                    return _END
+
+    def stop(self) -> None:
+        """Let the thread end at its next item, and wait for that."""
+        self._stopped.set()
+        self.join()
+
+
+def overlapped(items: Iterable[T], depth: int = 2, name: str = "stage") -> Generator[T, None, None]:
+    """Iterate over `items` while a thread already works on the next `depth` of them.
+
+    An exception of the iterator is raised here as itself, after the items before it. When the consumer leaves early
+    (an exception, an interrupt, `close()`), the thread is stopped and the iterator closed before control returns.
+    """
+    return _consume(_Producer(items, depth, name))
+
+
+def _consume(producer: _Producer[T]) -> Generator[T, None, None]:
+    producer.start()
+    try:
+        while True:
+            item = producer.take()
+            if item is _END:
+                return
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item  # type: ignore[misc]
+    finally:
+        producer.stop()

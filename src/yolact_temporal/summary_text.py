@@ -1,0 +1,98 @@
+"""The figures of a run for a reader: a console table and `report.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from yolact_temporal.models import model_note
+from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.stability import ClipFigure, ClipStability
+
+HEADLINES = (
+    ("boundary_px_mean", "boundary displacement, mean"),
+    ("boundary_px_p95", "boundary displacement, 95th percentile"),
+    ("boundary_share_mean", "boundary displacement over sqrt(area)"),
+    ("motion_compensated_jitter", "motion-compensated jitter, 1 - IoU"),
+    ("second_difference_centroid_x_px", "centroid shake, x"),
+    ("second_difference_centroid_y_px", "centroid shake, y"),
+    ("second_difference_log_area", "log area shake"),
+    ("score_jitter", "score jitter (not comparable across models)"),
+    ("presence_flips_per_s", "presence flips"),
+    ("dropout_rate", "dropout: absent within a track's life"),
+    ("class_flip_rate", "class flips per pair"),
+    ("area_blinks_per_s", "area blinks"),
+)
+"""The metrics a reader is shown first, and what they are called there."""
+
+CAVEAT = (
+    "These are one model's own figures, over the instances it saw: a model that drops the hard objects looks steadier "
+    "here. They do not rank models."
+)
+
+
+def headline_rows(stability: ClipStability) -> list[tuple[str, str, str, str]]:
+    """Return (label, value, unit, what it is of) of each headline metric; an undefined value reads "undefined"."""
+    return [_headline(label, name, stability.figures[name]) for name, label in HEADLINES]
+
+
+def _headline(label: str, name: str, figure: ClipFigure) -> tuple[str, str, str, str]:
+    value = "undefined" if figure.value is None else f"{figure.value:.4g}"
+    unit = "" if METRICS[name].unit == "1" else METRICS[name].unit
+    of = f"{figure.n} values in {figure.tracks} tracks"
+    if figure.n_undefined or figure.tracks_undefined:
+        of += f" ({figure.n_undefined} values, {figure.tracks_undefined} tracks undefined)"
+    return label, value, unit, of
+
+
+def count_sentences(stability: ClipStability) -> list[str]:
+    """Return what was seen and what was left out, a sentence each."""
+    pairs = stability.frame_pairs
+    lines = [
+        f"{stability.frames} frames, {stability.instances} instances in {len(stability.tracks)} tracks; "
+        f"{pairs['counted']} pairs of consecutive frames count."
+    ]
+    for status, what in (
+        ("repeated", "pairs of identical frames are left out: a repeated frame flatters every model"),
+        ("after_lost_frames", "pairs are left out because frames between them were lost"),
+        ("without_motion", "pairs are left out because the motion between them is not known (a cut)"),
+    ):
+        if pairs[status]:
+            lines.append(f"{pairs[status]} {what}.")
+    if stability.empty_masks:
+        lines.append(f"{stability.empty_masks} instances have an empty mask and belong to no track.")
+    return lines
+
+
+def console_report(clip: str, stability: Mapping[str, ClipStability]) -> str:
+    """Return a clip's figures as a table for the terminal."""
+    lines = []
+    for model, figures in stability.items():
+        lines += [f"{clip}: {model}", *(f"  {line}" for line in count_sentences(figures))]
+        rows = headline_rows(figures)
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines += [
+            f"  {label:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {of}"
+            for label, value, unit, of in rows
+        ]
+    return "\n".join(lines)
+
+
+def markdown_report(
+    clip: str, stability: Mapping[str, ClipStability], remarks: Sequence[str], sections: Sequence[str] = ()
+) -> str:
+    """Return `report.md`: what the model is, the figures, what was left out, remarks, further sections."""
+    lines = [f"# Stability of masks in {clip}", ""]
+    for model, figures in stability.items():
+        lines += [f"## {model}", "", model_note(model), "", *count_sentences(figures), ""]
+        lines += ["| figure (lower is steadier) | value | of |", "|---|---|---|"]
+        lines += [f"| {label} | {value} {unit} | {of} |" for label, value, unit, of in headline_rows(figures)]
+        lines.append("")
+    lines += [CAVEAT, ""]
+    if remarks:
+        lines += ["## Remarks", "", *(f"- {remark}" for remark in remarks), ""]
+    lines += sections
+    lines += [
+        "All figures, with units and counts, are in `summary.csv`; README.md documents every column.",
+        "",
+    ]
+    return "\n".join(lines)
