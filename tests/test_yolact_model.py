@@ -163,19 +163,6 @@ def test_semantic_logits_come_in_training_mode_only():
     assert model.train().predict(images).semantic_logits.shape == (2, 3, 8, 8)
 
 
-def test_frozen_stages_take_no_gradient():
-    model = build_yolact("yolact_compact").train()
-    model.backbone.frozen_stages = 1
-    model.predict(torch.rand(2, 3, 64, 64)).box_regression.sum().backward()
-    gradients = {
-        index: block.conv[0][0].weight.grad
-        for index, block in enumerate(model.backbone.features)
-        if index > 0
-    }
-    assert all(gradients[index] is None for index in (1, 2, 3))
-    assert all(gradients[index] is not None for index in range(4, 18))
-
-
 def test_mobilenet_with_folded_normalisation_is_torchvisions():
     torch.manual_seed(0)
     model = build_yolact("yolact_compact").backbone

@@ -17,9 +17,6 @@ class MobileNetV2(nn.Module):
 
     `features` keeps torchvision's keys, so that its ImageNet weights load as they are; its last 1x1 convolution
     (320 to 1280 channels, for classification) is left out.
-
-    Attributes:
-        frozen_stages: how many stages, from the first, take no gradient.
     """
 
     channels = (24, 32, 96, 320)
@@ -27,7 +24,6 @@ class MobileNetV2(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = mobilenet_v2(weights=None).features[: _STAGE_ENDS[-1]]
-        self.frozen_stages = 0
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (B, 3, S, S) to four feature maps."""
@@ -35,9 +31,8 @@ class MobileNetV2(nn.Module):
         stages: list[Tensor] = []
         start = 0
         for end in _STAGE_ENDS:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and len(stages) >= self.frozen_stages):
-                for block in self.features[start:end]:
-                    x = _run_block(block, x)
+            for block in self.features[start:end]:
+                x = _run_block(block, x)
             stages.append(x)
             start = end
         return tuple(stages)
