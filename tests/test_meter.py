@@ -1,8 +1,11 @@
 """The stability meter on scenes whose truth is known: what the numbers must say, and what they must not."""
 
 import math
+import os
 import tracemalloc
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from masks import Block, Scene, disk, instances, pan, rectangle, texture
@@ -380,7 +383,28 @@ def test_memory_does_not_grow_with_the_clip():
     tracemalloc.start()
     feed(50, 100)
     before = tracemalloc.get_traced_memory()[0]
-    feed(100, 700)
+    feed(100, 400)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 20_000
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("sequence", ["blackswan", "car-shadow"])
+def test_on_real_video_the_ground_truth_is_steadier_than_a_published_system(sequence):
+    root = os.environ.get("YOLACT_TEMPORAL_TEST_DATA")
+    if not root:
+        pytest.skip("YOLACT_TEMPORAL_TEST_DATA does not name the data folder")
+    davis = Path(root) / "datasets" / "davis"
+    frames = sorted((davis / "JPEGImages" / "480p" / sequence).glob("*.jpg"))[10:22]
+    estimator = FlowEstimator()
+    motions = [estimator.update(np.ascontiguousarray(cv2.imread(str(frame))[..., ::-1])) for frame in frames]
+    clips = []
+    for folder in (davis / "Annotations" / "480p", davis / "results" / "osvos"):
+        pictures = [cv2.imread(str(folder / sequence / f"{frame.stem}.png")) for frame in frames]
+        masks = [[picture.any(axis=2)] for picture in pictures]
+        clips.append(measure(masks, motions, size=masks[0][0].shape)[1])
+    truth, system = clips
+    for name in ("boundary_px_mean", "boundary_px_p95", "motion_compensated_jitter"):
+        assert 0 < value(truth, name) < value(system, name)
+    assert truth.figures["boundary_px_mean"].n == len(frames) - 1
