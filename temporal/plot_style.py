@@ -1,0 +1,138 @@
+"""What all plots share: figures without global state, one look, and cells of tables as numbers."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.data.overlay import track_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Row: TypeAlias = Mapping[str, Any]
+Table: TypeAlias = Sequence[Row]
+Tables: TypeAlias = Mapping[str, Table]
+
+INK = "#222222"
+FAINT = "#8a8a8a"
+
+JITTER = "boundary_px_mean"
+"""The column that jitter is plotted from: mean boundary displacement of a pair, in pixels (B1)."""
+
+JITTER_LABEL = "boundary displacement (px)"
+NO_PAIR = "no pair with a defined displacement"
+
+MOST_TRACKS = 18
+"""How many tracks a plot shows by name; the ones seen in most frames."""
+
+_RULE = "#9a9a9a"
+_GRID = "#e4e4e4"
+_DPI = 150
+_MODEL_COLORS = ("#1f44d6", "#d97900", "#0c7f50", "#b22610", "#8a4f78", "#3c3c3c")
+_MODEL_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def model_color(number: int) -> str:
+    """Return the colour of the model at a place in the order of models."""
+    return _MODEL_COLORS[number % len(_MODEL_COLORS)]
+
+
+def model_marker(number: int) -> str:
+    """Return the marker of the model at a place in the order of models."""
+    return _MODEL_MARKERS[number % len(_MODEL_MARKERS)]
+
+
+def track_hex(track_id: int) -> str:
+    """Return a track's colour, the overlay's, as "#rrggbb"."""
+    return "#{:02x}{:02x}{:02x}".format(*track_color(track_id))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    # Imported here to keep start-up instant; a Figure of its own leaves matplotlib's global state alone.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
+
+
+def save_png(figure: Figure, path: str | Path, title: str) -> Path:
+    """Give a figure its title and write it, under a temporary name until it is whole; return the path."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(buffer.getvalue())
+    part.replace(path)
+    return path
+
+
+def style_axes(axes: Axes, y_label: str = "", x_label: str = "", grid: str = "y") -> None:
+    """Give axes the common look; `grid` is "x", "y" or "both"."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_RULE)
+    axes.set_axisbelow(True)
+    for axis, wanted in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+        if grid in (wanted, "both"):
+            axis.grid(True, color=_GRID, linewidth=0.8)
+    axes.tick_params(labelsize=8.5, color=_RULE, labelcolor=INK)
+    axes.set_ylabel(y_label, fontsize=9, color=INK)
+    axes.set_xlabel(x_label, fontsize=9, color=INK)
+
+
+def write_heading(axes: Axes, text: str) -> None:
+    """Write what axes show above their left corner."""
+    axes.set_title(text, loc="left", fontsize=9.5, color=INK, pad=4)
+
+
+def write_note(axes: Axes, text: str) -> None:
+    """Write into the middle of axes why they are empty."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=10)
+
+
+def name_tracks(axes: Axes, tracks: Sequence[tuple[int, str]]) -> None:
+    """Name the rows of axes, from 0, by track id and class."""
+    axes.set_yticks(range(len(tracks)), [f"#{track_id} {name}" for track_id, name in tracks], fontsize=8)
+    axes.tick_params(axis="y", length=0)
+
+
+def hidden_tracks(count: int) -> str:
+    """Return what a heading adds where tracks had no room; "" where all had."""
+    return f"   and {count} shorter track{'s' * (count > 1)}" if count else ""
+
+
+def cell_text(row: Row, column: str) -> str:
+    """Return a cell's text; "" where it is missing or None."""
+    cell = row.get(column)
+    return "" if cell is None else str(cell)
+
+
+def cell_number(row: Row, column: str) -> float:
+    """Return a cell's number; NaN where it is missing, empty, None or not finite."""
+    cell = row.get(column)
+    value = math.nan if cell is None or cell == "" else float(cell)
+    return value if math.isfinite(value) else math.nan
+
+
+def column_values(rows: Iterable[Row], column: str) -> NDArray[np.float64]:
+    """Return a column as float64 (N,), NaN where it is undefined."""
+    return np.array([cell_number(row, column) for row in rows], np.float64)
+
+
+def defined_values(rows: Iterable[Row], column: str) -> NDArray[np.float64]:
+    """Return the defined values of a column, float64."""
+    values = column_values(rows, column)
+    return values[np.isfinite(values)]

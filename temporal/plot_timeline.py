@@ -1,0 +1,213 @@
+"""The timeline: jitter over time, and under it which track is present when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.plot_style import (
+    FAINT,
+    INK,
+    JITTER,
+    JITTER_LABEL,
+    MOST_TRACKS,
+    NO_PAIR,
+    Row,
+    Table,
+    Tables,
+    cell_number,
+    cell_text,
+    column_values,
+    defined_values,
+    hidden_tracks,
+    model_color,
+    name_tracks,
+    new_figure,
+    save_png,
+    style_axes,
+    track_hex,
+    write_heading,
+    write_note,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_timeline(
+    frames: Tables,
+    instances: Tables,
+    path: str | Path,
+    title: str,
+    sections: Sequence[tuple[float, str]] = (),
+) -> Path:
+    """Draw jitter over time, and under it which track is present when, for each model.
+
+    The line breaks where no pair of the frame has a displacement. Under it, a bar a track: thin grey where it is
+    absent within its life, marked where its class flips or its area blinks.
+
+    Args:
+        frames: rows of `frames.csv`, by model name.
+        instances: rows of `instances.csv`, by model name.
+        path: the PNG to write.
+        title: the clip's name.
+        sections: where parts of the clip begin (in seconds, in frames where the clip has no time) and their names.
+    """
+    lanes = {model: _track_lanes(frames[model], instances.get(model, ())) for model in frames}
+    heights = [2.6, *(0.5 + 0.24 * max(1, min(len(lane), MOST_TRACKS)) for lane in lanes.values())]
+    figure = new_figure(10, sum(heights) + 1.1)
+    jitter, *presences = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[
+        :, 0
+    ]
+    timed = all(np.isfinite(column_values(rows, "time_s")).all() for rows in frames.values())
+    times = {model: column_values(rows, "time_s" if timed else "frame") for model, rows in frames.items()}
+    for number, (model, rows) in enumerate(frames.items()):
+        _draw_jitter_line(jitter, times[model], column_values(rows, JITTER), number, model)
+    style_axes(jitter, "mean " + JITTER_LABEL, grid="y")
+    jitter.set_ylim(bottom=0)
+    if not any(len(defined_values(rows, JITTER)) for rows in frames.values()):
+        write_note(jitter, NO_PAIR)
+    elif len(frames) > 1:
+        _key_above(jitter)
+    for model, presence in zip(frames, presences, strict=True):
+        _draw_presence(presence, times[model], lanes[model], model)
+    _draw_sections(jitter, presences, sections)
+    (presences or [jitter])[-1].set_xlabel("time (s)" if timed else "frame", fontsize=9, color=INK)
+    ends = [(own[0], own[-1] + _step(own)) for own in times.values() if len(own)]
+    if ends:
+        jitter.set_xlim(min(start for start, _ in ends), max(end for _, end in ends))
+    if presences:
+        _event_key(presences[0])
+    return save_png(figure, path, f"{title}: jitter and presence over time")
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """One track on the timeline: where in the frames' rows it is seen, and its events."""
+
+    track_id: int
+    class_name: str
+    seen: NDArray[np.intp]
+    flips: NDArray[np.intp]
+    blinks: NDArray[np.intp]
+
+
+def _track_lanes(frames: Table, instances: Table) -> list[_Lane]:
+    """Return the tracks in order of first sighting."""
+    place = {cell_text(row, "frame"): index for index, row in enumerate(frames)}
+    rows_of: dict[int, list[tuple[int, Row]]] = {}
+    for row in instances:
+        track_id, frame = cell_number(row, "track_id"), cell_text(row, "frame")
+        if track_id >= 1 and frame in place:
+            rows_of.setdefault(int(track_id), []).append((place[frame], row))
+    lanes = []
+    for track_id, rows in rows_of.items():
+        rows.sort(key=lambda item: item[0])
+        classes = [cell_text(row, "class") for _, row in rows]
+        seen, flips, blinks = (
+            np.array([at for at, row in rows if event in ("", *cell_text(row, "events").split())], np.intp)
+            for event in ("", "class_flip", "area_blink")
+        )
+        lanes.append(_Lane(track_id, max(dict.fromkeys(classes), key=classes.count), seen, flips, blinks))
+    return sorted(lanes, key=lambda lane: (int(lane.seen[0]), lane.track_id))
+
+
+def _draw_jitter_line(
+    axes: Axes, times: NDArray[np.float64], values: NDArray[np.float64], number: int, model: str
+) -> None:
+    look: dict[str, Any] = {"color": model_color(number), "zorder": 3 + number}
+    width = 1.4 if len(values) <= 400 else 0.8
+    axes.plot(times, values, linewidth=width, label=model, alpha=0.9, **look)
+    # A defined value between undefined ones makes no line: without a dot it would not be seen.
+    padded = np.pad(np.isfinite(values), 1)
+    alone = padded[1:-1] & ~padded[:-2] & ~padded[2:]
+    axes.plot(times[alone], values[alone], linestyle="none", marker=".", markersize=4, **look)
+
+
+def _draw_sections(jitter: Axes, presences: Sequence[Axes], sections: Sequence[tuple[float, str]]) -> None:
+    for start, name in sections:
+        for axes in (jitter, *presences):
+            axes.axvline(start, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1.5)
+        jitter.annotate(
+            name,
+            (start, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -3),
+            textcoords="offset points",
+            va="top",
+            fontsize=7.5,
+            color=FAINT,
+            bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"},
+        )
+    if sections:
+        jitter.set_ylim(0, 1.1 * jitter.get_ylim()[1])
+
+
+def _draw_presence(axes: Axes, times: NDArray[np.float64], lanes: Sequence[_Lane], model: str) -> None:
+    most_seen = sorted(lanes, key=lambda lane: -len(lane.seen))[:MOST_TRACKS]
+    shown = [lane for lane in lanes if lane in most_seen]
+    step = _step(times)
+    for row, lane in enumerate(shown):
+        axes.hlines(
+            row, times[lane.seen[0]], times[lane.seen[-1]] + step, color="#c9c9c9", linewidth=1, zorder=2
+        )
+        runs = np.split(lane.seen, np.flatnonzero(np.diff(lane.seen) > 1) + 1)
+        bars = [(times[run[0]], times[run[-1]] - times[run[0]] + step) for run in runs]
+        axes.broken_barh(bars, (row - 0.34, 0.68), facecolors=track_hex(lane.track_id), linewidth=0, zorder=3)
+        for marker, at in (("x", lane.flips), ("d", lane.blinks)):
+            axes.plot(times[at] + step / 2, np.full(len(at), row), **_event_look(marker), zorder=4)
+    style_axes(axes, grid="x")
+    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    name_tracks(axes, [(lane.track_id, lane.class_name) for lane in shown])
+    write_heading(axes, model + hidden_tracks(len(lanes) - len(shown)))
+    if not lanes:
+        write_note(axes, "no track")
+
+
+def _event_look(marker: str) -> dict[str, Any]:
+    return {
+        "linestyle": "none",
+        "marker": marker,
+        "markersize": 5,
+        "markeredgewidth": 1.4 if marker == "x" else 0.8,
+        "markeredgecolor": INK,
+        "markerfacecolor": "white",
+    }
+
+
+def _event_key(axes: Axes) -> None:
+    from matplotlib.lines import Line2D
+
+    _key_above(
+        axes,
+        [
+            Line2D([], [], label="class flip", **_event_look("x")),
+            Line2D([], [], label="area blink", **_event_look("d")),
+            Line2D([], [], label="absent", color="#c9c9c9", linewidth=1),
+        ],
+    )
+
+
+def _key_above(axes: Axes, handles: Sequence[Any] | None = None) -> None:
+    """Put the key above the right corner, where it covers nothing."""
+    handles = axes.get_legend_handles_labels()[0] if handles is None else handles
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 0.995),
+        ncols=len(handles),
+        fontsize=8,
+        frameon=False,
+        borderaxespad=0,
+        handletextpad=0.5,
+    )
+
+
+def _step(times: NDArray[np.float64]) -> float:
+    """Return the usual time between frames: how long the last one lasts."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0
