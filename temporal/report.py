@@ -5,6 +5,7 @@ UTF-8, one header row, units in the column names, an empty cell where a value is
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
+from yolact_temporal.data.files import finish_part, part_path, space_for
 from yolact_temporal.temporal.metrics import METRICS, MetricSpec
 from yolact_temporal.temporal.stability import (
     PAIR_METRICS,
@@ -263,17 +265,20 @@ def format_cell(value: Cell, digits: int = 6) -> str:
 class CsvTable:
     """Writes a table row by row to `<name>.part` beside the file, which takes its place when closed whole.
 
-    Used as a context manager: leaving it by an exception keeps the part file and never touches the file itself.
+    Used as a context manager: leaving it by an exception removes the part file and never touches the file itself.
+
+    Raises:
+        OutOfSpaceError: from any call, if the disk is full.
     """
 
     def __init__(self, path: str | Path, columns: Sequence[Column]) -> None:
         self.path = Path(path)
-        self._part = self.path.with_name(self.path.name + ".part")
         self._columns = tuple(columns)
         self._names = frozenset(column.name for column in columns)
-        self._file = self._part.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow([column.name for column in columns])
+        with space_for(self.path):
+            self._file = part_path(self.path).open("w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._file, lineterminator="\n")
+            self._writer.writerow([column.name for column in columns])
 
     def write(self, row: Mapping[str, Cell]) -> None:
         """Write one row.
@@ -285,7 +290,8 @@ class CsvTable:
             raise ValueError(
                 f"expected a cell for each column, got other names: {sorted(self._names ^ row.keys())}"
             )
-        self._writer.writerow([format_cell(row[column.name], column.digits) for column in self._columns])
+        with space_for(self.path):
+            self._writer.writerow([format_cell(row[column.name], column.digits) for column in self._columns])
 
     def write_all(self, rows: Iterable[Mapping[str, Cell]]) -> None:
         """Write rows in order."""
@@ -296,12 +302,15 @@ class CsvTable:
         """Finish the file and put it in its place; a second call does nothing."""
         if self._file.closed:
             return
-        self._file.close()
-        self._part.replace(self.path)
+        with space_for(self.path):
+            self._file.close()
+            finish_part(self.path)
 
     def abandon(self) -> None:
-        """Stop writing and leave the part file; the file itself stays as it was."""
-        self._file.close()
+        """Stop writing and remove the part file; the file itself stays as it was."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        part_path(self.path).unlink(missing_ok=True)
 
     def __enter__(self) -> CsvTable:
         return self

@@ -2,12 +2,14 @@
 
 import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from masks import instances, rectangle
 
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.errors import OutOfSpaceError
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.motion import Motion
@@ -217,6 +219,19 @@ class TestCsvTable:
         with pytest.raises(RuntimeError, match="stop"), CsvTable(path, SUMMARY_COLUMNS):
             raise RuntimeError("stop")
         assert path.read_text(encoding="utf-8") == "earlier"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["t.csv"]
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    def test_a_full_disk_is_told_in_one_sentence(self, tmp_path):
+        path = tmp_path / "t.csv"
+        (tmp_path / "t.csv.part").symlink_to("/dev/full")
+        row = {column.name: None for column in SUMMARY_COLUMNS} | {"clip": "x" * 100_000}
+        with (
+            pytest.raises(OutOfSpaceError, match="free some space"),
+            CsvTable(path, SUMMARY_COLUMNS) as table,
+        ):
+            table.write(row)
+        assert not path.exists()
 
     def test_names_beyond_ascii_commas_and_quotes_come_back(self, tmp_path):
         row = {column.name: None for column in SUMMARY_COLUMNS} | {"clip": 'Straße, "zwei"\n雨.mp4'}
