@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
-	$(BIN)/yolact-temporal demo
+	$(BIN)/yolact-temporal demo --overwrite
 
 test: lint types pytest
 

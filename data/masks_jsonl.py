@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolact_temporal.data.files import part_path
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import Rle
 from yolact_temporal.errors import InputError
@@ -94,7 +95,7 @@ class RecordWriter:
 
     def __init__(self, path: Path, class_names: Sequence[str]) -> None:
         self.path = path
-        self.part = path.with_name(path.name + ".part")
+        self.part = part_path(path)
         self._class_names = tuple(class_names)
         self._file = self.part.open("ab")
 
@@ -110,7 +111,7 @@ class RecordWriter:
         Returns:
             The writer, and how many whole records the part file holds; a line that was cut off is removed.
         """
-        part = path.with_name(path.name + ".part")
+        part = part_path(path)
         kept, offsets = 0, [0]
         if part.exists():
             with part.open("rb") as file:
@@ -131,7 +132,7 @@ class RecordWriter:
     @classmethod
     def start(cls, path: Path, class_names: Sequence[str]) -> RecordWriter:
         """Begin anew; an old part file is discarded."""
-        path.with_name(path.name + ".part").unlink(missing_ok=True)
+        part_path(path).unlink(missing_ok=True)
         return cls(path, class_names)
 
     def write(self, record: FrameRecord) -> None:

@@ -83,6 +83,10 @@ class Associator:
         """The tracks that can still be continued: seen in this frame, or absent for no longer than the gap memory."""
         return frozenset(self._tracks)
 
+    def forget(self) -> None:
+        """End all tracks, as at a cut to another scene."""
+        self._tracks.clear()
+
     def update(self, masks: Sequence[MaskCrop], motion: Motion | None) -> NDArray[np.int64]:
         """Take the masks of the next frame and return their track ids, int64 (N,).
 

@@ -124,7 +124,12 @@ class StabilityMeter:
         self._statuses: Counter[str] = Counter()
 
     def update(
-        self, frame_index: int, time_s: float, instances: Instances, motion: Motion | None
+        self,
+        frame_index: int,
+        time_s: float,
+        instances: Instances,
+        motion: Motion | None,
+        cut: bool = False,
     ) -> FrameStability:
         """Take the next frame.
 
@@ -133,6 +138,7 @@ class StabilityMeter:
             time_s: its time in seconds.
             instances: what the model saw in it.
             motion: from the last frame given to this one; None at the first.
+            cut: another scene begins with this frame: all tracks end, none is lost.
 
         Returns:
             Track ids and the figures of each instance's pair with the last frame.
@@ -144,6 +150,9 @@ class StabilityMeter:
             raise ValueError(f"expected a frame index above {self._last[0]}, got {frame_index}")
         if motion is not None and motion.size != instances.size:
             raise ValueError(f"expected motion of size {instances.size}, got {motion.size}")
+        if cut:
+            self._associator.forget()
+            self._close_forgotten()
         status = self._status(frame_index, motion)
         seconds = self._seconds(time_s)
         masks = crop_masks(instances)

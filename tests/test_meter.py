@@ -408,3 +408,20 @@ def test_on_real_video_the_ground_truth_is_steadier_than_a_published_system(sequ
     for name in ("boundary_px_mean", "boundary_px_p95", "motion_compensated_jitter"):
         assert 0 < value(truth, name) < value(system, name)
     assert truth.figures["boundary_px_mean"].n == len(frames) - 1
+
+
+def test_a_cut_ends_all_tracks_and_loses_none():
+    bitmap = np.zeros((1, 40, 40), np.bool_)
+    bitmap[0, 10:30, 10:30] = True
+    found = Instances.from_bitmaps([[10, 10, 30, 30]], [0.9], [0], bitmap)
+    meter = StabilityMeter(("thing",), 25)
+    still = Motion.still((40, 40))
+    meter.update(0, 0.0, found, None)
+    meter.update(1, 0.04, found, still)
+    after = meter.update(2, 0.08, found, None, cut=True)
+    assert after.track_ids.tolist() == [2]
+    assert after.lost == ()
+    assert after.instances[0].events == ("new",)
+    result = meter.finish()
+    assert [track.frames_seen for track in result.tracks] == [2, 1]
+    assert result.frame_pairs["without_motion"] == 1

@@ -96,11 +96,13 @@ class PredictionHead(nn.Module):
         self.classes = classes
         self.prototypes = config.prototypes
         self.upfeature = _tower(channels, config.shared_convs, config.normalized)
+        self.bbox_extra: nn.Module
+        self.conf_extra: nn.Module
         if config.branch_convs:
             self.bbox_extra = _tower(channels, config.branch_convs, config.normalized)
             self.conf_extra = _tower(channels, config.branch_convs, config.normalized)
         else:
-            self.bbox_extra = self.conf_extra = nn.Identity()
+            self.bbox_extra, self.conf_extra = nn.Identity(), nn.Identity()
         self.bbox_layer = nn.Conv2d(channels, anchors_per_location * 4, 3, padding=1)
         self.conf_layer = nn.Conv2d(channels, anchors_per_location * classes, 3, padding=1)
         self.mask_layer = nn.Conv2d(channels, anchors_per_location * config.prototypes, 3, padding=1)

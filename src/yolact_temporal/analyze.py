@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from yolact_temporal.data.files import space_for
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.pipeline import overlapped
 from yolact_temporal.recording import ModelRecording
-from yolact_temporal.runs import RunFolder, space_for
+from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
@@ -50,6 +51,7 @@ class Step:
 
     frame: Frame
     motion: Motion | None
+    cut: bool
     instances: dict[str, Instances] = field(default_factory=dict)
     stability: dict[str, FrameStability] = field(default_factory=dict)
 
@@ -84,6 +86,10 @@ class Motions:
     def update(self, frame: Frame) -> Motion | None:
         """Return the motion from the last frame to this one, None at the first."""
         return self._estimator.update(frame.rgb)
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Say whether another scene is known to begin with this frame; optical flow knows of none."""
+        return False
 
 
 def analyze_clip(
@@ -144,7 +150,7 @@ def _with_motion(frames: Iterator[Frame], motions: Motions, clock: _Clock) -> It
     for frame in frames:
         with clock.running("flow"):
             motion = motions.update(frame)
-        yield Step(frame, motion)
+        yield Step(frame, motion, motions.is_cut(frame))
 
 
 def _segment(
@@ -168,7 +174,7 @@ def _measure(steps: Iterator[Step], recordings: Sequence[ModelRecording], clock:
         with clock.running("measure"):
             for recording in recordings:
                 step.stability[recording.name] = recording.measure(
-                    step.frame, step.instances[recording.name], step.motion
+                    step.frame, step.instances[recording.name], step.motion, step.cut
                 )
         yield step
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyze import AnalyzeOptions, AnalyzeResult, Motions, analyze_clip
+from yolact_temporal.data.files import atomic_write, space_for
 from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
 from yolact_temporal.errors import UsageError
 from yolact_temporal.models import LoadedModel
-from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder, space_for, write_text
+from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
 from yolact_temporal.summary_text import markdown_report
 from yolact_temporal.temporal.plots import read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
@@ -151,7 +152,8 @@ def _write_reports(
         name,
         sections,
     )
-    write_text(folder.report, markdown_report(name, result.stability, remarks(result)))
+    with atomic_write(folder.report) as file:
+        file.write(markdown_report(name, result.stability, remarks(result)))
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

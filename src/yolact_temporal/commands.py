@@ -183,7 +183,7 @@ def evaluate(args: argparse.Namespace) -> int:
             args.annotations,
             args.images,
             args.results,
-            progress=None if progress is None else lambda done, _total: progress(done),
+            progress=lambda done, _total: progress(done),
         )
     if args.json:
         print(json.dumps(figures, indent=2))
@@ -249,12 +249,16 @@ def _expected_frames(count: int | None, options: Any) -> int | None:
 @contextmanager
 def _progress(
     args: argparse.Namespace, label: str, total: int | None, unit: str = "frame"
-) -> Iterator[Callable[[int], object] | None]:
+) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr, unless that is no terminal or quiet was asked for."""
     with tqdm(
         desc=label, total=total, unit=unit, disable=True if args.quiet else None, dynamic_ncols=True
     ) as bar:
-        yield lambda done: bar.update(done - bar.n)
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def _say(args: argparse.Namespace, text: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from yolact_temporal.analyze import AnalyzeOptions, Motions
 from yolact_temporal.clip_run import FinishedRun, run_clip
+from yolact_temporal.data.files import space_for
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import read_records
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.models import LoadedModel
-from yolact_temporal.runs import RunFolder, space_for
+from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.motion import FlowOptions, Motion
 from yolact_temporal.temporal.plots import plot_camera_moves
 from yolact_temporal.temporal.report import Column, CsvTable, Row
 from yolact_temporal.temporal.stability import FrameStability
@@ -43,7 +44,11 @@ class ExactMotions(Motions):
     def update(self, frame: Frame) -> Motion | None:
         """Return the exact motion to this frame; None at the first frame and across a cut."""
         exact = self._film.motion(frame.index)
-        return None if exact is None else Motion.from_flow(exact.backward, exact.forward)
+        return None if exact is None else Motion(exact.backward, exact.visible)
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Say whether this frame is the first of another photograph."""
+        return frame.index > 0 and self._film.motion(frame.index) is None
 
 
 def run_demo(
@@ -85,25 +90,17 @@ def run_demo(
 def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> list[Row]:
     """Measure the recorded masks again, once by each kind of motion."""
     rows: list[Row] = []
-    for kind, motions in (("exact", ExactMotions(film)), ("flow", _CutFlow(film))):
+    exact = ExactMotions(film)
+    for kind, motions in (("exact", exact), ("flow", Motions(FlowOptions.long_side))):
         meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))
         records = read_records(folder.model(model.name).masks)
         for frame, record in zip(film, records, strict=True):
-            stability = meter.update(frame.index, frame.time_s, record.instances, motions.update(frame))
+            motion, cut = motions.update(frame), exact.is_cut(frame)
+            stability = meter.update(
+                frame.index, frame.time_s, record.instances, None if cut else motion, cut
+            )
             rows += _pair_rows(film.segment(frame.index), kind, stability)
     return rows
-
-
-class _CutFlow(Motions):
-    """Optical flow, which does not know of cuts, told of them."""
-
-    def __init__(self, film: PhotoFilm) -> None:
-        self._film = film
-        self._estimator = FlowEstimator(FlowOptions.long_side)
-
-    def update(self, frame: Frame) -> Motion | None:
-        motion = self._estimator.update(frame.rgb)
-        return None if self._film.motion(frame.index) is None else motion
 
 
 def _pair_rows(segment: str, kind: str, stability: FrameStability) -> Iterable[Row]:

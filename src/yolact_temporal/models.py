@@ -8,8 +8,8 @@ from typing import Any
 
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact import Segmenter, YolactSegmenter, build_yolact
-from yolact_temporal.yolact.config import preset
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
+from yolact_temporal.yolact.model import preset
 from yolact_temporal.yolact.weights import find_weights, load_weights
 
 COMPACT = "yolact_compact"
@@ -72,7 +72,7 @@ def load_model(
     autocast_dtype(precision)
     found = find_weights(name, weights)
     model = build_yolact(config)
-    load_weights(model, found)
+    load_weights(found, model)
     segmenter = YolactSegmenter(model.to(target), score_threshold=threshold, precision=precision)
     manifest = {
         "note": model_note(name),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.files import part_path
 from yolact_temporal.data.frames import ClipInfo, Frame
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
@@ -88,7 +89,7 @@ class ModelRecording:
         if not self._resume:
             return RecordWriter.start(self._files.masks, self._class_names)
         if self._files.masks.exists():  # this model was done when another one broke off
-            self._files.masks.replace(self._files.masks.with_name(self._files.masks.name + ".part"))
+            self._files.masks.replace(part_path(self._files.masks))
         writer, self._kept = RecordWriter.resume(self._files.masks, self._class_names, self._options.batch)
         self._past = islice(read_records(writer.part), self._kept)
         return writer
@@ -109,12 +110,12 @@ class ModelRecording:
             )
         return [record.instances for record in records]
 
-    def measure(self, frame: Frame, instances: Instances, motion: Motion | None) -> FrameStability:
-        """Record and measure the next frame."""
+    def measure(self, frame: Frame, instances: Instances, motion: Motion | None, cut: bool) -> FrameStability:
+        """Record and measure the next frame; at a cut all tracks end."""
         if self._written >= self._kept:
             self._record.write(FrameRecord(frame.index, frame.time_s, instances))
         self._written += 1
-        stability = self._meter.update(frame.index, frame.time_s, instances, motion)
+        stability = self._meter.update(frame.index, frame.time_s, instances, motion, cut)
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability

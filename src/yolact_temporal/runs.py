@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.errors import InputError, OutOfSpaceError, UsageError
+from yolact_temporal.data.files import atomic_write
+from yolact_temporal.errors import InputError, UsageError
 
 FORMAT_VERSION = 1
 """Version of the run folder's layout; a reader refuses a newer one."""
@@ -105,17 +103,8 @@ class RunFolder:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest whole or not at all."""
-        write_text(self.manifest, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+        with atomic_write(self.manifest) as file:
+            file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def prepare_run_folder(path: Path, resume: bool, overwrite: bool) -> RunFolder:
@@ -157,17 +146,3 @@ def _remove_run(path: Path) -> None:
             f"expected a run to overwrite, got {path}, which holds other files: pass another folder to --out"
         )
     shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def space_for(path: Path) -> Iterator[None]:
-    """Turn "no space left" while writing below `path` into its sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise OutOfSpaceError(
-            f"expected room for results in {path}, got a full disk: free some space and run the same command "
-            f"with --resume, what was done so far is kept"
-        ) from error

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TypeAlias
 
 from yolact_temporal.yolact.backbones.darknet import DarkNet
 from yolact_temporal.yolact.backbones.mobilenet import MobileNetV2
 from yolact_temporal.yolact.backbones.resnet import ResNet
 from yolact_temporal.yolact.config import BackboneConfig
 
-__all__ = ["DarkNet", "MobileNetV2", "ResNet", "build_backbone"]
+__all__ = ["Backbone", "DarkNet", "MobileNetV2", "ResNet", "build_backbone"]
 
 
-def build_backbone(config: BackboneConfig) -> nn.Module:
+Backbone: TypeAlias = ResNet | DarkNet | MobileNetV2
+
+
+def build_backbone(config: BackboneConfig) -> Backbone:
     """Build a backbone with random weights.
 
     Every backbone maps images (B, 3, S, S) to a tuple of feature maps, one a stage, and lists their channels in

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ class MobileNetV2(nn.Module):
         return tuple(stages)
 
 
-def _run_block(block: nn.Module, x: Tensor) -> Tensor:
+def _run_block(block: Any, x: Tensor) -> Tensor:
     """One block of `features`: the stem, or an inverted residual with a linear last layer."""
     if not isinstance(block, InvertedResidual):
         return F.relu6(_conv_norm(block[0], block[1], x))
@@ -50,7 +52,7 @@ def _run_block(block: nn.Module, x: Tensor) -> Tensor:
     return x + out if block.use_res_connect else out
 
 
-def _conv_norm(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+def _conv_norm(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
     """Convolve and normalise; a frozen batch normalisation is folded into the convolution.
 
     Folding spares a pass over the feature map forward and another backward: training on a CPU is nearly twice as fast.

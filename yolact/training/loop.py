@@ -60,7 +60,7 @@ class TrainingOptions:
         recipe: the preset's own if None.
         iterations, batch_size, learning_rate: in place of the recipe's. Another batch size scales rate and
             iterations unless they are given; other iterations stretch the schedule.
-        input_size: side of the training square; the model's if None.
+        input_size: side of the training square, and of that of evaluations on the way; the model's if None.
         val_annotations, val_images: what the best weights are chosen on; none is chosen without.
         best_metric: kind and figure of the evaluation that the best weights are best in.
         evaluate_every, checkpoint_every, log_every: in iterations.
@@ -161,6 +161,7 @@ class _Run:
         self.model = self._build()
         self.size = options.input_size or self.model.config.input_size
         self.settings = self._settings()
+        self.model.config = at_input_size(self.model.config, self.size)
         self.dataset = CocoDataset(
             options.annotations,
             options.images,
@@ -364,6 +365,13 @@ class _Run:
     def _time(self) -> float:
         """Seconds of training, of all sessions."""
         return time.monotonic() - self.started
+
+
+def at_input_size(config: YolactConfig, size: int) -> YolactConfig:
+    """Return the configuration at another input size, its anchors as large relative to the image as before."""
+    factor = size / config.input_size
+    scales = tuple(tuple(side * factor for side in level) for level in config.anchors.scales)
+    return replace(config, input_size=size, anchors=replace(config.anchors, scales=scales))
 
 
 @torch.no_grad()

@@ -186,13 +186,19 @@ _COMPACT = TrainingRecipe(
     freeze_norms="backbone",
 )
 
+_COCO_PRESETS = (
+    "yolact_base",
+    "yolact_im400",
+    "yolact_im700",
+    "yolact_resnet50",
+    "yolact_darknet53",
+    "yolact_plus_base",
+    "yolact_plus_resnet50",
+)
+
 #: The recipe of every preset by name.
 RECIPES: Mapping[str, TrainingRecipe] = MappingProxyType(
-    {
-        **dict.fromkeys(("yolact_base", "yolact_im400", "yolact_im700", "yolact_resnet50", "yolact_darknet53", "yolact_plus_base", "yolact_plus_resnet50"), _PUBLISHED),
-        "yolact_resnet50_pascal": _PASCAL,
-        "yolact_compact": _COMPACT,
-    }
+    dict.fromkeys(_COCO_PRESETS, _PUBLISHED) | {"yolact_resnet50_pascal": _PASCAL, "yolact_compact": _COMPACT}
 )
 
 

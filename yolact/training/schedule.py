@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ def _stages(model: Yolact) -> list[list[nn.Module]]:
     backbone = model.backbone
     if model.config.backbone.kind == "mobilenet_v2":
         ends = (0, 4, 7, 14, 18)
-        return [list(backbone.features[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+        return [list(backbone.features[a:b]) for a, b in pairwise(ends)]
     stages: list[list[nn.Module]] = [[stage] for stage in backbone.layers]
     stem = [module for name, module in backbone.named_children() if name != "layers"]
     return [stem + stages[0], *stages[1:]]
