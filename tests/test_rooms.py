@@ -1,0 +1,169 @@
+"""The house's rule of who may know whom, kept by every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("data", "yolact", "temporal", "dashboards")
+TOP = "src/yolact_temporal"
+
+NETWORKS = ("torch", "torchvision", "safetensors")
+SCREENS = ("streamlit", "altair")
+#: What each room may not import: packages of others, and other rooms.
+FORBIDDEN = {
+    "data": (*NETWORKS, *SCREENS, "yolact", "temporal", "dashboards"),
+    "yolact": (*SCREENS, "temporal", "dashboards"),
+    "temporal": (*NETWORKS, *SCREENS, "yolact", "dashboards"),
+    "dashboards": (*NETWORKS, "yolact"),
+}
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every import, wherever it stands, as (line, full name); a relative one starts with a dot."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            # `from yolact_temporal import temporal` names a room only in its second half.
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called in ("import_module", "__import__"):
+                yield node.lineno, str(node.args[0].value)
+
+
+def faults(source: str, room: str) -> list[str]:
+    """What breaks the rule in a module of this room."""
+    found = []
+    for line, name in imported(ast.parse(source)):
+        parts = name.split(".")
+        if name.startswith("."):
+            found.append(f"line {line}: relative import {name}")
+        elif parts[0] == "yolact_temporal" and len(parts) > 1:
+            if parts[1] in FORBIDDEN[room]:
+                found.append(f"line {line}: {room} may not know {parts[1]}")
+            elif parts[1] not in (*ROOMS, "errors", "__version__"):
+                found.append(f"line {line}: {room} may not know the package's top ({name})")
+        elif parts[0] in FORBIDDEN[room] and parts[0] not in ROOMS:
+            found.append(f"line {line}: {room} may not import {parts[0]}")
+        elif parts[0] in ROOMS:
+            found.append(f"line {line}: {name} must be imported as yolact_temporal.{name}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "room", "fault"),
+    [
+        ("import torch", "data", "may not import torch"),
+        ("def f():\n    from torch.nn import functional", "temporal", "may not import torch"),
+        ("import torchvision.ops as o", "temporal", "may not import torchvision"),
+        ("from yolact_temporal.temporal.motion import x", "yolact", "may not know temporal"),
+        ("from yolact_temporal import temporal", "yolact", "may not know temporal"),
+        ("import yolact_temporal.yolact.model", "temporal", "may not know yolact"),
+        ("from yolact_temporal.yolact import PRESETS", "dashboards", "may not know yolact"),
+        ("if TYPE_CHECKING:\n    from yolact_temporal.yolact import Yolact", "data", "may not know yolact"),
+        ("import importlib\nimportlib.import_module('torch')", "data", "may not import torch"),
+        ("from . import rle", "data", "relative import"),
+        ("from data.rle import area", "temporal", "must be imported as yolact_temporal.data.rle"),
+        ("from yolact_temporal.cli import main", "yolact", "package's top"),
+        ("import streamlit", "temporal", "may not import streamlit"),
+    ],
+)
+def test_the_check_sees_each_kind_of_fault(source: str, room: str, fault: str) -> None:
+    (found,) = faults(source, room)
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("source", "room"),
+    [
+        ("import torch\nfrom yolact_temporal.data.rle import x", "yolact"),
+        ("from yolact_temporal.data.rle import x\nimport numpy", "temporal"),
+        ("from yolact_temporal import __version__\nfrom yolact_temporal.errors import UsageError", "data"),
+        ("import streamlit\nfrom yolact_temporal.temporal.report import x", "dashboards"),
+    ],
+)
+def test_the_check_lets_good_imports_be(source: str, room: str) -> None:
+    assert faults(source, room) == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_room_knows_what_it_may_not(room: str) -> None:
+    assert modules(room), f"{room} holds no module"
+    found = {
+        str(path.relative_to(ROOT)): broken
+        for path in modules(room)
+        if (broken := faults(path.read_text(encoding="utf-8"), room))
+    }
+    assert not found
+
+
+def test_imports_are_absolute_everywhere() -> None:
+    relative = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in (*modules(TOP), *modules("tests"))
+        for line, name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if name.startswith(".")
+    ]
+    assert not relative
+
+
+def loaded_after(*names: str) -> set[str]:
+    """Top-level names of all modules that a fresh interpreter holds after importing these."""
+    program = (
+        f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/"
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("room", ["data", "temporal"])
+def test_importing_every_module_of_a_room_without_networks_loads_no_torch(room: str) -> None:
+    names = [
+        ".".join(("yolact_temporal", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for path in modules(room)
+    ]
+    loaded = loaded_after(*names)
+    assert "yolact_temporal" in loaded
+    assert not loaded & {*NETWORKS, *SCREENS}
+
+
+def test_the_command_line_starts_with_nothing_heavy() -> None:
+    heavy = {
+        *NETWORKS,
+        *SCREENS,
+        "numpy",
+        "scipy",
+        "cv2",
+        "av",
+        "decord",
+        "matplotlib",
+        "pandas",
+        "pycocotools",
+    }
+    loaded = loaded_after("yolact_temporal.cli", "yolact_temporal.errors")
+    assert "yolact_temporal" in loaded
+    assert not loaded & heavy
+
+
+def test_nothing_touches_an_accelerator_on_import() -> None:
+    program = (
+        "import torch, yolact_temporal.yolact, yolact_temporal.yolact.weights\n"
+        "assert not torch.cuda.is_initialized()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd="/")
