@@ -1,0 +1,72 @@
+"""Files that are either whole or not there: written under a temporary name and renamed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from yolact_temporal.errors import OutOfSpaceError
+
+PART_SUFFIX = ".part"
+"""Added to a file's name while it is being written."""
+
+
+def part_path(path: Path) -> Path:
+    """Return the temporary name under which `path` is written."""
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+@contextlib.contextmanager
+def space_for(path: Path) -> Iterator[None]:
+    """Turn "no space left" and "quota exceeded" inside the block into one sentence.
+
+    Raises:
+        OutOfSpaceError: in place of an OSError that says that the disk which takes `path` is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutOfSpaceError(
+            f"expected room to write {path}, found the disk full: free some space and run the same command again"
+        ) from error
+
+
+def finish_part(path: Path) -> None:
+    """Put the part file of `path` in its place, so that after a crash either it is whole or the old one stands."""
+    part = part_path(path)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]]:
+    """Open a file for writing that appears under its name only once the block has ended well.
+
+    Args:
+        path: the file; its folder must exist.
+        mode: "w" or "wb".
+        options: as for `open`; text is UTF-8 with newlines as written unless told.
+
+    Raises:
+        OutOfSpaceError: if the disk is full. The part file is removed after any error.
+    """
+    if "b" not in mode:
+        options = {"encoding": "utf-8", "newline": "", **options}
+    part = part_path(path)
+    try:
+        with space_for(path):
+            with part.open(mode, **options) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

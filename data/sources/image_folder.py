@@ -1,0 +1,153 @@
+"""A folder of numbered images, as a clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
+from yolact_temporal.data.sources.structure import sha256_of, unreadable
+from yolact_temporal.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+ASSUMED_FPS = Fraction(30)
+"""Frames a second where a folder's rate is not told."""
+
+_EXIF_ORIENTATION = 0x0112
+
+
+class ImageFolderSource:
+    """A `FrameSource` of a folder's images in the order of the numbers in their names, upright by their EXIF tag.
+
+    The whole folder is checked when it is opened: images of one size. `info.fps` is None where no rate was given;
+    times then assume 30 a second, and a warning says so. An image that cannot be decoded is a loss.
+
+    Raises:
+        InputError: if the folder cannot be read, has no image, two images of one name, or images of several sizes.
+    """
+
+    def __init__(self, path: Path, fps: Fraction | None = None) -> None:
+        self.losses: list[FrameLoss] = []
+        self.warnings: list[str] = []
+        self._paths = _image_paths(path)
+        self._rate = fps or ASSUMED_FPS
+        height, width = _common_size(self._paths)
+        reason = "A folder of images is read image by image"
+        if fps is None:
+            reason += f"; its rate is not known, so times assume {ASSUMED_FPS} images a second"
+            self.warnings.append(
+                f"no rate is known for the images in {path}: times assume {ASSUMED_FPS} a second; give --fps"
+            )
+        self.info = ClipInfo(
+            path=str(path),
+            sha256=sha256_of(self._paths, with_names=True),
+            width=width,
+            height=height,
+            fps=fps,
+            frame_count=len(self._paths),
+            rotation=0,
+            variable_rate=False,
+            decoder="images",
+            decoder_reason=f"{reason}.",
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the images.
+
+        Raises:
+            InputError: if none can be decoded.
+        """
+        lost: list[str] = []
+        good = 0
+        for index, path in enumerate(self._paths):
+            try:
+                rgb = _read_rgb(path)
+            except (OSError, ValueError, SyntaxError) as error:
+                lost.append(f"{path.name} cannot be decoded ({error})")
+                continue
+            self._tell_lost(lost, index)
+            good += 1
+            yield Frame(index, float(index / self._rate), rgb)
+        self._tell_lost(lost, len(self._paths))
+        if not good:
+            raise InputError(
+                f"expected images in {self.info.path}, but none of {len(self._paths)} can be decoded: "
+                f"{self.losses[0].reason}"
+            )
+
+    def close(self) -> None:
+        """Do nothing: no image is open between frames."""
+
+    def _tell_lost(self, lost: list[str], index: int) -> None:
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            self.losses.append(FrameLoss(index, lost[0] + more, len(lost)))
+            lost.clear()
+
+
+def _image_paths(folder: Path) -> list[Path]:
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    if not paths:
+        raise InputError(
+            f"expected numbered images ({', '.join(SUFFIXES)}) in the folder {folder}, found none: "
+            "give a video or a folder of images"
+        )
+    paths.sort(key=_natural_key)
+    stems: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in stems:
+            raise InputError(
+                f"expected one image a frame in {folder}, found both {stems[path.stem].name} and {path.name}: "
+                "move one kind elsewhere"
+            )
+        stems[path.stem] = path
+    return paths
+
+
+def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Order frame_2 before frame_10: digits compare as numbers, the rest as text."""
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], path.name
+
+
+def _common_size(paths: list[Path]) -> tuple[int, int]:
+    """Return (height, width) of all images, from their headers; unreadable ones are left for later."""
+    first: tuple[Path, tuple[int, int]] | None = None
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+                if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
+                    width, height = height, width
+        except PermissionError as error:
+            raise unreadable(path, error) from error
+        except (OSError, ValueError, SyntaxError):
+            continue
+        if first is None:
+            first = path, (height, width)
+        elif first[1] != (height, width):
+            raise InputError(
+                f"expected images of one size, {first[1][1]}x{first[1][0]} as {first[0].name}, "
+                f"found {path} of {width}x{height}: bring them to one size"
+            )
+    if first is None:
+        raise InputError(f"expected images in {paths[0].parent}, but none of {len(paths)} can be decoded")
+    return first[1]
+
+
+def _read_rgb(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scaling
+            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=2)
+        return np.array(image.convert("RGB"))

@@ -1,0 +1,210 @@
+"""Frames by PyAV: every displayed frame, upright, with what was lost named."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
+from yolact_temporal.data.sources.probe import Probe, open_container, video_stream
+from yolact_temporal.errors import InputError
+
+# Converting each frame on one thread costs less processor time; older versions have no such choice.
+_CONVERSION: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+
+_ALWAYS_ONE_FRAME = {"av1", "hevc", "mjpeg", "ffv1", "gif"}
+"""Formats of which every packet shows one frame, so that a packet without one is a loss even if nobody complains."""
+
+_STRICT = {"mjpeg": {"err_detect": "explode"}}
+"""Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
+
+
+def default_threads() -> int:
+    """Return how many threads decode: two at most, since the network needs the cores more."""
+    return min(2, os.cpu_count() or 1)
+
+
+class PyavSource:
+    """A `FrameSource` that decodes with PyAV (FFmpeg) in one forward pass.
+
+    Frames hidden by an edit list are not shown. Packets that cannot be decoded and frames that the decoder marks as
+    damaged are left out and told in `losses`; decoding goes on after them. A frame keeps its place in the clip's
+    display order, so indices skip what was lost. Frames between a loss and the next keyframe lean on what was lost:
+    they are given, and `warnings` names them. Colours follow the matrix and range that the clip is tagged with,
+    BT.601 where it has no tag.
+
+    Memory does not grow with the clip but for 8 bytes a frame of its probe.
+    """
+
+    def __init__(self, probe: Probe, info: ClipInfo, threads: int | None = None) -> None:
+        self.info = info
+        self.losses: list[FrameLoss] = []
+        self.warnings: list[str] = []
+        self._probe = probe
+        self._threads = threads or default_threads()
+        self._events: Generator[av.VideoFrame | str, None, None] | None = None
+        self._faults: Counter[str] = Counter()  # since the last loss
+        self._damaged = probe.fault is not None
+        self._frameless = 0
+        self._leaning: tuple[int, int] | None = None
+        self._after_fault = False
+        self._resized = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every displayed frame that can be decoded, in display order.
+
+        Raises:
+            RuntimeError: when iterated a second time.
+        """
+        if self._events is not None:
+            raise RuntimeError("expected to be read once, got a second iteration: open the clip again")
+        self._events = decode_events(self._probe, self._threads, _STRICT.get(self._probe.codec))
+        position = 0
+        for event in self._events:
+            if isinstance(event, str) or event.is_corrupt:
+                self._note(event if isinstance(event, str) else "a frame is damaged")
+                continue
+            position = self._place(event, position)
+            index = position - self._frameless
+            self._watch_leaning(event.key_frame, index)
+            yield Frame(index, self._time_s(event, position), self._upright(event))
+            position += 1
+        self._finish(position)
+
+    def close(self) -> None:
+        """Release the decoder."""
+        if self._events is not None:
+            self._events.close()
+
+    def _note(self, fault: str) -> None:
+        self._faults[fault] += 1
+        self._damaged = self._after_fault = True
+
+    def _place(self, frame: av.VideoFrame, expected: int) -> int:
+        """Return the frame's place among the probe's ticks, and record as lost what lies before it."""
+        ticks = self._probe.ticks
+        place = expected
+        if not self._probe.matched:
+            place += self._faults.total()  # as near as can be known: each fault cost a frame
+        elif frame.pts is not None:
+            found = bisect_left(ticks, frame.pts, lo=expected)
+            if found < len(ticks) and ticks[found] == frame.pts:
+                place = found
+        missing = place - expected
+        if missing and (self._damaged or (expected and self._probe.codec in _ALWAYS_ONE_FRAME)):
+            self._lose(place - self._frameless, missing)
+        else:
+            # In a file where nothing is wrong, a packet that shows no frame (a second field, say) is no loss.
+            self._frameless += missing
+        return place
+
+    def _lose(self, at_index: int, count: int | None) -> None:
+        reasons = [f"{times} x {fault}" if times > 1 else fault for fault, times in self._faults.items()]
+        if self._probe.fault is not None and not reasons:
+            reasons = [self._probe.fault]
+        self.losses.append(FrameLoss(at_index, "; ".join(reasons) or "no frame came for it", count))
+        self._faults.clear()
+        self._after_fault = True
+
+    def _watch_leaning(self, key_frame: bool, index: int) -> None:
+        """Keep track of frames between a fault and the next keyframe, whose pictures may be distorted."""
+        if self._after_fault and not key_frame:
+            self._leaning = (self._leaning[0] if self._leaning else index, index)
+        elif key_frame:
+            self._tell_leaning()
+            self._after_fault = False
+
+    def _tell_leaning(self) -> None:
+        if self._leaning is not None:
+            first, last = self._leaning
+            self.warnings.append(
+                f"frames {first} to {last} follow damage and lean on it until the next keyframe: "
+                "their pictures may be distorted"
+            )
+            self._leaning = None
+
+    def _time_s(self, frame: av.VideoFrame, position: int) -> float:
+        if self._probe.matched and frame.pts is not None:
+            return float((frame.pts - self._probe.ticks[0]) * self._probe.time_base)
+        return self._probe.time_s(position)
+
+    def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        height, width = self._probe.size if self._probe.orientation.a else self._probe.size[::-1]
+        if (frame.height, frame.width) != (height, width) and not self._resized:
+            self._resized = True
+            self.warnings.append(
+                f"the clip's frames change size, from {width}x{height} to {frame.width}x{frame.height}: "
+                "all are scaled to the first one's"
+            )
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, **_CONVERSION)
+        return self._probe.orientation.upright(rgb)
+
+    def _finish(self, position: int) -> None:
+        self._tell_leaning()
+        if not position:
+            raise InputError(
+                f"expected frames in {self._probe.path}, but none can be decoded: copy or record it again"
+            )
+        missing = max(self._probe.frame_count or 0, self._probe.promised or 0) - position
+        if missing > 0 and (self._damaged or self._probe.codec in _ALWAYS_ONE_FRAME):
+            self._lose(position - self._frameless, missing)
+        elif self._probe.fault is not None and not self.losses:
+            self._lose(position - self._frameless, None)
+        elif missing > 0:
+            self._frameless += missing
+        if self._faults:
+            self.warnings.append(
+                f"{self._faults.total()} damaged packets cost no frame ({'; '.join(self._faults)})"
+            )
+        if self._frameless:
+            self.warnings.append(f"{self._frameless} packets show no frame of their own: no loss")
+
+
+def decode_events(
+    probe: Probe, threads: int, options: dict[str, str] | None = None, skip: int = 0
+) -> Generator[av.VideoFrame | str, None, None]:
+    """Decode a clip from its start, yielding frames in display order and, as text, each fault where it is met.
+
+    Args:
+        probe: the clip.
+        threads: decoding threads.
+        options: of the decoder.
+        skip: this many first frames, and the faults among them, are not yielded.
+    """
+    frames = 0
+    with open_container(probe.path) as container:
+        stream = video_stream(container)
+        stream.thread_type = "AUTO" if threads > 1 else "SLICE"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = dict(options or {})
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.is_corrupt and packet.size:
+                    decoded, fault = [], "the container marks a packet as damaged"
+                else:
+                    decoded, fault = stream.decode(packet), None
+            except av.error.FFmpegError as error:
+                decoded, fault = [], f"a packet cannot be decoded ({error.strerror})"
+                if threads > 1 and not packet.size:
+                    # An error while several threads hand over the last frames loses those behind it; one thread
+                    # has none waiting, so the end is read once more that way.
+                    yield from decode_events(probe, 1, options, skip=frames)
+                    return
+            if fault is not None and frames >= skip:
+                yield fault
+            for frame in decoded:
+                frames += 1
+                if frames > skip:
+                    yield frame

@@ -1,0 +1,176 @@
+"""What a file's structure tells without decoding: whether it is all there and unbroken.
+
+Read by hand because demuxers stop quietly at the end of a cut file and step quietly over a broken place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from yolact_temporal.data.sources.matroska import EBML, first_break, segment_end
+from yolact_temporal.errors import InputError
+
+_MP4_BOXES = {
+    b"ftyp",
+    b"moov",
+    b"mdat",
+    b"moof",
+    b"wide",
+    b"free",
+    b"skip",
+    b"styp",
+    b"sidx",
+    b"pnot",
+    b"uuid",
+}
+_TS_PACKET, _TS_SYNC = 188, 0x47
+
+
+def require_readable_file(path: Path) -> None:
+    """Raise InputError, in one sentence, unless `path` is a file with content that may be read."""
+    try:
+        if not path.exists():
+            raise InputError(
+                f"expected a video file or a folder of images, found nothing at {path}: check the path"
+            )
+        if not path.is_file():
+            raise InputError(f"expected a video file or a folder of images, found a special file at {path}")
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if empty:
+        raise InputError(
+            f"expected a video, found an empty file (0 bytes) at {path}: copy or record it again"
+        )
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return the sentence for a file or folder that the system does not let us read."""
+    if isinstance(error, PermissionError):
+        return InputError(
+            f"expected to be allowed to read {path}, but permission is denied: change its permissions"
+        )
+    return InputError(f"expected to read {path}, but the system says: {error.strerror or error}")
+
+
+def sha256_of(paths: Iterable[Path], with_names: bool = False) -> str:
+    """Return the SHA-256 of files' bytes one after the other, each preceded by its name if so told."""
+    digest = hashlib.sha256()
+    for path in paths:
+        if with_names:
+            digest.update(os.fsencode(path.name) + b"\0")
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def structural_fault(path: Path) -> str | None:
+    """Return how a video file is cut short or broken, as a clause, or None where nothing shows that it is.
+
+    MP4, Matroska and AVI say how long they are; Matroska's blocks and a transport stream's packets follow each other
+    without a gap; a GIF ends with its mark. Other containers tell nothing.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_TS_PACKET + 1)
+        if head[:4] == b"GIF8":
+            return _gif_fault(file, size)
+        if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == _TS_SYNC:
+            return _transport_fault(path, size)
+        promised = _promised_size(file, head, size)
+        if promised is not None and promised > size:
+            return f"the file is cut short: {size:,} of at least {promised:,} bytes are there"
+        broken_at = first_break(file, size) if head[:4] == EBML else None
+    return None if broken_at is None else f"the file is broken at byte {broken_at:,} of {size:,}"
+
+
+def _transport_fault(path: Path, size: int) -> str | None:
+    if size % _TS_PACKET:
+        return "the file ends inside a packet"
+    starts = np.memmap(path, np.uint8, "r")[::_TS_PACKET]
+    broken = int(np.count_nonzero(starts != _TS_SYNC))
+    return f"{broken} of {len(starts)} transport packets are broken" if broken else None
+
+
+def lacks_index(path: Path) -> bool:
+    """Return whether the file is an MP4 or QuickTime file without the index that makes it playable."""
+    with path.open("rb") as file:
+        names = [name for name, _ in _mp4_boxes(file, path.stat().st_size)]
+    return bool(names) and names[0] in _MP4_BOXES and b"moov" not in names
+
+
+def _gif_fault(file: IO[bytes], size: int) -> str | None:
+    """Walk a GIF's blocks (GIF89a specification) to its end mark."""
+    file.seek(10)
+    at = 13 + _colour_table(file.read(1))
+    while at < size:
+        file.seek(at)
+        kind = file.read(1)
+        if kind == b";":
+            return None
+        if kind == b"!":
+            at += 2
+        elif kind == b",":
+            at += 11 + _colour_table(file.read(9)[8:])
+        else:
+            return f"the file is broken at byte {at:,} of {size:,}"
+        length = 1
+        while (
+            length and at < size
+        ):  # a chain of sub-blocks, each preceded by its length, ends with an empty one
+            file.seek(at)
+            length = (file.read(1) or b"\0")[0]
+            at += 1 + length
+    return f"the file is cut short: {size:,} bytes and no end mark"
+
+
+def _colour_table(flags: bytes) -> int:
+    """Return the bytes of the colour table that a screen or image descriptor's flags announce."""
+    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
+    if head[4:8] in _MP4_BOXES:
+        return max((end for _, end in _mp4_boxes(file, size)), default=None)
+    if head[:4] == EBML:
+        return segment_end(head)
+    if head[:4] == b"RIFF":
+        return max(_riff_ends(file), default=None)
+    return None
+
+
+def _mp4_boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the type and end of each outermost box."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length == 0:  # by the standard: up to the end of the file
+            length = size - at
+        if length < 8 or not name.isascii():
+            return
+        at += length
+        yield name, at
+
+
+def _riff_ends(file: IO[bytes]) -> Iterator[int]:
+    at = 0
+    while True:
+        file.seek(at)
+        header = file.read(8)
+        length = int.from_bytes(header[4:8], "little")
+        if header[:4] != b"RIFF" or not length:
+            return
+        at += 8 + length + length % 2
+        yield at - length % 2
