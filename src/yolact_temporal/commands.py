@@ -36,7 +36,8 @@ def analyze(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
     from yolact_temporal.analyze import AnalyzeOptions
     from yolact_temporal.clip_run import FinishedRun, run_clip
-    from yolact_temporal.data.sources import open_clip, parse_position
+    from yolact_temporal.data.selection import check_range, parse_position
+    from yolact_temporal.data.sources import open_clip
     from yolact_temporal.models import load_model
 
     names = [clip_name(clip) for clip in args.clips]
@@ -44,10 +45,10 @@ def analyze(args: argparse.Namespace) -> int:
     options = AnalyzeOptions(
         start=parse_position(args.start),
         end=None if args.end is None else parse_position(args.end),
-        stride=_at_least_one("--stride", args.stride),
+        stride=args.stride,
         batch=_at_least_one("--batch", args.batch),
     )
-    _require_order(options.start, options.end)
+    check_range(options.start, options.end, options.stride)
     model = load_model(args.model, args.score_threshold, args.device, args.precision, args.weights)
     _announce(args, model.name)
     runs: list[FinishedRun] = []
@@ -225,11 +226,6 @@ def _require_distinct(names: list[str]) -> None:
             f"expected clips of different names, got {twice[0]} more than once: analyze them one at a time, each with "
             f"an --out of its own"
         )
-
-
-def _require_order(start: int | float, end: int | float | None) -> None:
-    if end is not None and type(start) is type(end) and start >= end:
-        raise UsageError(f"expected --start before --end, got {start} and {end}: pass a later --end")
 
 
 def _at_least_one(option: str, value: int) -> int:

@@ -1,0 +1,410 @@
+"""The command line: what it refuses, in one sentence and with the documented exit code, and what it leaves behind."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from clips import damage, truncate, write_clip, write_images
+from safetensors.torch import save_file
+
+from yolact_temporal import cli
+from yolact_temporal.yolact import build_yolact
+
+FAST = ["--quiet"]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Weights of a compact model that finds something everywhere, so that tracks, tables and overlays have content."""
+    torch.manual_seed(0)
+    model = build_yolact("yolact_compact")
+    head = model.prediction_layers[0]
+    head.conf_layer.weight.data.mul_(8)
+    path = tmp_path_factory.mktemp("weights") / "stand-in.safetensors"
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("clips") / "blocks.mp4", 12)
+
+
+@pytest.fixture
+def analyze(weights, tmp_path, capsys):
+    """Run `analyze` in this process; returns the exit code, stdout and stderr."""
+
+    def run(*arguments, out=tmp_path / "runs"):
+        capsys.readouterr()
+        code = cli.main(["analyze", *map(str, arguments), "--weights", str(weights), "--out", str(out)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def one_sentence(err):
+    lines = [line for line in err.splitlines() if line.startswith("yolact-temporal: ")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    return lines[0]
+
+
+class TestHelp:
+    def test_help_is_instant_and_loads_nothing_heavy(self):
+        code = (
+            "import sys; from yolact_temporal import cli\n"
+            "try: cli.main(['analyze', '--help'])\n"
+            "except SystemExit: pass\n"
+            "print(sorted({'torch', 'cv2', 'numpy', 'av', 'matplotlib', 'tqdm'} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("[]\n")
+        assert "--score-threshold" in done.stdout
+        assert "130  interrupted" in done.stdout
+
+    def test_no_command_prints_the_help_and_is_wrong_usage(self, capsys):
+        assert cli.main([]) == 2
+        assert "analyze" in capsys.readouterr().out
+
+    def test_the_version_is_printed(self, capsys):
+        assert cli.main(["--version"]) == 0
+        assert capsys.readouterr().out.startswith("yolact-temporal ")
+
+
+class TestRefusals:
+    """Wrong arguments: exit code 2, one sentence, nothing written."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--model", "yolact_bse"], "'yolact_bse'"),
+            (["--device", "warp"], "'warp'"),
+            (["--precision", "int8"], "'int8'"),
+            (["--start", "9", "--end", "3"], "--start before --end, got"),
+            (["--start", "3s", "--end", "1s"], "--start before --end"),
+            (["--start", "x"], "2.5s"),
+            (["--stride", "0"], "--stride of 1 or more, got 0"),
+            (["--batch", "0"], "--batch of 1 or more, got 0"),
+            (["--score-threshold", "30"], "0 to 1, got 30"),
+            (["--decoder", "ffmpeg"], "ffmpeg"),
+        ],
+    )
+    def test_wrong_arguments(self, analyze, clip, tmp_path, arguments, sentence):
+        code, _, err = analyze(clip, *arguments)
+        assert code == 2
+        assert sentence in one_sentence(err)
+        assert not (tmp_path / "runs").exists()
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+    def test_a_device_that_is_not_there(self, analyze, clip):
+        code, _, err = analyze(clip, "--device", "cuda")
+        assert code == 2
+        assert "got 'cuda'" in one_sentence(err)
+
+    def test_an_output_that_is_a_file(self, analyze, clip, tmp_path):
+        (tmp_path / "taken").write_text("mine")
+        code, _, err = analyze(clip, out=tmp_path / "taken")
+        assert code == 2
+        assert "pass another one to --out" in one_sentence(err)
+        assert (tmp_path / "taken").read_text() == "mine"
+
+    def test_two_clips_of_one_name(self, analyze, clip, tmp_path):
+        (tmp_path / "other").mkdir()
+        code, _, err = analyze(clip, tmp_path / "other" / "blocks.mkv")
+        assert code == 2
+        assert "blocks more than once" in one_sentence(err)
+
+    def test_overwrite_spares_a_folder_that_is_no_run(self, analyze, clip, tmp_path):
+        (tmp_path / "runs" / "blocks").mkdir(parents=True)
+        (tmp_path / "runs" / "blocks" / "thesis.tex").write_text("mine")
+        code, _, err = analyze(clip, "--overwrite")
+        assert code == 2
+        assert "holds other files" in one_sentence(err)
+        assert (tmp_path / "runs" / "blocks" / "thesis.tex").exists()
+
+
+class TestUnreadableInput:
+    """Input that cannot be read: exit code 3, one sentence."""
+
+    @pytest.mark.parametrize(
+        ("name", "content", "sentence"),
+        [
+            ("absent.mp4", None, "absent.mp4"),
+            ("empty.mp4", b"", "empty"),
+            ("text.mp4", b"no video at all\n" * 50, "text.mp4"),
+        ],
+    )
+    def test_files_that_are_no_clip(self, analyze, tmp_path, name, content, sentence):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        code, _, err = analyze(path)
+        assert code == 3
+        assert sentence in one_sentence(err)
+
+    def test_a_folder_without_images(self, analyze, tmp_path):
+        (tmp_path / "holiday").mkdir()
+        code, _, err = analyze(tmp_path / "holiday")
+        assert code == 3
+        assert "holiday" in one_sentence(err)
+
+    def test_a_range_past_the_end(self, analyze, clip):
+        code, _, err = analyze(clip, "--start", "500")
+        assert code == 3
+        assert "12" in one_sentence(err)
+
+    def test_one_bad_clip_does_not_keep_the_others_from_being_measured(self, analyze, clip, tmp_path):
+        code, out, err = analyze(tmp_path / "absent.mp4", clip, "--json", "--quiet")
+        assert code == 3
+        assert "absent.mp4" in one_sentence(err)
+        result = json.loads(out)
+        assert [run["clip"] for run in result["runs"]] == ["blocks"]
+        assert len(result["errors"]) == 1
+
+    def test_weights_that_do_not_fit(self, clip, tmp_path, capsys):
+        save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+        arguments = ["--weights", str(tmp_path / "other.safetensors"), "--out", str(tmp_path / "runs")]
+        assert cli.main(["analyze", str(clip), *arguments]) == 3
+        one_sentence(capsys.readouterr().err)
+
+    def test_weights_that_are_missing_name_the_command_that_fetches_them(
+        self, clip, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", str(tmp_path / "cache"))
+        out = ["--out", str(tmp_path / "runs")]
+        assert cli.main(["analyze", str(clip), "--model", "yolact_base", *out]) == 3
+        assert "yolact-temporal weights fetch yolact_base" in one_sentence(capsys.readouterr().err)
+        assert cli.main(["analyze", str(clip), "--model", "yolact_im400", *out]) == 3
+        assert "weights import" in one_sentence(capsys.readouterr().err)
+
+
+class TestARun:
+    @pytest.fixture(scope="class")
+    def run(self, weights, clip, tmp_path_factory):
+        out = tmp_path_factory.mktemp("runs")
+        assert cli.main(["analyze", str(clip), "--weights", str(weights), "--out", str(out), "--quiet"]) == 0
+        return out / "blocks"
+
+    def test_every_file_is_there_and_no_part_is_left(self, run):
+        files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+        model = {
+            f"yolact_compact/{name}"
+            for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
+        }
+        plots = {name for name in files if name.startswith("plots/")}
+        assert files - plots == {"run.json", "summary.csv", "report.md"} | model
+        assert plots
+        assert all(name.endswith(".png") for name in plots)
+
+    def test_the_manifest_says_what_was_run(self, run, clip):
+        manifest = json.loads((run / "run.json").read_text())
+        assert manifest["completed"]
+        assert manifest["frames_measured"] == 12
+        assert manifest["clip"]["path"] == str(clip)
+        assert manifest["clip"]["decoder"] in ("decord", "pyav")
+        model = manifest["models"]["yolact_compact"]
+        assert model["score_threshold"] == 0.3
+        assert len(model["weights"]["sha256"]) == 64
+        assert "not a published one" in model["note"]
+        assert "--model yolact_base" in (run / "report.md").read_text()
+
+    def test_tables_agree_with_the_record(self, run):
+        model = run / "yolact_compact"
+        records = [json.loads(line) for line in (model / "masks.jsonl").read_text().splitlines()]
+        frames = list(csv.DictReader((model / "frames.csv").open()))
+        instances = list(csv.DictReader((model / "instances.csv").open()))
+        tracks = list(csv.DictReader((model / "tracks.csv").open()))
+        assert [record["frame"] for record in records] == list(range(12))
+        assert [int(row["frame"]) for row in frames] == list(range(12))
+        assert len(instances) == sum(len(record["instances"]) for record in records) > 0
+        assert {row["track_id"] for row in tracks} == {
+            row["track_id"] for row in instances if row["track_id"]
+        }
+        text = (model / "instances.csv").read_text() + (run / "summary.csv").read_text()
+        assert "nan" not in text.lower()
+
+    def test_a_taken_folder_is_refused_and_can_be_replaced(self, run, clip, weights, capsys):
+        arguments = ["analyze", str(clip), "--weights", str(weights), "--out", str(run.parent), "--quiet"]
+        before = (run / "summary.csv").read_bytes()
+        assert cli.main(arguments) == 2
+        assert "--overwrite" in one_sentence(capsys.readouterr().err)
+        assert (run / "summary.csv").read_bytes() == before
+        assert cli.main([*arguments, "--overwrite"]) == 0
+        assert (run / "summary.csv").read_bytes() == before
+
+    def test_the_first_line_says_what_the_model_is(self, analyze, clip):
+        code, out, _ = analyze(clip, "--end", "3")
+        assert code == 0
+        assert out.splitlines()[0].startswith("yolact_compact is this project's own small model")
+        assert "--model yolact_base" in out.splitlines()[0]
+
+    def test_json_is_all_that_stdout_holds(self, analyze, clip):
+        code, out, err = analyze(clip, "--end", "3", "--json")
+        assert code == 0
+        result = json.loads(out)
+        assert result["exit_code"] == 0
+        assert result["runs"][0]["frames"] == 3
+        assert "yolact_compact is" in err
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            (["--start", "2", "--end", "6"], [2, 3, 4, 5]),
+            (["--stride", "5"], [0, 5, 10]),
+            (["--start", "0.2s", "--end", "0.32s"], [5, 6, 7]),
+        ],
+    )
+    def test_ranges(self, analyze, clip, tmp_path, options, expected):
+        assert analyze(clip, *options, "--quiet")[0] == 0
+        rows = csv.DictReader((tmp_path / "runs" / "blocks" / "yolact_compact" / "frames.csv").open())
+        assert [int(row["frame"]) for row in rows] == expected
+
+    def test_batches_change_nothing_but_rounding(self, analyze, clip, tmp_path):
+        assert analyze(clip, "--quiet", out=tmp_path / "one")[0] == 0
+        assert analyze(clip, "--quiet", "--batch", "5", out=tmp_path / "five")[0] == 0
+        counts = [
+            [row["instances"] for row in csv.DictReader((path / "blocks/yolact_compact/frames.csv").open())]
+            for path in (tmp_path / "one", tmp_path / "five")
+        ]
+        assert counts[0] == counts[1]
+
+    def test_a_folder_of_images_with_spaces_and_other_letters(self, analyze, tmp_path):
+        folder = write_images(tmp_path / "mein schöner Film 影", 4)
+        code, _, err = analyze(folder, "--quiet")
+        assert code == 0, err
+        assert (tmp_path / "runs" / "mein schöner Film 影" / "summary.csv").exists()
+
+    def test_one_frame_has_instances_and_no_jitter(self, analyze, clip, tmp_path):
+        assert analyze(clip, "--end", "1", "--quiet")[0] == 0
+        rows = {row["metric"]: row for row in csv.DictReader((tmp_path / "runs/blocks/summary.csv").open())}
+        assert int(rows["instances"]["value"]) > 0
+        assert rows["boundary_px_mean"]["value"] == ""
+        assert rows["dropout_rate"]["value"] == ""
+
+
+class TestLosses:
+    """Frames lost to corruption: exit code 4, the losses named, the rest done."""
+
+    @pytest.mark.parametrize("kind", ["truncated", "corrupt"])
+    def test_lost_frames_are_named_and_the_rest_is_done(self, analyze, tmp_path, kind):
+        whole = write_clip(tmp_path / "whole.mkv", 40)
+        broken = tmp_path / "broken.mkv"
+        if kind == "truncated":
+            truncate(whole, broken)
+        else:
+            damage(whole, broken, [17])
+        code, _, err = analyze(broken, "--quiet")
+        assert code == 4, err
+        assert "Lost at frame" in err
+        manifest = json.loads((tmp_path / "runs" / "broken" / "run.json").read_text())
+        assert manifest["completed"]
+        assert manifest["losses"]
+        assert 0 < manifest["frames_measured"] < 40
+
+
+def start(clip, weights, out, *options, frames_before=None):
+    """Start the command in a process of its own; with `frames_before`, wait until so many frames are recorded."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "yolact_temporal",
+            "analyze",
+            str(clip),
+            "--weights",
+            str(weights),
+            "--out",
+            str(out),
+            "--quiet",
+            *options,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if frames_before is not None:
+        part = out / Path(clip).stem / "yolact_compact" / "masks.jsonl.part"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            if part.exists() and part.read_bytes().count(b"\n") >= frames_before:
+                break
+            time.sleep(0.02)
+    return process
+
+
+class TestInterruption:
+    @pytest.fixture(scope="class")
+    def long_clip(self, tmp_path_factory):
+        return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", 60)
+
+    @pytest.fixture(scope="class")
+    def unbroken(self, long_clip, weights, tmp_path_factory):
+        out = tmp_path_factory.mktemp("unbroken")
+        process = start(long_clip, weights, out)
+        assert process.wait(300) == 0
+        process.communicate()
+        return out / "long"
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
+        self, long_clip, weights, unbroken, tmp_path, number
+    ):
+        process = start(long_clip, weights, tmp_path, frames_before=10)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), err
+        if number != signal.SIGKILL:
+            assert "--resume" in one_sentence(err)
+        run = tmp_path / "long"
+        assert not json.loads((run / "run.json").read_text())["completed"]
+        assert not list(run.rglob("*.csv"))
+        assert not list(run.rglob("*.mp4"))
+        refused = start(long_clip, weights, tmp_path)
+        _, err = refused.communicate(timeout=60)
+        assert refused.returncode == 2
+        assert "--resume" in one_sentence(err)
+        resumed = start(long_clip, weights, tmp_path, "--resume")
+        _, err = resumed.communicate(timeout=120)
+        assert resumed.returncode == 0, err
+        for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4"):
+            assert (run / "yolact_compact" / name).read_bytes() == (
+                unbroken / "yolact_compact" / name
+            ).read_bytes()
+        assert (run / "summary.csv").read_bytes() == (unbroken / "summary.csv").read_bytes()
+        assert not list(run.rglob("*.part"))
+
+    def test_a_resumed_run_needs_the_same_settings(self, long_clip, weights, tmp_path):
+        process = start(long_clip, weights, tmp_path, frames_before=3)
+        process.kill()
+        process.communicate()
+        changed = start(long_clip, weights, tmp_path, "--resume", "--score-threshold", "0.4")
+        _, err = changed.communicate(timeout=60)
+        assert changed.returncode == 2
+        assert "score_threshold 0.4 where it had 0.3" in one_sentence(err)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, weights, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"this machine does not let us mount: {mounted.stderr!r}")
+    try:
+        process = start(clip, weights, disk / "runs")
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1, err
+        assert "free some space" in one_sentence(err)
+        assert not list(disk.rglob("*.csv"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
