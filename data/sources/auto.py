@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from yolact_temporal.data.frames import ClipInfo, FrameSource
 from yolact_temporal.data.sources.decord_source import (
@@ -24,8 +24,6 @@ DECODERS = ("auto", "decord", "pyav")
 
 _CHECK_LIMIT = 5e9
 """Pixels that the check for damage may decode: some ten seconds of processor time."""
-
-_DAMAGE = "the clip is damaged, and only PyAV goes on after damage"
 
 
 def open_clip(
@@ -60,7 +58,7 @@ def open_clip(
         raise UsageError(f"expected --decoder to be one of {', '.join(DECODERS)}, got {decoder!r}")
     if fps is not None and not fps > 0:
         raise UsageError(f"expected --fps above 0, got {fps}")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder on the way may not be entered)
         return ImageFolderSource(path, None if fps is None else Fraction(fps).limit_denominator(100_000))
     if fps is not None:
         raise UsageError(
@@ -89,36 +87,38 @@ def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
 
 
 def _referee(probe: Probe, threads: int | None) -> FrameSource:
-    doubt, reader = _doubt_of_decord(probe, threads)
+    decord = load_decord()
+    doubt = "decord is not installed" if decord is None else known_weakness(probe)
+    if doubt is None and (probe.frame_count or 0) * probe.size[0] * probe.size[1] > _CHECK_LIMIT:
+        doubt = "the clip is too long to be checked for damage beforehand"
+    if decord is None or doubt is not None:
+        return _by_pyav(probe, threads, doubt)
+    try:
+        reader = open_reader(decord, probe.path, threads)
+    except InputError:
+        return _by_pyav(probe, threads, "decord cannot open the clip")
+    doubt = disagreement(probe, reader)
     if doubt is not None:
-        source = PyavSource(probe, _info(probe, "pyav", f"PyAV, since {doubt}."), threads)
-        if doubt == _DAMAGE and probe.codec == "hevc":
-            source.warnings.append(
-                "strict decoding finds damage that the decoder conceals: some pictures may be distorted"
-            )
-        return source
+        return _by_pyav(probe, threads, doubt)
+    damaged_at = _damaged_at(probe, threads)
+    if damaged_at is not None:
+        # HEVC's decoder conceals damage without a mark; the others' mark it, or find none worth dropping a frame for.
+        concealed_at = damaged_at if probe.codec == "hevc" else None
+        return _by_pyav(
+            probe, threads, "the clip is damaged, and only PyAV goes on after damage", concealed_at
+        )
     reason = "decord, since its frame count and times agree with PyAV's and PyAV found no damage."
     return DecordSource(probe, _info(probe, "decord", reason), reader)
 
 
-def _doubt_of_decord(probe: Probe, threads: int | None) -> tuple[str | None, Any]:
-    """Return why decord should not read the clip (None if it may) and its reader, if one was opened."""
-    decord = load_decord()
-    if decord is None:
-        return "decord is not installed", None
-    if (weakness := known_weakness(probe)) is not None:
-        return weakness, None
-    if (probe.frame_count or 0) * probe.size[0] * probe.size[1] > _CHECK_LIMIT:
-        return "the clip is too long to be checked for damage beforehand", None
-    try:
-        reader = open_reader(decord, probe.path, threads)
-    except InputError:
-        return "decord cannot open the clip", None
-    return disagreement(probe, reader) or _damage(probe, threads), reader
+def _by_pyav(
+    probe: Probe, threads: int | None, reason: str | None, concealed_at: int | None = None
+) -> FrameSource:
+    return PyavSource(probe, _info(probe, "pyav", f"PyAV, since {reason}."), threads, concealed_at)
 
 
-def _damage(probe: Probe, threads: int | None) -> str | None:
-    """Decode the clip with PyAV and return the first thing wrong with it, or None."""
+def _damaged_at(probe: Probe, threads: int | None) -> int | None:
+    """Decode the clip strictly with PyAV and return how many frames came before the first fault; None without one."""
     frames = 0
     # Deblocking changes pixels, not what is found damaged, and costs a third of the time.
     options = {"skip_loop_filter": "all", "err_detect": "explode"}
@@ -126,11 +126,9 @@ def _damage(probe: Probe, threads: int | None) -> str | None:
     for event in events:
         if isinstance(event, str) or event.is_corrupt:
             events.close()
-            return _DAMAGE
+            return frames
         frames += 1
-    if frames != probe.frame_count:
-        return f"only {frames} of {probe.frame_count} frames can be decoded"
-    return None
+    return None if frames == probe.frame_count else frames
 
 
 def _info(probe: Probe, decoder: str, reason: str) -> ClipInfo:

@@ -146,7 +146,9 @@ def probe_clip(path: Path) -> Probe:
         time_base = stream.time_base or 1 / fps
     frame = _first_frame(path)
     matrix = frame.side_data.get("DISPLAYMATRIX")
-    orientation = Orientation() if matrix is None else Orientation.from_display_matrix(bytes(matrix))
+    orientation = (
+        Orientation() if matrix is None else Orientation.from_display_matrix(bytes(memoryview(matrix)))
+    )
     size = (frame.height, frame.width) if orientation.a else (frame.width, frame.height)
     count = len(ticks) or packets.count
     return Probe(

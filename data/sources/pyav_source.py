@@ -9,7 +9,9 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import av
+import av.container
 import av.error
+import av.video.stream
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,11 +46,15 @@ class PyavSource:
     Memory does not grow with the clip but for 8 bytes a frame of its probe.
     """
 
-    def __init__(self, probe: Probe, info: ClipInfo, threads: int | None = None) -> None:
+    def __init__(
+        self, probe: Probe, info: ClipInfo, threads: int | None = None, concealed_at: int | None = None
+    ) -> None:
+        """Take a probed clip; `concealed_at` is a frame at which strict decoding found damage this one may conceal."""
         self.info = info
         self.losses: list[FrameLoss] = []
         self.warnings: list[str] = []
         self._probe = probe
+        self._concealed_at = concealed_at
         self._threads = threads or default_threads()
         self._events: Generator[av.VideoFrame | str, None, None] | None = None
         self._faults: Counter[str] = Counter()  # since the last loss
@@ -160,6 +166,9 @@ class PyavSource:
             self._lose(position - self._frameless, None)
         elif missing > 0:
             self._frameless += missing
+        if self._concealed_at is not None and not self.losses:
+            reason = "strict decoding finds damage here that the decoder conceals: pictures may be distorted"
+            self.losses.append(FrameLoss(self._concealed_at, reason))
         if self._faults:
             self.warnings.append(
                 f"{self._faults.total()} damaged packets cost no frame ({'; '.join(self._faults)})"
@@ -185,26 +194,39 @@ def decode_events(
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(options or {})
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                if packet.is_corrupt and packet.size:
-                    decoded, fault = [], "the container marks a packet as damaged"
-                else:
-                    decoded, fault = stream.decode(packet), None
-            except av.error.FFmpegError as error:
-                decoded, fault = [], f"a packet cannot be decoded ({error.strerror})"
-                if threads > 1 and not packet.size:
-                    # An error while several threads hand over the last frames loses those behind it; one thread
-                    # has none waiting, so the end is read once more that way.
-                    yield from decode_events(probe, 1, options, skip=frames)
-                    return
+        for packet in _packets(container, stream):
+            decoded: list[av.VideoFrame] = []
+            fault: str | None = None
+            if isinstance(packet, str):
+                fault = packet
+            else:
+                try:
+                    decoded = stream.decode(packet)
+                except av.error.FFmpegError as error:
+                    fault = f"a packet cannot be decoded ({error.strerror})"
+                    if threads > 1 and packet is None:
+                        # An error while several threads hand over the last frames loses those behind it; one thread
+                        # has none waiting, so the end is read once more that way.
+                        yield from decode_events(probe, 1, options, skip=frames)
+                        return
             if fault is not None and frames >= skip:
                 yield fault
             for frame in decoded:
                 frames += 1
                 if frames > skip:
                     yield frame
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+) -> Iterator[av.Packet | str | None]:
+    """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                yield "the container marks a packet as damaged"
+            elif packet.size:
+                yield packet
+    except av.error.FFmpegError as error:
+        yield f"reading stopped early ({error.strerror})"
+    yield None
