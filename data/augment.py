@@ -76,9 +76,9 @@ def warp_sample(sample: Sample, matrix: NDArray[np.float64], size: int, *, visib
     # Bilinear sampling skips pixels when the image shrinks by more than half.
     if abs(matrix[0, 0]) < 0.5 and abs(matrix[1, 1]) < 0.5:
         image, rest = _shrunk(image, matrix)
-    image = cv2.warpAffine(
-        image, _between_centers(rest), (size, size), flags=cv2.INTER_LINEAR, borderValue=FILL
-    )
+    flat = _between_centers(rest)
+    warped = cv2.warpAffine(image, flat, (size, size), flags=cv2.INTER_LINEAR, borderValue=FILL)
+    image = np.asarray(warped, np.uint8)
     centers = _between_centers(matrix)
 
     count = len(sample.boxes)
@@ -122,7 +122,7 @@ def jitter_colors(
     turn[1:, 1:] = saturation * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     color = contrast * (np.linalg.inv(to_yiq) @ turn @ to_yiq)
     shift = np.full((3, 1), brightness + 128 * (1 - contrast))
-    return cv2.transform(image, np.hstack((color, shift)))
+    return np.asarray(cv2.transform(image, np.hstack((color, shift))), np.uint8)
 
 
 def mask_box(mask: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -152,7 +152,8 @@ def _shrunk(
     rest = matrix.copy()
     rest[:, 0] *= width / new_width
     rest[:, 1] *= height / new_height
-    return cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA), rest
+    smaller = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, np.uint8), rest
 
 
 def _between_centers(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

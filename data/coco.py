@@ -170,7 +170,7 @@ class CocoDataset:
                 f"Expected {record.path} to be {record.size[1]}x{record.size[0]} as annotated, "
                 f"but it is {image.shape[1]}x{image.shape[0]}; check that the images belong to the annotations."
             )
-        return image
+        return image.astype(np.uint8, copy=False)
 
     def _record(self, image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path) -> ImageRecord:
         size = (int(image["height"]), int(image["width"]))
@@ -238,7 +238,7 @@ def match_categories(
     missing = [name for name in names if name not in ids]
     if missing:
         raise UsageError(
-            f"Expected the model's classes among the categories of {path}, but it has no {', '.join(missing)}: "
+            f"Expected the model's classes among the categories of {path}, but it has no {_listed(missing)}: "
             f"the model knows {_listed(names)}, the file has {_listed(tuple(ids))}; "
             "use annotations and a model of the same classes."
         )

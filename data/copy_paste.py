@@ -128,8 +128,10 @@ def _place(
     zoom = min(float(np.exp(rng.uniform(low, high))) * size / max(patch.shape[:2]), config.largest_zoom)
     width, height = max(4, round(patch.shape[1] * zoom)), max(4, round(patch.shape[0] * zoom))
     interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-    patch = cv2.resize(patch, (width, height), interpolation=interpolation)
-    alpha = cv2.resize(alpha, (width, height), interpolation=interpolation)
+    patch, alpha = (
+        np.asarray(cv2.resize(layer, (width, height), interpolation=interpolation), np.uint8)
+        for layer in (patch, alpha)
+    )
     if rng.uniform() < 0.5:
         patch, alpha = patch[:, ::-1], alpha[:, ::-1]
     # Up to a quarter of the instance may lie outside.

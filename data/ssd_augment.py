@@ -21,7 +21,7 @@ def augment_ssd(sample: Sample, size: int, rng: np.random.Generator) -> Sample:
     sample = mirror(crop(expand(sample, rng), rng), rng)
     sample = resize_sample(sample, size)
     sides = sample.boxes[:, 2:] - sample.boxes[:, :2]
-    return select(sample, (sides > SMALLEST_SIDE * size).all(axis=1))
+    return select(sample, np.all(sides > SMALLEST_SIDE * size, axis=1))
 
 
 def distort_colors(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -29,19 +29,19 @@ def distort_colors(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
 
     Each happens half of the time; contrast comes before or after the colours, at random.
     """
-    pixels = image.astype(np.float32)
+    pixels: NDArray[np.floating] = image.astype(np.float32)
     if rng.uniform() < 0.5:
         pixels += rng.uniform(-32, 32)
     contrast = float(rng.uniform(0.5, 1.5)) if rng.uniform() < 0.5 else 1.0
     early = rng.uniform() < 0.5
     if early:
         pixels *= contrast
-    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    hsv = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV), np.float32)
     if rng.uniform() < 0.5:
         hsv[..., 1] *= rng.uniform(0.5, 1.5)
     if rng.uniform() < 0.5:
         hsv[..., 0] = (hsv[..., 0] + rng.uniform(-18, 18)) % 360
-    pixels = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    pixels = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
     if not early:
         pixels *= contrast
     return pixels.clip(0, 255).astype(np.uint8)
@@ -80,7 +80,7 @@ def crop(sample: Sample, rng: np.random.Generator) -> Sample:
             left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
             x1, y1, x2, y2 = int(left), int(top), int(left + w), int(top + h)
             centers = (sample.boxes[:, :2] + sample.boxes[:, 2:]) / 2
-            keep = ((centers > (x1, y1)) & (centers < (x2, y2))).all(axis=1)
+            keep = np.all((centers > (x1, y1)) & (centers < (x2, y2)), axis=1)
             if not (keep & ~sample.crowd).any():
                 continue
             kept = select(sample, keep)

@@ -211,7 +211,7 @@ def _read_image(path: Path, image: dict[str, Any]) -> NDArray[np.uint8]:
             f"Expected {path} to be {image['width']}x{image['height']} as annotated, "
             f"but it is {pixels.shape[1]}x{pixels.shape[0]}; check that the images belong to the annotations."
         )
-    return pixels
+    return pixels.astype(np.uint8, copy=False)
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

@@ -8,8 +8,8 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from yolact_temporal.data.coco import Cache, CocoDataset
+from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
-from yolact_temporal.yolact.config import YolactConfig
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
 from yolact_temporal.yolact.model import Yolact, build_yolact
@@ -34,7 +33,13 @@ from yolact_temporal.yolact.training.checkpoint import (
 )
 from yolact_temporal.yolact.training.log import TrainingLog
 from yolact_temporal.yolact.training.losses import yolact_losses
-from yolact_temporal.yolact.training.recipe import TrainingRecipe, recipe_for
+from yolact_temporal.yolact.training.options import (
+    TrainingOptions,
+    TrainingResult,
+    at_input_size,
+    first_difference,
+    resolve_recipe,
+)
 from yolact_temporal.yolact.training.schedule import (
     WeightAverage,
     build_optimizer,
@@ -47,73 +52,6 @@ from yolact_temporal.yolact.training.schedule import (
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What to train, on what, and how a run is kept.
-
-    Attributes:
-        model: a preset's name, or a configuration.
-        annotations, images: COCO instance annotations, and the folder their file names are relative to.
-        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `log.csv`, `evaluations.jsonl`.
-        recipe: the preset's own if None.
-        iterations, batch_size, learning_rate: in place of the recipe's. Another batch size scales rate and
-            iterations unless they are given; other iterations stretch the schedule.
-        input_size: side of the training square, and of that of evaluations on the way; the model's if None.
-        val_annotations, val_images: what the best weights are chosen on; none is chosen without.
-        best_metric: kind and figure of the evaluation that the best weights are best in.
-        evaluate_every, checkpoint_every, log_every: in iterations.
-        workers: processes that load and augment; 0 does both in the training process.
-        cache: what of the images is kept in memory; see `CocoDataset`.
-        precision: of the forward pass, by autocast; weights and losses stay float32.
-        init_backbone, init_weights: files to start the backbone or the whole model from.
-        max_minutes: stop after so long, with a checkpoint to resume from.
-        progress: show a progress bar on standard error.
-    """
-
-    model: str | YolactConfig
-    annotations: Path
-    images: Path
-    output: Path
-    recipe: TrainingRecipe | None = None
-    iterations: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    input_size: int | None = None
-    val_annotations: Path | None = None
-    val_images: Path | None = None
-    best_metric: tuple[str, str] = ("segm", "AP50")
-    evaluate_every: int = 1000
-    checkpoint_every: int = 500
-    log_every: int = 20
-    workers: int = 2
-    cache: Cache = "none"
-    device: str = "auto"
-    precision: str = "float32"
-    seed: int = 0
-    resume: bool = False
-    init_backbone: Path | None = None
-    init_weights: Path | None = None
-    max_minutes: float | None = None
-    progress: bool = True
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a run ended.
-
-    Attributes:
-        iteration: how many iterations are done, of all sessions of the run.
-        finished: whether that is all of them.
-        interrupted: whether a signal ended it; it resumes from its checkpoint.
-        best: the best evaluation's figure; None if there was none.
-    """
-
-    iteration: int
-    finished: bool
-    interrupted: bool
-    best: float | None
 
 
 def train(options: TrainingOptions) -> TrainingResult:
@@ -130,24 +68,6 @@ def train(options: TrainingOptions) -> TrainingResult:
     run = _Run(options)
     with _interruptible() as stop:
         return run.go(stop)
-
-
-def resolve_recipe(options: TrainingOptions) -> TrainingRecipe:
-    """Return the recipe with the options' batch size, iterations and learning rate in it."""
-    name = options.model if isinstance(options.model, str) else options.model.name
-    recipe = options.recipe or recipe_for(name)
-    if options.batch_size is not None:
-        recipe = recipe.for_batch(options.batch_size)
-    if options.iterations is not None:
-        stretch = options.iterations / recipe.iterations
-        steps = tuple(round(step * stretch) for step in recipe.schedule.steps)
-        recipe = replace(
-            recipe, iterations=options.iterations, schedule=replace(recipe.schedule, steps=steps)
-        )
-    if options.learning_rate is not None:
-        rate = options.learning_rate
-        recipe = replace(recipe, optimization=replace(recipe.optimization, learning_rate=rate))
-    return recipe
 
 
 class _Run:
@@ -176,9 +96,11 @@ class _Run:
         self.autocast = autocast_dtype(options.precision)
         scaled = self.autocast is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
-        self.iteration, self.elapsed, self.best = 0, 0.0, None
+        self.iteration, self.elapsed = 0, 0.0
         self.sums: dict[str, float] = {}
         self.summed = self.unusable = 0
+        self.window_start, self.window_time = 0, 0.0
+        self.best: float | None = None
         if options.resume:
             self._restore(load_checkpoint(self.output / "last.pt"))
 
@@ -198,7 +120,7 @@ class _Run:
             unit="it",
             dynamic_ncols=True,
         )
-        saved = self.iteration
+        saved = self.iteration if options.resume else None
         with bar, contextlib.closing(batches):
             while self.iteration < self.recipe.iterations and not stop.is_set() and self._time() < limit:
                 self._step(next(batches))
@@ -302,9 +224,9 @@ class _Run:
                 load_backbone(model.backbone, options.init_backbone)
             if options.init_weights is not None:
                 load_weights(model, options.init_weights)
-        return model.to(self.device, memory_format=torch.channels_last)
+        return model.to(self.device).to(memory_format=torch.channels_last)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Generator[Batch, None, None]:
         sizes = target_sizes(self.model, self.size)
         loader = training_loader(
             self.dataset,
@@ -348,7 +270,7 @@ class _Run:
         if state["settings"] != self.settings:
             raise UsageError(
                 f"Expected the model, recipe, seed and size of the run in {self.output}, got others "
-                f"({_first_difference(state['settings'], self.settings)}); resume with the same options."
+                f"({first_difference(state['settings'], self.settings)}); resume with the same options."
             )
         self.model.load_state_dict(state["model"])
         if self.average is not None:
@@ -367,13 +289,6 @@ class _Run:
         return time.monotonic() - self.started
 
 
-def at_input_size(config: YolactConfig, size: int) -> YolactConfig:
-    """Return the configuration at another input size, its anchors as large relative to the image as before."""
-    factor = size / config.input_size
-    scales = tuple(tuple(side * factor for side in level) for level in config.anchors.scales)
-    return replace(config, input_size=size, anchors=replace(config.anchors, scales=scales))
-
-
 @torch.no_grad()
 def target_sizes(model: Yolact, size: int) -> TargetSizes:
     """Find the sizes of prototypes and semantic maps for a square input of side `size`, by trying it."""
@@ -386,7 +301,8 @@ def target_sizes(model: Yolact, size: int) -> TargetSizes:
     raw = probe.predict(torch.zeros(1, 3, size, size, device=parameter.device))
     assert raw.semantic_logits is not None
     height, width = raw.prototypes.shape[1:3]
-    return TargetSizes(size, (height, width), tuple(raw.semantic_logits.shape[2:]))
+    rows, columns = raw.semantic_logits.shape[2:]
+    return TargetSizes(size, (height, width), (rows, columns))
 
 
 def _prepare_output(options: TrainingOptions) -> Path:
@@ -410,19 +326,6 @@ def _cut_evaluations(path: Path, iteration: int) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if iteration and path.is_file() else []
     kept = [line for line in lines if json.loads(line)["iteration"] <= iteration]
     write_whole(path, lambda temporary: temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8"))
-
-
-def _first_difference(saved: str, given: str) -> str:
-    def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-        if isinstance(value, dict):
-            for key, part in value.items():
-                yield from flat(part, f"{name}.{key}" if name else key)
-        else:
-            yield name, value
-
-    old, new = dict(flat(json.loads(saved))), dict(flat(json.loads(given)))
-    name = next(key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key))
-    return f"{name}: {old.get(name)} there, {new.get(name)} here"
 
 
 @contextlib.contextmanager

@@ -99,7 +99,8 @@ def _match_best_k(
     weight = torch.where(claims, overlap, -1)
     # An object keeps its very nearest anchor against any rival, so that none goes without.
     nearest = overlap.argmax(dim=1, keepdim=True)
-    weight.scatter_(1, nearest, 1 + overlap.gather(1, nearest))
+    best_overlap = overlap.gather(1, nearest)
+    weight.scatter_(1, nearest, torch.where(best_overlap > 0, 1 + best_overlap, -1))
     score, objects = weight.max(dim=0)
     overlaps = overlap.gather(0, objects[None])[0]
     return overlaps, objects, score > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +79,7 @@ def frozen_modules(model: Yolact, recipe: TrainingRecipe) -> list[nn.Module]:
 
 def _stages(model: Yolact) -> list[list[nn.Module]]:
     """Return the backbone's blocks by stage, what comes before the first stage counted to it."""
-    backbone = model.backbone
+    backbone: Any = model.backbone
     if model.config.backbone.kind == "mobilenet_v2":
         ends = (0, 4, 7, 14, 18)
         return [list(backbone.features[a:b]) for a, b in pairwise(ends)]
