@@ -230,6 +230,10 @@ class OverlayPainter:
         self._boxes: dict[int, Box] = {}
         self._lost: dict[int, tuple[Box, int]] = {}
 
+    def forget(self) -> None:
+        """Drop all hints and outlines, as at a cut to another scene."""
+        self._hints, self._boxes, self._lost = {}, {}, {}
+
     def draw(
         self,
         rgb: NDArray[np.uint8],

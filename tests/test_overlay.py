@@ -290,6 +290,15 @@ def test_painter_forgets_the_outline_of_a_track_that_returns() -> None:
     np.testing.assert_array_equal(again, draw_overlay(frame(), rectangles((60, 20, 120, 60)), [1]))
 
 
+def test_painter_shows_nothing_of_the_scene_before_a_cut() -> None:
+    painter = OverlayPainter(hint_frames=5)
+    seen = rectangles((30, 60, 90, 100))
+    painter.draw(frame(), seen, [1], ["dog"], events=[("new",)])
+    painter.forget()
+    other = painter.draw(frame(), rectangles((60, 20, 120, 60)), [2])
+    np.testing.assert_array_equal(other, draw_overlay(frame(), rectangles((60, 20, 120, 60)), [2]))
+
+
 @pytest.mark.real_data
 def test_real_masks_are_outlined_where_they_are() -> None:
     root = os.environ.get("YOLACT_TEMPORAL_TEST_DATA")

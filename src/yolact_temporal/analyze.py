@@ -137,7 +137,8 @@ def analyze_clip(
         for count, step in enumerate(measured, start=1):
             with clock.running("overlay"):
                 for recording in recordings:
-                    recording.draw(step.frame, step.instances[recording.name], step.stability[recording.name])
+                    name = recording.name
+                    recording.draw(step.frame, step.instances[name], step.stability[name], step.cut)
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}

@@ -8,9 +8,6 @@ from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from yolact_temporal.data.files import part_path
 from yolact_temporal.data.frames import ClipInfo, Frame
 from yolact_temporal.data.instances import Instances
@@ -120,14 +117,15 @@ class ModelRecording:
         self._instances.write_all(instance_rows(stability))
         return stability
 
-    def draw(self, frame: Frame, instances: Instances, stability: FrameStability) -> NDArray[np.uint8]:
-        """Draw the next frame and append it to the overlay video; returns the drawing."""
+    def draw(self, frame: Frame, instances: Instances, stability: FrameStability, cut: bool) -> None:
+        """Draw the next frame and append it to the overlay video."""
+        if cut:
+            self._painter.forget()
         names = [item.class_name for item in stability.instances]
         events = [item.events for item in stability.instances]
         drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
         draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
         self._overlay.write(drawn, frame.time_s)
-        return drawn
 
     def finish(self) -> ClipStability:
         """Put the files in their places and return the clip's stability."""
