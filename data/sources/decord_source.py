@@ -37,10 +37,16 @@ def open_reader(decord: ModuleType, path: Path, threads: int | None) -> Any:
     """
     try:
         return decord.VideoReader(str(path.absolute()), num_threads=threads or default_threads())
-    except (decord.DECORDError, RuntimeError, AssertionError) as error:
+    except _errors() as error:
         raise InputError(
             f"expected a video that decord can read, but it cannot read {path}: use --decoder pyav or auto"
         ) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    decord = load_decord()
+    own = () if decord is None else (decord.DECORDError, decord.DECORDLimitReachedError)
+    return (*own, RuntimeError, StopIteration, AssertionError)
 
 
 def known_weakness(probe: Probe) -> str | None:
@@ -107,7 +113,7 @@ class DecordSource:
         for index in range(count):
             try:
                 rgb = self._reader[index].asnumpy()
-            except (RuntimeError, StopIteration) as error:
+            except _errors() as error:
                 if index == 0:
                     raise InputError(
                         f"expected frames in {self._probe.path}, but decord decodes none: use --decoder pyav"

@@ -22,8 +22,8 @@ from yolact_temporal.errors import InputError
 # Converting each frame on one thread costs less processor time; older versions have no such choice.
 _CONVERSION: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
-_ALWAYS_ONE_FRAME = {"av1", "hevc", "mjpeg", "ffv1", "gif"}
-"""Formats of which every packet shows one frame, so that a packet without one is a loss even if nobody complains."""
+_MAY_SHOW_NOTHING = {"vp8", "vp9", "mpeg4"}
+"""Formats with packets that show no frame of their own, so that a packet without one need not be a loss."""
 
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
 """Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
@@ -59,6 +59,9 @@ class PyavSource:
         self._events: Generator[av.VideoFrame | str, None, None] | None = None
         self._faults: Counter[str] = Counter()  # since the last loss
         self._damaged = probe.fault is not None
+        self._one_frame_a_packet = (
+            probe.matched and not probe.interlaced and probe.codec not in _MAY_SHOW_NOTHING
+        )
         self._frameless = 0
         self._leaning: tuple[int, int] | None = None
         self._after_fault = False
@@ -105,17 +108,17 @@ class PyavSource:
             if found < len(ticks) and ticks[found] == frame.pts:
                 place = found
         missing = place - expected
-        if missing and (self._damaged or (expected and self._probe.codec in _ALWAYS_ONE_FRAME)):
+        if missing and (self._damaged or (expected and self._one_frame_a_packet)):
             self._lose(place - self._frameless, missing)
         else:
             # In a file where nothing is wrong, a packet that shows no frame (a second field, say) is no loss.
             self._frameless += missing
         return place
 
-    def _lose(self, at_index: int, count: int | None) -> None:
+    def _lose(self, at_index: int, count: int | None, at_end: bool = False) -> None:
         reasons = [f"{times} x {fault}" if times > 1 else fault for fault, times in self._faults.items()]
-        if self._probe.fault is not None and not reasons:
-            reasons = [self._probe.fault]
+        if self._probe.fault is not None and (at_end or not reasons):
+            reasons.insert(0, self._probe.fault)
         self.losses.append(FrameLoss(at_index, "; ".join(reasons) or "no frame came for it", count))
         self._faults.clear()
         self._after_fault = True
@@ -160,10 +163,10 @@ class PyavSource:
                 f"expected frames in {self._probe.path}, but none can be decoded: copy or record it again"
             )
         missing = max(self._probe.frame_count or 0, self._probe.promised or 0) - position
-        if missing > 0 and (self._damaged or self._probe.codec in _ALWAYS_ONE_FRAME):
-            self._lose(position - self._frameless, missing)
+        if missing > 0 and (self._damaged or self._one_frame_a_packet):
+            self._lose(position - self._frameless, missing, at_end=True)
         elif self._probe.fault is not None and not self.losses:
-            self._lose(position - self._frameless, None)
+            self._lose(position - self._frameless, None, at_end=True)
         elif missing > 0:
             self._frameless += missing
         if self._concealed_at is not None and not self.losses:
@@ -188,7 +191,7 @@ def decode_events(
         options: of the decoder.
         skip: this many first frames, and the faults among them, are not yielded.
     """
-    frames = 0
+    frames = sent = faults = 0
     with open_container(probe.path) as container:
         stream = video_stream(container)
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
@@ -200,21 +203,26 @@ def decode_events(
             if isinstance(packet, str):
                 fault = packet
             else:
+                sent += packet is not None and not packet.is_discard
                 try:
                     decoded = stream.decode(packet)
                 except av.error.FFmpegError as error:
+                    faults += 1
                     fault = f"a packet cannot be decoded ({error.strerror})"
-                    if threads > 1 and packet is None:
-                        # An error while several threads hand over the last frames loses those behind it; one thread
-                        # has none waiting, so the end is read once more that way.
-                        yield from decode_events(probe, 1, options, skip=frames)
-                        return
+                waiting_lost = frames + len(decoded) + faults < sent and (faults or probe.matched)
+                if packet is None and threads > 1 and waiting_lost:
+                    break
             if fault is not None and frames >= skip:
                 yield fault
             for frame in decoded:
                 frames += 1
                 if frames > skip:
                     yield frame
+        else:
+            return
+    # Several threads hand over the last frames together, and an error among them loses those behind it without a word.
+    # One thread has none waiting, so the rest is read once more that way.
+    yield from decode_events(probe, 1, options, skip=frames)
 
 
 def _packets(

@@ -1,0 +1,72 @@
+"""Fixtures shared by all tests: one folder of small clips, each built the first time a test asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clips import write_clip
+
+VFR_TIMES = tuple(0.04 * i + (0.1 if i > 10 else 0.0) + 0.013 * (i % 3) for i in range(20))
+"""Times of the variable-rate clips' frames: uneven gaps, and a pause."""
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "plain.mp4": {"frames": 40},
+    "b_frames.mp4": {"frames": 40, "b_frames": 3},
+    "one_frame.mp4": {"frames": 1},
+    "odd_size.mp4": {"frames": 10, "size": (97, 145), "pix_fmt": "yuv444p"},
+    "fragmented.mp4": {"frames": 24, "container_options": {"movflags": "frag_keyframe+empty_moov"}},
+    "with_audio.mp4": {"frames": 12, "with_audio": True},
+    "late_start.mp4": {"frames": 24, "shift": 1.0, "b_frames": 2},
+    "late_start.mkv": {"frames": 24, "shift": 1.0, "b_frames": 2},
+    "edit_list.mp4": {"frames": 40, "shift": -0.2},
+    "edit_list_b_frames.mp4": {"frames": 40, "shift": -0.2, "b_frames": 2},
+    "rotated_90.mp4": {"frames": 6, "rotation": 90},
+    "rotated_180.mp4": {"frames": 6, "rotation": 180},
+    "rotated_270.mp4": {"frames": 6, "rotation": 270},
+    "variable_rate.mp4": {"frames": 20, "times": VFR_TIMES},
+    "variable_rate_b_frames.mkv": {"frames": 20, "times": VFR_TIMES, "b_frames": 2},
+    "open_gop.mkv": {"frames": 40, "b_frames": 3, "options": {"x264-params": "open-gop=1"}},
+    "b_frames.mkv": {"frames": 40, "b_frames": 2},
+    "ten_bit.mkv": {"frames": 12, "pix_fmt": "yuv420p10le", "b_frames": 2},
+    "full_range.mp4": {"frames": 6, "pix_fmt": "yuvj420p"},
+    "bt709.mp4": {"frames": 6, "colorspace": 1},
+    "hevc.mp4": {"frames": 16, "codec": "libx265", "b_frames": 2},
+    "hevc_ten_bit.mp4": {"frames": 8, "codec": "libx265", "pix_fmt": "yuv420p10le"},
+    "av1.mp4": {"frames": 12, "codec": "libsvtav1"},
+    "vp9.webm": {"frames": 20, "codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "h264_b_frames.avi": {"frames": 40, "b_frames": 2},
+    "mpeg4_b_frames.avi": {"frames": 40, "codec": "mpeg4", "b_frames": 2},
+    "mpeg4.mp4": {"frames": 24, "codec": "mpeg4", "b_frames": 2},
+    "mjpeg.avi": {"frames": 10, "codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "h264.ts": {"frames": 40, "b_frames": 2},
+    "mpeg2.ts": {"frames": 40, "codec": "mpeg2video", "b_frames": 2},
+    "animation.gif": {"frames": 10, "codec": "gif", "pix_fmt": "rgb8", "fps": 10},
+}
+"""Every kind of clip, by file name, with the arguments of `write_clip` that make it."""
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the clip of a kind, built once for all tests: leave it as it is."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def build(kind: str) -> Path:
+        path = folder / kind
+        if not path.exists():
+            write_clip(path, **KINDS[kind])
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def real_clips() -> Path:
+    """Return the folder of real clips, or skip, saying so."""
+    root = os.environ.get("YOLACT_TEMPORAL_TEST_DATA")
+    if not root:
+        pytest.skip("YOLACT_TEMPORAL_TEST_DATA does not name the data folder")
+    return Path(root).absolute() / "clips"

@@ -1,0 +1,60 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from yolact_temporal.data.files import atomic_write, part_path, space_for
+from yolact_temporal.errors import OutOfSpaceError
+
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
+
+def test_a_file_appears_when_its_block_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "größe.csv"
+    with atomic_write(path) as file:
+        file.write("é\n")
+        assert not path.exists()
+        assert part_path(path).exists()
+    assert path.read_bytes() == "é\n".encode()
+    assert not part_path(path).exists()
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.bin", "wb") as file:
+        file.write(b"\r\n\0")
+    assert (tmp_path / "a.bin").read_bytes() == b"\r\n\0"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_after_an_error_the_old_file_stands(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def break_off() -> None:
+        with atomic_write(path) as file:
+            file.write("new")
+            raise error
+
+    with pytest.raises(error):
+        break_off()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@needs_full_device
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    part_path(path).symlink_to("/dev/full")
+    with pytest.raises(OutOfSpaceError, match="free some space"), atomic_write(path) as file:
+        file.write("x" * 100_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="other") as caught, space_for(tmp_path):
+        raise OSError(errno.EIO, "other")
+    assert not isinstance(caught.value, OutOfSpaceError)
