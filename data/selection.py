@@ -86,12 +86,12 @@ def _selected(source: FrameSource, start: Position, end: Position | None, stride
             if (frame.index - first) % stride == 0:
                 yield frame
     if first is None:
-        length = f"{known if known is not None and not seen else seen} frames"
+        length = f"has {known} frames" if known is not None else f"was read for {seen} frames"
         if seen:
-            length += f", the last at {last_time:.2f} s"
+            length += f", the last one read at {last_time:.2f} s"
         until = "" if end is None else f" up to {_shown(end)}"
         raise InputError(
-            f"expected frames from {_shown(start)} on{until}, found none: the clip was read for {length}; "
+            f"expected frames from {_shown(start)} on{until}, found none: the clip {length}; "
             "choose --start and --end within it"
         )
 

@@ -100,9 +100,8 @@ class VideoWriter:
             self._first_time_s = time_s
         pts = max(self._last_pts + 1, round((time_s - self._first_time_s) / _TIME_BASE))
         self._last_pts = pts
-        frame = av.VideoFrame.from_ndarray(
-            cv2.cvtColor(self._even(rgb), cv2.COLOR_RGB2YUV_I420), format="yuv420p"
-        )
+        planes = np.asarray(cv2.cvtColor(self._even(rgb), cv2.COLOR_RGB2YUV_I420), np.uint8)
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts, frame.time_base = pts, _TIME_BASE
         frame.duration = self._duration
         frame.colorspace, frame.color_range = _BT601, _LIMITED_RANGE

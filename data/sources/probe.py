@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import av.container
@@ -147,7 +148,7 @@ def probe_clip(path: Path) -> Probe:
     frame = _first_frame(path)
     matrix = frame.side_data.get("DISPLAYMATRIX")
     orientation = (
-        Orientation() if matrix is None else Orientation.from_display_matrix(bytes(memoryview(matrix)))
+        Orientation() if matrix is None else Orientation.from_display_matrix(bytes(cast(Any, matrix)))
     )
     size = (frame.height, frame.width) if orientation.a else (frame.width, frame.height)
     count = len(ticks) or packets.count

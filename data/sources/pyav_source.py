@@ -154,7 +154,7 @@ class PyavSource:
                 "all are scaled to the first one's"
             )
         rgb = frame.to_ndarray(format="rgb24", width=width, height=height, **_CONVERSION)
-        return self._probe.orientation.upright(rgb)
+        return self._probe.orientation.upright(np.asarray(rgb, np.uint8))
 
     def _finish(self, position: int) -> None:
         self._tell_leaning()
