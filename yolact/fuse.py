@@ -27,19 +27,19 @@ def _fuse_children(module: nn.Module) -> None:
     """Fold every normalisation that is registered right after a convolution of as many channels."""
     previous: nn.Module | None = None
     for name, child in list(module.named_children()):
-        follows = isinstance(previous, nn.Conv2d) and isinstance(child, nn.BatchNorm2d)
-        if follows and previous.out_channels == child.num_features:
-            previous.weight, previous.bias = fuse_conv_bn_weights(
-                previous.weight,
-                previous.bias,
-                child.running_mean,
-                child.running_var,
-                child.eps,
-                child.weight,
-                child.bias,
-            )
+        if isinstance(previous, nn.Conv2d) and isinstance(child, nn.BatchNorm2d):
+            _fold(previous, child)
             setattr(module, name, nn.Identity())
         previous = child
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    assert conv.out_channels == norm.num_features, "the normalisation is of this convolution's output"
+    assert norm.running_mean is not None, "the normalisation keeps statistics"
+    assert norm.running_var is not None, "the normalisation keeps statistics"
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
 
 
 def weights_fingerprint(model: nn.Module) -> tuple[object, ...]:

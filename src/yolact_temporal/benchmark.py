@@ -153,7 +153,7 @@ def _write_film(path: Path, count: int) -> Path:
     height, width = FRAME_SIZE
     with VideoWriter(path, size=FRAME_SIZE, fps=24) as writer:
         for number, frame in enumerate(islice(_endless(PhotoFilm()), count)):
-            writer.write(cv2.resize(frame.rgb, (width, height)), number / 24)
+            writer.write(np.asarray(cv2.resize(frame.rgb, (width, height)), np.uint8), number / 24)
     return path
 
 

@@ -135,33 +135,34 @@ def weights(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """Train a model."""
+    from yolact_temporal.data.files import space_for
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
 
-    result = run_training(
-        TrainingOptions(
-            model=args.model,
-            annotations=args.annotations,
-            images=args.images,
-            output=args.out,
-            iterations=args.iterations,
-            batch_size=args.batch_size,
-            input_size=args.input_size,
-            val_annotations=args.val_annotations,
-            val_images=args.val_images,
-            evaluate_every=args.evaluate_every,
-            checkpoint_every=args.checkpoint_every,
-            workers=args.workers,
-            cache="decoded" if args.cache else "none",
-            device=args.device,
-            precision=args.precision,
-            seed=args.seed,
-            resume=args.resume,
-            init_backbone=args.backbone,
-            init_weights=args.init,
-            progress=not (args.quiet or args.json),
-        )
+    options = TrainingOptions(
+        model=args.model,
+        annotations=args.annotations,
+        images=args.images,
+        output=args.out,
+        iterations=args.iterations,
+        batch_size=args.batch_size,
+        input_size=args.input_size,
+        val_annotations=args.val_annotations,
+        val_images=args.val_images,
+        evaluate_every=args.evaluate_every,
+        checkpoint_every=args.checkpoint_every,
+        workers=args.workers,
+        cache="decoded" if args.cache else "none",
+        device=args.device,
+        precision=args.precision,
+        seed=args.seed,
+        resume=args.resume,
+        init_backbone=args.backbone,
+        init_weights=args.init,
+        progress=not (args.quiet or args.json),
     )
+    with space_for(args.out):
+        result = run_training(options)
     if result.interrupted:
         raise KeyboardInterrupt
     if args.json:

@@ -20,13 +20,14 @@ class DeformableConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=True)
         self.conv_offset_mask = nn.Conv2d(in_channels, 27, kernel_size=3, stride=stride, padding=1)
         nn.init.zeros_(self.conv_offset_mask.weight)
-        nn.init.zeros_(self.conv_offset_mask.bias)
+        nn.init.zeros_(self.conv_offset_mask.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x (B, C, H, W)."""
         offset_and_mask = self.conv_offset_mask(x)
         offset, mask = offset_and_mask[:, :18], torch.sigmoid(offset_and_mask[:, 18:])
         # The kernel has no half-precision form on the CPU: outside float32 the operands must at least agree.
+        assert self.bias is not None, "built with a bias"
         dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
         with torch.autocast(x.device.type, enabled=False):
             return deform_conv2d(
