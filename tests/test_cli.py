@@ -1,6 +1,5 @@
 """The command line: what it refuses, in one sentence and with the documented exit code, and what it leaves behind."""
 
-import csv
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from clips import damage, truncate, write_clip, write_images
 from safetensors.torch import save_file
 
 from yolact_temporal import cli
+from yolact_temporal.temporal.plots import read_table
 from yolact_temporal.yolact import build_yolact
 
 FAST = ["--quiet"]
@@ -219,9 +219,9 @@ class TestARun:
     def test_tables_agree_with_the_record(self, run):
         model = run / "yolact_compact"
         records = [json.loads(line) for line in (model / "masks.jsonl").read_text().splitlines()]
-        frames = list(csv.DictReader((model / "frames.csv").open()))
-        instances = list(csv.DictReader((model / "instances.csv").open()))
-        tracks = list(csv.DictReader((model / "tracks.csv").open()))
+        frames = read_table(model / "frames.csv")
+        instances = read_table(model / "instances.csv")
+        tracks = read_table(model / "tracks.csv")
         assert [record["frame"] for record in records] == list(range(12))
         assert [int(row["frame"]) for row in frames] == list(range(12))
         assert len(instances) == sum(len(record["instances"]) for record in records) > 0
@@ -252,6 +252,9 @@ class TestARun:
         result = json.loads(out)
         assert result["exit_code"] == 0
         assert result["runs"][0]["frames"] == 3
+        figure = result["runs"][0]["models"]["yolact_compact"]["boundary_px_mean"]
+        assert figure["unit"] == "px"
+        assert figure["value"] > 0
         assert "yolact_compact is" in err
 
     @pytest.mark.parametrize(
@@ -264,14 +267,14 @@ class TestARun:
     )
     def test_ranges(self, analyze, clip, tmp_path, options, expected):
         assert analyze(clip, *options, "--quiet")[0] == 0
-        rows = csv.DictReader((tmp_path / "runs" / "blocks" / "yolact_compact" / "frames.csv").open())
+        rows = read_table(tmp_path / "runs" / "blocks" / "yolact_compact" / "frames.csv")
         assert [int(row["frame"]) for row in rows] == expected
 
     def test_batches_change_nothing_but_rounding(self, analyze, clip, tmp_path):
         assert analyze(clip, "--quiet", out=tmp_path / "one")[0] == 0
         assert analyze(clip, "--quiet", "--batch", "5", out=tmp_path / "five")[0] == 0
         counts = [
-            [row["instances"] for row in csv.DictReader((path / "blocks/yolact_compact/frames.csv").open())]
+            [row["instances"] for row in read_table(path / "blocks/yolact_compact/frames.csv")]
             for path in (tmp_path / "one", tmp_path / "five")
         ]
         assert counts[0] == counts[1]
@@ -284,7 +287,7 @@ class TestARun:
 
     def test_one_frame_has_instances_and_no_jitter(self, analyze, clip, tmp_path):
         assert analyze(clip, "--end", "1", "--quiet")[0] == 0
-        rows = {row["metric"]: row for row in csv.DictReader((tmp_path / "runs/blocks/summary.csv").open())}
+        rows = {row["metric"]: row for row in read_table(tmp_path / "runs/blocks/summary.csv")}
         assert int(rows["instances"]["value"]) > 0
         assert rows["boundary_px_mean"]["value"] == ""
         assert rows["dropout_rate"]["value"] == ""

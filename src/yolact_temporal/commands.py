@@ -300,6 +300,8 @@ def _conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemp
 
 
 def _run_json(done: Any) -> dict[str, Any]:
+    from yolact_temporal.temporal.metrics import METRICS
+
     result = done.result
     return {
         "clip": done.name,
@@ -309,7 +311,10 @@ def _run_json(done: Any) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "seconds": result.seconds,
         "models": {
-            model: {name: asdict(figure) for name, figure in stability.figures.items()}
+            model: {
+                name: {"unit": METRICS[name].unit} | figure._asdict()
+                for name, figure in stability.figures.items()
+            }
             for model, stability in result.stability.items()
         },
     }
