@@ -270,6 +270,8 @@ def test_verify_reports_a_good_file(state: State, tmp_path: Path) -> None:
     assert (report.format, report.intact) == ("safetensors", None)
     assert set(report.dtypes) == {"float16", "int64"}
     assert report.shapes["semantic_seg_conv.bias"] == (3,)
+    assert str(report).endswith("good for small")
+    assert "386 tensors" in str(report)
     digest = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=False).stdout[:64]
     assert not digest or digest == report.sha256
 
@@ -297,6 +299,8 @@ def test_verify_reports_what_is_wrong(
     assert not report.ok
     assert report.model == "small"
     assert getattr(report, field) == value
+    assert value[0] in str(report)
+    assert str(report).endswith("not usable for small")
 
 
 def test_verify_finds_a_stored_file_that_has_rotted(state: State, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -61,7 +62,7 @@ class WeightsReport:
     path: Path
     sha256: str
     format: str
-    shapes: Shapes
+    shapes: Shapes = field(repr=False)
     dtypes: tuple[str, ...]
     not_finite: tuple[str, ...]
     fits: tuple[str, ...]
@@ -73,6 +74,26 @@ class WeightsReport:
     def ok(self) -> bool:
         """Whether the file can be used for `model`."""
         return not self.differences and not self.not_finite and self.intact is not False
+
+    def __str__(self) -> str:
+        """Return the report for a person to read, a line each."""
+        values = sum(math.prod(shape) for shape in self.shapes.values())
+        lines = [
+            str(self.path),
+            f"  sha256: {self.sha256}",
+            f"  holds: {len(self.shapes)} tensors, {values} numbers ({', '.join(self.dtypes)}), {self.format}",
+            f"  fits: {', '.join(self.fits) or 'no known model'}",
+        ]
+        if self.differences:
+            lines.append(
+                f"  differs from {self.model} in {len(self.differences)}: {first_few(self.differences)}"
+            )
+        if self.not_finite:
+            lines.append(f"  NaN or infinity in {len(self.not_finite)} tensors: {first_few(self.not_finite)}")
+        if self.intact is False:
+            lines.append("  changed since it was stored: fetch or import it again")
+        lines.append(f"  {'good' if self.ok else 'not usable'} for {self.model}")
+        return "\n".join(lines)
 
 
 def fetch(
