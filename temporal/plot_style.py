@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -67,10 +68,13 @@ def save_png(figure: Figure, path: str | Path, title: str) -> Path:
     """Give a figure its title and write it, under a temporary name until it is whole; return the path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
+    # A clip's name may hold dollar signs, and letters that the font has not: neither is worth an error or a warning.
+    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False)
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     path = Path(path)
     part = path.with_name(path.name + ".part")
     part.write_bytes(buffer.getvalue())

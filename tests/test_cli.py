@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,36 +15,30 @@ from clips import damage, truncate, write_clip, write_images
 from safetensors.torch import save_file
 
 from yolact_temporal import cli
+from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.temporal.plots import read_table
-from yolact_temporal.yolact import build_yolact
 
 FAST = ["--quiet"]
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """Weights of a compact model that finds something everywhere, so that tracks, tables and overlays have content."""
-    torch.manual_seed(0)
-    model = build_yolact("yolact_compact")
-    head = model.prediction_layers[0]
-    head.conf_layer.weight.data.mul_(8)
-    path = tmp_path_factory.mktemp("weights") / "stand-in.safetensors"
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
-    return path
+def write_film(path, count):
+    """Write `count` frames of the demo's film as a small clip: real content, in which the bundled model sees people."""
+    film = PhotoFilm(size=(144, 168), seconds_per_move=1)
+    return write_clip(path, (frame.rgb for frame in islice(film, count)), size=(144, 168))
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory):
-    return write_clip(tmp_path_factory.mktemp("clips") / "blocks.mp4", 12)
+    return write_film(tmp_path_factory.mktemp("clips") / "film.mp4", 12)
 
 
 @pytest.fixture
-def analyze(weights, tmp_path, capsys):
+def analyze(tmp_path, capsys):
     """Run `analyze` in this process; returns the exit code, stdout and stderr."""
 
     def run(*arguments, out=tmp_path / "runs"):
         capsys.readouterr()
-        code = cli.main(["analyze", *map(str, arguments), "--weights", str(weights), "--out", str(out)])
+        code = cli.main(["analyze", *map(str, arguments), "--out", str(out)])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
@@ -118,17 +113,17 @@ class TestRefusals:
 
     def test_two_clips_of_one_name(self, analyze, clip, tmp_path):
         (tmp_path / "other").mkdir()
-        code, _, err = analyze(clip, tmp_path / "other" / "blocks.mkv")
+        code, _, err = analyze(clip, tmp_path / "other" / "film.mkv")
         assert code == 2
-        assert "blocks more than once" in one_sentence(err)
+        assert "film more than once" in one_sentence(err)
 
     def test_overwrite_spares_a_folder_that_is_no_run(self, analyze, clip, tmp_path):
-        (tmp_path / "runs" / "blocks").mkdir(parents=True)
-        (tmp_path / "runs" / "blocks" / "thesis.tex").write_text("mine")
+        (tmp_path / "runs" / "film").mkdir(parents=True)
+        (tmp_path / "runs" / "film" / "thesis.tex").write_text("mine")
         code, _, err = analyze(clip, "--overwrite")
         assert code == 2
         assert "holds other files" in one_sentence(err)
-        assert (tmp_path / "runs" / "blocks" / "thesis.tex").exists()
+        assert (tmp_path / "runs" / "film" / "thesis.tex").exists()
 
 
 class TestUnreadableInput:
@@ -166,7 +161,7 @@ class TestUnreadableInput:
         assert code == 3
         assert "absent.mp4" in one_sentence(err)
         result = json.loads(out)
-        assert [run["clip"] for run in result["runs"]] == ["blocks"]
+        assert [run["clip"] for run in result["runs"]] == ["film"]
         assert len(result["errors"]) == 1
 
     def test_weights_that_do_not_fit(self, clip, tmp_path, capsys):
@@ -186,13 +181,14 @@ class TestUnreadableInput:
         assert "weights import" in one_sentence(capsys.readouterr().err)
 
 
-class TestARun:
-    @pytest.fixture(scope="class")
-    def run(self, weights, clip, tmp_path_factory):
-        out = tmp_path_factory.mktemp("runs")
-        assert cli.main(["analyze", str(clip), "--weights", str(weights), "--out", str(out), "--quiet"]) == 0
-        return out / "blocks"
+@pytest.fixture(scope="module")
+def run(clip, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    assert cli.main(["analyze", str(clip), "--out", str(out), "--quiet"]) == 0
+    return out / "film"
 
+
+class TestARun:
     def test_every_file_is_there_and_no_part_is_left(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
         model = {
@@ -231,8 +227,8 @@ class TestARun:
         text = (model / "instances.csv").read_text() + (run / "summary.csv").read_text()
         assert "nan" not in text.lower()
 
-    def test_a_taken_folder_is_refused_and_can_be_replaced(self, run, clip, weights, capsys):
-        arguments = ["analyze", str(clip), "--weights", str(weights), "--out", str(run.parent), "--quiet"]
+    def test_a_taken_folder_is_refused_and_can_be_replaced(self, run, clip, capsys):
+        arguments = ["analyze", str(clip), "--out", str(run.parent), "--quiet"]
         before = (run / "summary.csv").read_bytes()
         assert cli.main(arguments) == 2
         assert "--overwrite" in one_sentence(capsys.readouterr().err)
@@ -267,27 +263,27 @@ class TestARun:
     )
     def test_ranges(self, analyze, clip, tmp_path, options, expected):
         assert analyze(clip, *options, "--quiet")[0] == 0
-        rows = read_table(tmp_path / "runs" / "blocks" / "yolact_compact" / "frames.csv")
+        rows = read_table(tmp_path / "runs" / "film" / "yolact_compact" / "frames.csv")
         assert [int(row["frame"]) for row in rows] == expected
 
     def test_batches_change_nothing_but_rounding(self, analyze, clip, tmp_path):
         assert analyze(clip, "--quiet", out=tmp_path / "one")[0] == 0
         assert analyze(clip, "--quiet", "--batch", "5", out=tmp_path / "five")[0] == 0
         counts = [
-            [row["instances"] for row in read_table(path / "blocks/yolact_compact/frames.csv")]
+            [row["instances"] for row in read_table(path / "film/yolact_compact/frames.csv")]
             for path in (tmp_path / "one", tmp_path / "five")
         ]
         assert counts[0] == counts[1]
 
     def test_a_folder_of_images_with_spaces_and_other_letters(self, analyze, tmp_path):
-        folder = write_images(tmp_path / "mein schöner Film 影", 4)
+        folder = write_images(tmp_path / "mein schöner $Film$ {影", 4)
         code, _, err = analyze(folder, "--quiet")
         assert code == 0, err
-        assert (tmp_path / "runs" / "mein schöner Film 影" / "summary.csv").exists()
+        assert (tmp_path / "runs" / "mein schöner $Film$ {影" / "summary.csv").exists()
 
     def test_one_frame_has_instances_and_no_jitter(self, analyze, clip, tmp_path):
         assert analyze(clip, "--end", "1", "--quiet")[0] == 0
-        rows = {row["metric"]: row for row in read_table(tmp_path / "runs/blocks/summary.csv")}
+        rows = {row["metric"]: row for row in read_table(tmp_path / "runs/film/summary.csv")}
         assert int(rows["instances"]["value"]) > 0
         assert rows["boundary_px_mean"]["value"] == ""
         assert rows["dropout_rate"]["value"] == ""
@@ -298,7 +294,7 @@ class TestLosses:
 
     @pytest.mark.parametrize("kind", ["truncated", "corrupt"])
     def test_lost_frames_are_named_and_the_rest_is_done(self, analyze, tmp_path, kind):
-        whole = write_clip(tmp_path / "whole.mkv", 40)
+        whole = write_film(tmp_path / "whole.mkv", 40)
         broken = tmp_path / "broken.mkv"
         if kind == "truncated":
             truncate(whole, broken)
@@ -313,7 +309,7 @@ class TestLosses:
         assert 0 < manifest["frames_measured"] < 40
 
 
-def start(clip, weights, out, *options, frames_before=None):
+def start(clip, out, *options, frames_before=None):
     """Start the command in a process of its own; with `frames_before`, wait until so many frames are recorded."""
     process = subprocess.Popen(
         [
@@ -322,8 +318,6 @@ def start(clip, weights, out, *options, frames_before=None):
             "yolact_temporal",
             "analyze",
             str(clip),
-            "--weights",
-            str(weights),
             "--out",
             str(out),
             "--quiet",
@@ -343,24 +337,26 @@ def start(clip, weights, out, *options, frames_before=None):
     return process
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    return write_film(tmp_path_factory.mktemp("long") / "long.mp4", 60)
+
+
+@pytest.fixture(scope="module")
+def unbroken(long_clip, tmp_path_factory):
+    out = tmp_path_factory.mktemp("unbroken")
+    process = start(long_clip, out)
+    assert process.wait(300) == 0
+    process.communicate()
+    return out / "long"
+
+
 class TestInterruption:
-    @pytest.fixture(scope="class")
-    def long_clip(self, tmp_path_factory):
-        return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", 60)
-
-    @pytest.fixture(scope="class")
-    def unbroken(self, long_clip, weights, tmp_path_factory):
-        out = tmp_path_factory.mktemp("unbroken")
-        process = start(long_clip, weights, out)
-        assert process.wait(300) == 0
-        process.communicate()
-        return out / "long"
-
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
-        self, long_clip, weights, unbroken, tmp_path, number
+        self, long_clip, unbroken, tmp_path, number
     ):
-        process = start(long_clip, weights, tmp_path, frames_before=10)
+        process = start(long_clip, tmp_path, frames_before=10)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
         assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), err
@@ -370,11 +366,11 @@ class TestInterruption:
         assert not json.loads((run / "run.json").read_text())["completed"]
         assert not list(run.rglob("*.csv"))
         assert not list(run.rglob("*.mp4"))
-        refused = start(long_clip, weights, tmp_path)
+        refused = start(long_clip, tmp_path)
         _, err = refused.communicate(timeout=60)
         assert refused.returncode == 2
         assert "--resume" in one_sentence(err)
-        resumed = start(long_clip, weights, tmp_path, "--resume")
+        resumed = start(long_clip, tmp_path, "--resume")
         _, err = resumed.communicate(timeout=120)
         assert resumed.returncode == 0, err
         for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4"):
@@ -384,18 +380,18 @@ class TestInterruption:
         assert (run / "summary.csv").read_bytes() == (unbroken / "summary.csv").read_bytes()
         assert not list(run.rglob("*.part"))
 
-    def test_a_resumed_run_needs_the_same_settings(self, long_clip, weights, tmp_path):
-        process = start(long_clip, weights, tmp_path, frames_before=3)
+    def test_a_resumed_run_needs_the_same_settings(self, long_clip, tmp_path):
+        process = start(long_clip, tmp_path, frames_before=3)
         process.kill()
         process.communicate()
-        changed = start(long_clip, weights, tmp_path, "--resume", "--score-threshold", "0.4")
+        changed = start(long_clip, tmp_path, "--resume", "--score-threshold", "0.4")
         _, err = changed.communicate(timeout=60)
         assert changed.returncode == 2
         assert "score_threshold 0.4 where it had 0.3" in one_sentence(err)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, weights, tmp_path):
+def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -404,7 +400,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, weight
     if mounted.returncode != 0:
         pytest.skip(f"this machine does not let us mount: {mounted.stderr!r}")
     try:
-        process = start(clip, weights, disk / "runs")
+        process = start(clip, disk / "runs")
         _, err = process.communicate(timeout=60)
         assert process.returncode == 1, err
         assert "free some space" in one_sentence(err)
