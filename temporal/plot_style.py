@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import warnings
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
