@@ -39,7 +39,7 @@ pytest: $(VENV)/.installed-dev
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
-		echo "yolact-temporal needs Python 3.11 or newer, found $$($(or $(PYTHON),python3) --version 2>&1);" \
+		echo "yolact-temporal needs Python 3.11 or newer, found $$($(or $(PYTHON),python3) --version 2>/dev/null || echo none);" \
 			"install one and run: make PYTHON=/path/to/python3" >&2; exit 1; }
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
