@@ -430,3 +430,11 @@ def test_processes_that_store_at_once_leave_one_whole_record(tmp_path: Path, cac
     assert str(ours) in origins
     blobs = {f"{sha256_of(file)}.pth" for file in (theirs, ours)}
     assert {path.name for path in cache.rglob("*") if path.is_file()} == {"yolact_base.json", *blobs}
+
+
+def test_the_weights_in_the_package_fit_and_stay_small() -> None:
+    report = verify("yolact_compact")
+    assert report.ok
+    assert report.fits == ("yolact_compact",)
+    assert report.path.stat().st_size <= 12_000_000
+    assert load_weights("yolact_compact", BUILD()).source == "bundled"
