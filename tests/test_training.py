@@ -475,6 +475,18 @@ def test_training_starts_from_given_weights(tmp_path):
     train(options(tmp_path, init_weights=tmp_path / "start.safetensors", iterations=1, learning_rate=1e-4))
     trained = load_file(tmp_path / "run/final.safetensors")
     assert trained["semantic_seg_conv.bias"].tolist() == pytest.approx([0.25] * 3, abs=1e-3)
+    average = torch.load(tmp_path / "run/last.pt", weights_only=True)["average"]["semantic_seg_conv.bias"]
+    train(
+        options(
+            tmp_path,
+            output=tmp_path / "next",
+            init_weights=tmp_path / "run/last.pt",
+            iterations=1,
+            learning_rate=1e-9,
+        )
+    )
+    continued = load_file(tmp_path / "next/final.safetensors")["semantic_seg_conv.bias"]
+    torch.testing.assert_close(continued, average, rtol=0, atol=1e-6)
     with pytest.raises(WeightsError, match="another shape"):
         train(
             options(
@@ -507,6 +519,7 @@ def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
         iterations=110,
         augmentation="none",
         freeze_norms="none",
+        frozen_stages=0,
         schedule=replace(recipe.schedule, warmup=10),
         optimization=optimization,
     )

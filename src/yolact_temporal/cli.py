@@ -182,10 +182,16 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--backbone", type=Path, metavar="FILE", help="pretrained backbone weights to start from"
     )
-    parser.add_argument("--init", type=Path, metavar="FILE", help="weights of the whole model to start from")
+    parser.add_argument(
+        "--init", type=Path, metavar="FILE", help="weights of the whole model, or a checkpoint, to start from"
+    )
     parser.add_argument("--iterations", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: the model's recipe")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="default: the model's recipe")
     parser.add_argument("--input-size", type=int, metavar="PX", help="default: the model's")
+    parser.add_argument(
+        "--max-minutes", type=float, metavar="M", help="stop after so long, with a checkpoint to resume from"
+    )
     parser.add_argument(
         "--evaluate-every", type=int, default=1000, metavar="N", help="iterations (default: 1000)"
     )

@@ -146,6 +146,8 @@ def train(args: argparse.Namespace) -> int:
         output=args.out,
         iterations=args.iterations,
         batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        max_minutes=args.max_minutes,
         input_size=args.input_size,
         val_annotations=args.val_annotations,
         val_images=args.val_images,

@@ -68,6 +68,8 @@ def export_half(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read tensors from safetensors, or from a PyTorch file without executing anything in it.
 
+    Of a training run's checkpoint the averaged weights are taken, where it has them.
+
     Raises:
         WeightsError: the file is missing or holds no tensors.
     """
@@ -83,6 +85,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"Expected a file of tensors in {path}, but it cannot be read ({error})."
         ) from error
+    if isinstance(content, dict) and "optimizer" in content:
+        content = content.get("average") or content.get("model")
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(
             f"Expected a dictionary of tensors in {path}, found something else; give a weights file."

@@ -163,7 +163,7 @@ _PUBLISHED = TrainingRecipe()
 _PASCAL = replace(_PUBLISHED, iterations=120_000, schedule=Schedule(steps=(60_000, 100_000)))
 _COMPACT = TrainingRecipe(
     batch_size=16,
-    iterations=24_000,
+    iterations=4_500,
     augmentation="affine",
     copy_paste=CopyPaste(class_weights={"person": 1.0, "vehicle": 2.0, "animal": 1.0}),
     matching=Matching(positive_iou=0.5, negative_iou=0.4, best_k=9, best_k_iou=0.2),
@@ -184,6 +184,7 @@ _COMPACT = TrainingRecipe(
         weak_negatives={"ccp": ("person",)},
     ),
     freeze_norms="backbone",
+    frozen_stages=1,
 )
 
 _COCO_PRESETS = (
