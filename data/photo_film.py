@@ -69,9 +69,9 @@ class Photograph:
 
 
 PHOTOGRAPHS = (
-    Photograph("grace_hopper", View(0.50, 0.40, 0.96), View(0.50, 0.54, 0.96), View(0.48, 0.48, 0.82)),
-    Photograph("astronaut", View(0.44, 0.40, 0.92), View(0.54, 0.47, 0.92), View(0.42, 0.37, 0.80)),
-    Photograph("chelsea", View(0.46, 0.48, 0.94), View(0.58, 0.50, 0.94), View(0.46, 0.50, 0.85)),
+    Photograph("grace_hopper", View(0.47, 0.36, 0.94), View(0.53, 0.50, 0.94), View(0.50, 0.44, 0.84)),
+    Photograph("astronaut", View(0.47, 0.33, 0.94), View(0.53, 0.42, 0.94), View(0.46, 0.35, 0.84)),
+    Photograph("chelsea", View(0.46, 0.47, 0.92), View(0.54, 0.53, 0.92), View(0.51, 0.50, 0.85)),
 )
 
 
@@ -128,7 +128,7 @@ class PhotoFilm:
     def __init__(
         self,
         seed: int = 0,
-        size: tuple[int, int] = (384, 448),
+        size: tuple[int, int] = (320, 480),
         fps: int = 24,
         seconds_per_move: float = 1.0,
         noise: float = 2.5,

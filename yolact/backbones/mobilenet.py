@@ -43,11 +43,11 @@ class MobileNetV2(nn.Module):
 def _run_block(block: Any, x: Tensor) -> Tensor:
     """One block of `features`: the stem, or an inverted residual with a linear last layer."""
     if not isinstance(block, InvertedResidual):
-        return F.relu6(_conv_norm(block[0], block[1], x))
+        return F.relu6(_conv_norm(block[0], block[1], x), inplace=True)
     out = x
     *activated, conv, norm = block.conv
     for layer in activated:
-        out = F.relu6(_conv_norm(layer[0], layer[1], out))
+        out = F.relu6(_conv_norm(layer[0], layer[1], out), inplace=True)
     out = _conv_norm(conv, norm, out)
     return x + out if block.use_res_connect else out
 
