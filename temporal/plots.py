@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +63,21 @@ MOTION_KINDS = {"exact": "exact motion", "flow": "optical flow"}
 _MOVE_ORDER = ("still", "pan", "zoom", "shake")
 
 
-def read_table(path: str | Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV table, by column name; every cell is text, an undefined one empty."""
+PLOTTED_COLUMNS = frozenset({"frame", "time_s", "track_id", "class", "events", JITTER})
+"""What the plots need of `frames.csv` and `instances.csv`; a long clip's whole tables would fill the memory."""
+
+
+def read_table(path: str | Path, columns: Collection[str] | None = None) -> list[dict[str, str]]:
+    """Return the rows of a CSV table, by column name; every cell is text, an undefined one empty.
+
+    Args:
+        path: the table.
+        columns: which to keep, where it has them; None for all.
+    """
     with Path(path).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        rows = csv.reader(file)
+        kept = [(at, name) for at, name in enumerate(next(rows)) if columns is None or name in columns]
+        return [{name: sys.intern(row[at]) for at, name in kept} for row in rows]
 
 
 def write_plots(
@@ -179,6 +191,7 @@ def plot_camera_moves(pairs: Tables, path: str | Path, title: str = "demo") -> P
         path: the PNG to write.
         title: what was filmed.
     """
+    title = f"{title}: jitter by camera move"
     segments = list(dict.fromkeys(cell_text(row, "segment") for rows in pairs.values() for row in rows))
     photographs = list(dict.fromkeys(segment.rpartition("/")[0] for segment in segments)) or [""]
     moves = sorted({segment.rpartition("/")[2] for segment in segments}, key=_move_rank)
@@ -203,11 +216,15 @@ def plot_camera_moves(pairs: Tables, path: str | Path, title: str = "demo") -> P
     if everything.size:
         # A few torn masks would press everything else to the floor; every mean stays in sight.
         highest = max(float(np.percentile(everything, 98)), *means)
-        grid[0].set_ylim(0, max(1.25 * highest, 0.1))
+        top = max(1.25 * highest, 0.1)
+        grid[0].set_ylim(0, top)
+        above = int((everything > top).sum())
+        if above:
+            title += f" ({above} of {len(everything)} pairs lie above the axis)"
     else:
         write_note(grid[0], NO_PAIR)
     _move_key(figure, groups)
-    return save_png(figure, path, f"{title}: jitter by camera move")
+    return save_png(figure, path, title)
 
 
 def _draw_distribution(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from yolact_temporal.data.files import space_for
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 QUEUE_DEPTH = 2
 """Frames that may wait between two stages."""
+
+
+BACKGROUND_NICENESS = 10
+"""Of every stage but the network, whose threads wait for each other: a moment taken from one holds up all."""
 
 
 @dataclass(frozen=True)
@@ -119,19 +124,19 @@ def analyze_clip(
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
     """
     clock = _Clock()
-    with space_for(folder.path), ExitStack() as stack:
+    with space_for(folder.path), _single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(ModelRecording(folder, model, source.info, options, resume))
             for model in models
         ]
 
-        def ahead(items: Iterator[T], name: str) -> Iterator[T]:
-            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name)))
+        def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
         frames = ahead(clock.timed("decode", selected), "decode")
         moved = ahead(_with_motion(frames, motions or Motions(options.flow_long_side), clock), "flow")
-        seen = ahead(_segment(moved, recordings, options.batch, clock), "network")
+        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
         measured = ahead(_measure(seen, recordings, clock), "measure")
         count = 0
         for count, step in enumerate(measured, start=1):
@@ -145,6 +150,17 @@ def analyze_clip(
     return AnalyzeResult(
         source.info, stability, count, tuple(source.losses), tuple(source.warnings), clock.seconds()
     )
+
+
+@contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV's own threads, which spin while they wait and do not make the flow faster, from the network."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _with_motion(frames: Iterator[Frame], motions: Motions, clock: _Clock) -> Iterator[Step]:

@@ -17,7 +17,7 @@ from yolact_temporal.errors import UsageError
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
 from yolact_temporal.summary_text import markdown_report
-from yolact_temporal.temporal.plots import read_table, write_plots
+from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
 _PACKAGES = (
@@ -145,8 +145,8 @@ def _write_reports(
     folder.plots.mkdir(exist_ok=True)
     tables = {model: folder.model(model) for model in result.stability}
     write_plots(
-        {model: read_table(files.frames) for model, files in tables.items()},
-        {model: read_table(files.instances) for model, files in tables.items()},
+        {model: read_table(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: read_table(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
         {model: read_table(files.tracks) for model, files in tables.items()},
         folder.plots,
         name,

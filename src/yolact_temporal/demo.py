@@ -76,7 +76,7 @@ def run_demo(
         overwrite=overwrite,
         motions=ExactMotions(film),
         motion_kind="exact (known camera)",
-        sections=[(segment.start / float(film.info.fps or 1), segment.name) for segment in film.segments],
+        sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
         progress=progress,
     )
     with space_for(path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 from collections.abc import Generator, Iterable
 from typing import Generic, TypeVar
@@ -23,14 +25,16 @@ _END = object()
 class _Producer(threading.Thread, Generic[T]):
     """Runs an iterator ahead of its consumer, by at most `depth` items."""
 
-    def __init__(self, items: Iterable[T], depth: int, name: str) -> None:
+    def __init__(self, items: Iterable[T], depth: int, name: str, niceness: int) -> None:
         super().__init__(name=name, daemon=True)
+        self._niceness = niceness
         self._items = items
         self._queue: queue.Queue[object] = queue.Queue(maxsize=depth)
         self._stopped = threading.Event()
 
     def run(self) -> None:
         """Produce until the iterator ends, fails, or the consumer leaves."""
+        _lower_priority(self._niceness)
         iterator = iter(self._items)
         last: object = _END
         try:
@@ -72,13 +76,22 @@ class _Producer(threading.Thread, Generic[T]):
         self.join()
 
 
-def overlapped(items: Iterable[T], depth: int = 2, name: str = "stage") -> Generator[T, None, None]:
+def _lower_priority(niceness: int) -> None:
+    """Lower the priority of the calling thread, and of those it will start, where a thread has one of its own."""
+    if niceness and sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+
+def overlapped(
+    items: Iterable[T], depth: int = 2, name: str = "stage", niceness: int = 0
+) -> Generator[T, None, None]:
     """Iterate over `items` while a thread already works on the next `depth` of them.
 
     An exception of the iterator is raised here as itself, after the items before it. When the consumer leaves early
     (an exception, an interrupt, `close()`), the thread is stopped and the iterator closed before control returns.
+    On Linux the thread runs at the given niceness.
     """
-    return _consume(_Producer(items, depth, name))
+    return _consume(_Producer(items, depth, name, niceness))
 
 
 def _consume(producer: _Producer[T]) -> Generator[T, None, None]:
