@@ -391,7 +391,7 @@ class TestInterruption:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, tmp_path):
+def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -404,6 +404,11 @@ def test_a_full_disk_is_told_in_one_sentence_and_the_record_is_kept(clip, tmp_pa
         _, err = process.communicate(timeout=60)
         assert process.returncode == 1, err
         assert "free some space" in one_sentence(err)
-        assert not list(disk.rglob("*.csv"))
+        assert not json.loads((disk / "runs" / "film" / "run.json").read_text())["completed"]
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        resumed = start(clip, disk / "runs", "--resume")
+        _, err = resumed.communicate(timeout=60)
+        assert resumed.returncode == 0, err
+        assert json.loads((disk / "runs" / "film" / "run.json").read_text())["completed"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)

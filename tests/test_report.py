@@ -186,7 +186,7 @@ def test_no_table_holds_the_text_nan(tmp_path):
     write(tmp_path / "instances.csv", INSTANCE_COLUMNS, rows)
     write(tmp_path / "summary.csv", SUMMARY_COLUMNS, summary_rows("c", "m", clip))
     for path in tmp_path.iterdir():
-        cells = [cell for row in csv.reader(path.open(encoding="utf-8")) for cell in row]
+        cells = [cell for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) for cell in row]
         assert not {"nan", "inf", "None", "NaN"} & set(cells)
 
 

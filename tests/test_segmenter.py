@@ -187,6 +187,17 @@ def test_half_precision_finds_what_single_precision_finds(compact):
     np.testing.assert_allclose(half.scores[:5], single.scores[:5], atol=0.05)
 
 
+def test_deformable_convolutions_run_in_half_precision_too():
+    torch.manual_seed(0)
+    model = build_yolact("yolact_plus_resnet50")
+    images = torch.randn(1, 3, 96, 96)
+    with torch.inference_mode():
+        single = model.backbone(images)[-1]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = model.backbone(images)[-1]
+    assert (half.float() - single).abs().mean() < 0.05 * single.abs().mean()
+
+
 def test_devices_and_precisions_that_are_not_there_are_refused(compact):
     assert resolve_device("cpu").type == "cpu"
     assert resolve_device("auto").type == devices()[-1]

@@ -486,7 +486,7 @@ def test_training_starts_from_given_weights(tmp_path):
         )
     )
     continued = load_file(tmp_path / "next/final.safetensors")["semantic_seg_conv.bias"]
-    torch.testing.assert_close(continued, average, rtol=0, atol=1e-6)
+    torch.testing.assert_close(continued, average, rtol=0, atol=5e-4)
     with pytest.raises(WeightsError, match="another shape"):
         train(
             options(

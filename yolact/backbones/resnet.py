@@ -26,19 +26,18 @@ class DeformableConv2d(nn.Conv2d):
         """Convolve x (B, C, H, W)."""
         offset_and_mask = self.conv_offset_mask(x)
         offset, mask = offset_and_mask[:, :18], torch.sigmoid(offset_and_mask[:, 18:])
-        # The kernel has no half-precision form on the CPU: outside float32 the operands must at least agree.
+        # The kernel has no half-precision form on the CPU, and half-precision offsets would shake the sampling.
+        dtype = torch.promote_types(x.dtype, torch.float32)
         assert self.bias is not None, "built with a bias"
-        dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
-        with torch.autocast(x.device.type, enabled=False):
-            return deform_conv2d(
-                x.to(dtype),
-                offset.to(dtype),
-                self.weight.to(dtype),
-                self.bias.to(dtype),
-                stride=self.stride,
-                padding=self.padding,
-                mask=mask.to(dtype),
-            )
+        return deform_conv2d(
+            x.to(dtype),
+            offset.to(dtype),
+            self.weight.to(dtype),
+            self.bias.to(dtype),
+            stride=self.stride,
+            padding=self.padding,
+            mask=mask.to(dtype),
+        )
 
 
 class Bottleneck(nn.Module):
