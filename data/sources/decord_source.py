@@ -17,6 +17,8 @@ from yolact_temporal.errors import InputError
 _CONTAINERS = ("mov", "matroska")
 _CODECS = ("h264", "hevc", "vp8", "vp9", "mpeg4")
 _TIME_TOLERANCE_S = 0.002
+_MOST_AHEAD_BYTES = 64_000_000
+"""decord 0.6 decodes ahead without bound: while the network works on a frame, the whole clip ends up in memory."""
 
 
 def load_decord() -> ModuleType | None:
@@ -55,7 +57,8 @@ def known_weakness(probe: Probe) -> str | None:
     Each of these was measured on clips whose frames carry their number. decord 0.6 shows the frames after an edit
     list's hidden ones and repeats the last one for as many; loses the first group of pictures of transport streams
     and repeats the last frame instead, count and times agreeing; has no times for AVI, where packets without a frame
-    of their own count as frames; dithers deeper pixels differently; cannot open AV1 or GIF.
+    of their own count as frames; dithers deeper pixels differently; cannot open AV1 or GIF; holds all frames of a clip
+    that is read slower than it decodes.
     """
     if not any(name in probe.container for name in _CONTAINERS):
         return f"decord is not trusted with {probe.container} files"
@@ -69,6 +72,10 @@ def known_weakness(probe: Probe) -> str | None:
         return "decord is not trusted with mirrored or interlaced video or several video streams"
     if probe.fault is not None or not probe.matched or probe.frame_count is None:
         return "the clip is damaged or has no reliable times, and only PyAV goes on after damage"
+    height, width = probe.size
+    ahead = probe.frame_count * height * width * 3
+    if ahead > _MOST_AHEAD_BYTES:
+        return f"decord decodes ahead without bound, and this clip's frames would take {ahead / 1e6:.0f} MB"
     return None
 
 
