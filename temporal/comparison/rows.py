@@ -1,0 +1,49 @@
+"""The table of objects: of every object of the universe, in every frame it counts in, what each model made of it.
+
+It is written while a clip is read, a row at a time, and holds everything that a comparison needs: coverage, common
+support, losses, the sweep over thresholds and the statistics are all made from it, without the clip.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from yolact_temporal.temporal.stability import PairStatus
+
+
+class ObjectRow(NamedTuple):
+    """One object in one frame, as one model saw it.
+
+    Attributes:
+        frame: index in the clip.
+        time_s: presentation time.
+        object_id: of the universe, from 1; the same for all models.
+        model: the model's name.
+        pair_status: "counted" if (object, t-1, t) is a pair of the universe: the object counts in both frames, which
+            are consecutive, differ and have a known motion. "first" where the object does not count in the last
+            frame; else why the pair does not count.
+        score: of the matched mask, however low; None if the model has no mask of the object here.
+        area_px: of the matched mask; None without one.
+        class_name: of the matched mask; None without one.
+        previous_score: of the mask matched in the last frame; None without one, or where the pair does not count.
+        boundary_px: B1, mean boundary displacement of the pair; None where undefined or a mask is missing.
+        boundary_share: the same as a share of the square root of the area.
+        jitter: B2, 1 - IoU of the carried and the present mask, both restricted to what is visible; None likewise.
+        truth_iou: J, IoU with the ground truth's mask; None without ground truth or mask.
+        truth_boundary_f: F, boundary measure against the ground truth; None likewise.
+    """
+
+    frame: int
+    time_s: float
+    object_id: int
+    model: str
+    pair_status: PairStatus
+    score: float | None
+    area_px: int | None
+    class_name: str | None
+    previous_score: float | None
+    boundary_px: float | None
+    boundary_share: float | None
+    jitter: float | None
+    truth_iou: float | None
+    truth_boundary_f: float | None
