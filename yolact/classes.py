@@ -12,6 +12,11 @@ COCO_CLASSES = (
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 
+#: COCO's 91 category ids, of which eleven were never used: what torchvision's detection models are trained with.
+_UNUSED_IDS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
+_named = iter(COCO_CLASSES)
+COCO_91_CLASSES = tuple("N/A" if number in _UNUSED_IDS else next(_named) for number in range(1, 91))
+
 PASCAL_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",

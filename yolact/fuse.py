@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torchvision.ops import FrozenBatchNorm2d
 
 
 def fused_for_inference(model: nn.Module) -> nn.Module:
@@ -27,14 +28,14 @@ def _fuse_children(module: nn.Module) -> None:
     """Fold every normalisation that is registered right after a convolution of as many channels."""
     previous: nn.Module | None = None
     for name, child in list(module.named_children()):
-        if isinstance(previous, nn.Conv2d) and isinstance(child, nn.BatchNorm2d):
+        if isinstance(previous, nn.Conv2d) and isinstance(child, nn.BatchNorm2d | FrozenBatchNorm2d):
             _fold(previous, child)
             setattr(module, name, nn.Identity())
         previous = child
 
 
-def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    assert conv.out_channels == norm.num_features, "the normalisation is of this convolution's output"
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> None:
+    assert len(norm.weight) == conv.out_channels, "the normalisation is of this convolution's output"
     assert norm.running_mean is not None, "the normalisation keeps statistics"
     assert norm.running_var is not None, "the normalisation keeps statistics"
     conv.weight, conv.bias = fuse_conv_bn_weights(

@@ -124,13 +124,20 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
     backbone.load_state_dict(wanted | chosen)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, optional: str = "") -> None:
     """Load a whole model's weights, in any floating-point precision.
+
+    Args:
+        model: changed in place.
+        path: the file.
+        optional: weights whose keys begin with this may be missing, and stay as they are; none may if it is empty.
 
     Raises:
         WeightsError: the file cannot be read or does not fit.
     """
     given, wanted = read_tensors(path), model.state_dict()
+    if optional:
+        given = {key: value for key, value in wanted.items() if key.startswith(optional)} | given
     missing = [key for key in wanted if key not in given]
     strange = [key for key in given if key not in wanted]
     wrong = [key for key in wanted if key in given and given[key].shape != wanted[key].shape]

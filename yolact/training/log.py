@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolact_temporal.yolact.training.checkpoint import write_whole
 
-LOSSES = ("class", "box", "giou", "mask", "semantic", "mask_iou")
+LOSSES = ("class", "box", "giou", "mask", "semantic", "mask_iou", "objectness", "proposal_box")
 COLUMNS = (
     "iteration",
     "time_s",

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
-from yolact_temporal.yolact.model import Yolact, build_yolact
-from yolact_temporal.yolact.training.batches import Batch, TargetSizes, training_loader
+from yolact_temporal.yolact.families import segmenter_of
+from yolact_temporal.yolact.training.batches import Batch, training_loader
 from yolact_temporal.yolact.training.checkpoint import (
     load_backbone,
     load_checkpoint,
@@ -32,11 +32,9 @@ from yolact_temporal.yolact.training.checkpoint import (
     write_whole,
 )
 from yolact_temporal.yolact.training.log import TrainingLog
-from yolact_temporal.yolact.training.losses import yolact_losses
 from yolact_temporal.yolact.training.options import (
     TrainingOptions,
     TrainingResult,
-    at_input_size,
     first_difference,
     resolve_recipe,
 )
@@ -49,6 +47,7 @@ from yolact_temporal.yolact.training.schedule import (
     set_learning_rate,
     train_mode,
 )
+from yolact_temporal.yolact.training.trainee import trainee_for
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
@@ -78,19 +77,20 @@ class _Run:
         self.recipe = resolve_recipe(options)
         self.device = resolve_device(options.device)
         self.output = _prepare_output(options)
+        self.trainee = trainee_for(options.model, options.input_size)
         self.model = self._build()
-        self.size = options.input_size or self.model.config.input_size
         self.settings = self._settings()
-        self.model.config = at_input_size(self.model.config, self.size)
         self.dataset = CocoDataset(
             options.annotations,
             options.images,
-            self.model.config.class_names,
+            self.trainee.config.class_names,
             unknown=self.recipe.sampling.weak_negatives,
             cache=options.cache,
         )
-        freeze(self.model, self.recipe)
-        self.optimizer = build_optimizer(self.model, self.recipe.optimization, self.device)
+        freeze(self.trainee, self.model, self.recipe)
+        self.optimizer = build_optimizer(
+            self.model, self.recipe.optimization, self.device, self.trainee.backbone_prefix
+        )
         decay = self.recipe.optimization.ema
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), decay) if decay else None
         self.autocast = autocast_dtype(options.precision)
@@ -111,7 +111,7 @@ class _Run:
         self.dataset.fill_cache()
         batches = self._batches()
         limit = self.elapsed + 60 * options.max_minutes if options.max_minutes else float("inf")
-        train_mode(self.model, self.recipe)
+        train_mode(self.trainee, self.model, self.recipe)
         self._start_clock()
         bar = tqdm(
             total=self.recipe.iterations,
@@ -171,14 +171,9 @@ class _Run:
         self.iteration += 1
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        images = batch.images.permute(0, 3, 1, 2).float()
-        images = self.model.config.normalization.apply(images)
-        casting = torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None)
-        with casting:
-            raw = self.model.predict(images)
-        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.iteration)
-        net = self.model.maskiou_net if self.model.config.mask_iou else None
-        return yolact_losses(raw, batch, self.recipe.matching, self.recipe.loss, generator, net)
+        seed = self.options.seed * 1_000_003 + self.iteration
+        with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+            return self.trainee.losses(self.model, batch, self.recipe, seed)
 
     def _report(self, bar: tqdm) -> None:
         if self.iteration % self.options.log_every or not self.summed:
@@ -198,8 +193,9 @@ class _Run:
             return
         before = self._time()
         folder = options.val_images or options.images
-        figures = evaluate(self._trained(), options.val_annotations, folder, precision=options.precision)
-        train_mode(self.model, self.recipe)
+        segmenter = segmenter_of(self._trained(), score_threshold=0.0, precision=options.precision)
+        figures = evaluate(segmenter, options.val_annotations, folder)
+        train_mode(self.trainee, self.model, self.recipe)
         line = json.dumps({"iteration": self.iteration, "time_s": round(self._time(), 1), **figures})
         with (self.output / "evaluations.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -210,24 +206,24 @@ class _Run:
             save_weights(self.output / "best.safetensors", self._trained().state_dict(), self._metadata())
         self.window_time += self._time() - before
 
-    def _trained(self) -> Yolact:
+    def _trained(self) -> nn.Module:
         """The network whose weights are evaluated and kept."""
         return self.average.model if self.average is not None else self.model
 
-    def _build(self) -> Yolact:
+    def _build(self) -> nn.Module:
         options = self.options
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            model = build_yolact(options.model)
+            model = self.trainee.build()
         if not options.resume:
             if options.init_backbone is not None:
-                load_backbone(model.backbone, options.init_backbone)
+                load_backbone(self.trainee.backbone(model), options.init_backbone)
             if options.init_weights is not None:
-                load_weights(model, options.init_weights)
+                load_weights(model, options.init_weights, optional=self.recipe.trained_prefix)
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def _batches(self) -> Generator[Batch, None, None]:
-        sizes = target_sizes(self.model, self.size)
+        sizes = self.trainee.target_sizes(self.model)
         loader = training_loader(
             self.dataset,
             self.recipe,
@@ -241,15 +237,19 @@ class _Run:
     def _settings(self) -> str:
         """What must be the same for a run to be resumed."""
         settings = {
-            "model": asdict(self.model.config),
+            "model": asdict(self.trainee.config),
             "recipe": asdict(self.recipe),
             "seed": self.options.seed,
-            "input_size": self.size,
+            "input_size": self.trainee.size,
         }
         return json.dumps(settings, sort_keys=True)
 
     def _metadata(self) -> dict[str, str]:
-        return {"model": self.model.config.name, "iteration": str(self.iteration), "settings": self.settings}
+        return {
+            "model": self.trainee.config.name,
+            "iteration": str(self.iteration),
+            "settings": self.settings,
+        }
 
     def _save(self) -> None:
         state = {
@@ -287,22 +287,6 @@ class _Run:
     def _time(self) -> float:
         """Seconds of training, of all sessions."""
         return time.monotonic() - self.started
-
-
-@torch.no_grad()
-def target_sizes(model: Yolact, size: int) -> TargetSizes:
-    """Find the sizes of prototypes and semantic maps for a square input of side `size`, by trying it."""
-    parameter = next(model.parameters())
-    # One step of a batch of one: batch normalisation in training mode would otherwise learn from zeros.
-    probe = copy.deepcopy(model).train()
-    for module in probe.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    raw = probe.predict(torch.zeros(1, 3, size, size, device=parameter.device))
-    assert raw.semantic_logits is not None
-    height, width = raw.prototypes.shape[1:3]
-    rows, columns = raw.semantic_logits.shape[2:]
-    return TargetSizes(size, (height, width), (rows, columns))
 
 
 def _prepare_output(options: TrainingOptions) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.data.coco import Cache
+from yolact_temporal.yolact.baselines.config import MaskRcnnConfig
 from yolact_temporal.yolact.config import YolactConfig
 from yolact_temporal.yolact.training.recipe import TrainingRecipe, recipe_for
 
@@ -36,7 +37,7 @@ class TrainingOptions:
         progress: show a progress bar on standard error.
     """
 
-    model: str | YolactConfig
+    model: str | YolactConfig | MaskRcnnConfig
     annotations: Path
     images: Path
     output: Path
@@ -96,13 +97,6 @@ def resolve_recipe(options: TrainingOptions) -> TrainingRecipe:
         rate = options.learning_rate
         recipe = replace(recipe, optimization=replace(recipe.optimization, learning_rate=rate))
     return recipe
-
-
-def at_input_size(config: YolactConfig, size: int) -> YolactConfig:
-    """Return the configuration at another input size, its anchors as large relative to the image as before."""
-    factor = size / config.input_size
-    scales = tuple(tuple(side * factor for side in level) for level in config.anchors.scales)
-    return replace(config, input_size=size, anchors=replace(config.anchors, scales=scales))
 
 
 def first_difference(saved: str, given: str) -> str:

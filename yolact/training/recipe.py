@@ -126,10 +126,13 @@ class TrainingRecipe:
     Attributes:
         iterations: at `batch_size`; another batch size changes them, and the schedule, in inverse proportion, and
             the learning rate in proportion.
+        matching, loss: of YOLACT; the region-based baselines keep to Mask R-CNN's.
         augmentation: "ssd", as published; "affine", which takes `jitter` and `copy_paste`; or "none".
         freeze_norms: which batch normalisation keeps its statistics and weights. The original freezes all
             wherever a device holds fewer than 6 images.
         frozen_stages: how many of the backbone's stages are not trained.
+        trained_prefix: what the keys of the only weights that are trained begin with; empty to train all. Weights to
+            start from may then lack these.
     """
 
     batch_size: int = 8
@@ -144,6 +147,7 @@ class TrainingRecipe:
     sampling: Sampling = field(default_factory=Sampling)
     freeze_norms: Literal["none", "backbone", "all"] = "none"
     frozen_stages: int = 0
+    trained_prefix: str = ""
 
     def for_batch(self, batch_size: int) -> TrainingRecipe:
         """Return the recipe for another batch size, rates and iterations scaled linearly (Goyal et al. 2017)."""
@@ -187,6 +191,24 @@ _COMPACT = TrainingRecipe(
     frozen_stages=1,
 )
 
+_MASK_RCNN = TrainingRecipe(
+    batch_size=16,
+    iterations=90_000,
+    augmentation="affine",
+    schedule=Schedule(steps=(60_000, 80_000), warmup_rate=2e-5),
+    optimization=Optimization(learning_rate=0.02, weight_decay=1e-4),
+    freeze_norms="backbone",
+    frozen_stages=1,
+)
+_MASK_IOU = "roi_heads.maskiou."
+_SCORING_COMPACT = replace(
+    _COMPACT,
+    iterations=600,
+    schedule=replace(_COMPACT.schedule, warmup=50),
+    optimization=replace(_COMPACT.optimization, learning_rate=1e-3),
+    trained_prefix=_MASK_IOU,
+)
+
 _COCO_PRESETS = (
     "yolact_base",
     "yolact_im400",
@@ -197,17 +219,27 @@ _COCO_PRESETS = (
     "yolact_plus_resnet50",
 )
 
-#: The recipe of every preset by name.
+_RESNET_BASELINES = (
+    "mask_rcnn_resnet50_fpn",
+    "mask_rcnn_resnet50_fpn_v2",
+    "mask_scoring_rcnn_resnet50_fpn",
+    "mask_scoring_rcnn_resnet101_fpn",
+)
+
+#: The recipe of every model by name.
 RECIPES: Mapping[str, TrainingRecipe] = MappingProxyType(
-    dict.fromkeys(_COCO_PRESETS, _PUBLISHED) | {"yolact_resnet50_pascal": _PASCAL, "yolact_compact": _COMPACT}
+    dict.fromkeys(_COCO_PRESETS, _PUBLISHED)
+    | {"yolact_resnet50_pascal": _PASCAL, "yolact_compact": _COMPACT}
+    | dict.fromkeys(_RESNET_BASELINES, _MASK_RCNN)
+    | {"mask_rcnn_compact": _COMPACT, "mask_scoring_rcnn_compact": _SCORING_COMPACT}
 )
 
 
 def recipe_for(name: str) -> TrainingRecipe:
-    """Return the recipe of a preset.
+    """Return the recipe of a model.
 
     Raises:
-        UsageError: there is no such preset.
+        UsageError: there is no such model.
     """
     if name not in RECIPES:
         raise UsageError(f"expected a model out of {', '.join(RECIPES)}, got {name!r}: pass one of these")

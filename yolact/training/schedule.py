@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from yolact_temporal.yolact.model import Yolact
 from yolact_temporal.yolact.training.recipe import Optimization, Schedule, TrainingRecipe
+from yolact_temporal.yolact.training.trainee import Trainee
 
 _NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 
@@ -25,16 +23,19 @@ def learning_rate(schedule: Schedule, base: float, iteration: int, iterations: i
     return base * (schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def build_optimizer(model: Yolact, config: Optimization, device: torch.device) -> torch.optim.Optimizer:
+def build_optimizer(
+    model: nn.Module, config: Optimization, device: torch.device, backbone_prefix: str = "backbone."
+) -> torch.optim.Optimizer:
     """Return an optimiser of the weights that require gradients.
 
-    Each parameter group carries `rate`, the share of the learning rate that is its own.
+    Each parameter group carries `rate`, the share of the learning rate that is its own: another one for weights whose
+    keys begin with `backbone_prefix`.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     norms = {id(p) for module in model.modules() if isinstance(module, _NORMS) for p in module.parameters()}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            backbone = name.startswith("backbone.")
+            backbone = name.startswith(backbone_prefix)
             decayed = config.decay_norms or not (id(parameter) in norms or name.endswith("bias"))
             groups.setdefault((backbone, decayed), []).append(parameter)
     listed = [
@@ -57,35 +58,30 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["rate"]
 
 
-def freeze(model: Yolact, recipe: TrainingRecipe) -> None:
-    """Take out of training what the recipe keeps: batch normalisation, and the backbone's first stages."""
-    for module in frozen_modules(model, recipe):
+def freeze(trainee: Trainee, model: nn.Module, recipe: TrainingRecipe) -> None:
+    """Take out of training what the recipe keeps: normalisation, first stages, or all but one part."""
+    for module in frozen_modules(trainee, model, recipe):
         module.requires_grad_(False)
 
 
-def train_mode(model: Yolact, recipe: TrainingRecipe) -> None:
+def train_mode(trainee: Trainee, model: nn.Module, recipe: TrainingRecipe) -> None:
     """Put the model in training mode, except for what is frozen."""
     model.train()
-    for module in frozen_modules(model, recipe):
+    for module in frozen_modules(trainee, model, recipe):
         module.eval()
 
 
-def frozen_modules(model: Yolact, recipe: TrainingRecipe) -> list[nn.Module]:
+def frozen_modules(trainee: Trainee, model: nn.Module, recipe: TrainingRecipe) -> list[nn.Module]:
     """Return the modules that the recipe keeps as they are."""
-    part = {"none": None, "backbone": model.backbone, "all": model}[recipe.freeze_norms]
+    if recipe.trained_prefix:
+        return [
+            module
+            for name, module in model.named_modules()
+            if not next(module.children(), None) and not f"{name}.".startswith(recipe.trained_prefix)
+        ]
+    part = {"none": None, "backbone": trainee.backbone(model), "all": model}[recipe.freeze_norms]
     frozen = [] if part is None else [m for m in part.modules() if isinstance(m, nn.BatchNorm2d)]
-    return frozen + [block for stage in _stages(model)[: recipe.frozen_stages] for block in stage]
-
-
-def _stages(model: Yolact) -> list[list[nn.Module]]:
-    """Return the backbone's blocks by stage, what comes before the first stage counted to it."""
-    backbone: Any = model.backbone
-    if model.config.backbone.kind == "mobilenet_v2":
-        ends = (0, 4, 7, 14, 18)
-        return [list(backbone.features[a:b]) for a, b in pairwise(ends)]
-    stages: list[list[nn.Module]] = [[stage] for stage in backbone.layers]
-    stem = [module for name, module in backbone.named_children() if name != "layers"]
-    return [stem + stages[0], *stages[1:]]
+    return frozen + [block for stage in trainee.stages(model)[: recipe.frozen_stages] for block in stage]
 
 
 class WeightAverage:
@@ -95,7 +91,7 @@ class WeightAverage:
     are forgotten early.
     """
 
-    def __init__(self, model: Yolact, average: Yolact, decay: float) -> None:
+    def __init__(self, model: nn.Module, average: nn.Module, decay: float) -> None:
         self.decay = decay
         self.model = average.eval()
         self._average, self._live, self._copied = [], [], []

@@ -111,8 +111,20 @@ def load_weights(
     """
     found = source if isinstance(source, WeightsFile) else locate(source, registry)
     label = found.name or str(getattr(getattr(model, "config", None), "name", type(model).__name__))
-    load_into(model, read_state(found.path), label, found.path)
+    state = read_state(found.path)
+    base = completed_weights(found, registry)
+    if base is not None:
+        state = read_state(base.path) | state
+    load_into(model, state, label, found.path)
     return found
+
+
+def completed_weights(found: WeightsFile, registry: Registry = REGISTRY) -> WeightsFile | None:
+    """Return the bundled weights that a file is an addition to, None for one that is whole."""
+    entry = registry.get(found.name or "")
+    if entry is None or entry.completes is None:
+        return None
+    return find_weights(entry.completes.name, registry=registry)
 
 
 def locate(name_or_path: str | Path, registry: Registry = REGISTRY) -> WeightsFile:

@@ -93,6 +93,8 @@ def _unreadable(path: Path) -> WeightsError:
 
 
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        content = content["model"]  # a checkpoint of maskrcnn-benchmark, with the optimiser's state beside it
     if not isinstance(content, Mapping):
         found = f"a {type(content).__name__}"
     else:
@@ -133,10 +135,11 @@ def clean_state_dict(state: Mapping[str, Value], expected: Collection[str]) -> d
 
 
 def expected_shapes(entry: WeightsEntry) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every key of a model's state dict; no memory is taken for the tensors."""
+    """Return the shape of every key of a model's weights file; no memory is taken for the tensors."""
     with torch.device("meta"):
         model = entry.build()
-    return shapes_of(model.state_dict())
+    prefix = entry.completes.prefix if entry.completes else ""
+    return {key: shape for key, shape in shapes_of(model.state_dict()).items() if key.startswith(prefix)}
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from safetensors.torch import save_file
 from torch import Tensor
 
 from yolact_temporal.errors import UsageError, WeightsError
+from yolact_temporal.yolact.baselines.benchmark_names import has_benchmark_names, with_torchvision_names
 from yolact_temporal.yolact.weights.access import (
     WeightsFile,
     find_weights,
@@ -33,6 +37,7 @@ from yolact_temporal.yolact.weights.registry import REGISTRY, Registry, WeightsE
 from yolact_temporal.yolact.weights.store import (
     add_to_cache,
     cache_folder,
+    disk_faults,
     exclusive,
     find_in_cache,
     set_aside,
@@ -145,6 +150,8 @@ def fetch(
 def import_file(path: str | Path, name: str | None = None, *, registry: Registry = REGISTRY) -> WeightsFile:
     """Copy a `.pth` or `.safetensors` file into the user's cache as a model's weights.
 
+    A checkpoint of maskrcnn-benchmark, as Mask Scoring R-CNN's authors publish theirs, is converted.
+
     Args:
         path: the file; it stays as it is.
         name: the model; if not given, the one whose keys and shapes the file has. Where several have the same
@@ -162,13 +169,30 @@ def import_file(path: str | Path, name: str | None = None, *, registry: Registry
     """
     path = Path(path)
     state = read_state(path)
+    foreign = has_benchmark_names(state)
+    if foreign:
+        state = with_torchvision_names(state)
     entry = find_entry(name, registry) if name is not None else _guess(path, state, registry)
     if entry.bundled is not None:
         raise _not_replaceable(entry)
     require_fit(state, expected_shapes(entry), entry.name, path)
-    suffix = _SUFFIXES[file_format(path)]
-    add_to_cache(entry.name, path, str(path.resolve()), suffix=suffix, move=False)
+    origin = str(path.resolve())
+    if foreign:
+        with _rewritten(state, entry.name) as converted:
+            add_to_cache(entry.name, converted, origin, suffix=".safetensors", move=True)
+    else:
+        add_to_cache(entry.name, path, origin, suffix=_SUFFIXES[file_format(path)], move=False)
     return find_weights(entry.name, registry=registry)
+
+
+@contextlib.contextmanager
+def _rewritten(state: Mapping[str, Tensor], name: str) -> Iterator[Path]:
+    """Write a converted state dict to a file of the cache that is gone afterwards, unless it was moved."""
+    folder = cache_folder("partial")
+    with disk_faults(folder), tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-") as place:
+        converted = Path(place) / "converted.safetensors"
+        save_file({key: tensor.contiguous() for key, tensor in state.items()}, converted)
+        yield converted
 
 
 def verify(
@@ -230,6 +254,11 @@ def _part_path(name: str, address: str) -> Path:
 def _accept(part: Path, entry: WeightsEntry) -> str:
     """Check a file that came whole; returns the suffix for it, or sets it aside and says why and where."""
     try:
+        if not sha256_of(part).startswith(entry.sha256_prefix):
+            raise WeightsError(
+                f"expected a file whose SHA-256 begins with {entry.sha256_prefix} for {entry.name}, got "
+                f"{sha256_of(part)}: fetch it again"
+            )
         require_fit(read_state(part), expected_shapes(entry), entry.name, "the downloaded file")
         return _SUFFIXES[file_format(part)]
     except WeightsError as error:

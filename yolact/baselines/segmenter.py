@@ -1,0 +1,174 @@
+"""`MaskRcnnSegmenter`: frames in, instances out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.transform import resize_boxes
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.yolact.baselines.network import (
+    Size,
+    classify,
+    of_class,
+    predicted_mask_iou,
+    prepare,
+    propose,
+    pyramid,
+    region_masks,
+)
+from yolact_temporal.yolact.device import autocast_dtype
+from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
+
+#: Masks pasted into the frame at once: each takes four bytes a pixel before it is thresholded.
+_PASTED_AT_ONCE = 16
+
+
+class RegionDetections(NamedTuple):
+    """Detections of one image, best first.
+
+    Attributes:
+        boxes: (N, 4), xyxy in pixels of the network's input.
+        scores: (N,).
+        labels: int64 (N,), 1-based.
+        masks: (N, 28, 28), probabilities inside the box.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    masks: Tensor
+
+
+class MaskRcnnSegmenter:
+    """Mask R-CNN or Mask Scoring R-CNN as a `Segmenter`: each frame is seen by itself.
+
+    Args:
+        model: the network; used in eval mode, on the device on which its weights lie.
+        score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame. With mask
+            scoring the score is class score times expected mask IoU.
+        precision: "float32", "float16" or "bfloat16" (by autocast).
+    """
+
+    def __init__(self, model: MaskRCNN, score_threshold: float = 0.3, precision: str = "float32") -> None:
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(f"expected a score threshold in 0..1, got {score_threshold}")
+        self.model = model.eval()
+        self.name = model.config.name
+        self.class_names = model.config.class_names
+        self.score_threshold = score_threshold
+        self.nms = "standard"
+        self._autocast = autocast_dtype(precision)
+        self._network: nn.Module | None = None
+        self._fingerprint: tuple[object, ...] = ()
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which the model's weights lie."""
+        return next(self.model.parameters()).device
+
+    @torch.inference_mode()
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """Segment frames, uint8 RGB (B, H, W, 3); see `Segmenter.segment`.
+
+        Raises:
+            ValueError: if the frames have another shape or dtype.
+        """
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+            raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
+        size = (frames.shape[1], frames.shape[2])
+        images = self.preprocess(frames)
+        with self._precision():
+            found = self.detect(images)
+        return [_instances(part, seen, size) for part, seen in zip(found, images.image_sizes, strict=True)]
+
+    def network(self) -> nn.Module:
+        """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
+        fingerprint = weights_fingerprint(self.model)
+        if self._network is None or fingerprint != self._fingerprint:
+            self._network, self._fingerprint = fused_for_inference(self.model), fingerprint
+        return self._network
+
+    def preprocess(self, frames: NDArray[np.uint8]) -> ImageList:
+        """Resize and normalise frames, uint8 RGB (B, H, W, 3)."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+        images = prepare(self.model, pixels)
+        images.tensors = images.tensors.contiguous(memory_format=torch.channels_last)
+        return images
+
+    @torch.inference_mode()
+    def detect(self, images: ImageList) -> list[RegionDetections]:
+        """Run the network: proposals, classes and boxes, suppression, then masks of what is left."""
+        network = self.network()
+        features = pyramid(network, images)
+        proposals = propose(network, images, features).boxes
+        logits, regression = classify(network, features, proposals, images.image_sizes)
+        boxes, scores, labels = network.roi_heads.postprocess_detections(
+            logits, regression, proposals, images.image_sizes
+        )
+        # Rescoring only ever lowers a score, so what is below the threshold here needs no mask.
+        kept = [score > self.score_threshold for score in scores]
+        boxes, scores, labels = (
+            [part[keep] for part, keep in zip(parts, kept, strict=True)] for parts in (boxes, scores, labels)
+        )
+        return self._with_masks(network, features, boxes, scores, labels, images.image_sizes)
+
+    def _with_masks(
+        self,
+        network: nn.Module,
+        features: OrderedDict[str, Tensor],
+        boxes: list[Tensor],
+        scores: list[Tensor],
+        labels: list[Tensor],
+        sizes: list[Size],
+    ) -> list[RegionDetections]:
+        counts = [len(part) for part in boxes]
+        classes = torch.cat(labels)
+        if not len(classes):
+            empty = features["0"].new_zeros((0, 28, 28))
+            return [RegionDetections(*part, empty) for part in zip(boxes, scores, labels, strict=True)]
+        masks = region_masks(network, features, boxes, sizes)
+        head = getattr(network.roi_heads, "maskiou", None)
+        final = torch.cat(scores)
+        if head is None:
+            probabilities = of_class(masks.logits, classes).sigmoid()
+        else:
+            expected, probabilities = predicted_mask_iou(head, masks, classes)
+            final = final * expected.clamp(0, 1)
+        found = []
+        for box, score, label, mask in zip(
+            boxes, final.split(counts), labels, probabilities.split(counts), strict=True
+        ):
+            order = score.argsort(descending=True, stable=True)
+            order = order[score[order] > self.score_threshold]
+            found.append(RegionDetections(box[order], score[order], label[order], mask[order]))
+        return found
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        if self._autocast is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self._autocast)
+
+
+def _instances(found: RegionDetections, seen: Size, size: Size) -> Instances:
+    """Scale one image's detections from the network's input to the frame and paste their masks."""
+    if not len(found.boxes):
+        return Instances.empty(size)
+    boxes = resize_boxes(found.boxes, seen, size)
+    parts = [
+        # (1, h, w) a mask, above one half inside the box
+        paste_masks_in_image(masks[:, None], part, size)[:, 0].gt(0.5).cpu().numpy()
+        for masks, part in zip(found.masks.split(_PASTED_AT_ONCE), boxes.split(_PASTED_AT_ONCE), strict=True)
+    ]
+    return Instances.from_bitmaps(
+        boxes.cpu().numpy(), found.scores.cpu().numpy(), found.labels.cpu().numpy() - 1, np.concatenate(parts)
+    )
