@@ -15,6 +15,7 @@ from yolact_temporal.temporal.metrics import ACCUMULATORS, METRICS, Figure, Obse
 from yolact_temporal.temporal.metrics.contract import UNDEFINED
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
 from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.stability import (
     Box,
     ClipStability,
@@ -153,7 +154,7 @@ class StabilityMeter:
         if cut:
             self._associator.forget()
             self._close_forgotten()
-        status = self._status(frame_index, motion)
+        status = pair_status(None if self._last is None else self._last[0], frame_index, self._stride, motion)
         seconds = self._seconds(time_s)
         masks = crop_masks(instances)
         ids = self._associator.update(masks, motion)
@@ -187,15 +188,6 @@ class StabilityMeter:
             figures=clip_figures([track.figures for track in tracks]),
             association=self._associator.options,
         )
-
-    def _status(self, frame_index: int, motion: Motion | None) -> PairStatus:
-        if self._last is None:
-            return "first"
-        if frame_index != self._last[0] + self._stride:
-            return "after_lost_frames"
-        if motion is None:
-            return "without_motion"
-        return "repeated" if motion.repeated else "counted"
 
     def _seconds(self, time_s: float) -> float | None:
         if self._fps is None or self._last is None:

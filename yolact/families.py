@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import nn
+from torchvision.models.detection import MaskRCNN
 
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact.baselines import BASELINES, MaskRcnnConfig, MaskRcnnSegmenter, build_mask_rcnn
@@ -41,5 +42,7 @@ def segmenter_of(
     network: nn.Module, score_threshold: float = 0.3, precision: str = "float32"
 ) -> YolactSegmenter | MaskRcnnSegmenter:
     """Return a network that `build_model` built as a `Segmenter`."""
-    kind = YolactSegmenter if isinstance(network, Yolact) else MaskRcnnSegmenter
-    return kind(network, score_threshold=score_threshold, precision=precision)
+    if isinstance(network, Yolact):
+        return YolactSegmenter(network, score_threshold=score_threshold, precision=precision)
+    assert isinstance(network, MaskRCNN), "the other family"
+    return MaskRcnnSegmenter(network, score_threshold=score_threshold, precision=precision)

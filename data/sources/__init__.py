@@ -2,5 +2,6 @@
 
 from yolact_temporal.data.selection import parse_position, select_frames
 from yolact_temporal.data.sources.auto import DECODERS, open_clip
+from yolact_temporal.data.sources.folder_of_clips import expand_clips
 
-__all__ = ["DECODERS", "open_clip", "parse_position", "select_frames"]
+__all__ = ["DECODERS", "expand_clips", "open_clip", "parse_position", "select_frames"]

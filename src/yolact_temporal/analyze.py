@@ -17,7 +17,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.pipeline import overlapped
-from yolact_temporal.recording import ModelRecording
+from yolact_temporal.recording import ModelRecording, ObjectsRecording
 from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
@@ -52,12 +52,12 @@ class AnalyzeOptions:
 
 @dataclass(frozen=True)
 class Step:
-    """One frame on its way through the stages."""
+    """One frame on its way through the stages; by model name all that it saw, counted or not, and how steady it is."""
 
     frame: Frame
     motion: Motion | None
     cut: bool
-    instances: dict[str, Instances] = field(default_factory=dict)
+    seen: dict[str, Instances] = field(default_factory=dict)
     stability: dict[str, FrameStability] = field(default_factory=dict)
 
 
@@ -129,6 +129,7 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, model, source.info, options, resume))
             for model in models
         ]
+        objects = stack.enter_context(ObjectsRecording(folder, models, source.info, options))
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
@@ -137,13 +138,13 @@ def analyze_clip(
         frames = ahead(clock.timed("decode", selected), "decode")
         moved = ahead(_with_motion(frames, motions or Motions(options.flow_long_side), clock), "flow")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
-        measured = ahead(_measure(seen, recordings, clock), "measure")
+        measured = ahead(_measure(seen, recordings, objects, clock), "measure")
         count = 0
         for count, step in enumerate(measured, start=1):
             with clock.running("overlay"):
                 for recording in recordings:
                     name = recording.name
-                    recording.draw(step.frame, step.instances[name], step.stability[name], step.cut)
+                    recording.draw(step.frame, step.seen[name], step.stability[name], step.cut)
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
@@ -182,16 +183,20 @@ def _segment(
                 with clock.running(recording.name):
                     found = recording.segmenter.segment(pixels)
             for step, instances in zip(group, found, strict=True):
-                step.instances[recording.name] = instances
+                step.seen[recording.name] = instances
         yield from group
 
 
-def _measure(steps: Iterator[Step], recordings: Sequence[ModelRecording], clock: _Clock) -> Iterator[Step]:
+def _measure(
+    steps: Iterator[Step], recordings: Sequence[ModelRecording], objects: ObjectsRecording, clock: _Clock
+) -> Iterator[Step]:
     for step in steps:
+        with clock.running("compare"):
+            objects.measure(step.frame, step.seen, step.motion, step.cut)
         with clock.running("measure"):
             for recording in recordings:
                 step.stability[recording.name] = recording.measure(
-                    step.frame, step.instances[recording.name], step.motion, step.cut
+                    step.frame, step.seen[recording.name], step.motion, step.cut
                 )
         yield step
 

@@ -22,8 +22,9 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import WeightsError
 from yolact_temporal.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, load_model
-from yolact_temporal.yolact import YolactSegmenter, build_yolact
+from yolact_temporal.yolact import YolactSegmenter
 from yolact_temporal.yolact.device import resolve_device
+from yolact_temporal.yolact.families import build_model, segmenter_of
 
 FRAME_SIZE = (480, 854)
 """(height, width) of the frames that are timed on where no clip is given."""
@@ -143,9 +144,10 @@ def _loaded(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
     try:
         return load_model(name, device=device, precision=precision), "own"
     except WeightsError:
-        model = build_yolact(name).to(resolve_device(device))
-        segmenter = YolactSegmenter(model, score_threshold=DEFAULT_SCORE_THRESHOLD, precision=precision)
-        return LoadedModel(segmenter, {"note": "random weights, for timing only"}), "random"
+        network = build_model(name).to(resolve_device(device))
+        segmenter = segmenter_of(network, DEFAULT_SCORE_THRESHOLD, precision)
+        note = {"note": "random weights, for timing only"}
+        return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, note), "random"
 
 
 def _write_film(path: Path, count: int) -> Path:

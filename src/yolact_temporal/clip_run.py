@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyze import AnalyzeOptions, AnalyzeResult, Motions, analyze_clip
+from yolact_temporal.compare import ComparisonResult, compare_objects, write_comparison
 from yolact_temporal.data.files import atomic_write, space_for
 from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
 from yolact_temporal.errors import UsageError
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
 from yolact_temporal.summary_text import markdown_report
+from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison
+from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
@@ -34,11 +38,12 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that came to its end: where it lies, and what was measured."""
+    """A run that came to its end: where it lies, what was measured, and how every two of its models compare."""
 
     name: str
     folder: RunFolder
     result: AnalyzeResult
+    comparison: ComparisonResult
 
 
 def run_clip(
@@ -81,7 +86,10 @@ def run_clip(
         folder.write_manifest(manifest)
     result = analyze_clip(source, models, folder, options, resume, motions, progress)
     with space_for(path):
-        _write_reports(folder, name, result, sections)
+        comparison = _compare(folder, name, models, source.info)
+        if comparison.pairs:
+            write_comparison(comparison, folder.path, name)
+        _write_reports(folder, name, result, comparison, sections)
         manifest |= {
             "completed": True,
             "finished_utc": _now(),
@@ -91,7 +99,22 @@ def run_clip(
             "seconds": result.seconds,
         }
         folder.write_manifest(manifest)
-    return FinishedRun(name, folder, result)
+    return FinishedRun(name, folder, result, comparison)
+
+
+def _compare(folder: RunFolder, name: str, models: Sequence[LoadedModel], clip: ClipInfo) -> ComparisonResult:
+    """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
+    if len(models) < 2:
+        return ComparisonResult((), ())
+    table = ClipObjects.from_rows(read_objects(folder.objects))
+    if not table.pair.any():
+        return ComparisonResult(
+            (), ("No object counts for two models, so that they cannot be compared here.",)
+        )
+    untimed = frozenset() if clip.fps is not None else frozenset({name})
+    return ComparisonResult(
+        compare_objects({name: table}, {m.name: m.score_threshold for m in models}, untimed), ()
+    )
 
 
 def _manifest(
@@ -125,7 +148,7 @@ def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
             (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
             for name, model in manifest["models"].items()
             if name in earlier["models"]
-            for key in ("weights", "score_threshold", "nms", "precision", "device")
+            for key in ("weights", "score_threshold", "record_threshold", "nms", "precision", "device")
         ),
     ):
         if old != new:
@@ -136,7 +159,11 @@ def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
 
 
 def _write_reports(
-    folder: RunFolder, name: str, result: AnalyzeResult, sections: Sequence[tuple[float, str]]
+    folder: RunFolder,
+    name: str,
+    result: AnalyzeResult,
+    comparison: ComparisonResult,
+    sections: Sequence[tuple[float, str]],
 ) -> None:
     """Write what is made from the tables: summary, plots, report."""
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
@@ -153,7 +180,14 @@ def _write_reports(
         sections,
     )
     with atomic_write(folder.report) as file:
-        file.write(markdown_report(name, result.stability, remarks(result)))
+        file.write(
+            markdown_report(
+                name,
+                result.stability,
+                [*comparison.remarks, *remarks(result)],
+                [markdown_comparison(pair.comparison, pair.verdict) for pair in comparison.pairs],
+            )
+        )
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from yolact_temporal.analyze import AnalyzeOptions, Motions
@@ -22,6 +22,7 @@ from yolact_temporal.temporal.stability import FrameStability
 
 CAMERA_MOVE_COLUMNS = (
     Column("segment", "", "The photograph and the camera move, as in chelsea/pan."),
+    Column("model", "", "The model's name."),
     Column(
         "motion",
         "",
@@ -52,7 +53,7 @@ class ExactMotions(Motions):
 
 
 def run_demo(
-    model: LoadedModel,
+    models: Sequence[LoadedModel],
     path: Path,
     seed: int = 0,
     batch: int = 1,
@@ -60,7 +61,7 @@ def run_demo(
     overwrite: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[FinishedRun, str]:
-    """Measure a model on the film, by exact motion and beside it by optical flow.
+    """Measure models on the film, by exact motion and beside it by optical flow.
 
     Returns:
         The run, and a table of jitter by camera move for the terminal.
@@ -69,7 +70,7 @@ def run_demo(
     done = run_clip(
         film,
         "demo",
-        [model],
+        models,
         path,
         AnalyzeOptions(batch=batch),
         resume=resume,
@@ -80,11 +81,12 @@ def run_demo(
         progress=progress,
     )
     with space_for(path):
-        rows = _camera_moves(film, done.folder, model)
+        rows = {model.name: _camera_moves(film, done.folder, model) for model in models}
         with CsvTable(path / "camera_moves.csv", CAMERA_MOVE_COLUMNS) as table:
-            table.write_all(rows)
-        plot_camera_moves({model.name: rows}, done.folder.plots / "camera_moves.png", "demo")
-    return done, _table(film, rows)
+            for own in rows.values():
+                table.write_all(own)
+        plot_camera_moves(rows, done.folder.plots / "camera_moves.png", "demo")
+    return done, "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 
 def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> list[Row]:
@@ -96,18 +98,18 @@ def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> lis
         records = read_records(folder.model(model.name).masks)
         for frame, record in zip(film, records, strict=True):
             motion, cut = motions.update(frame), exact.is_cut(frame)
-            stability = meter.update(
-                frame.index, frame.time_s, record.instances, None if cut else motion, cut
-            )
-            rows += _pair_rows(film.segment(frame.index), kind, stability)
+            counted = record.instances.select(record.instances.scores > model.score_threshold)
+            stability = meter.update(frame.index, frame.time_s, counted, None if cut else motion, cut)
+            rows += _pair_rows(film.segment(frame.index), model.name, kind, stability)
     return rows
 
 
-def _pair_rows(segment: str, kind: str, stability: FrameStability) -> Iterable[Row]:
+def _pair_rows(segment: str, model: str, kind: str, stability: FrameStability) -> Iterable[Row]:
     for item in stability.instances:
         if item.pair is not None:
             yield {
                 "segment": segment,
+                "model": model,
                 "motion": kind,
                 "frame": stability.frame_index,
                 "track_id": item.track_id,
@@ -116,7 +118,7 @@ def _pair_rows(segment: str, kind: str, stability: FrameStability) -> Iterable[R
             }
 
 
-def _table(film: PhotoFilm, rows: Iterable[Row]) -> str:
+def _table(film: PhotoFilm, model: str, rows: Iterable[Row]) -> str:
     """Return mean boundary displacement by segment and kind of motion, for the terminal."""
     values: dict[tuple[object, object], list[float]] = defaultdict(list)
     for row in rows:
@@ -128,7 +130,7 @@ def _table(film: PhotoFilm, rows: Iterable[Row]) -> str:
         return f"{sum(own) / len(own):.3f} px" if own else "undefined"
 
     lines = [
-        "Boundary displacement by camera move; the objects are photographs and do not move by themselves:",
+        f"{model}: boundary displacement by camera move; the objects are photographs and do not move by themselves:",
         f"  {'':<22} {'exact motion':>14} {'optical flow':>14}  pairs",
     ]
     for segment in film.segments:

@@ -1,8 +1,8 @@
-"""One model's results of a run while they come in: record, tables, overlay."""
+"""The results of a run while they come in: each model's record, tables and overlay, and the objects of all models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
@@ -17,6 +17,8 @@ from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.runs import RunFolder
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
+from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import (
@@ -49,6 +51,7 @@ class ModelRecording:
     ) -> None:
         self.name = model.name
         self.segmenter = model.segmenter
+        self.score_threshold = model.score_threshold
         self._class_names = model.segmenter.class_names
         self._files = folder.model(model.name)
         self._clip = clip
@@ -107,20 +110,25 @@ class ModelRecording:
             )
         return [record.instances for record in records]
 
-    def measure(self, frame: Frame, instances: Instances, motion: Motion | None, cut: bool) -> FrameStability:
-        """Record and measure the next frame; at a cut all tracks end."""
+    def counted(self, seen: Instances) -> Instances:
+        """Return the instances whose score is above the operating threshold."""
+        return seen.select(seen.scores > self.score_threshold)
+
+    def measure(self, frame: Frame, seen: Instances, motion: Motion | None, cut: bool) -> FrameStability:
+        """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
         if self._written >= self._kept:
-            self._record.write(FrameRecord(frame.index, frame.time_s, instances))
+            self._record.write(FrameRecord(frame.index, frame.time_s, seen))
         self._written += 1
-        stability = self._meter.update(frame.index, frame.time_s, instances, motion, cut)
+        stability = self._meter.update(frame.index, frame.time_s, self.counted(seen), motion, cut)
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability
 
-    def draw(self, frame: Frame, instances: Instances, stability: FrameStability, cut: bool) -> None:
-        """Draw the next frame and append it to the overlay video."""
+    def draw(self, frame: Frame, seen: Instances, stability: FrameStability, cut: bool) -> None:
+        """Draw what counts of the next frame and append it to the overlay video."""
         if cut:
             self._painter.forget()
+        instances = self.counted(seen)
         names = [item.class_name for item in stability.instances]
         events = [item.events for item in stability.instances]
         drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
@@ -137,3 +145,35 @@ class ModelRecording:
         self._overlay.close()
         self._record.close()
         return stability
+
+
+class ObjectsRecording:
+    """The table of objects of a run with several models, written frame by frame; of a single model there is none.
+
+    As a context manager it leaves the whole table, or on failure none: a resumed run makes it again from the records.
+    """
+
+    def __init__(
+        self, folder: RunFolder, models: Sequence[LoadedModel], clip: ClipInfo, options: AnalyzeOptions
+    ) -> None:
+        self._path = folder.objects
+        compared = {m.name: ComparedModel(m.segmenter.class_names, m.score_threshold) for m in models}
+        rate = None if clip.fps is None else float(clip.fps)
+        self._meter = SupportMeter(compared, rate, options.stride) if len(compared) > 1 else None
+
+    def __enter__(self) -> ObjectsRecording:
+        with ExitStack() as stack:
+            if self._meter is not None:
+                self._table = stack.enter_context(CsvTable(self._path, OBJECT_COLUMNS))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.__exit__(*exception)  # type: ignore[arg-type]
+
+    def measure(self, frame: Frame, seen: Mapping[str, Instances], motion: Motion | None, cut: bool) -> None:
+        """Write what every model made of each object of the next frame."""
+        if self._meter is None:
+            return
+        rows = self._meter.update(frame.index, frame.time_s, seen, motion, cut)
+        self._table.write_all(object_row_cells(row) for row in rows)

@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "summary.csv"
 
     @property
+    def objects(self) -> Path:
+        """The table of objects, of a run with several models."""
+        return self.path / "objects.csv"
+
+    @property
     def report(self) -> Path:
         """The figures for a reader."""
         return self.path / "report.md"

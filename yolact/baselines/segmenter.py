@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -91,7 +91,7 @@ class MaskRcnnSegmenter:
             found = self.detect(images)
         return [_instances(part, seen, size) for part, seen in zip(found, images.image_sizes, strict=True)]
 
-    def network(self) -> nn.Module:
+    def network(self) -> Any:
         """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
         fingerprint = weights_fingerprint(self.model)
         if self._network is None or fingerprint != self._fingerprint:
@@ -124,7 +124,7 @@ class MaskRcnnSegmenter:
 
     def _with_masks(
         self,
-        network: nn.Module,
+        network: Any,
         features: OrderedDict[str, Tensor],
         boxes: list[Tensor],
         scores: list[Tensor],

@@ -87,7 +87,7 @@ class YolactTrainee:
         return build_yolact(at_input_size(self.config, self.size))
 
     @torch.no_grad()
-    def target_sizes(self, model: nn.Module) -> TargetSizes:
+    def target_sizes(self, model: Any) -> TargetSizes:
         """Find the sizes of prototypes and semantic maps by trying it."""
         parameter = next(model.parameters())
         # One step of a batch of one: batch normalisation in training mode would otherwise learn from zeros.

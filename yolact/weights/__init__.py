@@ -6,6 +6,7 @@ Nothing downloads by itself. A model whose weights are missing says so with the 
 from yolact_temporal.yolact.weights.access import (
     WeightsFile,
     WeightsRow,
+    completed_weights,
     find_weights,
     list_weights,
     load_weights,
@@ -24,6 +25,7 @@ __all__ = [
     "WeightsRow",
     "cache_dir",
     "clean_state_dict",
+    "completed_weights",
     "fetch",
     "find_weights",
     "import_file",

@@ -1,0 +1,1 @@
+"""Interchange formats of masks in video."""

@@ -1,0 +1,22 @@
+"""What each command does: arguments in, exit code out; prints the result and leaves the work to libraries."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from yolact_temporal.commands import comparing, measure, models
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command that was parsed and return the exit code."""
+    handlers: dict[str, Callable[[argparse.Namespace], int]] = {
+        "analyze": measure.analyze,
+        "demo": measure.demo,
+        "compare": comparing.compare,
+        "weights": models.weights,
+        "train": models.train,
+        "evaluate": models.evaluate,
+        "benchmark": models.benchmark,
+    }
+    return handlers[args.command](args)

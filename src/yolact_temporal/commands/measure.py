@@ -1,0 +1,183 @@
+"""The commands that run models over clips: analyze and demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.commands.comparing import compare_all, comparison_json
+from yolact_temporal.commands.console import announce, at_least_one, progress_bar, say
+from yolact_temporal.errors import InputError, UsageError, YolactTemporalError
+
+LOSSES = 4
+"""Exit code of a run that is whole but for frames lost to corruption."""
+
+
+def analyze(args: argparse.Namespace) -> int:
+    """Measure each clip; a clip that fails does not keep the others from being measured."""
+    from yolact_temporal.analyze import AnalyzeOptions
+    from yolact_temporal.clip_run import FinishedRun, run_clip
+    from yolact_temporal.data.selection import check_range, parse_position
+    from yolact_temporal.data.sources import expand_clips, open_clip
+
+    clips = expand_clips(args.clips)
+    names = [clip_name(clip) for clip in clips]
+    _require_distinct(names)
+    options = AnalyzeOptions(
+        start=parse_position(args.start),
+        end=None if args.end is None else parse_position(args.end),
+        stride=args.stride,
+        batch=at_least_one("--batch", args.batch),
+    )
+    check_range(options.start, options.end, options.stride)
+    models = _models(args)
+    runs: list[FinishedRun] = []
+    errors: list[YolactTemporalError] = []
+    for clip, name in zip(clips, names, strict=True):
+        try:
+            source = open_clip(clip, decoder=args.decoder, fps=args.fps)
+            try:
+                with progress_bar(args, name, _expected_frames(source.info.frame_count, options)) as progress:
+                    done = run_clip(
+                        source,
+                        name,
+                        models,
+                        args.out / name,
+                        options,
+                        resume=args.resume,
+                        overwrite=args.overwrite,
+                        progress=progress,
+                    )
+            finally:
+                source.close()
+        except (InputError, UsageError) as error:
+            if len(clips) == 1:
+                raise
+            print(f"yolact-temporal: {clip}: {error}", file=sys.stderr)
+            errors.append(error)
+            continue
+        runs.append(done)
+        _print_run(args, done)
+    if len(runs) > 1 and len(models) > 1:
+        try:
+            compare_all(args, [done.folder.path for done in runs], args.out)
+        except InputError as error:  # the runs stand, whether they can be compared or not
+            print(f"yolact-temporal: {error}", file=sys.stderr)
+    return _conclude(args, runs, errors)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Measure on the photographs that ship with the package."""
+    from yolact_temporal.demo import run_demo
+
+    models = _models(args)
+    with progress_bar(args, "demo", None) as progress:
+        done, moves = run_demo(
+            models,
+            args.out / "demo",
+            seed=args.seed,
+            batch=at_least_one("--batch", args.batch),
+            resume=args.resume,
+            overwrite=args.overwrite,
+            progress=progress,
+        )
+    _print_run(args, done)
+    say(args, f"\n{moves}\n\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
+    return _conclude(args, [done], [])
+
+
+def _models(args: argparse.Namespace) -> list[Any]:
+    """Load the model and its baselines, and say which they are."""
+    from yolact_temporal.models import chosen_models, load_model
+
+    models = []
+    for name in chosen_models(args.model, args.baseline, args.no_baseline):
+        weights = args.weights if name == args.model else None
+        models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+        announce(args, name)
+    return models
+
+
+def clip_name(clip: str) -> str:
+    """Return the name of a clip's run folder: the file's name without its ending, or the folder's name."""
+    path = Path(clip)
+    if not path.name or path.name in (".", ".."):
+        path = path.resolve()
+    return path.name if path.is_dir() else path.stem
+
+
+def _require_distinct(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"expected clips of different names, got {twice[0]} more than once: analyze them one at a time, each with "
+            f"an --out of its own"
+        )
+
+
+def _expected_frames(count: int | None, options: Any) -> int | None:
+    """Frames that will be measured, where that can be told beforehand."""
+    if count is None or isinstance(options.start, float) or isinstance(options.end, float):
+        return None
+    end = count if options.end is None else min(count, options.end)
+    return max(0, -(-(end - options.start) // options.stride))
+
+
+def _print_run(args: argparse.Namespace, done: Any) -> None:
+    from yolact_temporal.clip_run import loss_sentence
+    from yolact_temporal.summary_text import CAVEAT, console_report
+    from yolact_temporal.temporal.comparison.comparison_text import console_comparison
+
+    say(args, console_report(done.name, done.result.stability))
+    say(args, f"  {CAVEAT}")
+    for pair in done.comparison.pairs:
+        say(args, f"\n{done.name}: {console_comparison(pair.comparison, pair.verdict)}")
+    for remark in done.comparison.remarks:
+        say(args, f"  {remark}")
+    say(args, f"  Results: {done.folder.path}")
+    for loss in done.result.losses:
+        print(f"yolact-temporal: {done.name}: {loss_sentence(loss)}", file=sys.stderr)
+    if not args.quiet:
+        for warning in done.result.warnings:
+            print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
+
+
+def _conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
+    """Print the machine-readable result where asked for, and return the exit code of all clips together."""
+    code = max((error.exit_code for error in errors), default=0)
+    if code == 0 and any(done.result.losses for done in runs):
+        code = LOSSES
+    if args.json:
+        result = {
+            "exit_code": code,
+            "runs": [_run_json(done) for done in runs],
+            "errors": [str(error) for error in errors],
+        }
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    return code
+
+
+def _run_json(done: Any) -> dict[str, Any]:
+    from yolact_temporal.temporal.metrics import METRICS
+
+    result = done.result
+    return {
+        "clip": done.name,
+        "folder": str(done.folder.path),
+        "frames": result.frames,
+        "losses": [asdict(loss) for loss in result.losses],
+        "warnings": list(result.warnings),
+        "seconds": result.seconds,
+        "models": {
+            model: {
+                name: {"unit": METRICS[name].unit} | figure._asdict()
+                for name, figure in stability.figures.items()
+            }
+            for model, stability in result.stability.items()
+        },
+        "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
+    }

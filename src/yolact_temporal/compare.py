@@ -1,0 +1,367 @@
+"""The job behind `compare`: finished runs in, tables of objects, differences and a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, repeat, zip_longest
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.analyze import AnalyzeOptions, Motions
+from yolact_temporal.data.files import atomic_write, space_for
+from yolact_temporal.data.formats.davis_png import DavisMasks
+from yolact_temporal.data.frames import FrameSource
+from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
+from yolact_temporal.data.selection import select_frames
+from yolact_temporal.data.sources import DECODERS, open_clip
+from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.runs import ModelFolder, RunFolder
+from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
+from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
+from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
+from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison
+from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.report import CsvTable
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """One model of a finished run: what compares it, and where its masks lie."""
+
+    name: str
+    files: ModelFolder
+    score_threshold: float
+    config: Mapping[str, Any]
+
+    def class_names(self) -> Sequence[str]:
+        """Return what the recorded class ids stand for."""
+        return self.config["class_names"]
+
+
+@dataclass(frozen=True)
+class ClipRuns:
+    """All runs of one clip that are compared together.
+
+    Attributes:
+        name: the clip's name.
+        manifest: of the first of its runs; clip, frame range and flow are the same in all.
+        models: from all its runs, by name.
+        objects: a table of objects that speaks of exactly these models; None if it must be made.
+    """
+
+    name: str
+    manifest: Mapping[str, Any]
+    models: Mapping[str, RunModel]
+    objects: Path | None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the clip has a rate of its own."""
+        return self.manifest["clip"]["fps"] is not None
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """Two models, compared, and what to conclude."""
+
+    comparison: ModelComparison
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """What a comparison of runs found.
+
+    Attributes:
+        pairs: every two models, the first named with each other first.
+        remarks: what a reader should know of how it was made, a sentence each.
+    """
+
+    pairs: tuple[ComparedPair, ...]
+    remarks: tuple[str, ...]
+
+
+def compare_runs(
+    paths: Sequence[Path],
+    models: Sequence[str] | None = None,
+    ground_truth: Path | None = None,
+    progress: Callable[[str, int], object] | None = None,
+) -> ComparisonResult:
+    """Compare the models of finished runs.
+
+    Args:
+        paths: run folders, or folders of them. Runs of the same clip are put together.
+        models: which models; all that every clip has by default.
+        ground_truth: PNG masks of the clip, a folder of one; for several clips a folder with a folder for each, by the
+            clip's name. Objects are then the true ones.
+        progress: called with the clip's name and how many of its frames are done.
+
+    Raises:
+        UsageError: if a path is no run, or there are not two models to compare.
+        InputError: if a run is not complete or cannot be read, or runs of one clip do not go together.
+    """
+    clips = _clips(_run_folders(paths))
+    chosen = _chosen(clips, models)
+    remarks: list[str] = []
+    tables: dict[str, ClipObjects] = {}
+    for clip in clips:
+        truth = None if ground_truth is None else _truth_of(ground_truth, clip.name, len(clips))
+        table = ClipObjects.from_rows(_rows(clip, chosen, truth, remarks, progress))
+        if table.pair.any():
+            tables[clip.name] = table
+        else:
+            remarks.append(
+                f"{clip.name}: no object counts for both models, so that nothing can be compared there."
+            )
+    if not tables:
+        raise InputError(
+            f"expected an object that counts for two of {', '.join(chosen)}, found none in "
+            f"{', '.join(clip.name for clip in clips)}: lower --score-threshold, or take another clip"
+        )
+    untimed = frozenset(clip.name for clip in clips if not clip.timed)
+    thresholds = {name: clips[0].models[name].score_threshold for name in chosen}
+    return ComparisonResult(compare_objects(tables, thresholds, untimed), tuple(remarks))
+
+
+def compare_objects(
+    tables: Mapping[str, ClipObjects], thresholds: Mapping[str, float], untimed: frozenset[str] = frozenset()
+) -> tuple[ComparedPair, ...]:
+    """Compare every two models on tables of objects.
+
+    Args:
+        tables: by clip name, each with a pair of the universe.
+        thresholds: the operating threshold of each model, in the order of comparison.
+        untimed: clips that have no time.
+    """
+    pairs = []
+    for first, second in combinations(thresholds, 2):
+        levels = (thresholds[first], thresholds[second])
+        comparison = compare_models(tables, (first, second), levels, untimed)
+        pairs.append(ComparedPair(comparison, verdict_of(comparison)))
+    return tuple(pairs)
+
+
+def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
+    """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
+    with space_for(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with CsvTable(folder / "comparison.csv", COMPARISON_COLUMNS) as table:
+            for pair in result.pairs:
+                table.write_all(comparison_rows(pair.comparison, pair.verdict))
+        sections = [markdown_comparison(pair.comparison, pair.verdict) for pair in result.pairs]
+        remarks = [f"- {remark}" for remark in result.remarks]
+        with atomic_write(folder / "comparison.md") as file:
+            file.write(
+                "\n".join([f"# Which model is steadier{f' in {title}' if title else ''}", "", *sections])
+            )
+            file.write("\n".join(["", *remarks, ""]) if remarks else "")
+        for number, pair in enumerate(result.pairs):
+            name = "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
+            plot_comparison(pair.comparison, pair.verdict, folder / name, title)
+
+
+def _run_folders(paths: Sequence[Path]) -> list[RunFolder]:
+    """Find the runs that paths name: a run, or a folder of runs."""
+    found: list[RunFolder] = []
+    for path in paths:
+        if (path / "run.json").is_file():
+            found.append(RunFolder(path))
+            continue
+        inside = sorted(p.parent for p in path.glob("*/run.json")) if path.is_dir() else []
+        if not inside:
+            raise UsageError(
+                f"expected a run folder, or a folder of them, got {path}, which holds no run.json: pass a folder that "
+                f"analyze or score has written"
+            )
+        found += [RunFolder(folder) for folder in inside]
+    return list(dict.fromkeys(found))
+
+
+def _clips(folders: Sequence[RunFolder]) -> list[ClipRuns]:
+    """Put runs of the same clip together and check that they go together."""
+    by_clip: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
+    for folder in folders:
+        manifest = folder.read_manifest() or {}
+        if not manifest.get("completed"):
+            raise InputError(
+                f"expected finished runs, got {folder.path}, which was interrupted: finish it with the same command "
+                f"and --resume"
+            )
+        by_clip.setdefault(manifest["clip"]["sha256"], []).append((folder, manifest))
+    clips = [_one_clip(runs) for runs in by_clip.values()]
+    names = [clip.name for clip in clips]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"expected clips of different names, got two different ones named {name}: analyze one of them under "
+                f"another file name"
+            )
+    return clips
+
+
+def _one_clip(runs: Sequence[tuple[RunFolder, dict[str, Any]]]) -> ClipRuns:
+    folder, manifest = runs[0]
+    for other, theirs in runs[1:]:
+        for what in ("start", "end", "stride"):
+            mine, yours = manifest["options"].get(what), theirs["options"].get(what)
+            if mine != yours:
+                raise InputError(
+                    f"expected runs of the same frames of {manifest['name']}, got {what} {mine} in {folder.path} and "
+                    f"{yours} in {other.path}: analyze both with the same range and stride"
+                )
+    if manifest["frames_measured"] < 2:
+        raise InputError(
+            f"expected at least two frames to compare, got {manifest['frames_measured']} in {folder.path}: a single "
+            f"frame cannot jitter"
+        )
+    models: dict[str, RunModel] = {}
+    for other, theirs in runs:
+        for name, own in theirs["models"].items():
+            if name in models:
+                raise UsageError(
+                    f"expected models of different names for {manifest['name']}, got {name} in two runs: leave "
+                    f"one out"
+                )
+            models[name] = RunModel(name, other.model(name), float(own["score_threshold"]), own["config"])
+    whole = len(runs) == 1 and folder.objects.is_file()
+    return ClipRuns(manifest["name"], manifest, models, folder.objects if whole else None)
+
+
+def _chosen(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str]:
+    shared = [name for name in clips[0].models if all(name in clip.models for clip in clips)]
+    for name in models or ():
+        if name not in shared:
+            lacking = next(clip for clip in clips if name not in clip.models)
+            raise UsageError(
+                f"expected runs of {name} for every clip, found none for {lacking.name} (it has "
+                f"{', '.join(lacking.models)}): analyze it with --baseline {name}, or leave it out"
+            )
+    chosen = list(models or shared)
+    if len(set(chosen)) < 2 or len(set(chosen)) < len(chosen):
+        raise UsageError(
+            f"expected at least two different models that were run on every clip, got "
+            f"{', '.join(chosen) or 'none'}: analyze with a --baseline, or give the other model's runs too"
+        )
+    for name in chosen:
+        levels = {clip.models[name].score_threshold for clip in clips}
+        if len(levels) > 1:
+            raise InputError(
+                f"expected one score threshold of {name} in all runs, got {', '.join(map(str, sorted(levels)))}: "
+                f"analyze the clips with the same one"
+            )
+    return chosen
+
+
+def _rows(
+    clip: ClipRuns,
+    chosen: Sequence[str],
+    truth: Path | None,
+    remarks: list[str],
+    progress: Callable[[str, int], object] | None,
+) -> Iterator[ObjectRow]:
+    """Read the clip's table of objects where it is there, else make it from what the models saw."""
+    if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
+        return read_objects(clip.objects)
+    return _made_rows(clip, chosen, truth, remarks, progress)
+
+
+def _made_rows(
+    clip: ClipRuns,
+    chosen: Sequence[str],
+    truth: Path | None,
+    remarks: list[str],
+    progress: Callable[[str, int], object] | None,
+) -> Iterator[ObjectRow]:
+    options = AnalyzeOptions(**clip.manifest["options"])
+    rate = clip.manifest["clip"]["fps"]
+    compared = {
+        name: ComparedModel(clip.models[name].class_names(), clip.models[name].score_threshold)
+        for name in chosen
+    }
+    meter = SupportMeter(
+        compared, None if rate is None else float(Fraction(rate)), options.stride, truth=truth is not None
+    )
+    masks = None if truth is None else DavisMasks(truth)
+    motions = _motions_again(clip, options, remarks)
+    records = (read_records(clip.models[name].files.masks) for name in chosen)
+    for count, group in enumerate(zip_longest(*records), start=1):
+        head = _same_frame(group, clip)
+        motion = next(motions)
+        seen = {name: record.instances for name, record in zip(chosen, group, strict=True)}
+        objects = None if masks is None else _crops(masks, head, clip)
+        yield from meter.update(head.index, head.time_s, seen, motion, truth=objects)
+        if progress is not None:
+            progress(clip.name, count)
+
+
+def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRecord:
+    head = group[0]
+    if head is None or any(one is None or one.index != head.index for one in group):
+        at = sorted({-1 if one is None else one.index for one in group})
+        raise InputError(
+            f"expected runs of the same frames of {clip.name}, got frames {', '.join(map(str, at))} side by side (-1: "
+            f"none left): analyze the clip with both models in one run"
+        )
+    return head
+
+
+def _motions_again(clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]) -> Iterator[Motion | None]:
+    """Yield the motion to each recorded frame: estimated anew where the clip is there, else None for ever."""
+    described = clip.manifest["clip"]
+    path = described.get("path")
+    if not path or not Path(path).exists():
+        remarks.append(
+            f"{clip.name}: the clip is not there ({path or 'none was given'}), so that its motion is not known: B1, B2 "
+            f"and the losses are undefined, and nothing is decided."
+        )
+        return repeat(None)
+    decoder = described["decoder"] if described["decoder"] in DECODERS else "auto"
+    rate = None if decoder != "auto" or described["fps"] is None else Fraction(described["fps"])
+    source = open_clip(path, decoder=decoder, fps=rate if Path(path).is_dir() else None)
+    if source.info.sha256 != described["sha256"]:
+        source.close()
+        raise InputError(
+            f"expected the clip that was analyzed in {path}, got another one (its SHA-256 differs): bring the old one "
+            f"back, or analyze the new one"
+        )
+    return _estimated(source, options)
+
+
+def _estimated(source: FrameSource, options: AnalyzeOptions) -> Iterator[Motion | None]:
+    motions = Motions(options.flow_long_side)
+    with closing(source):
+        for frame in select_frames(source, options.start, options.end, options.stride):
+            yield motions.update(frame)
+
+
+def _crops(masks: DavisMasks, record: FrameRecord, clip: ClipRuns) -> dict[int, MaskCrop]:
+    found = masks.read(record.index)
+    size = record.instances.size
+    for mask in found.values():
+        if mask.shape != size:
+            raise InputError(
+                f"expected true masks of {size[1]}x{size[0]} for {clip.name}, got {mask.shape[1]}x{mask.shape[0]} at "
+                f"frame {record.index}: they must be of the clip's own size"
+            )
+    return {key: MaskCrop.from_bitmap(mask) for key, mask in found.items()}
+
+
+def _truth_of(path: Path, clip: str, clips: int) -> Path:
+    """Return the folder of one clip's true masks."""
+    inside = path / clip
+    if inside.is_dir():
+        return inside
+    if clips == 1 and path.is_dir():
+        return path
+    raise InputError(
+        f"expected a folder of true masks for {clip} in {path}, found none: name the folders after the clips"
+    )

@@ -1,0 +1,236 @@
+"""Two models over clips: every figure's paired difference with its interval and p, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from yolact_temporal.temporal.comparison.figures import (
+    ClipObjects,
+    PairFigures,
+    compare_clip,
+    pair_scores,
+    threshold_at_recall,
+)
+from yolact_temporal.temporal.comparison.statistics import (
+    Interval,
+    bca_interval,
+    block_interval,
+    holm,
+    sign_flip_p,
+)
+
+RECALLS = (0.5, 0.6, 0.7)
+"""Shares of the universe that both models are made to cover."""
+TRUTH_IOU, LOOSE_TRUTH_IOU = 0.5, 0.1
+"""With a ground truth a mask is the object's where it overlaps by so much; the loose one shows what the other hides."""
+
+
+class FigureSpec(NamedTuple):
+    """What a compared figure is: its symbol, name for a reader, unit, support, and which way is better."""
+
+    symbol: str
+    label: str
+    unit: str
+    support: Literal["common", "universe"]
+    better: Literal["down", "up"] = "down"
+
+
+FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
+    {
+        "boundary_px": FigureSpec("B1", "boundary displacement", "px", "common"),
+        "boundary_share": FigureSpec("B1", "boundary displacement over sqrt(area)", "1", "common"),
+        "motion_compensated_jitter": FigureSpec("B2", "motion-compensated jitter", "1", "common"),
+        "presence_flips_per_s": FigureSpec("C1", "presence flips", "1/s", "universe"),
+        "loss_0": FigureSpec("L(0)", "penalised loss, c = 0", "1", "universe"),
+        "loss_1": FigureSpec("L(1)", "penalised loss, c = 1", "1", "universe"),
+        "loss_one_sided": FigureSpec("", "  of it seen in one frame of two", "1", "universe"),
+        "loss_missed": FigureSpec("", "  of it missed in both (c = 1)", "1", "universe"),
+        "loss_moved": FigureSpec("", "  of it 1 - IoU where seen in both", "1", "universe"),
+        "coverage": FigureSpec("", "coverage of the universe", "1", "universe", "up"),
+        "truth_j": FigureSpec("J", "region IoU with the truth", "1", "universe", "up"),
+        "truth_f": FigureSpec("F", "boundary F with the truth", "1", "universe", "up"),
+    }
+)
+"""Every compared figure by name, in the order of the tables."""
+
+PRIMARY = ("boundary_px", "presence_flips_per_s", "loss_0", "loss_1")
+"""The figures that are tested; Holm's adjustment is over these four."""
+
+
+class ClipValue(NamedTuple):
+    """One figure of one clip: both models' values; None where undefined."""
+
+    clip: str
+    first: float | None
+    second: float | None
+    n: int
+    n_undefined: int
+
+    @property
+    def difference(self) -> float | None:
+        """First minus second."""
+        return None if self.first is None or self.second is None else self.first - self.second
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of two models, over clips.
+
+    Attributes:
+        metric: a name of `FIGURES`.
+        support: "common", "universe", "matched_recall_0.5" and so on, or "truth_iou_0.1".
+        first, second: the models' means over the clips that have both values; None without any.
+        interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames.
+        p_value: exact sign-flip p over clips; None for figures that are not tested, and for one clip.
+        p_holm: adjusted over `PRIMARY`.
+        clips: the values of each clip.
+    """
+
+    metric: str
+    support: str
+    first: float | None
+    second: float | None
+    interval: Interval | None
+    p_value: float | None
+    p_holm: float | None
+    clips: tuple[ClipValue, ...]
+
+    @property
+    def difference(self) -> float | None:
+        """Mean of first minus second."""
+        return None if self.first is None or self.second is None else self.first - self.second
+
+    @property
+    def n(self) -> int:
+        """Clips that have both values."""
+        return sum(value.difference is not None for value in self.clips)
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Two models over clips.
+
+    Attributes:
+        models: their names.
+        clips: each clip's figures at the operating thresholds, by clip name.
+        differences: of every figure on its own support, then of the sweep and of the loose match with the truth.
+        left_out: pairs of objects that are not of the universe, by reason, over all clips.
+    """
+
+    models: tuple[str, str]
+    clips: Mapping[str, PairFigures]
+    differences: tuple[Difference, ...]
+    left_out: Mapping[str, int]
+
+    def find(self, metric: str, support: str | None = None) -> Difference:
+        """Return a figure's difference, on its own support if none is named."""
+        wanted = support or FIGURES[metric].support
+        return next(d for d in self.differences if d.metric == metric and d.support == wanted)
+
+    @property
+    def pairs(self) -> int:
+        """|U|, over all clips."""
+        return sum(clip.pairs for clip in self.clips.values())
+
+    @property
+    def common(self) -> int:
+        """|C|, over all clips."""
+        return sum(clip.common for clip in self.clips.values())
+
+    @property
+    def objects(self) -> int:
+        """Objects of the universe, over all clips."""
+        return sum(clip.objects for clip in self.clips.values())
+
+
+def compare_models(
+    clips: Mapping[str, ClipObjects],
+    models: tuple[str, str],
+    thresholds: tuple[float, float],
+    untimed: frozenset[str] = frozenset(),
+    seed: int = 0,
+) -> ModelComparison:
+    """Compare two models over clips.
+
+    Args:
+        clips: tables of objects by clip name, at least one.
+        models: two names.
+        thresholds: their operating thresholds.
+        untimed: clips that have no time: their flips per second are undefined.
+        seed: of the bootstrap.
+    """
+    truth = any(objects.has_truth for objects in clips.values())
+
+    def measured(levels: tuple[float, float], truth_iou: float | None) -> dict[str, PairFigures]:
+        return {
+            name: compare_clip(objects, models, levels, truth_iou, name not in untimed)
+            for name, objects in clips.items()
+        }
+
+    own = measured(thresholds, TRUTH_IOU if truth else None)
+    names = [name for name in FIGURES if truth or not name.startswith("truth_")]
+    differences = _tested([_difference(name, FIGURES[name].support, own, seed) for name in names])
+    for recall in RECALLS:
+        levels = tuple(
+            threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
+            for model in models
+        )
+        support = f"matched_recall_{recall:g}"
+        swept = ("boundary_px", "motion_compensated_jitter", "coverage")
+        if levels[0] is not None and levels[1] is not None:
+            at_recall = measured((levels[0], levels[1]), TRUTH_IOU if truth else None)
+            differences += [_difference(name, support, at_recall, seed) for name in swept]
+        else:
+            differences += [_nothing(name, support, clips) for name in swept]
+    if truth:
+        loose = measured(thresholds, LOOSE_TRUTH_IOU)
+        support = f"truth_iou_{LOOSE_TRUTH_IOU:g}"
+        differences += [_difference(name, support, loose, seed) for name in names]
+    reasons = {reason for objects in clips.values() for reason in objects.left_out}
+    left_out = {
+        reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
+        for reason in sorted(reasons)
+    }
+    return ModelComparison(models, MappingProxyType(own), tuple(differences), left_out)
+
+
+def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], seed: int) -> Difference:
+    """Gather a figure from clips, with its interval."""
+    values = []
+    for name, figures in clips.items():
+        series = figures.series[metric]
+        values.append(ClipValue(name, *series.values(), series.n, series.n_undefined))
+    defined = [value for value in values if value.difference is not None]
+    if not defined:
+        return Difference(metric, support, None, None, None, None, None, tuple(values))
+    first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
+    if len(clips) == 1:
+        interval = block_interval(next(iter(clips.values())).series[metric], seed)
+    else:
+        interval = bca_interval([value.difference for value in defined if value.difference is not None], seed)
+    return Difference(metric, support, first, second, interval, None, None, tuple(values))
+
+
+def _tested(differences: list[Difference]) -> list[Difference]:
+    """Add the p values of the primary figures, where there is more than one clip."""
+    p_values = {
+        d.metric: sign_flip_p([v.difference for v in d.clips if v.difference is not None])
+        for d in differences
+        if d.metric in PRIMARY and len(d.clips) > 1
+    }
+    adjusted = holm(p_values)
+    return [
+        replace(d, p_value=p_values[d.metric], p_holm=adjusted[d.metric]) if d.metric in p_values else d
+        for d in differences
+    ]
+
+
+def _nothing(metric: str, support: str, clips: Mapping[str, ClipObjects]) -> Difference:
+    """A figure on a support that does not exist: a model does not cover so much at any threshold."""
+    values = tuple(ClipValue(name, None, None, 0, 0) for name in clips)
+    return Difference(metric, support, None, None, None, None, None, values)

@@ -1,0 +1,130 @@
+"""A comparison for a reader: a table for the terminal, and the same as Markdown."""
+
+from __future__ import annotations
+
+from yolact_temporal.temporal.comparison.comparing import FIGURES, RECALLS, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.verdict import Verdict
+
+_Cells = tuple[str, str, str, str, str, str]
+
+
+def verdict_sentence(comparison: ModelComparison, verdict: Verdict) -> str:
+    """Return the verdict in one sentence, with what it rests on or why there is none."""
+    first, second = comparison.models
+    if verdict.steadier is None:
+        return f"Undecided which of {first} and {second} is steadier: {'; '.join(verdict.reasons)}."
+    other = second if verdict.steadier == first else first
+    return (
+        f"{verdict.steadier} is steadier than {other}: B1, B2, L(0) and L(1) agree, beyond chance, over "
+        f"{len(comparison.clips)} clips."
+    )
+
+
+def scope_sentences(comparison: ModelComparison) -> list[str]:
+    """Return what was compared, what was left out, and what the intervals speak of, a sentence each."""
+    if not comparison.pairs:
+        return ["There is no object that counts for both models: nothing can be compared."]
+    coverage = comparison.find("coverage")
+    sees = ", ".join(
+        f"{model} {_percent(value)}"
+        for model, value in zip(comparison.models, (coverage.first, coverage.second), strict=True)
+    )
+    truth = any(one.metric == "truth_j" for one in comparison.differences)
+    lines = [
+        f"{comparison.pairs} pairs of {comparison.objects} objects in {_clips(len(comparison.clips))} "
+        f"({'ground truth' if truth else 'consensus'}); both models see "
+        f"{comparison.common / comparison.pairs:.0%} of the pairs (coverage a clip: {sees})."
+    ]
+    for reason, what in (
+        ("repeated", "pairs of identical frames are left out: they flatter everyone"),
+        ("after_lost_frames", "pairs across lost frames are left out"),
+    ):
+        if comparison.left_out.get(reason):
+            lines.append(f"{comparison.left_out[reason]} {what}.")
+    if len(comparison.clips) == 1:
+        lines.append(
+            "The intervals are of this clip only, over its frames (stationary block bootstrap): they say nothing of "
+            "other clips."
+        )
+    else:
+        lines.append(
+            "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip, adjusted by Holm over "
+            "B1, C1, L(0) and L(1). With so few clips a BCa interval is somewhat too narrow."
+            if len(comparison.clips) < 20
+            else "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip, adjusted by Holm."
+        )
+    return lines
+
+
+def table_cells(comparison: ModelComparison) -> list[_Cells]:
+    """Return the rows of the table: figure, both models, difference, interval, adjusted p."""
+    rows = [
+        _cells(f"{spec.symbol:<4} {spec.label}".strip() if spec.symbol else spec.label, found)
+        for name, spec in FIGURES.items()
+        for found in comparison.differences
+        if found.metric == name and found.support == spec.support
+    ]
+    for recall in RECALLS:
+        for name in ("boundary_px", "motion_compensated_jitter"):
+            found = comparison.find(name, f"matched_recall_{recall:g}")
+            label = f"{FIGURES[name].symbol} at matched recall {recall:g}"
+            rows.append(_cells(label, found))
+    loose = [one for one in comparison.differences if one.support.startswith("truth_iou")]
+    for found in loose:
+        if found.metric in ("boundary_px", "motion_compensated_jitter", "loss_0", "loss_1"):
+            rows.append(_cells(f"{FIGURES[found.metric].symbol} with the truth matched at IoU 0.1", found))
+    return rows
+
+
+def console_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
+    """Return a comparison as a table for the terminal."""
+    first, second = comparison.models
+    head: _Cells = ("", first, second, "difference", "95% interval", "p (Holm)")
+    rows = [head, *table_cells(comparison)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [f"{first} against {second}", *(f"  {line}" for line in scope_sentences(comparison))]
+    for row in rows:
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  " + "  ".join(cells).rstrip())
+    lines.append(f"  {verdict_sentence(comparison, verdict)}")
+    return "\n".join(lines)
+
+
+def markdown_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
+    """Return a comparison as a section of a Markdown document."""
+    first, second = comparison.models
+    lines = [f"## {first} against {second}", "", f"**{verdict_sentence(comparison, verdict)}**", ""]
+    lines += [*scope_sentences(comparison), ""]
+    lines += [
+        f"| figure | {first} | {second} | difference | 95% interval | p (Holm) |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [f"| {' | '.join(cell.strip() for cell in row)} |" for row in table_cells(comparison)]
+    return "\n".join([*lines, ""])
+
+
+def _cells(label: str, found: Difference) -> _Cells:
+    spec = FIGURES[found.metric]
+    unit = "" if spec.unit == "1" else f" {spec.unit}"
+    better = "" if spec.better == "down" else " (higher is better)"
+    return (
+        f"{label}{better}",
+        _number(found.first, unit),
+        _number(found.second, unit),
+        _number(found.difference, unit, "+"),
+        "" if found.interval is None else f"{found.interval.low:+.3g} to {found.interval.high:+.3g}",
+        "" if found.p_holm is None else f"{found.p_holm:.3g}",
+    )
+
+
+def _number(value: float | None, unit: str, sign: str = "") -> str:
+    return "undefined" if value is None else f"{value:{sign}.4g}{unit}"
+
+
+def _percent(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.0%}"
+
+
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"

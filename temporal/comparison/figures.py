@@ -1,0 +1,308 @@
+"""One clip's figures of two models on the same objects: what is compared, before any statistics.
+
+All pure functions of the table of objects (`ObjectRow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.comparison.rows import ObjectRow
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_PAIRS = ("counted", "without_motion")
+"""Statuses of what is a pair of the universe; a repeated frame or one across a loss is not."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipObjects:
+    """The table of objects of one clip as columns: P appearances (an object in a frame), M models.
+
+    Attributes:
+        models: names, in the order of the columns.
+        frame, object_id: int64 (P,), in order of frames.
+        time_s: float (P,).
+        pair: bool (P,), whether the object's pair with the last frame is of the universe.
+        last: int64 (P,), index of the object's last appearance, -1 before its first one.
+        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f: float (P, M), NaN where there
+            is none.
+        left_out: how many pairs of an object are not of the universe, by status.
+    """
+
+    models: tuple[str, ...]
+    frame: NDArray[np.int64]
+    object_id: NDArray[np.int64]
+    time_s: Floats
+    pair: Bools
+    last: NDArray[np.int64]
+    score: Floats
+    boundary_px: Floats
+    boundary_share: Floats
+    jitter: Floats
+    truth_iou: Floats
+    truth_boundary_f: Floats
+    left_out: dict[str, int]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[ObjectRow]) -> ClipObjects:
+        """Gather rows, which come frame by frame, every appearance with one row a model in the same order.
+
+        Raises:
+            ValueError: if an appearance lacks a model.
+        """
+        ordered = list(rows)
+        models = tuple(dict.fromkeys(row.model for row in ordered))
+        count = max(len(models), 1)
+        heads = ordered[::count]
+        if len(ordered) % count or any(row.model != models[i % count] for i, row in enumerate(ordered)):
+            raise ValueError(
+                f"expected one row for each of {', '.join(models)} in every appearance, got others"
+            )
+
+        def column(name: str) -> Floats:
+            values = [getattr(row, name) for row in ordered]
+            numbers = [np.nan if value is None else value for value in values]
+            return np.array(numbers, np.float64).reshape(len(heads), count)
+
+        object_id = np.array([row.object_id for row in heads], np.int64)
+        last = np.full(len(heads), -1, np.int64)
+        latest: dict[int, int] = {}
+        for index, key in enumerate(object_id.tolist()):
+            last[index] = latest.get(key, -1)
+            latest[key] = index
+        statuses = [row.pair_status for row in heads]
+        return cls(
+            models=models,
+            frame=np.array([row.frame for row in heads], np.int64),
+            object_id=object_id,
+            time_s=np.array([row.time_s for row in heads], np.float64),
+            pair=np.array([status in _PAIRS for status in statuses], bool),
+            last=last,
+            score=column("score"),
+            boundary_px=column("boundary_px"),
+            boundary_share=column("boundary_share"),
+            jitter=column("jitter"),
+            truth_iou=column("truth_iou"),
+            truth_boundary_f=column("truth_boundary_f"),
+            left_out={name: statuses.count(name) for name in ("repeated", "after_lost_frames")},
+        )
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the objects are those of a ground truth that a model's masks were compared with."""
+        return bool(np.isfinite(self.truth_iou).any())
+
+    def columns(self, first: str, second: str) -> list[int]:
+        """Return the columns of two models."""
+        return [self.models.index(first), self.models.index(second)]
+
+
+class Series(NamedTuple):
+    """A figure of two models as sums over frames: T frames, O objects.
+
+    A model's value is the mean over objects of the ratio of sums over frames; an object without a denominator has no
+    value. Keeping the frames apart lets a bootstrap draw them anew.
+
+    Attributes:
+        first, second: float (T, O), the two models' numerators.
+        weight: float (T, O), the denominators, the same for both.
+        n: of how many pairs the figure is.
+        n_undefined: pairs left out because a model has no value there.
+    """
+
+    first: Floats
+    second: Floats
+    weight: Floats
+    n: int
+    n_undefined: int
+
+    def values(self) -> tuple[float | None, float | None]:
+        """Return both models' values, None where nothing is defined."""
+        weight = self.weight.sum(axis=0)
+        counted = weight > 0
+        if not counted.any():
+            return None, None
+        first, second = (
+            float((part.sum(axis=0)[counted] / weight[counted]).mean()) for part in (self.first, self.second)
+        )
+        return first, second
+
+    def difference(self) -> float | None:
+        """Return first minus second, None where nothing is defined."""
+        first, second = self.values()
+        return None if first is None or second is None else first - second
+
+
+@dataclass(frozen=True)
+class PairFigures:
+    """What two models made of one clip's universe.
+
+    Attributes:
+        pairs: |U|, pairs of the universe.
+        common: |C|, pairs at which both models have a mask in both frames.
+        objects: objects of the universe that have a pair.
+        coverage: each model's share of the pairs of U at which it has a mask in both frames; None with U empty.
+        thresholds: the score above which a mask is taken for seen, a model each.
+        series: figures by name; `yolact_temporal.temporal.comparison.comparing.FIGURES` says what they are.
+    """
+
+    pairs: int
+    common: int
+    objects: int
+    coverage: tuple[float | None, float | None]
+    thresholds: tuple[float, float]
+    series: dict[str, Series]
+
+    @property
+    def common_share(self) -> float | None:
+        """|C| / |U|, None with U empty."""
+        return self.common / self.pairs if self.pairs else None
+
+
+def compare_clip(
+    objects: ClipObjects,
+    models: Sequence[str],
+    thresholds: Sequence[float],
+    truth_iou: float | None = None,
+    timed: bool = True,
+) -> PairFigures:
+    """Measure two models on one clip.
+
+    Args:
+        objects: the clip's table.
+        models: two names.
+        thresholds: the score above which each one's masks are taken for seen.
+        truth_iou: a mask is taken for seen only where it overlaps the true one by so much; None for any.
+        timed: whether the clip has a time; without one, flips per second are undefined.
+    """
+    columns = objects.columns(*models)
+    seen = objects.score[:, columns] > np.asarray(thresholds)
+    if truth_iou is not None:
+        seen &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
+    before = seen[objects.last] & (objects.last >= 0)[:, None]
+    pair = objects.pair
+    both, one = seen & before, seen ^ before
+    common = pair & both.all(axis=1)
+    grid = _Grid(objects)
+    jitter = objects.jitter[:, columns]
+    series = {
+        "boundary_px": grid.mean(objects.boundary_px[:, columns], common),
+        "boundary_share": grid.mean(objects.boundary_share[:, columns], common),
+        "motion_compensated_jitter": grid.mean(jitter, common),
+        "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
+        "coverage": grid.pooled(both, pair),
+    }
+    series |= _losses(grid, jitter, pair, both, one)
+    series |= {
+        "truth_j": grid.mean(_or_zero(objects.truth_iou[:, columns], seen), _known(objects.truth_iou)),
+        "truth_f": grid.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), _known(objects.truth_iou)),
+    }
+    count = int(pair.sum())
+    covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
+    return PairFigures(
+        pairs=count,
+        common=int(common.sum()),
+        objects=len(set(objects.object_id[pair].tolist())),
+        coverage=(covered[0], covered[1]),
+        thresholds=(float(thresholds[0]), float(thresholds[1])),
+        series=series,
+    )
+
+
+def threshold_at_recall(scores: Floats, recall: float) -> float | None:
+    """Return the score threshold at which a model covers a share of the universe's pairs, as nearly as it can.
+
+    Args:
+        scores: of each pair of the universe, as `pair_scores` gives them; of several clips, one after the other.
+        recall: the share to cover, 0..1.
+
+    Returns:
+        Just below the score of the last pair that is needed; None where the model does not cover as much at all.
+    """
+    wanted = int(np.ceil(recall * len(scores) - 1e-9))
+    ordered = np.sort(scores)[::-1]
+    if wanted < 1 or not ordered[wanted - 1] > 0:
+        return None
+    return float(np.nextafter(ordered[wanted - 1], 0.0))
+
+
+def pair_scores(objects: ClipObjects, model: str) -> Floats:
+    """Return the lower of the two scores of each pair of the universe, 0 where the model lacks a mask."""
+    score = np.nan_to_num(objects.score[:, objects.models.index(model)], nan=0.0)
+    before = np.where(objects.last >= 0, score[objects.last], 0.0)
+    return np.minimum(score, before)[objects.pair]
+
+
+class _Grid:
+    """Lays values of appearances out by frame and object."""
+
+    def __init__(self, objects: ClipObjects) -> None:
+        self._row = np.unique(objects.frame, return_inverse=True)[1]
+        self._column = np.unique(objects.object_id, return_inverse=True)[1]
+        self.shape = (int(self._row.max()) + 1, int(self._column.max()) + 1) if len(self._row) else (0, 0)
+
+    def lay(self, values: Floats) -> Floats:
+        laid = np.zeros(self.shape)
+        laid[self._row, self._column] = values
+        return laid
+
+    def mean(self, values: Floats, where: Bools) -> Series:
+        """Mean over appearances at which both models have a value, then over objects."""
+        defined = where & np.isfinite(values).all(axis=1)
+        first, second = (self.lay(np.where(defined, values[:, i], 0.0)) for i in (0, 1))
+        n = int(defined.sum())
+        return Series(first, second, self.lay(defined.astype(float)), n, int(where.sum()) - n)
+
+    def rate(self, events: Bools, where: Bools, seconds: Floats) -> Series:
+        """Events a second of an object's life, then the mean over objects."""
+        timed = where & (seconds > 0)
+        first, second = (self.lay((events[:, i] & timed).astype(float)) for i in (0, 1))
+        n = int(timed.sum())
+        return Series(first, second, self.lay(seconds * timed), n, int(where.sum()) - n)
+
+    def pooled(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
+        """Sum over all pairs divided by their number, objects not kept apart."""
+        counted = where if undefined is None else where & ~undefined
+        first, second = (
+            self.lay(np.where(counted, values[:, i], 0.0)).sum(axis=1, keepdims=True) for i in (0, 1)
+        )
+        weight = self.lay(counted.astype(float)).sum(axis=1, keepdims=True)
+        n = int(counted.sum())
+        return Series(first, second, weight, n, int(where.sum()) - n)
+
+
+def _losses(grid: _Grid, jitter: Floats, pair: Bools, both: Bools, one: Bools) -> dict[str, Series]:
+    """Return L(0) and L(1) and their three parts, each over the pairs of the universe.
+
+    A pair at which a model has both masks and no jitter (nothing of them is visible, or the motion is not known) can be
+    neither rewarded nor punished: it is left out for both models.
+    """
+    undefined: Bools = np.any(both & ~np.isfinite(jitter), axis=1)
+    none = ~both & ~one
+    moved = np.where(both, np.nan_to_num(jitter, nan=0.0), 0.0)
+    parts = {"loss_one_sided": one, "loss_missed": none, "loss_moved": moved}
+    losses = {"loss_0": one + moved, "loss_1": one + none + moved}
+    return {name: grid.pooled(values, pair, undefined) for name, values in (losses | parts).items()}
+
+
+def _seconds(objects: ClipObjects) -> Floats:
+    """Return the time since each object's last appearance, 0 at its first."""
+    before = np.where(objects.last >= 0, objects.time_s[objects.last], objects.time_s)
+    return objects.time_s - before
+
+
+def _or_zero(values: Floats, seen: Bools) -> Floats:
+    """An object that is not seen is segmented as badly as can be."""
+    return np.where(seen, np.nan_to_num(values, nan=0.0), 0.0)
+
+
+def _known(truth_iou: Floats) -> Bools:
+    """With a ground truth every appearance can be judged; without one none can."""
+    return np.full(len(truth_iou), bool(np.isfinite(truth_iou).any()))

@@ -1,0 +1,88 @@
+"""Matching masks one to one by their overlap: pure functions of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from yolact_temporal.temporal.crops import MaskCrop, mask_iou
+
+DUPLICATE_IOU = 0.5
+"""Two masks of one model that overlap by so much are of one thing: two things cannot cover the same pixels."""
+
+FAINT_WEIGHT = 0.5
+"""What the overlap of a faint mask counts beside that of one above the operating threshold, so that a faint one takes
+an object from the other only where it overlaps more than twice as much: the other one is then of something else."""
+
+
+def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
+    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`.
+
+    Only what the masks' rectangles and areas do not rule out is computed.
+
+    Args:
+        first, second: N and M masks of one frame.
+        least: above 0, at most 1.
+    """
+    found = np.zeros((len(first), len(second)))
+    if not found.size:
+        return found
+    boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
+    areas, other_areas = (
+        np.array([mask.area for mask in masks], np.float64) for masks in (first, second)
+    )
+    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(boxes[:, None, :2], others[None, :, :2])
+    shared = np.minimum(areas[:, None], other_areas[None])
+    shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
+    # The most that two masks of these areas, in these rectangles, can overlap.
+    possible = shared > 0
+    possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
+    for row, column in zip(*np.nonzero(possible), strict=True):
+        iou = mask_iou(first[row], second[column])
+        if iou >= least:
+            found[row, column] = iou
+    return found
+
+
+def duplicates(masks: Sequence[MaskCrop], above: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which faint masks of one model only repeat one that is above the operating threshold, bool (N,).
+
+    Args:
+        masks: N masks of one frame.
+        above: bool (N,), whether each is above the operating threshold.
+    """
+    repeats = np.zeros(len(masks), np.bool_)
+    faint, strong = np.flatnonzero(~above), np.flatnonzero(above)
+    found = overlaps([masks[i] for i in faint], [masks[i] for i in strong], DUPLICATE_IOU)
+    repeats[faint] = found.any(axis=1)
+    return repeats
+
+
+def assign(
+    gain: NDArray[np.float64], above: NDArray[np.bool_], repeats: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Assign one model's masks to objects one to one, with as much gain as can be had (Kuhn 1955, by scipy).
+
+    A faint mask never takes an object from one above the operating threshold that overlaps it at least half as much,
+    nor from one that it repeats: else a model would be charged with a miss of what it sees well.
+
+    Args:
+        gain: float64 (R, C), of each object and mask; 0 where the two cannot be one.
+        above: bool (C,), whether each mask is above the operating threshold.
+        repeats: bool (C,), as `duplicates` gives it; these get what the others leave.
+
+    Returns:
+        (row, column) pairs of positive gain.
+    """
+    weighted = np.where(above, gain, gain * FAINT_WEIGHT)
+    pairs: list[tuple[int, int]] = []
+    for turn in (~repeats, repeats):
+        left = np.where(turn, weighted, 0.0)
+        left[[row for row, _ in pairs]] = 0.0
+        if left.any():
+            rows, columns = linear_sum_assignment(left, maximize=True)
+            pairs += [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if left[r, c] > 0]
+    return pairs

@@ -1,0 +1,95 @@
+"""`objects.csv`: the table of objects on disk, exact enough that a comparison read from it comes out the same."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.report import Column, Row
+from yolact_temporal.temporal.stability import PairStatus
+
+_DIGITS = 9
+
+OBJECT_COLUMNS: tuple[Column, ...] = (
+    Column("frame", "", "Index of the frame in the clip, from 0."),
+    Column("time_s", "s", "Presentation time from the clip's first frame.", _DIGITS),
+    Column("object_id", "", "The object of the universe, from 1; the same for all models."),
+    Column("model", "", "The model's name."),
+    Column(
+        "pair_status",
+        "",
+        "Whether the object's pair with the last frame counts (counted), or why not: first, repeated, "
+        "after_lost_frames, without_motion.",
+    ),
+    Column(
+        "score", "1", "Score of the model's mask of the object, however low; empty if it has none.", _DIGITS
+    ),
+    Column("area_px", "px", "Pixels of the mask."),
+    Column("class_name", "", "Class of the mask."),
+    Column("previous_score", "1", "Score of the model's mask of the object in the last frame.", _DIGITS),
+    Column("boundary_px", "px", "B1: mean boundary displacement of the pair.", _DIGITS),
+    Column("boundary_share", "1", "B1 as a share of the square root of the area.", _DIGITS),
+    Column("jitter", "1", "B2: motion-compensated jitter of the pair.", _DIGITS),
+    Column("truth_iou", "1", "J: IoU with the ground truth's mask; empty without ground truth.", _DIGITS),
+    Column("truth_boundary_f", "1", "F: boundary measure against the ground truth's mask.", _DIGITS),
+)
+"""Columns of `objects.csv`: a row for each object of the universe, frame it counts in, and model."""
+
+_NAMES = [column.name for column in OBJECT_COLUMNS]
+_STATUSES = get_args(PairStatus)
+
+
+def object_row_cells(row: ObjectRow) -> Row:
+    """Return a row as cells by column name."""
+    return dict(row._asdict())
+
+
+def read_objects(path: Path) -> Iterator[ObjectRow]:
+    """Yield the rows of a file in order.
+
+    Raises:
+        InputError: if the file cannot be read, has other columns, or a line is no row; it is named by its number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.reader(file)
+            if next(lines, None) != _NAMES:
+                raise InputError(
+                    f"expected the columns {', '.join(_NAMES)} in {path}, got others: compare the runs anew with "
+                    f"--overwrite"
+                )
+            for cells in lines:
+                yield _parsed(cells, path, lines.line_num)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"expected a table of objects in {path}, which cannot be read ({error})") from error
+
+
+def _parsed(cells: list[str], path: Path, number: int) -> ObjectRow:
+    try:
+        frame, time_s, object_id, model, status, score, area, class_name, *figures = cells
+        if status not in _STATUSES or len(figures) != 6:
+            raise ValueError(f"{len(cells)} cells, pair status {status!r}")
+        return ObjectRow(
+            int(frame),
+            float(time_s),
+            int(object_id),
+            model,
+            status,  # type: ignore[arg-type]
+            _number(score),
+            None if area == "" else int(area),
+            class_name or None,
+            *(_number(figure) for figure in figures),
+        )
+    except ValueError as error:
+        raise InputError(
+            f"expected one object a line in {path}, got something else at line {number} ({error}): analyze the clip "
+            f"anew with --overwrite"
+        ) from error
+
+
+def _number(cell: str) -> float | None:
+    return None if cell == "" else float(cell)
