@@ -1,0 +1,242 @@
+"""Stand-in models: the truth of a scene, corrupted by a known dose of one fault each.
+
+A measurement is right only if it finds what was put in; and what must not win in a comparison is here to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.synthetic.scenes import CLASS_NAMES, SceneFrame
+
+Bitmap = NDArray[np.bool_]
+Corruption = Callable[["StandIn", SceneFrame, int, Bitmap], Bitmap | None]
+"""From a frame, an object's id and its true mask to the mask the stand-in gives, None for none."""
+
+SMOOTHNESS_PX = 5.0
+"""How far along an outline noise stays alike."""
+_SCORE = 0.9
+
+
+@dataclass
+class StandIn:
+    """A model made of a scene's truth.
+
+    Attributes:
+        name: what it is, with its dose.
+        corrupt: what it does to each mask.
+        dose: how much, in the unit of the fault.
+        seed: of everything random.
+        flip_rate: share of frames in which an object's class changes.
+    """
+
+    name: str
+    corrupt: Corruption
+    dose: float = 0.0
+    seed: int = 0
+    flip_rate: float = 0.0
+    kept: dict[int, Bitmap] = field(default_factory=dict)
+    classes: dict[int, int] = field(default_factory=dict)
+    absent: dict[int, int] = field(default_factory=dict)
+
+    class_names = CLASS_NAMES
+
+    def rng(self, frame: SceneFrame, key: int) -> np.random.Generator:
+        """Return the random numbers of an object in a frame, the same whatever else was drawn."""
+        return np.random.default_rng((self.seed, frame.index, key))
+
+    def see(self, frame: SceneFrame) -> Instances:
+        """Return what the stand-in sees in a frame; frames must come in order."""
+        masks, classes, scores = [], [], []
+        for key, truth in frame.masks.items():
+            mask = self.corrupt(self, frame, key, truth)
+            if mask is None:
+                continue
+            masks.append(mask)
+            classes.append(self._class(frame, key))
+            scores.append(_SCORE + 0.05 * float(self.rng(frame, 0).uniform(-1, 1)))
+        height, width = frame.visible.shape
+        if not masks:
+            return Instances.empty((height, width))
+        boxes = [_box(mask) for mask in masks]
+        return Instances.from_bitmaps(boxes, scores, classes, np.stack(masks))
+
+    def _class(self, frame: SceneFrame, key: int) -> int:
+        current = self.classes.get(key, frame.class_ids[key])
+        if key in self.classes and self.rng(frame, key + 1_000).uniform() < self.flip_rate:
+            current = (current + 1) % len(CLASS_NAMES)
+        self.classes[key] = current
+        return current
+
+
+def truth(_stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Keep the true mask."""
+    return mask
+
+
+def boundary_noise(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
+    """Move the outline along its normal by smooth noise of RMS `dose` px, drawn anew in every frame."""
+    return _displaced(mask, stand_in.dose * _smooth_noise(stand_in.rng(frame, key), mask.shape))
+
+
+def centroid_shake(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
+    """Shift the whole mask by noise of standard deviation `dose` px an axis, to a fraction of a pixel."""
+    return _shifted(mask, stand_in.rng(frame, key).normal(0, stand_in.dose, 2))
+
+
+def drift(stand_in: StandIn, frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Shift the mask by `dose` px more in every frame, to the right."""
+    return _shifted(mask, np.array([stand_in.dose * frame.index, 0.0]))
+
+
+def frozen(stand_in: StandIn, _frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
+    """Keep the first mask for ever."""
+    return stand_in.kept.setdefault(key, mask)
+
+
+def dropped(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
+    """Miss a share `dose` of the frames, each by itself."""
+    return None if stand_in.rng(frame, key).uniform() < stand_in.dose else mask
+
+
+def dropped_in_bursts(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
+    """Miss a share `dose` of the frames, five at a time on average."""
+    rng = stand_in.rng(frame, key)
+    left = stand_in.absent.get(key, 0)
+    if left == 0 and rng.uniform() < stand_in.dose / (5 * (1 - stand_in.dose)):
+        left = int(rng.geometric(1 / 5))
+    stand_in.absent[key] = max(left - 1, 0)
+    return None if left else mask
+
+
+def worst_dropped(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
+    """Miss the frames in which `varying_noise` with the same seed and dose is worst, 30 in 100 of them."""
+    return None if _badness(stand_in, frame, key) > 0.7 else varying_noise(stand_in, frame, key, mask)
+
+
+def varying_noise(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
+    """Move the outline by noise whose RMS varies from frame to frame, from 0 to twice `dose` px."""
+    noise = _smooth_noise(stand_in.rng(frame, key), mask.shape)
+    return _displaced(mask, 2 * stand_in.dose * _badness(stand_in, frame, key) * noise)
+
+
+def merged(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
+    """Take the first two objects for one."""
+    if key == 2 and 1 in frame.masks:
+        return None
+    return mask | frame.masks[2] if key == 1 and 2 in frame.masks else mask
+
+
+def low_resolution_box(stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Know the mask on a grid of `dose` cells a side inside its box only, as Mask R-CNN does (28)."""
+    x1, y1, x2, y2 = (int(edge) for edge in _box(mask))
+    out = np.zeros_like(mask)
+    out[y1:y2, x1:x2] = _through_grid(mask[y1:y2, x1:x2], int(stand_in.dose))
+    return out
+
+
+def low_resolution_frame(stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Know the mask on a grid of `dose` cells a side over the whole frame, as YOLACT does (138)."""
+    return _through_grid(mask, int(stand_in.dose))
+
+
+def empty(_stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Report the object with a mask that has no pixel."""
+    return np.zeros_like(mask)
+
+
+def full_box(_stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+    """Fill the object's box."""
+    x1, y1, x2, y2 = (int(edge) for edge in _box(mask))
+    out = np.zeros_like(mask)
+    out[y1:y2, x1:x2] = True
+    return out
+
+
+STAND_INS: Mapping[str, Corruption] = MappingProxyType(
+    {
+        corruption.__name__: corruption
+        for corruption in (
+            truth,
+            boundary_noise,
+            centroid_shake,
+            drift,
+            frozen,
+            dropped,
+            dropped_in_bursts,
+            varying_noise,
+            worst_dropped,
+            merged,
+            low_resolution_box,
+            low_resolution_frame,
+            empty,
+            full_box,
+        )
+    }
+)
+"""Every fault by name; class flips come on top of any."""
+
+
+def make_stand_in(fault: str, dose: float = 0.0, seed: int = 0, flip_rate: float = 0.0) -> StandIn:
+    """Return a stand-in model with a fault of `STAND_INS`.
+
+    Raises:
+        ValueError: if there is no such fault.
+    """
+    if fault not in STAND_INS:
+        raise ValueError(f"expected a fault out of {', '.join(STAND_INS)}, got {fault!r}")
+    return StandIn(f"{fault} {dose:g}", STAND_INS[fault], dose, seed, flip_rate)
+
+
+def _badness(stand_in: StandIn, frame: SceneFrame, key: int) -> float:
+    return float(stand_in.rng(frame, key + 2_000).uniform())
+
+
+def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return noise of RMS 1 that is alike over some pixels, float (H, W)."""
+    noise = np.asarray(cv2.GaussianBlur(rng.normal(size=shape), (0, 0), SMOOTHNESS_PX))
+    # White noise of deviation 1 blurred with a Gaussian of sigma s has deviation 1 / (2 s sqrt(pi)).
+    return noise * (2 * SMOOTHNESS_PX * np.sqrt(np.pi))
+
+
+def _signed_distance(mask: Bitmap) -> NDArray[np.float64]:
+    """Return the distance to the outline between pixels, positive inside, float (H, W)."""
+    inside, outside = (
+        np.asarray(cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float64)
+        for part in (np.pad(mask, 1), np.pad(~mask, 1, constant_values=True))
+    )
+    signed = np.where(np.pad(mask, 1), inside - 0.5, 0.5 - outside)
+    return signed[1:-1, 1:-1]
+
+
+def _displaced(mask: Bitmap, outwards: NDArray[np.float64]) -> Bitmap:
+    return _signed_distance(mask) + outwards > 0
+
+
+def _shifted(mask: Bitmap, shift: NDArray[np.float64]) -> Bitmap:
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+    distance = _signed_distance(mask)
+    moved = cv2.warpAffine(
+        distance, matrix, mask.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved) > 0
+
+
+def _through_grid(mask: Bitmap, cells: int) -> Bitmap:
+    coarse = cv2.resize(mask.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
+    fine = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fine) > 0.5
+
+
+def _box(mask: Bitmap) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return 0.0, 0.0, 0.0, 0.0
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
