@@ -13,21 +13,24 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torchvision.models.detection import MaskRCNN
 
 from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.clip_run import run_clip
+from yolact_temporal.clip_run import FinishedRun, run_clip
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import WeightsError
-from yolact_temporal.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, load_model
-from yolact_temporal.yolact import YolactSegmenter
+from yolact_temporal.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, counterpart, load_model
+from yolact_temporal.yolact.baselines import MaskRcnnSegmenter
 from yolact_temporal.yolact.device import resolve_device
 from yolact_temporal.yolact.families import build_model, segmenter_of
 
 FRAME_SIZE = (480, 854)
 """(height, width) of the frames that are timed on where no clip is given."""
+RANDOM_REGIONS = 10
+"""Regions an image that go through the mask head of a network with random weights."""
 ROUNDS = 3
 """Forward pass and analyze take turns so often: a busy machine slows both alike."""
 
@@ -39,30 +42,36 @@ def run_benchmark(
     device: str = "auto",
     precision: str = "float32",
 ) -> dict[str, Any]:
-    """Time each model's bare forward pass and the whole of analyze with it.
+    """Time each model's bare forward pass and the whole of analyze, with one model and with two.
 
-    The forward pass is the network alone, on frames that are already resized and normalised. The whole of analyze
-    is all that the command does to a frame, from reading the file to the encoded overlay, start-up left out. Each is
-    timed `ROUNDS` times by turns; the ratio is the median of the rounds' own ratios.
+    The forward pass is the network alone, on frames that are already resized and normalised; of a region-based
+    network that includes proposals, suppression and masks, which cannot be told apart from it. The whole of analyze is
+    all that the command does to a frame, from reading the file to the encoded overlay, start-up left out. What is
+    compared is timed `ROUNDS` times by turns; a ratio is the median of the rounds' own ratios.
 
     Args:
-        models: presets; one whose weights are not on this machine is timed with random ones.
+        models: names; one whose weights are not on this machine is timed with random ones. A model whose counterpart
+            is named too is also timed together with it.
         frames: a round.
         clip: what to run on; by default a film of photographs at 854x480.
         device, precision: as for analyze.
 
     Returns:
         {"device", "threads", "frame_size", "frames", "models": {name: {"forward_ms", "segment_ms", "analyze_ms",
-        "ratio", "stages_ms": {...}, "weights", "instances_a_frame"}}, "forward_ratio_to_first": {...}}.
+        "ratio", "stages_ms": {...}, "weights", "instances_a_frame"}}, "pairs": [{"models", "forward_ratio",
+        "analyze_ms", "ratio_to_sum"}]}.
     """
     target = resolve_device(device)
     with tempfile.TemporaryDirectory(prefix="yolact-temporal-") as folder:
         path = clip or _write_film(Path(folder) / "film.mp4", frames)
         pixels = [frame.rgb for frame in islice(open_clip(path), min(frames, 8))]
-        figures = {
-            name: _time_model(name, path, pixels, frames, device, precision, Path(folder)) for name in models
-        }
-    first = figures[models[0]]["forward_ms"]
+        runner = _Runner(path, pixels, frames, device, precision, Path(folder))
+        figures = {name: runner.time_model(name) for name in models}
+        pairs = [
+            runner.time_pair(name, counterpart(name))
+            for name in models
+            if name.startswith("yolact") and counterpart(name) in models
+        ]
     return {
         "device": str(target),
         "threads": torch.get_num_threads(),
@@ -71,53 +80,79 @@ def run_benchmark(
         "frames": frames,
         "rounds": ROUNDS,
         "models": figures,
-        "forward_ratio_to_first": {
-            name: round(own["forward_ms"] / first, 3) for name, own in figures.items()
-        },
+        "pairs": pairs,
     }
 
 
-def _time_model(
-    name: str,
-    path: Path,
-    pixels: Sequence[np.ndarray],
-    frames: int,
-    device: str,
-    precision: str,
-    folder: Path,
-) -> dict[str, Any]:
-    model, weights = _loaded(name, device, precision)
-    segmenter = model.segmenter
-    assert isinstance(segmenter, YolactSegmenter)
-    inputs = [segmenter.preprocess(frame[None]) for frame in pixels]
-    network = segmenter.network()
-    rounds = []
-    for turn in range(ROUNDS):
-        with torch.inference_mode():
-            forward = _milliseconds(lambda i: network(inputs[i % len(inputs)]), frames, segmenter.device)
-        segment = _milliseconds(
-            lambda i: segmenter.segment(pixels[i % len(pixels)][None]), frames, segmenter.device
-        )
-        done = run_clip(
-            open_clip(path), "film", [model], folder / f"{name}-{turn}", AnalyzeOptions(end=frames)
-        )
-        seconds = done.result.seconds
-        count = done.result.frames
-        rounds.append((forward, segment, 1e3 * seconds["total"] / count))
-        stages = {
-            stage: round(1e3 * value / count, 2) for stage, value in seconds.items() if stage != "total"
+class _Runner:
+    """Times models on the same frames."""
+
+    def __init__(
+        self, path: Path, pixels: Sequence[np.ndarray], frames: int, device: str, precision: str, folder: Path
+    ) -> None:
+        self.path = path
+        self.pixels = pixels
+        self.frames = frames
+        self.device = device
+        self.precision = precision
+        self.folder = folder
+
+    def time_model(self, name: str) -> dict[str, Any]:
+        """Time the forward pass, the segmenter and analyze of one model."""
+        model, weights = _loaded(name, self.device, self.precision)
+        rounds = []
+        for turn in range(ROUNDS):
+            forward = self._forward(model)
+            segment = self._milliseconds(model, lambda i: model.segmenter.segment(self._pixels(i)[None]))
+            done = self._analyze([model], f"{name}-{turn}")
+            seconds, count = done.result.seconds, done.result.frames
+            rounds.append((forward, segment, 1e3 * seconds["total"] / count))
+            stages = {
+                stage: round(1e3 * value / count, 2) for stage, value in seconds.items() if stage != "total"
+            }
+            instances = done.result.stability[name].instances / count
+        forward, segment, whole = (statistics.median(values) for values in zip(*rounds, strict=True))
+        return {
+            "forward_ms": round(forward, 2),
+            "segment_ms": round(segment, 2),
+            "analyze_ms": round(whole, 2),
+            "ratio": round(statistics.median(total / bare for bare, _, total in rounds), 3),
+            "stages_ms": stages,
+            "weights": weights,
+            "instances_a_frame": round(instances, 2),
         }
-        instances = done.result.stability[name].instances / count
-    forward, segment, whole = (statistics.median(values) for values in zip(*rounds, strict=True))
-    return {
-        "forward_ms": round(forward, 2),
-        "segment_ms": round(segment, 2),
-        "analyze_ms": round(whole, 2),
-        "ratio": round(statistics.median(total / bare for bare, _, total in rounds), 3),
-        "stages_ms": stages,
-        "weights": weights,
-        "instances_a_frame": round(instances, 2),
-    }
+
+    def time_pair(self, first: str, second: str) -> dict[str, Any]:
+        """Time two models' forward passes by turns, and one analyze of both against the sum of them."""
+        models = [_loaded(name, self.device, self.precision)[0] for name in (first, second)]
+        rounds = []
+        for turn in range(ROUNDS):
+            one, other = (self._forward(model) for model in models)
+            result = self._analyze(models, f"{first}-{second}-{turn}").result
+            rounds.append((one, other, 1e3 * result.seconds["total"] / result.frames))
+        return {
+            "models": [first, second],
+            "forward_ratio": round(statistics.median(other / one for one, other, _ in rounds), 3),
+            "analyze_ms": round(statistics.median(whole for *_, whole in rounds), 2),
+            "ratio_to_sum": round(statistics.median(w / (one + other) for one, other, w in rounds), 3),
+        }
+
+    def _forward(self, model: LoadedModel) -> float:
+        segmenter = model.segmenter
+        inputs = [segmenter.preprocess(frame[None]) for frame in self.pixels]  # type: ignore[attr-defined]
+        run = segmenter.detect if isinstance(segmenter, MaskRcnnSegmenter) else segmenter.network()  # type: ignore[attr-defined]
+        with torch.inference_mode():
+            return self._milliseconds(model, lambda i: run(inputs[i % len(inputs)]))
+
+    def _milliseconds(self, model: LoadedModel, call: Callable[[int], object]) -> float:
+        return _milliseconds(call, self.frames, resolve_device(self.device))
+
+    def _analyze(self, models: Sequence[LoadedModel], name: str) -> FinishedRun:
+        options = AnalyzeOptions(end=self.frames)
+        return run_clip(open_clip(self.path), "film", models, self.folder / name, options)
+
+    def _pixels(self, index: int) -> np.ndarray:
+        return self.pixels[index % len(self.pixels)]
 
 
 def _milliseconds(call: Callable[[int], object], count: int, device: torch.device) -> float:
@@ -145,9 +180,19 @@ def _loaded(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
         return load_model(name, device=device, precision=precision), "own"
     except WeightsError:
         network = build_model(name).to(resolve_device(device))
+        if isinstance(network, MaskRCNN):
+            _let_regions_through(network)
         segmenter = segmenter_of(network, DEFAULT_SCORE_THRESHOLD, precision)
         note = {"note": "random weights, for timing only"}
         return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, note), "random"
+
+
+def _let_regions_through(network: MaskRCNN) -> None:
+    """Make a network with random weights, to which no score exceeds the threshold, run its mask head all the same."""
+    heads = network.roi_heads
+    heads.detections_per_img = RANDOM_REGIONS
+    with torch.no_grad():
+        heads.box_predictor.cls_score.bias[1] = 8.0
 
 
 def _write_film(path: Path, count: int) -> Path:
@@ -179,4 +224,10 @@ def format_benchmark(figures: dict[str, Any]) -> str:
         )
         stages = ", ".join(f"{stage} {value:.1f}" for stage, value in own["stages_ms"].items())
         lines.append(f"  stages, overlapping: {stages}; {own['instances_a_frame']} instances a frame")
+    for pair in figures["pairs"]:
+        first, second = pair["models"]
+        lines.append(
+            f"{second} takes {pair['forward_ratio']:.2f} times the forward pass of {first}; analyze with both takes "
+            f"{pair['analyze_ms']:.1f} ms a frame, {pair['ratio_to_sum']:.2f} times the sum of their forward passes"
+        )
     return "\n".join(lines)
