@@ -134,12 +134,12 @@ class Associator:
             if track.absent > self.options.max_gap_frames:
                 del self._tracks[key]
                 continue
-            track.mask = _behind(track.mask, self._carried[key], list(seen.values()))
+            track.mask = mask_behind(track.mask, self._carried[key], list(seen.values()))
         for key, mask in seen.items():
             self._tracks[key] = _Track(mask)
 
 
-def _behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:
+def mask_behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:
     """Return the mask of an absent object: carried by the flow, but unmoved where it lies behind what is seen.
 
     There the flow is that of the object in front, which would take the hidden mask along with it or eat it away.

@@ -31,16 +31,16 @@ def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float
     if not found.size:
         return found
     boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
-    areas, other_areas = (
-        np.array([mask.area for mask in masks], np.float64) for masks in (first, second)
+    areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
+    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
+        boxes[:, None, :2], others[None, :, :2]
     )
-    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(boxes[:, None, :2], others[None, :, :2])
     shared = np.minimum(areas[:, None], other_areas[None])
     shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
     # The most that two masks of these areas, in these rectangles, can overlap.
     possible = shared > 0
     possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
-    for row, column in zip(*np.nonzero(possible), strict=True):
+    for row, column in np.argwhere(possible).tolist():
         iou = mask_iou(first[row], second[column])
         if iou >= least:
             found[row, column] = iou
@@ -55,7 +55,7 @@ def duplicates(masks: Sequence[MaskCrop], above: NDArray[np.bool_]) -> NDArray[n
         above: bool (N,), whether each is above the operating threshold.
     """
     repeats = np.zeros(len(masks), np.bool_)
-    faint, strong = np.flatnonzero(~above), np.flatnonzero(above)
+    faint, strong = np.flatnonzero(~above).tolist(), np.flatnonzero(above).tolist()
     found = overlaps([masks[i] for i in faint], [masks[i] for i in strong], DUPLICATE_IOU)
     repeats[faint] = found.any(axis=1)
     return repeats

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import (
     ConsensusUniverse,
     Seen,
     Sighting,
-    TruthUniverse,
     Universe,
     UniverseOptions,
 )
@@ -22,6 +25,9 @@ from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.stability import PairStatus
+
+FIGURE_DIGITS = 9
+"""Significant digits of a row's numbers: as many as its table keeps, so that what is read back is the same."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,43 @@ class ComparedModel:
     class_names: Sequence[str]
     score_threshold: float
 
+    def class_name(self, class_id: int) -> str:
+        """Return the name of a class, or its id where it has none."""
+        return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
+
+
+@dataclass(frozen=True)
+class SupportSummary:
+    """What was counted so far.
+
+    Attributes:
+        frames: frames given.
+        objects: objects that counted in a frame.
+        pairs: pairs (object, t-1, t) of objects that count in both frames, by status: those "counted", and why the
+            others are left out ("repeated", "after_lost_frames", "without_motion").
+        instances: by model, all that it saw down to the low threshold.
+        outside: of these, by model, those above its operating threshold that are of no object that counts.
+        outside_faint: the same of those that are not above it.
+    """
+
+    frames: int
+    objects: int
+    pairs: Mapping[str, int]
+    instances: Mapping[str, int]
+    outside: Mapping[str, int]
+    outside_faint: Mapping[str, int]
+
+
+class _Frame(NamedTuple):
+    """What the rows of one frame are made from; `kept` are the instances that `seen` holds the masks of."""
+
+    frame_index: int
+    time_s: float
+    motion: Motion | None
+    void: MaskCrop | None
+    kept: Mapping[str, Instances]
+    seen: Mapping[str, Seen]
+
 
 class SupportMeter:
     """Measures models on the objects of their universe, one frame at a time; memory does not grow with the clip.
@@ -48,7 +91,7 @@ class SupportMeter:
         options: how objects are found.
 
     Raises:
-        ValueError: with fewer than two models and no ground truth.
+        ValueError: with fewer than two models and no ground truth, without any model, or for a stride below 1.
     """
 
     def __init__(
@@ -60,10 +103,15 @@ class SupportMeter:
         options: UniverseOptions | None = None,
     ) -> None:
         self.options = options or UniverseOptions()
-        self._models = dict(models)
-        self._stride = stride
+        if not models:
+            raise ValueError("expected at least one model, got none")
+        if stride < 1:
+            raise ValueError(f"expected a stride of at least 1, got {stride}")
         thresholds = {name: model.score_threshold for name, model in models.items()}
         step = None if rate is None else rate / stride
+        self._models = dict(models)
+        self._stride = stride
+        self._truth = truth
         self._universe: Universe = (
             TruthUniverse(thresholds, self.options)
             if truth
@@ -71,7 +119,12 @@ class SupportMeter:
         )
         self._last_index: int | None = None
         self._last_scores: dict[int, dict[str, float]] = {}
+        self._frames = 0
+        self._objects: set[int] = set()
+        self._pairs: Counter[str] = Counter()
+        self._instances: Counter[str] = Counter()
         self.outside: Counter[str] = Counter()
+        self._outside_faint: Counter[str] = Counter()
 
     def update(
         self,
@@ -81,6 +134,7 @@ class SupportMeter:
         motion: Motion | None,
         cut: bool = False,
         truth: Mapping[int, MaskCrop] | None = None,
+        void: MaskCrop | None = None,
     ) -> list[ObjectRow]:
         """Take the next frame.
 
@@ -88,82 +142,134 @@ class SupportMeter:
             frame_index: its place in the clip; above the last one given.
             time_s: its time in seconds.
             instances: by model, all it saw down to the low threshold, not only what is above its operating one.
-            motion: from the last frame to this one; None at the first, and where it is not known.
-            cut: another scene begins with this frame.
-            truth: by object id, the true masks.
+            motion: from the last frame to this one; None at the first, and where it is not known. The pair is then one
+                of objects that exist, but nothing of it can be measured.
+            cut: another scene begins with this frame: no object of before has a pair with it.
+            truth: by object id, the true masks; must be given where the objects are those of a ground truth.
+            void: pixels of which the ground truth knows nothing: compared with nothing.
 
         Returns:
-            One row a model for every object that counts in this frame.
+            One row a model for every object that counts in this frame, in order of object ids.
+
+        Raises:
+            ValueError: if frames do not come in order, a model's instances are missing, sizes differ, or the ground
+                truth is missing or not asked for.
         """
-        if self._last_index is not None and frame_index <= self._last_index:
-            raise ValueError(f"expected a frame index above {self._last_index}, got {frame_index}")
+        self._require_frame(frame_index, instances, motion, truth, void)
         if cut:
             self._universe.forget()
             self._last_scores = {}
         status = pair_status(self._last_index, frame_index, self._stride, motion)
-        kept = {name: self._kept(instances[name]) for name in self._models}
+        steps = 1 if self._last_index is None else max((frame_index - self._last_index) // self._stride, 1)
+        kept = {name: self._kept(name, instances[name]) for name in self._models}
         seen = {name: Seen(crop_masks(own), own.scores) for name, own in kept.items()}
-        sightings = self._universe.update(seen, motion, truth)
-        rows: list[ObjectRow] = []
-        scores: dict[int, dict[str, float]] = {}
+        found = self._universe.update(seen, motion, truth, void, steps)
+        sightings = [sighting for sighting in found if sighting.counts]
+        frame = _Frame(frame_index, _digits(time_s), motion, void, kept, seen)
+        rows = []
         for sighting in sightings:
-            if not sighting.counts:
-                continue
-            scores[sighting.object_id] = {
-                name: float(seen[name].scores[index]) for name, index in sighting.matches.items()
-            }
-            for name in self._models:
-                rows.append(
-                    self._row(name, frame_index, time_s, sighting, seen[name], kept[name], status, motion)
-                )
-        for name in self._models:
-            used = {s.matches[name] for s in sightings if s.counts and name in s.matches}
-            above = kept[name].scores > self._models[name].score_threshold
-            self.outside[name] += sum(1 for index in above.nonzero()[0] if int(index) not in used)
-        self._last_index, self._last_scores = frame_index, scores
+            pair: PairStatus = status if sighting.object_id in self._last_scores else "first"
+            self._pairs[pair] += 1
+            rows += [self._row(name, sighting, frame, pair) for name in self._models]
+        self._count(sightings, kept)
+        self._last_index = frame_index
+        self._last_scores = {
+            sighting.object_id: {name: _score(kept[name], i) for name, i in sighting.matches.items()}
+            for sighting in sightings
+        }
         return rows
 
-    def _kept(self, instances: Instances) -> Instances:
-        low = instances.scores > self.options.low_threshold
+    def summary(self) -> SupportSummary:
+        """Return what was counted so far; may be called at any time."""
+        statuses = ("counted", "repeated", "after_lost_frames", "without_motion")
+        return SupportSummary(
+            frames=self._frames,
+            objects=len(self._objects),
+            pairs={status: self._pairs[status] for status in statuses},
+            instances={name: self._instances[name] for name in self._models},
+            outside={name: self.outside[name] for name in self._models},
+            outside_faint={name: self._outside_faint[name] for name in self._models},
+        )
+
+    def _require_frame(
+        self,
+        frame_index: int,
+        instances: Mapping[str, Instances],
+        motion: Motion | None,
+        truth: Mapping[int, MaskCrop] | None,
+        void: MaskCrop | None,
+    ) -> None:
+        if self._last_index is not None and frame_index <= self._last_index:
+            raise ValueError(f"expected a frame index above {self._last_index}, got {frame_index}")
+        if instances.keys() != self._models.keys():
+            raise ValueError(f"expected instances of {', '.join(self._models)}, got {', '.join(instances)}")
+        if (truth is not None) != self._truth:
+            raise ValueError(f"expected {'a' if self._truth else 'no'} ground truth at frame {frame_index}")
+        sizes = {found.size for found in instances.values()}
+        sizes |= {mask.size for mask in (truth or {}).values()}
+        sizes |= {known.size for known in (motion, void) if known is not None}
+        if len(sizes) > 1:
+            raise ValueError(f"expected one frame size, got {', '.join(map(str, sorted(sizes)))}")
+
+    def _kept(self, name: str, instances: Instances) -> Instances:
+        # A model may be operated below the low threshold: what counts for it is then never left out.
+        low = instances.scores > min(self.options.low_threshold, self._models[name].score_threshold)
         return instances if bool(low.all()) else instances.select(low)
 
-    def _row(
-        self,
-        name: str,
-        frame_index: int,
-        time_s: float,
-        sighting: Sighting,
-        seen: Seen,
-        instances: Instances,
-        status: PairStatus,
-        motion: Motion | None,
-    ) -> ObjectRow:
-        if sighting.object_id not in self._last_scores:
-            status = "first"
-        before = self._last_scores.get(sighting.object_id, {}).get(name) if status != "first" else None
+    def _row(self, name: str, sighting: Sighting, frame: _Frame, status: PairStatus) -> ObjectRow:
         index = sighting.matches.get(name)
-        if index is None:
-            return ObjectRow(
-                frame_index, time_s, sighting.object_id, name, status, None, None, None, before, *[None] * 5
-            )
-        mask = seen.masks[index]
+        mask = None if index is None else frame.seen[name].masks[index]
+        before = None
+        if status in ("counted", "without_motion"):
+            before = self._last_scores[sighting.object_id].get(name)
         figures: Mapping[str, float | None] = {}
-        if status == "counted" and before is not None and motion is not None:
-            figures = pair_figures(sighting.carried[name], mask, motion)
-        true = sighting.truth
+        if status == "counted" and before is not None and mask is not None and frame.motion is not None:
+            figures = pair_figures(sighting.carried[name], mask, frame.motion)
+        truth_iou = truth_boundary_f = None
+        if mask is not None and sighting.truth is not None:
+            judged = without(mask, frame.void)
+            truth_iou, truth_boundary_f = (
+                region_iou(judged, sighting.truth),
+                boundary_f(judged, sighting.truth),
+            )
+        model, kept = self._models[name], frame.kept[name]
         return ObjectRow(
-            frame=frame_index,
-            time_s=time_s,
+            frame=frame.frame_index,
+            time_s=frame.time_s,
             object_id=sighting.object_id,
             model=name,
             pair_status=status,
-            score=float(seen.scores[index]),
-            area_px=mask.area,
-            class_name=self._models[name].class_names[int(instances.class_ids[index])],
+            score=None if index is None else _score(kept, index),
+            area_px=None if mask is None else mask.area,
+            class_name=None if index is None else model.class_name(int(kept.class_ids[index])),
             previous_score=before,
-            boundary_px=figures.get("boundary_px_mean"),
-            boundary_share=figures.get("boundary_share_mean"),
-            jitter=figures.get("motion_compensated_jitter"),
-            truth_iou=None if true is None else region_iou(mask, true),
-            truth_boundary_f=None if true is None else boundary_f(mask, true),
+            boundary_px=_rounded(figures.get("boundary_px_mean")),
+            boundary_share=_rounded(figures.get("boundary_share_mean")),
+            jitter=_rounded(figures.get("motion_compensated_jitter")),
+            truth_iou=_rounded(truth_iou),
+            truth_boundary_f=_rounded(truth_boundary_f),
         )
+
+    def _count(self, sightings: Sequence[Sighting], kept: Mapping[str, Instances]) -> None:
+        self._frames += 1
+        self._objects.update(sighting.object_id for sighting in sightings)
+        for name, instances in kept.items():
+            free = np.ones(len(instances), np.bool_)
+            free[[found.matches[name] for found in sightings if name in found.matches]] = False
+            above = instances.scores > self._models[name].score_threshold
+            self._instances[name] += len(instances)
+            self.outside[name] += int(np.count_nonzero(free & above))
+            self._outside_faint[name] += int(np.count_nonzero(free & ~above))
+
+
+def _score(instances: Instances, index: int) -> float:
+    """Return a score as the shortest decimal that is the same float32: 0.7, not 0.699999988, is not above 0.7."""
+    return float(str(instances.scores[index]))
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.{FIGURE_DIGITS}g}")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _digits(value)

@@ -1,19 +1,21 @@
 """Which objects there are, whoever sees them: the universe that compared models share.
 
 A model that drops the hard objects looks steady on its own tracks, so what a comparison speaks of must not depend on
-any one model. Objects come from the ground truth, or from the consensus of the models.
+any one model. Objects come from the consensus of the models, here, or from the ground truth (`TruthUniverse`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from yolact_temporal.temporal.association import mask_behind
+from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates, overlaps
 from yolact_temporal.temporal.crops import MaskCrop, mask_iou
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
@@ -38,7 +40,7 @@ class Sighting(NamedTuple):
         counts: whether the object is of the universe in this frame.
         matches: by model, the index of its mask of the object; a model that has none is left out.
         carried: by model, the mask it had of the object in the last frame, carried to this one.
-        truth: the true mask; None for a consensus object.
+        truth: the true mask, its void pixels left out; None for a consensus object.
     """
 
     object_id: int
@@ -52,9 +54,14 @@ class Universe(Protocol):
     """Gives the objects of each frame."""
 
     def update(
-        self, seen: Mapping[str, Seen], motion: Motion | None, truth: Mapping[int, MaskCrop] | None = None
+        self,
+        seen: Mapping[str, Seen],
+        motion: Motion | None,
+        truth: Mapping[int, MaskCrop] | None = None,
+        void: MaskCrop | None = None,
+        elapsed: int = 1,
     ) -> list[Sighting]:
-        """Take the next frame and return its objects, those that do not count included."""
+        """Take the next frame and return its objects, those that do not count included, in order of their ids."""
         ...
 
     def forget(self) -> None:
@@ -68,16 +75,19 @@ class UniverseOptions:
 
     Attributes:
         low_threshold: a mask whose score is not above it is taken for unseen.
-        consensus_iou: masks of two models are of one object where they overlap by so much, and neither is of a known
-            one.
-        continued_iou: a mask is of a known object where it overlaps by so much with the same model's last mask of it,
-            carried here. Low on purpose: a strict one would delete the pairs that jitter most.
+        consensus_iou: a mask is first taken for an object that another model sees where the two overlap by so much.
+        continued_iou: from then on where it overlaps by so much with the same model's last mask of the object, carried
+            here. Low on purpose: a strict one would delete the very pairs that jitter most.
         disjoint_iou: two models' masks of one object that overlap by less have parted: one of them is of another.
-        truth_iou: a mask is of a true object where they overlap by so much.
+        truth_iou: a mask may be of a true object where they overlap by so much.
         recall_s: an object that one model sees counts if another saw it so many seconds before.
-        memory_s: an object that nobody sees is remembered for so many seconds.
+        memory_s: an object that nobody sees is remembered for so many seconds, as tracks are: beyond that, carrying a
+            mask by flow says little. One that never counted is forgotten after `recall_s`, when it can no longer make
+            another count.
         lost_weight: what the overlap with a mask of before the last frame counts beside that with one of the last
             frame.
+        others_weight: what the overlap with another model's mask counts beside that with the model's own: of two
+            objects, a mask is rather of the one that its model saw there.
     """
 
     low_threshold: float = 0.1
@@ -88,6 +98,26 @@ class UniverseOptions:
     recall_s: float = 0.5
     memory_s: float = 1.0
     lost_weight: float = 0.5
+    others_weight: float = 0.75
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low_threshold <= 1:
+            raise ValueError(f"expected low_threshold in 0..1, got {self.low_threshold}")
+        shares = (
+            "consensus_iou",
+            "continued_iou",
+            "disjoint_iou",
+            "truth_iou",
+            "lost_weight",
+            "others_weight",
+        )
+        for name in shares:
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"expected {name} above 0 and at most 1, got {getattr(self, name)}")
+        if not 0 < self.recall_s <= self.memory_s:
+            raise ValueError(
+                f"expected recall_s above 0 and at most memory_s, got {self.recall_s} and {self.memory_s}"
+            )
 
     def frames(self, seconds: float, rate: float | None) -> int:
         """Return how many frames a time lasts, at least 1; of a clip without a rate, at 30 a second."""
@@ -95,29 +125,25 @@ class UniverseOptions:
 
 
 @dataclass
-class _Mask:
-    """A model's last mask of an object, carried along, and how many frames ago it was seen."""
+class _Last:
+    """A model's last mask of an object, how many frames ago it saw it, and the mask carried to the present frame.
 
-    mask: MaskCrop
+    The mask is None once it has parted from the object: then only the time counts.
+    """
+
+    mask: MaskCrop | None
     age: int = 0
+    carried: MaskCrop | None = None
 
 
 @dataclass
-class _Known:
-    masks: dict[str, _Mask] = field(default_factory=dict)
+class _Candidate:
+    """An object of the universe, or, without an id, what may become one."""
 
-    def carry(self, motion: Motion | None) -> None:
-        for last in self.masks.values():
-            if motion is not None and not motion.repeated:
-                last.mask = warp_mask(last.mask, motion)
-            last.age += 1
-
-    def carried(self) -> dict[str, MaskCrop]:
-        return {model: last.mask for model, last in self.masks.items() if last.age == 1}
-
-    @property
-    def age(self) -> int:
-        return min(last.age for last in self.masks.values())
+    object_id: int | None = None
+    last: dict[str, _Last] = field(default_factory=dict)
+    matches: dict[str, int] = field(default_factory=dict)
+    carried: dict[str, MaskCrop] = field(default_factory=dict)
 
 
 class ConsensusUniverse:
@@ -125,9 +151,15 @@ class ConsensusUniverse:
 
     An object counts in a frame where at least two models see it, however faintly, or one sees it above its operating
     threshold and another saw it within the last half second: so one model's false alarms do not become the others'
-    misses. Every model's masks are matched one to one with the known objects, first those above the operating
-    threshold and then the faint ones, by their overlap with the masks that the flow carried here: an object keeps its
-    id while it moves, and two that cross keep theirs. Class plays no part.
+    misses. Only what was seen up to a frame decides on it. Class plays no part.
+
+    Frame by frame, each model's masks are first matched one to one with the objects known so far, by their overlap
+    with the masks that the flow carried here: so an object keeps its id while it moves, and two that cross keep theirs.
+    Then masks of different models that overlap are brought together, where their object is not known yet or was taken
+    for two; and where two models' masks of one object have nothing in common any more, one of them leaves it.
+
+    Where one model sees a whole and another its parts, the part that overlaps the whole enough is the object, and the
+    other parts are nobody's miss.
 
     Args:
         thresholds: each model's operating threshold; at least two models.
@@ -147,177 +179,202 @@ class ConsensusUniverse:
         self._thresholds = dict(thresholds)
         self._recall = self.options.frames(self.options.recall_s, rate)
         self._memory = self.options.frames(self.options.memory_s, rate)
-        self._known: dict[int, _Known] = {}
+        self._candidates: list[_Candidate] = []
         self._next_id = 1
 
     def forget(self) -> None:
-        """End all objects, as at a cut to another scene."""
-        self._known.clear()
+        """End all objects, as at a cut to another scene; their ids are not used again."""
+        self._candidates.clear()
 
     def update(
-        self, seen: Mapping[str, Seen], motion: Motion | None, truth: Mapping[int, MaskCrop] | None = None
+        self,
+        seen: Mapping[str, Seen],
+        motion: Motion | None,
+        truth: Mapping[int, MaskCrop] | None = None,
+        void: MaskCrop | None = None,
+        elapsed: int = 1,
     ) -> list[Sighting]:
-        """Take the next frame: what each model saw, and the motion from the last frame, None if unknown."""
-        for known in self._known.values():
-            known.carry(motion)
-        carried = {key: known.carried() for key, known in self._known.items()}
-        ages = {key: {m: last.age for m, last in known.masks.items()} for key, known in self._known.items()}
-        matches: dict[int, dict[str, int]] = {key: {} for key in self._known}
+        """Take the next frame.
+
+        Args:
+            seen: what each model saw, by the names of the thresholds; empty masks are of no object.
+            motion: from the last frame given to this one; None where unknown, masks are then carried unmoved.
+            truth, void: of no use here.
+            elapsed: how many frames after the last one this is; above 1 where frames were lost.
+
+        Returns:
+            Every object that has ever counted and is seen in this frame, in order of ids, which count up from 1.
+        """
+        self._carry(motion, elapsed)
+        above = {model: sight.scores > self._thresholds[model] for model, sight in seen.items()}
+        repeats = {model: duplicates(sight.masks, above[model]) for model, sight in seen.items()}
         for model, sight in seen.items():
-            for key, index in self._continue(model, sight).items():
-                matches[key][model] = index
-        self._part(seen, matches)
-        for group in self._agreeing(seen, matches):
-            matches[self._next_id] = group
-            self._next_id += 1
-        sightings = [
-            Sighting(key, self._counts(found, seen, ages.get(key, {})), found, carried.get(key, {}))
-            for key, found in matches.items()
-            if found
-        ]
-        self._remember(seen, matches)
+            gain = self._gain(model, sight.masks)
+            for row, column in assign(gain, above[model], repeats[model]):
+                self._candidates[row].matches[model] = column
+        self._part(seen)
+        self._candidates += self._unknown(seen)
+        self._join(seen)
+        sightings = self._sightings(above)
+        self._remember(seen)
         return sightings
 
-    def _continue(self, model: str, sight: Seen) -> dict[int, int]:
-        """Match one model's masks with the known objects, one to one."""
-        keys = list(self._known)
-        gain = np.zeros((len(keys), len(sight.masks)))
-        for row, key in enumerate(keys):
-            for column, mask in enumerate(sight.masks):
-                gain[row, column] = self._gain(self._known[key], model, mask)
-        return {
-            keys[row]: column for row, column in _in_two_stages(gain, sight.scores, self._thresholds[model])
-        }
-
-    def _gain(self, known: _Known, model: str, mask: MaskCrop) -> float:
-        """Return how much a mask speaks for being of an object, 0 for not at all.
-
-        The model's own last mask of the object says most; a model that has none is measured by the others'.
-        """
-        options = self.options
-        best = 0.0
-        for other, last in known.masks.items():
-            least = options.continued_iou if other == model else options.consensus_iou
-            iou = mask_iou(last.mask, mask)
-            if iou >= least:
-                best = max(best, iou * (1.0 if last.age == 1 else options.lost_weight))
-        return best
-
-    def _part(self, seen: Mapping[str, Seen], matches: dict[int, dict[str, int]]) -> None:
-        """Take from an object the masks that have nothing in common with the one that follows it best."""
-        for key, found in matches.items():
-            if len(found) < 2:
-                continue
-            leader = max(found, key=lambda m: self._gain(self._known[key], m, seen[m].masks[found[m]]))
-            for model in list(found):
-                overlap = mask_iou(seen[leader].masks[found[leader]], seen[model].masks[found[model]])
-                if model != leader and overlap < self.options.disjoint_iou:
-                    del found[model]
-                    self._known[key].masks.pop(model, None)
-
-    def _agreeing(
-        self, seen: Mapping[str, Seen], matches: Mapping[int, Mapping[str, int]]
-    ) -> list[dict[str, int]]:
-        """Group the masks that are of no known object into new ones, at most one mask a model each."""
-        groups: list[dict[str, int]] = []
-        for model, sight in seen.items():
-            taken = {found[model] for found in matches.values() if model in found}
-            free = [i for i, mask in enumerate(sight.masks) if i not in taken and mask.area]
-            gain = np.zeros((len(groups), len(free)))
-            for row, group in enumerate(groups):
-                for column, index in enumerate(free):
-                    iou = max(mask_iou(seen[m].masks[i], sight.masks[index]) for m, i in group.items())
-                    gain[row, column] = iou if iou >= self.options.consensus_iou else 0.0
-            joined = {
-                column: row
-                for row, column in _in_two_stages(gain, sight.scores[free], self._thresholds[model])
+    def _carry(self, motion: Motion | None, elapsed: int) -> None:
+        """Bring what is remembered to the present frame, and forget what is too old."""
+        still = motion is None or motion.repeated
+        for candidate in self._candidates:
+            limit = self._recall if candidate.object_id is None else self._memory
+            candidate.matches = {}
+            for model, last in list(candidate.last.items()):
+                last.age += elapsed
+                if last.age > limit:
+                    del candidate.last[model]
+                elif last.mask is not None:
+                    last.carried = last.mask if still or motion is None else warp_mask(last.mask, motion)
+            candidate.carried = {
+                model: last.carried
+                for model, last in candidate.last.items()
+                if last.carried is not None and last.age == elapsed
             }
-            for column, index in enumerate(free):
-                if column in joined:
-                    groups[joined[column]][model] = index
-                else:
-                    groups.append({model: index})
-        # A faint mask that nobody else sees would only wait for a chance to be right.
-        return [group for group in groups if len(group) > 1 or self._above(group, seen)]
+        self._candidates = [candidate for candidate in self._candidates if candidate.last]
 
-    def _above(self, found: Mapping[str, int], seen: Mapping[str, Seen]) -> bool:
-        return any(seen[m].scores[i] > self._thresholds[m] for m, i in found.items())
+    def _gain(self, model: str, masks: Sequence[MaskCrop]) -> NDArray[np.float64]:
+        """Return how much each of a model's masks speaks for each candidate, float64 (R, C), 0 for not at all."""
+        options = self.options
+        gain = np.zeros((len(self._candidates), len(masks)))
+        for own in (True, False):
+            least = options.continued_iou if own else options.consensus_iou
+            remembered = [
+                (row, last.carried, name in candidate.carried)
+                for row, candidate in enumerate(self._candidates)
+                for name, last in candidate.last.items()
+                if last.carried is not None and (name == model) == own
+            ]
+            found = overlaps([mask for _, mask, _ in remembered], masks, least)
+            for (row, _, recent), iou in zip(remembered, found, strict=True):
+                weight = (1.0 if own else options.others_weight) * (1.0 if recent else options.lost_weight)
+                np.maximum(gain[row], weight * iou, out=gain[row])
+        return gain
 
-    def _counts(self, found: Mapping[str, int], seen: Mapping[str, Seen], ages: Mapping[str, int]) -> bool:
-        if len(found) > 1:
-            return True
-        recalled = any(age <= self._recall for model, age in ages.items() if model not in found)
-        return recalled and self._above(found, seen)
+    def _part(self, seen: Mapping[str, Seen]) -> None:
+        """Take from objects the masks that have nothing in common with the others'.
 
-    def _remember(self, seen: Mapping[str, Seen], matches: Mapping[int, Mapping[str, int]]) -> None:
-        for key, found in matches.items():
-            known = self._known.setdefault(key, _Known())
-            for model, index in found.items():
-                known.masks[model] = _Mask(seen[model].masks[index])
-        self._known = {
-            key: known for key, known in self._known.items() if known.masks and known.age <= self._memory
-        }
+        The largest group of models that still agree keeps the object; of equal ones, the group whose masks follow best
+        the masks of before. A model that leaves did see the object until now, which is remembered.
+        """
+        for candidate in self._candidates:
+            if len(candidate.matches) < 2:
+                continue
+            masks = {model: seen[model].masks[index] for model, index in candidate.matches.items()}
+            groups = self._agreeing(masks)
+            if len(groups) == 1:
+                continue
+            kept = max(
+                groups, key=lambda group: (len(group), sum(_following(candidate, masks[m]) for m in group))
+            )
+            for model in masks.keys() - set(kept):
+                del candidate.matches[model]
+                if model in candidate.last:
+                    candidate.last[model].mask = candidate.last[model].carried = None
 
+    def _agreeing(self, masks: Mapping[str, MaskCrop]) -> list[list[str]]:
+        """Group models whose masks overlap, directly or by way of others."""
+        groups: list[list[str]] = []
+        for model, mask in masks.items():
+            near = [
+                g for g in groups if any(mask_iou(mask, masks[m]) >= self.options.disjoint_iou for m in g)
+            ]
+            groups = [g for g in groups if g not in near]
+            groups.append([*(m for g in near for m in g), model])
+        return groups
 
-class TruthUniverse:
-    """Objects of the ground truth: an object counts in every frame in which it has a mask.
-
-    Every model's masks are matched with the true ones one to one, frame by frame, by their overlap; masks above the
-    operating threshold come first.
-    """
-
-    def __init__(self, thresholds: Mapping[str, float], options: UniverseOptions | None = None) -> None:
-        self.options = options or UniverseOptions()
-        self._thresholds = dict(thresholds)
-        self._known: dict[int, _Known] = {}
-
-    def forget(self) -> None:
-        """Forget the models' last masks, as at a cut to another scene."""
-        self._known.clear()
-
-    def update(
-        self, seen: Mapping[str, Seen], motion: Motion | None, truth: Mapping[int, MaskCrop] | None = None
-    ) -> list[Sighting]:
-        """Take the next frame: what each model saw, the motion from the last frame, and the true masks by object."""
-        present = {key: mask for key, mask in (truth or {}).items() if mask.area}
-        for known in self._known.values():
-            known.carry(motion)
-        carried = {key: known.carried() for key, known in self._known.items()}
-        matches: dict[int, dict[str, int]] = {key: {} for key in present}
+    def _unknown(self, seen: Mapping[str, Seen]) -> Iterator[_Candidate]:
+        """Yield a new candidate for each mask that is of none, unless it repeats a better one of the same model."""
         for model, sight in seen.items():
-            gain = np.array([[mask_iou(mask, own) for own in sight.masks] for mask in present.values()])
-            gain = np.where(gain >= self.options.truth_iou, gain, 0.0).reshape(len(present), len(sight.masks))
-            keys = list(present)
-            for row, column in _in_two_stages(gain, sight.scores, self._thresholds[model]):
-                matches[keys[row]][model] = column
-        self._known = {
-            key: _Known({m: _Mask(seen[m].masks[i]) for m, i in found.items()})
-            for key, found in matches.items()
+            taken = [c.matches[model] for c in self._candidates if model in c.matches]
+            left = sorted(
+                set(range(len(sight.masks))) - set(taken), key=lambda i: (-float(sight.scores[i]), i)
+            )
+            masks = [sight.masks[i] for i in (*taken, *left)]
+            same = overlaps(masks, masks, DUPLICATE_IOU) > 0
+            first = list(range(len(taken)))
+            for place, index in enumerate(left, start=len(taken)):
+                if sight.masks[index].area and not same[place, first].any():
+                    first.append(place)
+                    yield _Candidate(matches={model: index})
+
+    def _join(self, seen: Mapping[str, Seen]) -> None:
+        """Bring together candidates that different models see in the same place, those that overlap most first.
+
+        Of two that have both counted, the one that more models see, or else the older one, takes the masks; the other
+        is remembered as not seen.
+        """
+        places = {
+            model: [(c, c.matches[model]) for c in self._candidates if model in c.matches] for model in seen
         }
-        return [
-            Sighting(key, True, matches[key], carried.get(key, {}), mask) for key, mask in present.items()
+        pairs: list[tuple[float, _Candidate, _Candidate]] = []
+        for first, second in combinations(seen, 2):
+            masks, others = ([seen[model].masks[i] for _, i in places[model]] for model in (first, second))
+            found = overlaps(masks, others, self.options.consensus_iou)
+            for row, column in np.argwhere(found).tolist():
+                one, other = places[first][row][0], places[second][column][0]
+                if one is not other:
+                    pairs.append((float(found[row, column]), one, other))
+        order = {id(candidate): place for place, candidate in enumerate(self._candidates)}
+        joined: dict[int, _Candidate] = {}
+        for _, one, other in sorted(pairs, key=lambda pair: -pair[0]):
+            one, other = joined.get(id(one), one), joined.get(id(other), other)
+            if one is other or one.matches.keys() & other.matches.keys():
+                continue
+            one, other = sorted(
+                (one, other),
+                key=lambda c: (c.object_id is None, -len(c.matches), c.object_id or order[id(c)]),
+            )
+            one.matches |= other.matches
+            other.matches = {}
+            if other.object_id is None:
+                one.last = other.last | one.last
+                other.last = {}
+            for key in [key for key, owner in joined.items() if owner is other]:
+                joined[key] = one
+            joined[id(other)] = one
+        self._candidates = [c for c in self._candidates if c.matches or c.last]
+
+    def _sightings(self, above: Mapping[str, NDArray[np.bool_]]) -> list[Sighting]:
+        found = []
+        for candidate in self._candidates:
+            counts = self._counts(candidate, above)
+            if counts and candidate.object_id is None:
+                candidate.object_id, self._next_id = self._next_id, self._next_id + 1
+            if candidate.object_id is not None and candidate.matches:
+                found.append(
+                    Sighting(candidate.object_id, counts, dict(candidate.matches), candidate.carried)
+                )
+        return sorted(found, key=lambda sighting: sighting.object_id)
+
+    def _counts(self, candidate: _Candidate, above: Mapping[str, NDArray[np.bool_]]) -> bool:
+        if len(candidate.matches) != 1:
+            return len(candidate.matches) > 1
+        ((model, index),) = candidate.matches.items()
+        recent = (last.age <= self._recall for name, last in candidate.last.items() if name != model)
+        return bool(above[model][index]) and any(recent)
+
+    def _remember(self, seen: Mapping[str, Seen]) -> None:
+        present = [
+            (candidate, seen[model].masks[index])
+            for candidate in self._candidates
+            for model, index in candidate.matches.items()
         ]
+        for candidate in self._candidates:
+            for model, last in candidate.last.items():
+                if last.mask is not None and last.carried is not None and model not in candidate.matches:
+                    others = [mask for owner, mask in present if owner is not candidate]
+                    last.mask = mask_behind(last.mask, last.carried, others)
+            for model, index in candidate.matches.items():
+                candidate.last[model] = _Last(seen[model].masks[index])
 
 
-def _in_two_stages(
-    gain: NDArray[np.float64], scores: NDArray[np.float32], threshold: float
-) -> list[tuple[int, int]]:
-    """Assign columns to rows one to one, as much gain as can be had, columns above the threshold first.
-
-    A faint mask must never take an object from one that counts.
-
-    Args:
-        gain: (R, C), 0 where a pair is out of the question.
-        scores: (C,).
-
-    Returns:
-        (row, column) pairs of positive gain.
-    """
-    pairs: list[tuple[int, int]] = []
-    above = scores > threshold
-    for stage in (above, ~above):
-        allowed = np.where(stage, gain, 0.0)
-        allowed[[row for row, _ in pairs]] = 0.0
-        rows, columns = linear_sum_assignment(allowed, maximize=True)
-        pairs += [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c] > 0]
-    return pairs
+def _following(candidate: _Candidate, mask: MaskCrop) -> float:
+    """Return how well a mask follows those that the models had of an object before, as their mean overlap."""
+    before = [last.carried for last in candidate.last.values() if last.carried is not None]
+    return sum(mask_iou(mask, carried) for carried in before) / max(len(before), 1)

@@ -1,0 +1,87 @@
+"""The universe of a ground truth: its objects, whoever sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
+from yolact_temporal.temporal.comparison.universe import Seen, Sighting, UniverseOptions
+from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.motion import Motion, warp_mask
+
+
+class TruthUniverse:
+    """Objects of the ground truth: an object counts in every frame in which it has a mask, whoever sees it.
+
+    Every model's masks are matched with the true ones one to one, frame by frame, by their overlap; a faint mask takes
+    no object from one above the operating threshold but where it overlaps more than twice as much.
+
+    Args:
+        thresholds: each model's operating threshold; one model is enough.
+        options: overlaps.
+    """
+
+    def __init__(self, thresholds: Mapping[str, float], options: UniverseOptions | None = None) -> None:
+        self.options = options or UniverseOptions()
+        self._thresholds = dict(thresholds)
+        self._last: dict[int, dict[str, MaskCrop]] = {}
+
+    def forget(self) -> None:
+        """Forget the models' last masks, as at a cut to another scene."""
+        self._last = {}
+
+    def update(
+        self,
+        seen: Mapping[str, Seen],
+        motion: Motion | None,
+        truth: Mapping[int, MaskCrop] | None = None,
+        void: MaskCrop | None = None,
+        elapsed: int = 1,
+    ) -> list[Sighting]:
+        """Take the next frame.
+
+        Args:
+            seen: what each model saw, by the names of the thresholds.
+            motion: from the last frame given to this one; None where unknown, masks are then carried unmoved.
+            truth: the true masks by object id; objects that are absent are left out or empty, and do not count.
+            void: pixels of which nothing is known; they are left out of every mask before it is compared.
+            elapsed: of no use here.
+
+        Returns:
+            Every object that has a mask in this frame, in order of ids, which are the ground truth's.
+        """
+        true = {key: without(mask, void) for key, mask in sorted((truth or {}).items())}
+        true = {key: mask for key, mask in true.items() if mask.area}
+        keys = list(true)
+        matches: dict[int, dict[str, int]] = {key: {} for key in keys}
+        for model, sight in seen.items():
+            masks = [without(mask, void) for mask in sight.masks]
+            above = np.asarray(sight.scores > self._thresholds[model])
+            gain = overlaps(list(true.values()), masks, self.options.truth_iou)
+            for row, column in assign(gain, above, duplicates(masks, above)):
+                matches[keys[row]][model] = column
+        still = motion is None or motion.repeated
+        found = []
+        for key, own in matches.items():
+            before = self._last.get(key, {})
+            carried = {
+                model: before[model] if still or motion is None else warp_mask(before[model], motion)
+                for model in own
+                if model in before
+            }
+            found.append(Sighting(key, True, own, carried, true[key]))
+        self._last = {
+            key: {model: seen[model].masks[index] for model, index in own.items()}
+            for key, own in matches.items()
+        }
+        return found
+
+
+def without(mask: MaskCrop, void: MaskCrop | None) -> MaskCrop:
+    """Return a mask less the void pixels; the mask itself where there are none in it."""
+    if void is None or not void.region.meets(mask.region):
+        return mask
+    kept = np.where(void.within(mask.region), np.uint8(0), mask.pixels)
+    return MaskCrop.from_bitmap(kept, mask.size, mask.x, mask.y)
