@@ -34,11 +34,12 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def analyze(tmp_path, capsys):
-    """Run `analyze` in this process; returns the exit code, stdout and stderr."""
+    """Run `analyze` in this process, one model alone unless told; returns the exit code, stdout and stderr."""
 
-    def run(*arguments, out=tmp_path / "runs"):
+    def run(*arguments, out=tmp_path / "runs", alone=True):
         capsys.readouterr()
-        code = cli.main(["analyze", *map(str, arguments), "--out", str(out)])
+        options = ["--no-baseline"] if alone else []
+        code = cli.main(["analyze", *map(str, arguments), "--out", str(out), *options])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
@@ -174,7 +175,7 @@ class TestUnreadableInput:
         self, clip, tmp_path, capsys, monkeypatch
     ):
         monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", str(tmp_path / "cache"))
-        out = ["--out", str(tmp_path / "runs")]
+        out = ["--out", str(tmp_path / "runs"), "--no-baseline"]
         assert cli.main(["analyze", str(clip), "--model", "yolact_base", *out]) == 3
         assert "yolact-temporal weights fetch yolact_base" in one_sentence(capsys.readouterr().err)
         assert cli.main(["analyze", str(clip), "--model", "yolact_im400", *out]) == 3
@@ -191,12 +192,14 @@ def run(clip, tmp_path_factory):
 class TestARun:
     def test_every_file_is_there_and_no_part_is_left(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
-        model = {
-            f"yolact_compact/{name}"
+        models = {
+            f"{model}/{name}"
+            for model in ("yolact_compact", "mask_rcnn_compact")
             for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
         }
         plots = {name for name in files if name.startswith("plots/")}
-        assert files - plots == {"run.json", "summary.csv", "report.md"} | model
+        compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.png"}
+        assert files - plots == {"run.json", "summary.csv", "report.md"} | models | compared
         assert plots
         assert all(name.endswith(".png") for name in plots)
 
@@ -207,7 +210,8 @@ class TestARun:
         assert manifest["clip"]["path"] == str(clip)
         assert manifest["clip"]["decoder"] in ("decord", "pyav")
         model = manifest["models"]["yolact_compact"]
-        assert model["score_threshold"] == 0.3
+        assert model["record_threshold"] == 0.1 < model["score_threshold"]
+        assert list(manifest["models"]) == ["yolact_compact", "mask_rcnn_compact"]
         assert len(model["weights"]["sha256"]) == 64
         assert "not a published one" in model["note"]
         assert "--model yolact_base" in (run / "report.md").read_text()
@@ -220,7 +224,10 @@ class TestARun:
         tracks = read_table(model / "tracks.csv")
         assert [record["frame"] for record in records] == list(range(12))
         assert [int(row["frame"]) for row in frames] == list(range(12))
-        assert len(instances) == sum(len(record["instances"]) for record in records) > 0
+        threshold = json.loads((run / "run.json").read_text())["models"]["yolact_compact"]["score_threshold"]
+        scores = [instance["score"] for record in records for instance in record["instances"]]
+        assert len(instances) == sum(score > threshold for score in scores) > 0
+        assert min(scores) > 0.1
         assert {row["track_id"] for row in tracks} == {
             row["track_id"] for row in instances if row["track_id"]
         }
@@ -289,6 +296,60 @@ class TestARun:
         assert rows["dropout_rate"]["value"] == ""
 
 
+class TestBaselines:
+    """Which models are run beside each other."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--baseline", "mask_rcnn"], "got 'mask_rcnn'"),
+            (["--baseline", "yolact_compact"], "yolact_compact more than once"),
+            (["--baseline", "mask_rcnn_compact"] * 2, "mask_rcnn_compact more than once"),
+            (["--baseline", "mask_rcnn_compact", "--no-baseline"], "--baseline or --no-baseline, got both"),
+        ],
+    )
+    def test_what_cannot_be_compared_is_refused(self, analyze, clip, tmp_path, arguments, sentence):
+        code, _, err = analyze(clip, *arguments, alone=False)
+        assert code == 2
+        assert sentence in one_sentence(err)
+        assert not (tmp_path / "runs").exists()
+
+    def test_missing_weights_of_a_baseline_nobody_asked_for_name_both_ways_out(
+        self, analyze, clip, monkeypatch
+    ):
+        monkeypatch.setattr("yolact_temporal.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn")
+        monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", "/nonexistent")
+        code, _, err = analyze(clip, alone=False)
+        assert code == 3
+        assert "weights fetch mask_rcnn_resnet50_fpn" in one_sentence(err)
+        assert "--no-baseline" in err
+
+    def test_both_models_are_reported_and_compared(self, analyze, clip):
+        code, out, err = analyze(clip, "--end", "4", alone=False)
+        assert code == 0, err
+        assert out.splitlines()[1].startswith("mask_rcnn_compact is this project's own small model")
+        assert "yolact_compact against mask_rcnn_compact" in out
+        assert "one clip decides nothing" in out
+
+    def test_a_single_model_is_compared_with_nothing(self, analyze, clip, tmp_path):
+        assert analyze(clip, "--end", "3", "--quiet")[0] == 0
+        assert not list((tmp_path / "runs" / "film").glob("*comparison*"))
+        assert not (tmp_path / "runs" / "film" / "objects.csv").exists()
+
+    def test_a_folder_of_clips_is_compared_as_a_whole(self, analyze, clip, tmp_path):
+        folder = tmp_path / "clips"
+        folder.mkdir()
+        for name in ("one.mp4", "two.mp4"):
+            (folder / name).write_bytes(clip.read_bytes())
+        (folder / "two.mp4").write_bytes(write_film(tmp_path / "other.mp4", 5).read_bytes())
+        code, out, err = analyze(folder, "--end", "4", "--json", alone=False)
+        assert code == 0, err
+        assert [run["clip"] for run in json.loads(out)["runs"]] == ["one", "two"]
+        rows = read_table(tmp_path / "runs" / "comparison.csv")
+        assert {row["clip"] for row in rows} == {"", "one", "two"}
+        assert {row["verdict"] for row in rows if row["clip"] == ""} == {"undecided"}
+
+
 class TestLosses:
     """Frames lost to corruption: exit code 4, the losses named, the rest done."""
 
@@ -339,7 +400,7 @@ def start(clip, out, *options, frames_before=None):
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory):
-    return write_film(tmp_path_factory.mktemp("long") / "long.mp4", 60)
+    return write_film(tmp_path_factory.mktemp("long") / "long.mp4", 30)
 
 
 @pytest.fixture(scope="module")
@@ -373,21 +434,22 @@ class TestInterruption:
         resumed = start(long_clip, tmp_path, "--resume")
         _, err = resumed.communicate(timeout=120)
         assert resumed.returncode == 0, err
-        for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4"):
-            assert (run / "yolact_compact" / name).read_bytes() == (
-                unbroken / "yolact_compact" / name
-            ).read_bytes()
-        assert (run / "summary.csv").read_bytes() == (unbroken / "summary.csv").read_bytes()
+        same = ["summary.csv", "objects.csv", "comparison.csv"]
+        for model in ("yolact_compact", "mask_rcnn_compact"):
+            names = ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
+            same += [f"{model}/{name}" for name in names]
+        for name in same:
+            assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
         assert not list(run.rglob("*.part"))
 
     def test_a_resumed_run_needs_the_same_settings(self, long_clip, tmp_path):
         process = start(long_clip, tmp_path, frames_before=3)
         process.kill()
         process.communicate()
-        changed = start(long_clip, tmp_path, "--resume", "--score-threshold", "0.4")
+        changed = start(long_clip, tmp_path, "--resume", "--score-threshold", "0.45")
         _, err = changed.communicate(timeout=60)
         assert changed.returncode == 2
-        assert "score_threshold 0.4 where it had 0.3" in one_sentence(err)
+        assert "score_threshold 0.45 where it had" in one_sentence(err)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")

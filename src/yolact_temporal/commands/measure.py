@@ -11,7 +11,7 @@ from typing import Any
 
 from yolact_temporal.commands.comparing import compare_all, comparison_json
 from yolact_temporal.commands.console import announce, at_least_one, progress_bar, say
-from yolact_temporal.errors import InputError, UsageError, YolactTemporalError
+from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 LOSSES = 4
 """Exit code of a run that is whole but for frames lost to corruption."""
@@ -97,7 +97,12 @@ def _models(args: argparse.Namespace) -> list[Any]:
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
-        models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+        try:
+            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+        except WeightsError as error:
+            if name == args.model or args.baseline:
+                raise
+            raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, name)
     return models
 
