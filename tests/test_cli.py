@@ -9,6 +9,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from clips import damage, truncate, write_clip, write_images
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 
 from yolact_temporal import cli
 from yolact_temporal.data.photo_film import PhotoFilm
+from yolact_temporal.data.sources import open_clip
 from yolact_temporal.temporal.plots import read_table
 
 FAST = ["--quiet"]
@@ -436,8 +438,11 @@ class TestInterruption:
         assert resumed.returncode == 0, err
         same = ["summary.csv", "objects.csv", "comparison.csv"]
         for model in ("yolact_compact", "mask_rcnn_compact"):
-            names = ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
-            same += [f"{model}/{name}" for name in names]
+            same += [f"{model}/{name}" for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv")]
+            # The encoder itself does not always give the same bytes for the same pictures.
+            first, second = (list(open_clip(path / model / "overlay.mp4")) for path in (run, unbroken))
+            for one, other in zip(first, second, strict=True):
+                assert np.abs(one.rgb.astype(int) - other.rgb).mean() < 1
         for name in same:
             assert (run / name).read_bytes() == (unbroken / name).read_bytes(), name
         assert not list(run.rglob("*.part"))

@@ -360,16 +360,19 @@ class ConsensusUniverse:
         return bool(above[model][index]) and any(recent)
 
     def _remember(self, seen: Mapping[str, Seen]) -> None:
+        # Only objects can hide an object: of what never counted nobody knows whether it is there.
         present = [
             (candidate, seen[model].masks[index])
             for candidate in self._candidates
             for model, index in candidate.matches.items()
+            if candidate.object_id is not None
         ]
         for candidate in self._candidates:
+            others = [mask for owner, mask in present if owner is not candidate]
             for model, last in candidate.last.items():
                 if last.mask is not None and last.carried is not None and model not in candidate.matches:
-                    others = [mask for owner, mask in present if owner is not candidate]
-                    last.mask = mask_behind(last.mask, last.carried, others)
+                    known = candidate.object_id is not None
+                    last.mask = mask_behind(last.mask, last.carried, others) if known else last.carried
             for model, index in candidate.matches.items():
                 candidate.last[model] = _Last(seen[model].masks[index])
 
