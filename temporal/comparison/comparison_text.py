@@ -59,7 +59,7 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
 def table_cells(comparison: ModelComparison) -> list[_Cells]:
     """Return the rows of the table: figure, both models, difference, interval, adjusted p."""
     rows = [
-        _cells(f"{spec.symbol:<4} {spec.label}".strip() if spec.symbol else spec.label, found)
+        _cells(f"{spec.symbol} {spec.label}" if spec.symbol else spec.label, found)
         for name, spec in FIGURES.items()
         for found in comparison.differences
         if found.metric == name and found.support == spec.support
@@ -106,20 +106,20 @@ def markdown_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
 
 def _cells(label: str, found: Difference) -> _Cells:
     spec = FIGURES[found.metric]
-    unit = "" if spec.unit == "1" else f" {spec.unit}"
-    better = "" if spec.better == "down" else " (higher is better)"
+    notes = [spec.unit] if spec.unit != "1" else []
+    notes += ["higher is better"] if spec.better == "up" else []
     return (
-        f"{label}{better}",
-        _number(found.first, unit),
-        _number(found.second, unit),
-        _number(found.difference, unit, "+"),
+        f"{label} ({', '.join(notes)})" if notes else label,
+        _number(found.first),
+        _number(found.second),
+        _number(found.difference, "+"),
         "" if found.interval is None else f"{found.interval.low:+.3g} to {found.interval.high:+.3g}",
         "" if found.p_holm is None else f"{found.p_holm:.3g}",
     )
 
 
-def _number(value: float | None, unit: str, sign: str = "") -> str:
-    return "undefined" if value is None else f"{value:{sign}.4g}{unit}"
+def _number(value: float | None, sign: str = "") -> str:
+    return "undefined" if value is None else f"{value:{sign}.4g}"
 
 
 def _percent(value: float | None) -> str:
