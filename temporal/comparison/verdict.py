@@ -83,7 +83,10 @@ def _disagreement(comparison: ModelComparison, found: dict[str, Difference]) -> 
         elif name != "loss_0":
             return [f"{_symbols([name])} is the same for both"]
     if len(favours) > 1:
-        sides = "; ".join(f"{_symbols(names)} favour {model}" for model, names in sorted(favours.items()))
+        sides = "; ".join(
+            f"{_symbols(names)} favour{'s' if len(names) == 1 else ''} {model}"
+            for model, names in sorted(favours.items())
+        )
         return [f"the figures disagree: {sides}"]
     loose = [
         one
