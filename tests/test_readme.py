@@ -7,6 +7,8 @@ import pytest
 
 from yolact_temporal import cli
 from yolact_temporal.demo import CAMERA_MOVE_COLUMNS
+from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, SUMMARY_COLUMNS, TRACK_COLUMNS
 
@@ -29,6 +31,8 @@ def section(title):
         ("instances.csv", INSTANCE_COLUMNS),
         ("tracks.csv", TRACK_COLUMNS),
         ("summary.csv", SUMMARY_COLUMNS),
+        ("objects.csv", OBJECT_COLUMNS),
+        ("comparison.csv", COMPARISON_COLUMNS),
         ("camera_moves.csv", CAMERA_MOVE_COLUMNS),
     ],
 )

@@ -1,0 +1,271 @@
+"""From the table of objects to figures, differences and a verdict: hand-worked."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+from yolact_temporal.temporal.comparison.comparing import FIGURES, RECALLS, compare_models
+from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
+from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
+from yolact_temporal.temporal.comparison.comparison_text import console_comparison, markdown_comparison
+from yolact_temporal.temporal.comparison.figures import (
+    ClipObjects,
+    compare_clip,
+    pair_scores,
+    threshold_at_recall,
+)
+from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.verdict import verdict_of
+from yolact_temporal.temporal.report import CsvTable
+
+FPS = 10.0
+
+
+def row(frame, model, score, status="counted", key=1, boundary=1.0, jitter=0.1, iou=None):
+    seen = score is not None
+    return ObjectRow(
+        frame, frame / FPS, key, model, status, score, 100 if seen else None, "person" if seen else None, None,
+        boundary if seen else None, boundary / 10 if seen and boundary is not None else None,
+        jitter if seen else None, iou if seen else None, iou if seen else None,
+    )  # fmt: skip
+
+
+def clip(first, second, key=1, statuses=None, **figures):
+    """One object: the scores of two models in each frame, None for unseen."""
+    rows = []
+    for frame, scores in enumerate(zip(first, second, strict=True)):
+        status = "first" if frame == 0 else (statuses or {}).get(frame, "counted")
+        for model, score in zip("ab", scores, strict=True):
+            own = figures.get(model, {})
+            rows.append(row(frame, model, score, status, key, **own))
+    return rows
+
+
+def figures(rows, thresholds=(0.5, 0.5), **options):
+    return compare_clip(ClipObjects.from_rows(rows), ("a", "b"), thresholds, **options)
+
+
+class TestOneClip:
+    def test_support_and_coverage(self):
+        found = figures(clip([0.9, 0.9, 0.9, None, 0.9], [0.9, 0.9, None, None, 0.9]))
+        assert (found.pairs, found.common, found.objects) == (4, 1, 1)
+        assert found.coverage == (0.5, 0.25)
+        assert found.common_share == 0.25
+
+    def test_losses_and_their_parts(self):
+        # a: both, one-sided, missed, one-sided; b: all four pairs whole.
+        found = figures(clip([0.9, 0.9, None, None, 0.9], [0.9] * 5, a={"jitter": 0.4}, b={"jitter": 0.2}))
+        value = {name: series.values() for name, series in found.series.items()}
+        assert value["loss_one_sided"] == (0.5, 0.0)
+        assert value["loss_missed"] == (0.25, 0.0)
+        assert value["loss_moved"] == pytest.approx((0.1, 0.2))
+        assert value["loss_0"] == pytest.approx((0.6, 0.2))
+        assert value["loss_1"] == pytest.approx((0.85, 0.2))
+        assert value["presence_flips_per_s"] == pytest.approx((2 / 0.4, 0.0))
+
+    def test_a_mask_below_the_operating_threshold_is_unseen(self):
+        found = figures(clip([0.9, 0.4, 0.9], [0.9, 0.9, 0.9]))
+        assert found.coverage == (0.0, 1.0)
+        assert figures(clip([0.9, 0.4, 0.9], [0.9, 0.9, 0.9]), (0.3, 0.5)).coverage == (1.0, 1.0)
+
+    def test_jitter_is_a_mean_over_pairs_then_objects_of_the_common_support(self):
+        rows = clip([0.9] * 5, [0.9] * 5, 1, a={"boundary": 1.0}) + clip(
+            [0.9] * 2, [0.9] * 2, 2, a={"boundary": 3.0}
+        )
+        rows.sort(key=lambda r: (r.frame, r.object_id))
+        assert figures(rows).series["boundary_px"].values()[0] == pytest.approx(2.0)
+
+    def test_what_only_one_model_sees_is_not_compared(self):
+        found = figures(clip([0.9] * 3, [None] * 3))
+        assert found.common == 0
+        assert found.series["boundary_px"].values() == (None, None)
+
+    def test_an_undefined_figure_is_left_out_of_both_and_counted(self):
+        rows = clip([0.9] * 3, [0.9] * 3)
+        rows[-1] = row(2, "b", 0.9, boundary=None, jitter=None)
+        found = figures(rows)
+        for name in ("boundary_px", "motion_compensated_jitter", "loss_0", "loss_1"):
+            series = found.series[name]
+            assert (series.n, series.n_undefined) == (1, 1), name
+        assert found.series["loss_1"].values() == pytest.approx((0.1, 0.1))
+
+    @pytest.mark.parametrize("status", ["repeated", "after_lost_frames"])
+    def test_pairs_that_are_none_are_left_out_and_counted(self, status):
+        rows = clip([0.9] * 4, [0.9] * 4, statuses={2: status})
+        assert figures(rows).pairs == 2
+        assert ClipObjects.from_rows(rows).left_out[status] == 1
+
+    def test_without_motion_coverage_is_known_and_loss_is_not(self):
+        unknown = {"boundary": None, "jitter": None}
+        rows = clip(
+            [0.9] * 3,
+            [0.9, None, 0.9],
+            statuses={1: "without_motion", 2: "without_motion"},
+            a=unknown,
+            b=unknown,
+        )
+        found = figures(rows)
+        assert found.coverage == (1.0, 0.0)
+        assert found.series["loss_1"].values() == (None, None)
+        assert found.series["presence_flips_per_s"].values() == pytest.approx((0.0, 10.0))
+
+    def test_a_clip_without_time_has_no_flips_per_second(self):
+        found = figures(clip([0.9] * 3, [0.9] * 3), timed=False)
+        assert found.series["presence_flips_per_s"].values() == (None, None)
+
+    def test_with_a_truth_a_bad_mask_is_unseen_and_quality_counts_what_is_missed(self):
+        rows = clip([0.9] * 4, [0.9, 0.9, None, 0.9], a={"iou": 0.3}, b={"iou": 0.8})
+        strict, loose = figures(rows, truth_iou=0.5), figures(rows, truth_iou=0.1)
+        assert strict.coverage == pytest.approx((0.0, 1 / 3))
+        assert loose.coverage == pytest.approx((1.0, 1 / 3))
+        assert loose.series["truth_j"].values() == pytest.approx((0.3, 0.6))
+        assert strict.series["truth_j"].values() == pytest.approx((0.0, 0.6))
+
+    def test_rows_must_come_with_every_model(self):
+        with pytest.raises(ValueError, match="one row for each of a, b"):
+            ClipObjects.from_rows(clip([0.9] * 2, [0.9] * 2)[:-1])
+
+    def test_no_row_is_an_empty_table(self):
+        objects = ClipObjects.from_rows([])
+        assert not objects.pair.any()
+        assert objects.models == ()
+
+
+class TestMatchedRecall:
+    def test_the_threshold_covers_the_share_asked_for(self):
+        scores = np.array([0.9, 0.8, 0.7, 0.6, 0.0])
+        threshold = threshold_at_recall(scores, 0.6)
+        assert (scores > threshold).sum() == 3
+        assert 0.6 < threshold < 0.7
+
+    def test_a_share_that_is_never_covered_has_no_threshold(self):
+        assert threshold_at_recall(np.array([0.9, 0.0, 0.0, 0.0]), 0.5) is None
+        assert threshold_at_recall(np.zeros(0), 0.5) is None
+
+    def test_the_score_of_a_pair_is_the_lower_of_both(self):
+        objects = ClipObjects.from_rows(clip([0.9, 0.4, 0.8], [0.9, None, 0.7]))
+        assert pair_scores(objects, "a").tolist() == pytest.approx([0.4, 0.4])
+        assert pair_scores(objects, "b").tolist() == [0, 0]
+
+
+def clips(count, better=0.5, drop=0.0, seed=0, frames=16, spread=0.05):
+    """Clips of two objects; `a` moves by `better` px less than `b`, and misses a share `drop` of the frames."""
+    rng = np.random.default_rng(seed)
+    tables = {}
+    for number in range(count):
+        rows = []
+        level = 2 + rng.uniform(0, 1)
+        for key in (1, 2):
+            first = [None if rng.uniform() < drop else 0.9 for _ in range(frames)]
+            own = clip(first, [0.9] * frames, key)
+            for index, one in enumerate(own):
+                base = level - better * (one.model == "a") + rng.normal(0, spread)
+                if one.score is not None:
+                    own[index] = one._replace(boundary_px=base, boundary_share=base / 10, jitter=base / 20)
+            rows += own
+        rows.sort(key=lambda r: (r.frame, r.object_id))
+        tables[f"clip {number}"] = ClipObjects.from_rows(rows)
+    return tables
+
+
+def compared(tables):
+    comparison = compare_models(tables, ("a", "b"), (0.5, 0.5))
+    return comparison, verdict_of(comparison)
+
+
+class TestVerdict:
+    def test_what_is_steadier_on_eight_clips_is_said(self):
+        comparison, verdict = compared(clips(8))
+        assert verdict.steadier == "a"
+        assert verdict.reasons == ()
+        assert comparison.find("boundary_px").difference == pytest.approx(-0.5, abs=0.05)
+        assert comparison.find("boundary_px").p_holm == pytest.approx(4 * 2 / 2**8)
+
+    def test_turned_round_it_is_the_other(self):
+        assert compared(clips(8, better=-0.5))[1].steadier == "b"
+
+    @pytest.mark.parametrize("count", [1, 2, 7])
+    def test_fewer_clips_decide_nothing_and_say_how_many_it_takes(self, count):
+        verdict = compared(clips(count))[1]
+        assert verdict.steadier is None
+        assert "it takes 8" in verdict.reasons[0]
+
+    def test_dropping_frames_disagrees_with_being_steadier(self):
+        verdict = compared(clips(8, drop=0.3))[1]
+        assert verdict.steadier is None
+        assert "disagree" in verdict.reasons[0]
+
+    def test_no_difference_is_undecided(self):
+        verdict = compared(clips(8, better=0.0))[1]
+        assert verdict.steadier is None
+
+    def test_nothing_in_common_is_undecided(self):
+        tables = {"one": ClipObjects.from_rows(clip([0.9] * 4, [None] * 4))}
+        assert "no pair of frames in which both" in compared(tables)[1].reasons[0]
+
+    def test_a_loss_that_cannot_be_measured_is_undecided(self):
+        unknown = {"boundary": None, "jitter": None}
+        statuses = dict.fromkeys(range(1, 6), "without_motion")
+        rows = clip([0.9] * 6, [0.9] * 6, statuses=statuses, a=unknown, b=unknown)
+        verdict = compared({"one": ClipObjects.from_rows(rows)})[1]
+        assert verdict.reasons == ("B1, B2, L(0) and L(1) cannot be measured on these clips",)
+
+    def test_an_interval_that_holds_0_is_named(self):
+        tables = clips(8, better=0.3)
+        for name in list(tables)[:1]:
+            tables[name] = clips(1, better=-3.0)["clip 0"]
+        reasons = " ".join(compared(tables)[1].reasons)
+        assert "does not exclude 0" in reasons
+        assert "adjusted p" in reasons
+
+
+class TestReports:
+    def test_the_table_holds_every_figure_over_all_clips_and_clip_by_clip(self, tmp_path):
+        comparison, verdict = compared(clips(8))
+        with CsvTable(tmp_path / "comparison.csv", COMPARISON_COLUMNS) as table:
+            table.write_all(comparison_rows(comparison, verdict))
+        with (tmp_path / "comparison.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        whole = [one for one in rows if one["clip"] == ""]
+        known = [name for name in FIGURES if not name.startswith("truth_")]
+        assert [one["metric"] for one in whole if not one["support"].startswith("matched")] == known
+        assert {one["support"] for one in whole} == {
+            "common", "universe", *(f"matched_recall_{recall:g}" for recall in RECALLS)
+        }  # fmt: skip
+        assert {one["verdict"] for one in whole} == {"a is steadier"}
+        assert len(rows) == 9 * len(whole)
+        first = whole[0]
+        assert float(first["difference"]) == pytest.approx(
+            float(first["value_a"]) - float(first["value_b"]), abs=1e-4
+        )
+        assert float(first["ci_low"]) < float(first["difference"]) < float(first["ci_high"]) < 0
+        assert "nan" not in (tmp_path / "comparison.csv").read_text()
+
+    def test_the_means_of_the_clips_give_the_difference(self):
+        comparison, _ = compared(clips(5, drop=0.1))
+        for difference in comparison.differences:
+            own = [value.difference for value in difference.clips if value.difference is not None]
+            assert difference.n == len(own)
+            assert math.isclose(difference.difference, float(np.mean(own)), abs_tol=1e-12)
+
+    def test_one_clip_has_its_own_interval_and_says_what_it_speaks_of(self):
+        comparison, verdict = compared(clips(1))
+        text = console_comparison(comparison, verdict)
+        assert "of this clip only" in text
+        assert comparison.find("boundary_px").interval is not None
+        assert comparison.find("boundary_px").p_value is None
+
+    def test_both_texts_carry_coverage_losses_and_the_verdict(self):
+        comparison, verdict = compared(clips(8, drop=0.3))
+        for text in (console_comparison(comparison, verdict), markdown_comparison(comparison, verdict)):
+            for part in ("coverage", "L(0)", "L(1)", "Undecided", "B1 at matched recall 0.5", "pairs"):
+                assert part in text, part
+
+    @pytest.mark.parametrize("drop", [0.0, 1.0], ids=["defined", "undefined"])
+    def test_the_picture_is_drawn(self, tmp_path, drop):
+        comparison, verdict = compared(clips(3, drop=drop))
+        path = plot_comparison(comparison, verdict, tmp_path / "comparison.png", "clip $1$")
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_size > 10_000

@@ -1,0 +1,135 @@
+"""Intervals and p values: against scipy, brute force and known truth."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from yolact_temporal.temporal.comparison.figures import Series
+from yolact_temporal.temporal.comparison.statistics import (
+    Interval,
+    bca_interval,
+    block_interval,
+    block_length,
+    holm,
+    least_clips,
+    sign_flip_p,
+)
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 2, 3, -0.5, 0.2, 4, 1, 1], [-1.0, -2, -3], [0.1, -0.1, 0.4, 0.3, -0.9]]
+)
+def test_the_sign_flip_p_is_that_of_all_flips(values):
+    sums = [abs(np.dot(signs, values)) for signs in product((-1, 1), repeat=len(values))]
+    expected = np.mean(np.array(sums) >= abs(sum(values)) - 1e-12)
+    assert sign_flip_p(values) == pytest.approx(expected)
+    theirs = stats.permutation_test(
+        (np.array(values),), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_p(values) == pytest.approx(theirs.pvalue)
+
+
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_the_least_p_of_n_clips_is_2_in_2_to_the_n(count):
+    assert sign_flip_p([0.3] * count) == 2 / 2**count
+
+
+def test_many_clips_are_flipped_at_random_and_the_same_seed_gives_the_same():
+    values = np.random.default_rng(0).normal(0.15, 1, 40)
+    theirs = stats.ttest_1samp(values, 0).pvalue
+    assert sign_flip_p(values, seed=1) == sign_flip_p(values, seed=1) == pytest.approx(theirs, abs=0.03)
+    assert sign_flip_p(values + 10) == pytest.approx(1 / 10_001)
+
+
+def test_no_value_has_no_p():
+    assert sign_flip_p([]) is None
+
+
+def test_no_difference_at_all_is_no_evidence():
+    assert sign_flip_p([0.0] * 8) == 1.0
+
+
+def test_eight_clips_are_the_least_that_four_adjusted_tests_can_decide():
+    assert least_clips(4) == 8
+    assert 4 * sign_flip_p([1.0] * 8) < 0.05 < 4 * sign_flip_p([1.0] * 7)
+
+
+def test_holm_adjusts_in_order_and_counts_undefined_tests():
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": None})
+    assert adjusted == {"a": 0.04, "b": pytest.approx(0.09), "c": pytest.approx(0.09), "d": None}
+    assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+
+
+def test_the_bca_interval_covers_the_mean_and_knows_skew():
+    values = np.random.default_rng(3).exponential(1.0, 30)
+    found = bca_interval(values)
+    assert found.low < values.mean() < found.high
+    assert found.high - values.mean() > values.mean() - found.low
+    assert bca_interval(values, seed=5) == bca_interval(values, seed=5)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0, 2.0]])
+def test_few_or_equal_values_have_no_interval(values):
+    assert bca_interval(values) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "excludes"), [(0.1, 2, True), (-2, -0.1, True), (-1, 1, False), (0, 1, False)]
+)
+def test_an_interval_that_touches_0_does_not_exclude_it(low, high, excludes):
+    assert Interval(low, high).excludes_zero is excludes
+
+
+def series(differences, weight=None):
+    first = np.asarray(differences, float)[:, None]
+    weights = np.ones_like(first) if weight is None else np.asarray(weight, float)[:, None]
+    return Series(first * weights, np.zeros_like(first), weights, len(first), 0)
+
+
+def autoregressive(rng, count, memory):
+    noise = rng.normal(size=count)
+    values = np.zeros(count)
+    for index in range(1, count):
+        values[index] = memory * values[index - 1] + noise[index]
+    return values
+
+
+def test_frames_that_resemble_their_neighbours_give_a_wider_interval():
+    rng = np.random.default_rng(1)
+    values = autoregressive(rng, 400, 0.9)
+    shuffled = rng.permutation(values)
+    wide, narrow = block_interval(series(values)), block_interval(series(shuffled))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    assert block_length(values) > 3 * block_length(shuffled)
+
+
+def test_the_block_interval_covers_the_true_mean_about_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(60):
+        found = block_interval(series(autoregressive(rng, 150, 0.5)), resamples=300)
+        covered += found.low <= 0 <= found.high
+    assert covered >= 0.8 * 60
+
+
+def test_independent_frames_agree_with_the_standard_error():
+    values = np.random.default_rng(4).normal(2, 1, 300)
+    found = block_interval(series(values))
+    error = values.std() / np.sqrt(300)
+    assert found.low == pytest.approx(values.mean() - 1.96 * error, abs=error)
+    assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=error)
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros(50), np.full(50, 3.0), np.arange(7)], ids=["none", "same", "few"]
+)
+def test_a_clip_that_says_nothing_of_its_spread_has_no_interval(values):
+    assert block_interval(series(values)) is None
+
+
+def test_frames_without_weight_do_not_count():
+    values, weight = np.random.default_rng(5).normal(1, 1, 60), np.ones(60)
+    weight[::2] = 0
+    assert block_interval(series(values, weight)) == block_interval(series(values[1::2]))
