@@ -1,0 +1,257 @@
+"""`compare` on run folders: what goes together, what is refused in one sentence, and truth beside it."""
+
+import json
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from yolact_temporal import cli
+from yolact_temporal.analyze import AnalyzeOptions
+from yolact_temporal.compare import compare_runs, write_comparison
+from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
+from yolact_temporal.data.sources import open_clip
+from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
+from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.runs import FORMAT_VERSION, RunFolder
+from yolact_temporal.temporal.plots import read_table
+
+FRAMES = 10
+STEADY, NOISY, BLIND = ("boundary_noise", 0.2), ("boundary_noise", 1.5), ("dropped", 1.0)
+
+
+class Clip:
+    """A synthetic scene on disk: images, true masks, and its frames."""
+
+    def __init__(self, folder, name, seed):
+        self.name = name
+        self.images, self.truth = folder / "clips" / name, folder / "truth" / name
+        self.images.mkdir(parents=True)
+        self.truth.mkdir(parents=True)
+        self.frames = list(
+            SyntheticScene(SceneOptions(seed=seed, size=(96, 128), frames=FRAMES, camera="pan"))
+        )
+        for frame in self.frames:
+            Image.fromarray(frame.rgb).save(self.images / f"{frame.index:05d}.png")
+            labels = np.zeros(frame.visible.shape, np.uint8)
+            for key, mask in frame.masks.items():
+                labels[mask] = key
+            Image.fromarray(labels).save(self.truth / f"{frame.index:05d}.png")
+
+    def run(self, path, models, **changes):
+        """Write a finished run of stand-in models, {name: (fault, dose)}, as `analyze` leaves it but for its tables."""
+        folder = RunFolder(path)
+        info = open_clip(self.images, fps=24).info
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "completed": True,
+            "name": self.name,
+            "clip": asdict(info) | {"fps": "24"},
+            "options": asdict(AnalyzeOptions()),
+            "models": {},
+            "frames_measured": FRAMES,
+        }
+        for number, (name, (fault, dose)) in enumerate(models.items()):
+            model = make_stand_in(fault, dose, number)
+            folder.model(name).path.mkdir(parents=True)
+            writer = RecordWriter.start(folder.model(name).masks, model.class_names)
+            for frame in self.frames:
+                writer.write(FrameRecord(frame.index, frame.index / 24, model.see(frame)))
+            writer.close()
+            manifest["models"][name] = {
+                "score_threshold": 0.5,
+                "config": {"class_names": list(model.class_names)},
+            }
+        folder.write_manifest(manifest | changes)
+        return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    return [Clip(folder, name, seed) for seed, name in enumerate(("one", "two"))]
+
+
+def test_models_of_one_run_are_compared_from_what_they_saw(clips, tmp_path):
+    run = clips[0].run(tmp_path / "one", {"steady": STEADY, "noisy": NOISY})
+    result = compare_runs([run])
+    comparison = result.pairs[0].comparison
+    assert comparison.models == ("steady", "noisy")
+    assert comparison.find("boundary_px").difference < -0.5
+    assert comparison.find("motion_compensated_jitter").difference < 0
+    assert result.remarks == ()
+
+
+def test_runs_of_one_clip_in_different_folders_are_put_together(clips, tmp_path):
+    runs = [clips[0].run(tmp_path / name, {name: fault}) for name, fault in (("a", STEADY), ("b", NOISY))]
+    together = clips[0].run(tmp_path / "both", {"a": STEADY, "b": NOISY})
+    apart, joint = compare_runs(runs).pairs[0].comparison, compare_runs([together]).pairs[0].comparison
+    assert apart.pairs == joint.pairs > 0
+    assert apart.models == joint.models
+
+
+def test_a_folder_of_runs_is_all_its_runs_and_three_models_are_three_comparisons(clips, tmp_path):
+    models = {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)}
+    for clip in clips:
+        clip.run(tmp_path / "runs" / clip.name, models)
+    result = compare_runs([tmp_path / "runs"])
+    assert [pair.comparison.models for pair in result.pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert set(result.pairs[0].comparison.clips) == {"one", "two"}
+    only = compare_runs([tmp_path / "runs"], models=["c", "a"])
+    assert [pair.comparison.models for pair in only.pairs] == [("c", "a")]
+
+
+def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):
+    for clip in clips:
+        clip.run(tmp_path / "runs" / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
+    comparison = compare_runs([tmp_path / "runs"], ground_truth=clips[0].truth.parent).pairs[0].comparison
+    quality = comparison.find("truth_j")
+    assert quality.second < 0.87 < 0.9 < quality.first
+    assert comparison.objects == 6
+    one = compare_runs([tmp_path / "runs" / "one"], ground_truth=clips[0].truth).pairs[0].comparison
+    assert one.objects == 3
+
+
+def test_without_the_clip_nothing_is_decided_and_that_is_said(clips, tmp_path):
+    moved = Clip(tmp_path, "moved", 3)
+    run = moved.run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+    shutil.rmtree(moved.images)
+    result = compare_runs([run])
+    assert result.pairs[0].verdict.steadier is None
+    assert result.pairs[0].comparison.find("loss_1").first is None
+    assert result.pairs[0].comparison.find("coverage").first == 1
+    assert "its motion is not known" in result.remarks[0]
+
+
+def test_another_clip_under_the_same_name_is_refused(clips, tmp_path):
+    changed = Clip(tmp_path, "changed", 4)
+    run = changed.run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+    Image.new("RGB", (128, 96)).save(changed.images / "00003.png")
+    with pytest.raises(InputError, match="got another one"):
+        compare_runs([run])
+
+
+class TestRefusals:
+    """Runs that do not go together: one clear sentence each."""
+
+    def refused(self, kind, match, *paths, **options):
+        with pytest.raises(kind, match=match) as caught:
+            compare_runs(list(paths), **options)
+        assert "\n" not in str(caught.value)
+
+    def test_a_folder_that_is_no_run(self, tmp_path):
+        self.refused(UsageError, "holds no run.json", tmp_path)
+        self.refused(UsageError, "holds no run.json", tmp_path / "absent")
+
+    def test_an_interrupted_run(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY}, completed=False)
+        self.refused(InputError, "interrupted: finish it with the same command and --resume", run)
+
+    def test_a_single_model(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY})
+        self.refused(UsageError, "at least two different models", run)
+
+    def test_a_model_against_itself(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        self.refused(UsageError, "at least two different models", run, models=["a", "a"])
+
+    def test_the_same_model_twice_on_one_clip(self, clips, tmp_path):
+        runs = [clips[0].run(tmp_path / name, {"a": STEADY}) for name in ("x", "y")]
+        self.refused(UsageError, "got a in two runs", *runs)
+
+    def test_different_models_on_different_clips(self, clips, tmp_path):
+        first = clips[0].run(tmp_path / "x", {"a": STEADY})
+        second = clips[1].run(tmp_path / "y", {"b": NOISY})
+        self.refused(
+            UsageError, "at least two different models that were run on every clip, got none", first, second
+        )
+        self.refused(UsageError, "found none for two", first, second, models=["a", "b"])
+
+    def test_different_frames_of_one_clip(self, clips, tmp_path):
+        first = clips[0].run(tmp_path / "x", {"a": STEADY})
+        options = asdict(AnalyzeOptions(end=5))
+        second = clips[0].run(tmp_path / "y", {"b": NOISY}, options=options)
+        self.refused(InputError, "same frames of one, got end None", first, second)
+
+    def test_records_of_different_length(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        record = RunFolder(run).model("b").masks
+        record.write_text("".join(record.read_text().splitlines(keepends=True)[:-2]))
+        self.refused(InputError, "side by side", run)
+
+    def test_a_single_frame(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY}, frames_measured=1)
+        self.refused(InputError, "a single frame cannot jitter", run)
+
+    def test_no_object_in_common(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": BLIND})
+        self.refused(InputError, "an object that counts for two of a, b, found none", run)
+
+    def test_two_clips_of_one_name(self, clips, tmp_path):
+        first = clips[0].run(tmp_path / "x", {"a": STEADY, "b": NOISY})
+        second = clips[1].run(tmp_path / "y", {"a": STEADY, "b": NOISY}, name="one")
+        self.refused(UsageError, "two different ones named one", first, second)
+
+    def test_thresholds_that_differ_from_clip_to_clip(self, clips, tmp_path):
+        first = clips[0].run(tmp_path / "x", {"a": STEADY, "b": NOISY})
+        second = clips[1].run(tmp_path / "y", {"a": STEADY, "b": NOISY})
+        manifest = json.loads((second / "run.json").read_text())
+        manifest["models"]["a"]["score_threshold"] = 0.4
+        (second / "run.json").write_text(json.dumps(manifest))
+        self.refused(InputError, "one score threshold of a in all runs, got 0.4, 0.5", first, second)
+
+    @pytest.mark.parametrize(
+        ("spoil", "match"),
+        [
+            (lambda folder: shutil.rmtree(folder), "a folder of true masks for one"),
+            (lambda folder: [path.unlink() for path in folder.iterdir()], "found none"),
+            (lambda folder: (folder / "00009.png").unlink(), "expected a mask for frame 9, found 9"),
+            (lambda folder: Image.new("RGB", (128, 96)).save(folder / "00004.png"), "got mode RGB"),
+            (lambda folder: (folder / "00004.png").write_bytes(b"no image"), "cannot be decoded"),
+            (lambda folder: Image.new("L", (64, 48), 1).save(folder / "00004.png"), "true masks of 128x96"),
+        ],
+        ids=["absent", "empty", "too few", "colours", "damaged", "another size"],
+    )
+    def test_true_masks_that_do_not_fit(self, clips, tmp_path, spoil, match):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        shutil.copytree(clips[0].truth, tmp_path / "truth" / "one")
+        spoil(tmp_path / "truth" / "one")
+        self.refused(InputError, match, run, clips[1].run(tmp_path / "run2", {"a": STEADY, "b": NOISY}),
+                     ground_truth=tmp_path / "truth")  # fmt: skip
+
+
+class TestCommand:
+    def test_it_writes_tables_and_prints_the_verdict(self, clips, tmp_path, capsys):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
+        assert "Undecided which of a and b is steadier" in capsys.readouterr().out
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {
+            "comparison.csv", "comparison.md", "comparison.png"
+        }  # fmt: skip
+        rows = read_table(tmp_path / "out" / "comparison.csv")
+        assert {row["clip"] for row in rows} == {"one"}
+
+    def test_json_is_all_that_stdout_holds(self, clips, tmp_path, capsys):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        assert cli.main(["compare", str(run), "--json", "--out", str(tmp_path / "out")]) == 0
+        found = json.loads(capsys.readouterr().out)["comparisons"][0]
+        assert found["models"] == ["a", "b"]
+        assert found["steadier"] is None
+        assert found["common"] <= found["pairs"]
+
+    @pytest.mark.parametrize(("arguments", "code"), [(["absent"], 2), ([], 2)])
+    def test_refusals_have_their_exit_code(self, tmp_path, capsys, arguments, code):
+        try:
+            found = cli.main(["compare", *arguments, "--out", str(tmp_path / "out")])
+        except SystemExit as error:  # argparse's own
+            found = error.code
+        assert found == code
+        assert not (tmp_path / "out").exists()
+
+    def test_more_than_two_models_have_a_picture_each(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)})
+        write_comparison(compare_runs([run]), tmp_path / "out", "one")
+        pictures = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+        assert pictures == ["comparison.png", "comparison_2.png", "comparison_3.png"]
