@@ -438,7 +438,9 @@ class TestInterruption:
         assert resumed.returncode == 0, err
         same = ["summary.csv", "objects.csv", "comparison.csv"]
         for model in ("yolact_compact", "mask_rcnn_compact"):
-            same += [f"{model}/{name}" for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv")]
+            same += [
+                f"{model}/{name}" for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv")
+            ]
             # The encoder itself does not always give the same bytes for the same pictures.
             first, second = (list(open_clip(path / model / "overlay.mp4")) for path in (run, unbroken))
             for one, other in zip(first, second, strict=True):

@@ -34,7 +34,9 @@ def tables(clips, faults, truth=False):
     """Run stand-in models, {name: (fault, dose, seed)}, over clips; the table of objects of each."""
     found = {}
     for number, frames in enumerate(clips):
-        models = {name: make_stand_in(f, dose, seed + 100 * number) for name, (f, dose, seed) in faults.items()}
+        models = {
+            name: make_stand_in(f, dose, seed + 100 * number) for name, (f, dose, seed) in faults.items()
+        }
         compared = {name: ComparedModel(model.class_names, 0.5) for name, model in models.items()}
         meter = SupportMeter(compared, 24.0, truth=truth)
         rows = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -61,7 +61,8 @@ class SceneOptions:
             )
 
 
-class SceneFrame(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SceneFrame:
     """One frame and all that is true of it.
 
     Attributes:
@@ -158,15 +159,17 @@ class _CameraPath:
         count = options.frames
         height, width = options.size
         self._middle = np.array([width / 2, height / 2])
-        self._shift = np.zeros((count, 2))
-        self._zoom = np.ones(count)
+        self._shift: Floats = np.zeros((count, 2))
+        self._zoom: Floats = np.ones(count)
         steps = np.arange(count)
         if options.camera == "pan":
             self._shift[:, 0] = 1.3 * steps
         elif options.camera == "zoom":
-            self._zoom = 1.004**-steps
+            self._zoom = np.asarray(1.004**-steps, np.float64)
         elif options.camera == "shake":
-            self._shift = cv2.GaussianBlur(rng.normal(0, 3.0, (count, 2)), (1, 5), 0.8)
+            self._shift = np.asarray(
+                cv2.GaussianBlur(rng.normal(0, 3.0, (count, 2)), (1, 5), 0.8), np.float64
+            )
 
     def to_world(self, pixels: Floats, index: int) -> Floats:
         return (pixels - self._middle) * self._zoom[index] + self._middle + self._shift[index]

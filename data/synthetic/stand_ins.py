@@ -209,7 +209,9 @@ def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[n
 def _signed_distance(mask: Bitmap) -> NDArray[np.float64]:
     """Return the distance to the outline between pixels, positive inside, float (H, W)."""
     inside, outside = (
-        np.asarray(cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float64)
+        np.asarray(
+            cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float64
+        )
         for part in (np.pad(mask, 1), np.pad(~mask, 1, constant_values=True))
     )
     signed = np.where(np.pad(mask, 1), inside - 0.5, 0.5 - outside)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from yolact_temporal.errors import InputError, WeightsError
+from yolact_temporal.yolact.weights.checkpoint import load_into, read_state
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -65,35 +65,6 @@ def export_half(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, 
     save_weights(path, halved, metadata)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read tensors from safetensors, or from a PyTorch file without executing anything in it.
-
-    Of a training run's checkpoint the averaged weights are taken, where it has them.
-
-    Raises:
-        WeightsError: the file is missing or holds no tensors.
-    """
-    if not path.is_file():
-        raise WeightsError(f"Expected weights at {path}, found no such file; check the path.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"Expected weights in {path}, but it cannot be read ({error}).") from error
-    except Exception as error:  # torch raises whatever the broken file leads it to
-        raise WeightsError(
-            f"Expected a file of tensors in {path}, but it cannot be read ({error})."
-        ) from error
-    if isinstance(content, dict) and "optimizer" in content:
-        content = content.get("average") or content.get("model")
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(
-            f"Expected a dictionary of tensors in {path}, found something else; give a weights file."
-        )
-    return content
-
-
 def load_backbone(backbone: nn.Module, path: Path) -> None:
     """Start a backbone from ImageNet weights: torchvision's MobileNetV2 or ResNet, or the DarkNet of YOLACT.
 
@@ -104,7 +75,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
         WeightsError: the file cannot be read or does not fit.
     """
     wanted = backbone.state_dict()
-    given = {_backbone_key(key, wanted): value for key, value in read_tensors(path).items()}
+    given = {_backbone_key(key, wanted): value for key, value in read_state(path).items()}
     chosen = {key: value for key, value in given.items() if key in wanted}
     missing = [
         key
@@ -124,30 +95,23 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
     backbone.load_state_dict(wanted | chosen)
 
 
-def load_weights(model: nn.Module, path: Path, optional: str = "") -> None:
-    """Load a whole model's weights, in any floating-point precision.
+def load_weights(model: nn.Module, name: str, path: Path, optional: str = "") -> None:
+    """Load a whole model's weights, in any floating-point precision; of a training run's checkpoint the averaged ones.
 
     Args:
         model: changed in place.
+        name: the model's, for messages.
         path: the file.
         optional: weights whose keys begin with this may be missing, and stay as they are; none may if it is empty.
 
     Raises:
         WeightsError: the file cannot be read or does not fit.
     """
-    given, wanted = read_tensors(path), model.state_dict()
+    state = read_state(path)
     if optional:
-        given = {key: value for key, value in wanted.items() if key.startswith(optional)} | given
-    missing = [key for key in wanted if key not in given]
-    strange = [key for key in given if key not in wanted]
-    wrong = [key for key in wanted if key in given and given[key].shape != wanted[key].shape]
-    if missing or strange or wrong:
-        raise WeightsError(
-            f"Expected the model's weights in {path}, but {len(missing)} are missing, {len(strange)} are unknown "
-            f"and {len(wrong)} have another shape (first: {(missing + strange + wrong)[0]}); "
-            "give the file of this model."
-        )
-    model.load_state_dict(given)
+        own = {key: value for key, value in model.state_dict().items() if key.startswith(optional)}
+        state = own | state
+    load_into(model, state, name, path)
 
 
 def _backbone_key(key: str, wanted: Mapping[str, Tensor]) -> str:

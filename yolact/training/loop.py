@@ -219,7 +219,8 @@ class _Run:
             if options.init_backbone is not None:
                 load_backbone(self.trainee.backbone(model), options.init_backbone)
             if options.init_weights is not None:
-                load_weights(model, options.init_weights, optional=self.recipe.trained_prefix)
+                name, optional = self.trainee.config.name, self.recipe.trained_prefix
+                load_weights(model, name, options.init_weights, optional)
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def _batches(self) -> Generator[Batch, None, None]:

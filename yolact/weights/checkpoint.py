@@ -93,8 +93,10 @@ def _unreadable(path: Path) -> WeightsError:
 
 
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
-        content = content["model"]  # a checkpoint of maskrcnn-benchmark, with the optimiser's state beside it
+    # A checkpoint with the optimiser's state beside the weights: maskrcnn-benchmark's, or that of a training run here.
+    for part in ("average", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(part), Mapping):
+            content = content[part]
     if not isinstance(content, Mapping):
         found = f"a {type(content).__name__}"
     else:
