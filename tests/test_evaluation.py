@@ -12,7 +12,7 @@ from shapes import CLASS_NAMES, write_shapes
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.yolact import PRESETS, build_yolact
+from yolact_temporal.yolact import PRESETS, YolactSegmenter, build_yolact
 from yolact_temporal.yolact.evaluation import evaluate
 
 
@@ -139,11 +139,12 @@ def test_more_detections_than_255_are_counted(tmp_path):
     assert run(tmp_path, repeat)["segm"]["AP"] == pytest.approx(1)
 
 
-def test_a_bare_network_is_evaluated(tmp_path):
+def test_a_network_is_evaluated(tmp_path):
     path = write_shapes(tmp_path, 1)
     done = []
     config = replace(PRESETS["yolact_compact"], input_size=64)
-    figures = evaluate(build_yolact(config), path, tmp_path, progress=lambda i, n: done.append((i, n)))
+    segmenter = YolactSegmenter(build_yolact(config), score_threshold=0)
+    figures = evaluate(segmenter, path, tmp_path, progress=lambda i, n: done.append((i, n)))
     assert 0 <= figures["segm"]["AP"] < 0.5
     assert done == [(1, 1)]
 
@@ -183,3 +184,31 @@ def test_broken_input_is_named_in_one_sentence(tmp_path, damage, error, message)
 def test_results_that_cannot_be_written_are_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="give another path"):
         run(tmp_path, results=tmp_path / "no" / "folder.json")
+
+
+def test_the_operating_point_is_where_precision_and_recall_are_equal(tmp_path):
+    """Of ten objects, scored 0.9 and 0.5, two are missed by masks in the wrong place; one false alarm scores 0.1."""
+
+    def spoil(index, instances):
+        if index < 4:
+            return instances
+        wrong = shifted(instances, 60)
+        return Instances(
+            np.concatenate([wrong.boxes, wrong.boxes[:1]]),
+            [*wrong.scores, 0.1],
+            [*wrong.class_ids, wrong.class_ids[0]],
+            [*wrong.masks, wrong.masks[0]],
+            wrong.size,
+        )
+
+    for kind in ("segm", "bbox"):
+        assert run(tmp_path, spoil)[kind]["operating_point"] == {
+            "score_threshold": pytest.approx(0.3),
+            "precision": pytest.approx(0.8),
+            "recall": pytest.approx(0.8),
+        }
+
+
+def test_fewer_detections_than_objects_have_no_operating_point(tmp_path):
+    figures = run(tmp_path, lambda index, instances: instances.select([0]))
+    assert figures["segm"]["operating_point"] is None

@@ -15,26 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from torch import nn
 
 from yolact_temporal.data.coco import encode_segmentation, read_annotations
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import mask_areas, mask_boxes
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.yolact.model import Yolact
-from yolact_temporal.yolact.predictor import YolactSegmenter
+from yolact_temporal.yolact.operating_point import operating_point
 from yolact_temporal.yolact.segmenter import Segmenter
 
 _SIZES = ("all", "small", "medium", "large")
 
 
 def evaluate(
-    segmenter: Segmenter | Yolact,
+    segmenter: Segmenter,
     annotations: str | Path,
     images_dir: str | Path,
     results: str | Path | None = None,
     *,
-    precision: str = "float32",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure box and mask AP on the images of a COCO annotation file.
@@ -42,23 +39,21 @@ def evaluate(
     A detection of a class that an image's `labelled` list leaves out is neither right nor wrong, and not counted.
 
     Args:
-        segmenter: with a score threshold of 0, as AP needs the whole ranking; a bare network gets one.
+        segmenter: with a score threshold of 0, as AP needs the whole ranking.
         annotations: COCO instance annotations, each of whose categories the segmenter knows by name.
         images_dir: folder that each `file_name` is relative to.
         results: where to write the detections as COCO results JSON; None for nowhere.
-        precision: of a bare network.
         progress: called with the images done and all of them.
 
     Returns:
         {"segm": {"AP", "AP50", "AP75", "AP50_small", "AP50_medium", "AP50_large",
-        "per_class": {name: {"AP", "AP50"}}}, "bbox": the same}, fractions of 1, None where no object is annotated.
+        "per_class": {name: {"AP", "AP50"}}, "operating_point": {"score_threshold", "precision", "recall"}}, "bbox": the
+        same}, fractions of 1, None where no object is annotated; see `operating_point` for that.
 
     Raises:
         UsageError: the file has a category that the segmenter does not know.
         InputError: the annotations or an image cannot be read.
     """
-    if isinstance(segmenter, nn.Module):
-        segmenter = YolactSegmenter(segmenter, score_threshold=0.0, precision=precision)
     content = read_annotations(annotations)
     truth = _ground_truth(content, annotations)
     categories = {str(category["name"]): int(category["id"]) for category in content["categories"]}
@@ -127,6 +122,8 @@ def average_precision(truth: COCO, detections: list[dict[str, Any]], kind: str) 
         names[category]: {"AP": _mean(table[:, :, index, 0]), "AP50": _mean(table[0, :, index, 0])}
         for index, category in enumerate(evaluation.params.catIds)
     }
+    point = operating_point(evaluation)
+    summary["operating_point"] = None if point is None else point._asdict()
     return summary
 
 

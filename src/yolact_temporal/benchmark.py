@@ -23,7 +23,6 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import WeightsError
 from yolact_temporal.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, counterpart, load_model
-from yolact_temporal.yolact.baselines import MaskRcnnSegmenter
 from yolact_temporal.yolact.device import resolve_device
 from yolact_temporal.yolact.families import build_model, segmenter_of
 
@@ -139,10 +138,8 @@ class _Runner:
 
     def _forward(self, model: LoadedModel) -> float:
         segmenter = model.segmenter
-        inputs = [segmenter.preprocess(frame[None]) for frame in self.pixels]  # type: ignore[attr-defined]
-        run = segmenter.detect if isinstance(segmenter, MaskRcnnSegmenter) else segmenter.network()  # type: ignore[attr-defined]
-        with torch.inference_mode():
-            return self._milliseconds(model, lambda i: run(inputs[i % len(inputs)]))
+        inputs = [segmenter.preprocess(frame[None]) for frame in self.pixels]
+        return self._milliseconds(model, lambda i: segmenter.forward(inputs[i % len(inputs)]))
 
     def _milliseconds(self, model: LoadedModel, call: Callable[[int], object]) -> float:
         return _milliseconds(call, self.frames, resolve_device(self.device))

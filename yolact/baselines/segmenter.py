@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torchvision.models.detection import MaskRCNN
+from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
@@ -26,8 +24,7 @@ from yolact_temporal.yolact.baselines.network import (
     pyramid,
     region_masks,
 )
-from yolact_temporal.yolact.device import autocast_dtype
-from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
+from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 
 #: Masks pasted into the frame at once: each takes four bytes a pixel before it is thresholded.
 _PASTED_AT_ONCE = 16
@@ -49,7 +46,7 @@ class RegionDetections(NamedTuple):
     masks: Tensor
 
 
-class MaskRcnnSegmenter:
+class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
     """Mask R-CNN or Mask Scoring R-CNN as a `Segmenter`: each frame is seen by itself.
 
     Args:
@@ -59,68 +56,35 @@ class MaskRcnnSegmenter:
         precision: "float32", "float16" or "bfloat16" (by autocast).
     """
 
-    def __init__(self, model: MaskRCNN, score_threshold: float = 0.3, precision: str = "float32") -> None:
-        if not 0 <= score_threshold <= 1:
-            raise ValueError(f"expected a score threshold in 0..1, got {score_threshold}")
-        self.model = model.eval()
-        self.name = model.config.name
-        self.class_names = model.config.class_names
-        self.score_threshold = score_threshold
-        self.nms = "standard"
-        self._autocast = autocast_dtype(precision)
-        self._network: nn.Module | None = None
-        self._fingerprint: tuple[object, ...] = ()
-
-    @property
-    def device(self) -> torch.device:
-        """The device on which the model's weights lie."""
-        return next(self.model.parameters()).device
-
-    @torch.inference_mode()
-    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
-        """Segment frames, uint8 RGB (B, H, W, 3); see `Segmenter.segment`.
-
-        Raises:
-            ValueError: if the frames have another shape or dtype.
-        """
-        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
-            raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
-        size = (frames.shape[1], frames.shape[2])
-        images = self.preprocess(frames)
-        with self._precision():
-            found = self.detect(images)
-        return [_instances(part, seen, size) for part, seen in zip(found, images.image_sizes, strict=True)]
-
-    def network(self) -> Any:
-        """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
-        fingerprint = weights_fingerprint(self.model)
-        if self._network is None or fingerprint != self._fingerprint:
-            self._network, self._fingerprint = fused_for_inference(self.model), fingerprint
-        return self._network
+    nms = "standard"
 
     def preprocess(self, frames: NDArray[np.uint8]) -> ImageList:
         """Resize and normalise frames, uint8 RGB (B, H, W, 3)."""
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
-        images = prepare(self.model, pixels)
+        images = prepare(self.model, self._on_device(frames))
         images.tensors = images.tensors.contiguous(memory_format=torch.channels_last)
         return images
 
-    @torch.inference_mode()
-    def detect(self, images: ImageList) -> list[RegionDetections]:
+    def _forward(self, inputs: ImageList) -> list[RegionDetections]:
         """Run the network: proposals, classes and boxes, suppression, then masks of what is left."""
         network = self.network()
-        features = pyramid(network, images)
-        proposals = propose(network, images, features).boxes
-        logits, regression = classify(network, features, proposals, images.image_sizes)
+        features = pyramid(network, inputs)
+        proposals = propose(network, inputs, features).boxes
+        logits, regression = classify(network, features, proposals, inputs.image_sizes)
         boxes, scores, labels = network.roi_heads.postprocess_detections(
-            logits, regression, proposals, images.image_sizes
+            logits, regression, proposals, inputs.image_sizes
         )
         # Rescoring only ever lowers a score, so what is below the threshold here needs no mask.
         kept = [score > self.score_threshold for score in scores]
         boxes, scores, labels = (
             [part[keep] for part, keep in zip(parts, kept, strict=True)] for parts in (boxes, scores, labels)
         )
-        return self._with_masks(network, features, boxes, scores, labels, images.image_sizes)
+        return self._with_masks(network, features, boxes, scores, labels, inputs.image_sizes)
+
+    def instances(
+        self, outputs: list[RegionDetections], inputs: ImageList, size: tuple[int, int]
+    ) -> list[Instances]:
+        """Scale boxes to the frames and paste the masks into them."""
+        return [_instances(part, seen, size) for part, seen in zip(outputs, inputs.image_sizes, strict=True)]
 
     def _with_masks(
         self,
@@ -152,11 +116,6 @@ class MaskRcnnSegmenter:
             order = order[score[order] > self.score_threshold]
             found.append(RegionDetections(box[order], score[order], label[order], mask[order]))
         return found
-
-    def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self._autocast is None:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self._autocast)
 
 
 def _instances(found: RegionDetections, seen: Size, size: Size) -> Instances:

@@ -130,10 +130,15 @@ def _evaluation_table(figures: dict[str, Any]) -> str:
     for kind, label in (("segm", "mask"), ("bbox", "box")):
         values = figures[kind]
         lines.append(
-            f"{label}: " + "  ".join(f"{k} {cell(v)}" for k, v in values.items() if k != "per_class")
+            f"{label}: " + "  ".join(f"{k} {cell(v)}" for k, v in values.items() if k.startswith("AP"))
         )
         lines += [
             f"  {name}: AP {cell(own['AP'])}  AP50 {cell(own['AP50'])}"
             for name, own in values["per_class"].items()
         ]
+        if point := values["operating_point"]:
+            lines.append(
+                f"  precision and recall are both {point['precision']:.4f} at a score of "
+                f"{point['score_threshold']:.4f}"
+            )
     return "\n".join(lines)

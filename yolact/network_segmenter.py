@@ -1,0 +1,93 @@
+"""What all segmenters of this package share: a network, a threshold, a precision, and frames checked at the door."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.yolact.device import autocast_dtype
+from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
+
+Inputs = TypeVar("Inputs")
+Outputs = TypeVar("Outputs")
+
+
+class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
+    """A network as a `Segmenter`: each frame is seen by itself.
+
+    Args:
+        model: the network, with its configuration as `model.config`; used in eval mode, on the device on which its
+            weights lie.
+        score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame.
+        precision: "float32", "float16" or "bfloat16" (by autocast).
+
+    Raises:
+        ValueError: if the threshold is not in 0..1.
+        UsageError: if there is no such precision.
+    """
+
+    nms: str
+
+    def __init__(self, model: Any, score_threshold: float = 0.3, precision: str = "float32") -> None:
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(f"expected a score threshold in 0..1, got {score_threshold}")
+        self.model = model.eval()
+        self.name: str = model.config.name
+        self.class_names: tuple[str, ...] = model.config.class_names
+        self.score_threshold = score_threshold
+        self._autocast = autocast_dtype(precision)
+        self._network: Any = None
+        self._fingerprint: tuple[object, ...] = ()
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which the model's weights lie."""
+        return next(self.model.parameters()).device
+
+    @torch.inference_mode()
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """Segment frames, uint8 RGB (B, H, W, 3); see `Segmenter.segment`.
+
+        Raises:
+            ValueError: if the frames have another shape or dtype.
+        """
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+            raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
+        inputs = self.preprocess(frames)
+        return self.instances(self.forward(inputs), inputs, (frames.shape[1], frames.shape[2]))
+
+    @abstractmethod
+    def preprocess(self, frames: NDArray[np.uint8]) -> Inputs:
+        """Bring frames, uint8 RGB (B, H, W, 3), to the device, the size and the range that the network wants."""
+
+    @torch.inference_mode()
+    def forward(self, inputs: Inputs) -> Outputs:
+        """Run the network alone, in the segmenter's precision."""
+        if self._autocast is None:
+            return self._forward(inputs)
+        with torch.autocast(self.device.type, dtype=self._autocast):
+            return self._forward(inputs)
+
+    @abstractmethod
+    def _forward(self, inputs: Inputs) -> Outputs: ...
+
+    @abstractmethod
+    def instances(self, outputs: Outputs, inputs: Inputs, size: tuple[int, int]) -> list[Instances]:
+        """Turn what the network said of `inputs` into the instances of frames of (height, width)."""
+
+    def _on_device(self, frames: NDArray[np.uint8]) -> Tensor:
+        """Return frames as (B, 3, H, W), still uint8."""
+        return torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+
+    def network(self) -> Any:
+        """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
+        fingerprint = weights_fingerprint(self.model)
+        if self._network is None or fingerprint != self._fingerprint:
+            self._network, self._fingerprint = fused_for_inference(self.model), fingerprint
+        return self._network
