@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -308,6 +310,22 @@ def test_fetched_weights_are_stored_by_content_and_load(
     assert parts(cache) == []
     (row,) = list_weights(registry=registry(url))
     assert (row.state, row.size, row.sha256) == ("cached", len(content), found.sha256)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_file_is_held_against_the_digest_that_is_published(
+    server: Server, content: bytes, cache: Path, right: bool
+) -> None:
+    prefix = hashlib.sha256(content).hexdigest()[:8] if right else "00000000"
+    url = server.put("/digest.pth", Served(content))
+    known = {NAME: replace(registry(url)[NAME], sha256_prefix=prefix)}
+    if right:
+        assert fetch(NAME, registry=known).sha256.startswith(prefix)
+        return
+    with pytest.raises(WeightsError, match=r"SHA-256 begins with 00000000.*not accepted; it lies in"):
+        fetch(NAME, registry=known)
+    assert not (cache / "weights" / "blobs").exists()
+    assert parts(cache) == []
 
 
 def test_what_is_cached_is_fetched_again_only_by_force(server: Server, content: bytes) -> None:

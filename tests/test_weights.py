@@ -16,9 +16,11 @@ from yolact_temporal.errors import InputError, UsageError, WeightsError
 from yolact_temporal.yolact import PRESETS, build_yolact
 from yolact_temporal.yolact.weights import (
     REGISTRY,
+    Completion,
     WeightsEntry,
     cache_dir,
     clean_state_dict,
+    completed_weights,
     find_weights,
     import_file,
     list_weights,
@@ -430,6 +432,51 @@ def test_processes_that_store_at_once_leave_one_whole_record(tmp_path: Path, cac
     assert str(ours) in origins
     blobs = {f"{sha256_of(file)}.pth" for file in (theirs, ours)}
     assert {path.name for path in cache.rglob("*") if path.is_file()} == {"yolact_base.json", *blobs}
+
+
+class TestCompletion:
+    """Weights that hold one part of a model only, the rest being another's."""
+
+    @pytest.fixture
+    def known(self, tmp_path: Path, state: State) -> dict[str, WeightsEntry]:
+        part = {key: value for key, value in state.items() if key.startswith("fpn.")}
+        whole = as_safetensors(halved(state), tmp_path / "whole.safetensors")
+        addition = as_safetensors(
+            {key: value + 1 for key, value in part.items()}, tmp_path / "part.safetensors"
+        )
+        return {
+            "whole": WeightsEntry("whole", BUILD, bundled=whole),
+            "completed": WeightsEntry(
+                "completed", BUILD, bundled=addition, completes=Completion("whole", "fpn.")
+            ),
+        }
+
+    def test_the_part_and_the_rest_are_loaded_together(
+        self, known: dict[str, WeightsEntry], state: State
+    ) -> None:
+        model = BUILD()
+        found = load_weights("completed", model, registry=known)
+        base = completed_weights(found, registry=known)
+        assert base is not None
+        assert (base.name, base.path) == ("whole", known["whole"].bundled)
+        for key, value in model.state_dict().items():
+            expected = state[key] + 1 if key.startswith("fpn.") else state[key].half().float()
+            torch.testing.assert_close(value, expected.to(value.dtype))
+
+    def test_a_whole_model_completes_nothing(self, known: dict[str, WeightsEntry]) -> None:
+        assert completed_weights(find_weights("whole", registry=known), registry=known) is None
+
+    def test_the_part_is_verified_as_a_part(self, known: dict[str, WeightsEntry], tmp_path: Path) -> None:
+        report = verify("completed", registry=known)
+        assert report.ok
+        assert report.fits == ("completed",)
+        assert not verify(tmp_path / "whole.safetensors", "completed", registry=known).ok
+
+    def test_without_the_rest_it_cannot_be_used(self, known: dict[str, WeightsEntry]) -> None:
+        assert known["whole"].bundled is not None
+        known["whole"].bundled.unlink()
+        with pytest.raises(WeightsError, match="weights of whole inside the package"):
+            load_weights("completed", BUILD(), registry=known)
 
 
 def test_the_weights_in_the_package_fit_and_stay_small() -> None:
