@@ -9,39 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.labels import DARK, LIGHT, label_patch, place_label, readable_on, text_alpha
 from yolact_temporal.data.rle import decode_masks, mask_boxes
+from yolact_temporal.data.track_colors import Color, track_color
 
-if TYPE_CHECKING:
-    from PIL import ImageFont
-
-Color = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
-# The hues of Okabe and Ito's "Color Universal Design" (2008), moved apart until any two differ by 25 or more in CIE Lab
-# for normal sight and for all three kinds of colour blindness (simulated as in Machado et al., 2009).
-_BASE_COLORS: tuple[Color, ...] = (
-    (108, 212, 250),
-    (234, 138, 0),
-    (12, 152, 94),
-    (193, 117, 164),
-    (250, 248, 50),
-    (31, 68, 214),
-    (178, 38, 16),
-)
-_SHADES = (1.0, 1.45, 0.66)
-_NO_TRACK_COLOR: Color = (165, 165, 165)
 _OUTLINE_TOLERANCE_PX = 0.8
-_DARK: Color = (18, 18, 20)
-_LIGHT: Color = (255, 255, 255)
-
 EVENT_HINTS: Mapping[str, str] = {
     "new": "new",
     "return": "back",
@@ -111,26 +92,6 @@ class _CroppedMask:
     y: int
 
 
-def track_color(track_id: int) -> Color:
-    """Return a track's colour, RGB 0..255: the same in every frame, run and plot.
-
-    Seven colours that people with any common colour vision tell apart, then the same ones lighter, then darker, and
-    from the 22nd track again from the start. An id below 1 (no track) is grey.
-    """
-    if track_id < 1:
-        return _NO_TRACK_COLOR
-    turn, place = divmod(int(track_id) - 1, len(_BASE_COLORS))
-    return _shade(_BASE_COLORS[place], _SHADES[turn % len(_SHADES)])
-
-
-def _shade(color: Color, factor: float) -> Color:
-    if factor <= 1:
-        red, green, blue = (round(channel * factor) for channel in color)
-    else:
-        red, green, blue = (round(255 - (255 - channel) * (2 - factor)) for channel in color)
-    return red, green, blue
-
-
 def draw_overlay(
     rgb: NDArray[np.uint8],
     instances: Instances,
@@ -180,8 +141,8 @@ def draw_overlay(
         hints = [EVENT_HINTS[event] for event in (events[index] if events else ()) if event in EVENT_HINTS]
         text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
         color = track_color(int(ids[index]))
-        patch = _label_patch(text, widths.text, color, _readable_on(color))
-        _place_label(canvas, patch, tuple(instances.boxes[index]), taken)
+        patch = label_patch(text, widths.text, color, readable_on(color))
+        place_label(canvas, patch, tuple(instances.boxes[index]), taken)
     for track_id, box in (lost or {}).items():
         _draw_lost(canvas, track_id, box, widths, style, taken)
     return canvas
@@ -201,13 +162,13 @@ def draw_banner(
     for words, at_right in ((text, False), (right_text, True)):
         if not words:
             continue
-        alpha = _text_alpha(words, size)
+        alpha = text_alpha(words, size)
         pad = max(3, size // 3)
         height, width = (extent + 2 * pad for extent in alpha.shape)
         height, width = min(height, rgb.shape[0]), min(width, rgb.shape[1])
         columns = slice(rgb.shape[1] - width, None) if at_right else slice(0, width)
         area = rgb[rgb.shape[0] - height :, columns]
-        area[:] = cv2.LUT(np.ascontiguousarray(area), _blend_table(_DARK, 0.62))
+        area[:] = cv2.LUT(np.ascontiguousarray(area), _blend_table(DARK, 0.62))
         inner = area[pad : pad + alpha.shape[0], pad : pad + alpha.shape[1]]
         cover = alpha[: inner.shape[0], : inner.shape[1], None].astype(np.uint16)
         inner[:] = (inner * (255 - cover) + 255 * cover) // 255
@@ -358,69 +319,4 @@ def _draw_lost(
         for x in (x1, x2 - 1):
             cv2.line(canvas, (x, y), (x, min(y + dash, y2) - 1), color, widths.box)
     if style.labels:
-        _place_label(canvas, _label_patch(f"#{track_id} lost", widths.text, _DARK, _LIGHT), box, taken)
-
-
-def _place_label(
-    canvas: NDArray[np.uint8],
-    patch: NDArray[np.uint8],
-    box: Sequence[float],
-    taken: list[tuple[int, int, int, int]],
-) -> None:
-    """Put a label above its box, or where there is room: inside the frame, and off the labels before it."""
-    height, width = patch.shape[:2]
-    rows, columns = canvas.shape[:2]
-    x = min(max(round(float(box[0])), 0), max(columns - width, 0))
-    top, bottom = round(float(box[1])), round(float(box[3]))
-    lowest = max(rows - height, 0)
-    wanted = [top - height, top, bottom - height, bottom, *(top + step * height for step in range(1, 6))]
-    inside = [y for y in wanted if 0 <= y <= lowest] or [min(max(top, 0), lowest)]
-    free = (y for y in inside if not any(_meet((x, y, x + width, y + height), other) for other in taken))
-    y = next(free, inside[0])
-    area = canvas[y : y + height, x : x + width]
-    area[:] = patch[: area.shape[0], : area.shape[1]]
-    taken.append((x, y, x + width, y + height))
-
-
-def _meet(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> bool:
-    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
-
-
-def _readable_on(color: Color) -> Color:
-    """Return black or white, whichever stands out more on a colour."""
-    red, green, blue = color
-    return _DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else _LIGHT
-
-
-@lru_cache(maxsize=512)
-def _label_patch(text: str, size: int, background: Color, foreground: Color) -> NDArray[np.uint8]:
-    alpha = _text_alpha(text, size)
-    pad = max(2, round(size * 0.25))
-    cover = np.pad(alpha, ((pad, pad), (pad + 1, pad + 1))).astype(np.float32)[..., None] / 255
-    patch = np.array(background) * (1 - cover) + np.array(foreground) * cover
-    return np.rint(patch).astype(np.uint8)
-
-
-@lru_cache(maxsize=512)
-def _text_alpha(text: str, size: int) -> NDArray[np.uint8]:
-    """Return a line of text as coverage, uint8 (h, w); all texts of a size are of one height."""
-    font = _font(size)
-    ascent, descent = font.getmetrics()
-    mask, (left, top) = font.getmask2(text, mode="L")
-    width, height = mask.size
-    line = np.zeros((ascent + descent, max(left, 0) + width), np.uint8)
-    glyphs = np.array(mask, np.uint8).reshape(height, width)
-    rows = min(height, line.shape[0] - top)
-    line[top : top + rows, max(left, 0) :] = glyphs[:rows]
-    return line[round(ascent * 0.16) :]
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans, which matplotlib ships, of a size in pixels."""
-    # Imported here to keep start-up instant.
-    import matplotlib
-    from PIL import ImageFont
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)
+        place_label(canvas, label_patch(f"#{track_id} lost", widths.text, DARK, LIGHT), box, taken)

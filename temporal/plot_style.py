@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.overlay import track_color
+from yolact_temporal.data.track_colors import track_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from yolact_temporal.data.overlay import (
     OverlayStyle,
     draw_banner,
     draw_overlay,
-    track_color,
 )
+from yolact_temporal.data.track_colors import track_color
 
 HEIGHT, WIDTH = 120, 160
 PLAIN = OverlayStyle(boxes=False, labels=False)

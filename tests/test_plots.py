@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from yolact_temporal.data.overlay import track_color
+from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal import plot_style, plot_timeline, plots
 
 FRAMES = 40
