@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from yolact_temporal.errors import OutOfSpaceError
 
@@ -70,3 +72,29 @@ def atomic_write(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+class WholeOrNothing(ABC):
+    """A writer to `<name>.part` whose file takes its place when the writer is closed whole.
+
+    Used as a context manager: leaving it by an exception abandons the file, and one that was there before stays.
+    """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file and put it in its place; a second call does nothing."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Stop writing and remove the part file; the file itself stays as it was."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import av.container
@@ -16,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import finish_part, part_path, space_for
+from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
 
 _TIME_BASE = Fraction(1, 90_000)
 _BT601, _LIMITED_RANGE = 6, 1
 """What OpenCV converts to, in FFmpeg's numbers; written into the file so that players need not guess."""
 
 
-class VideoWriter:
+class VideoWriter(WholeOrNothing):
     """Writes RGB frames as H.264, yuv420p, in an MP4 with its index in front.
 
     The file appears under its name when it is whole: on `close()`, or at the end of a `with` block that ended well.
@@ -128,17 +127,6 @@ class VideoWriter:
             with contextlib.suppress(OSError, av.error.FFmpegError):
                 container.close()
         part_path(self._path).unlink(missing_ok=True)
-
-    def __enter__(self) -> VideoWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
 
     @contextlib.contextmanager
     def _removed_on_error(self) -> Iterator[None]:

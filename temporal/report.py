@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from types import TracebackType
 from typing import TypeAlias
 
-from yolact_temporal.data.files import finish_part, part_path, space_for
+from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
 from yolact_temporal.temporal.metrics import METRICS, MetricSpec
 from yolact_temporal.temporal.stability import (
     PAIR_METRICS,
@@ -262,7 +261,7 @@ def format_cell(value: Cell, digits: int = 6) -> str:
     return f"{number + 0.0:.{digits}g}"
 
 
-class CsvTable:
+class CsvTable(WholeOrNothing):
     """Writes a table row by row to `<name>.part` beside the file, which takes its place when closed whole.
 
     Used as a context manager: leaving it by an exception removes the part file and never touches the file itself.
@@ -311,14 +310,3 @@ class CsvTable:
         with contextlib.suppress(OSError):
             self._file.close()
         part_path(self.path).unlink(missing_ok=True)
-
-    def __enter__(self) -> CsvTable:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
