@@ -1,0 +1,59 @@
+"""Timing: what is timed, what it is called, and that random weights do the work of real ones."""
+
+import json
+
+import numpy as np
+import pytest
+from clips import write_clip
+
+from yolact_temporal import benchmark, cli
+from yolact_temporal.data.photo_film import PhotoFilm
+from yolact_temporal.errors import WeightsError
+
+
+@pytest.fixture
+def clip(tmp_path):
+    frames = [frame.rgb for _, frame in zip(range(3), PhotoFilm(size=(144, 168)), strict=False)]
+    return write_clip(tmp_path / "film.mp4", frames, size=(144, 168))
+
+
+@pytest.fixture
+def one_round(monkeypatch):
+    monkeypatch.setattr(benchmark, "ROUNDS", 1)
+
+
+def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, one_round):
+    arguments = ["benchmark", "--models", "yolact_compact", "mask_rcnn_compact", "--clip", str(clip)]
+    assert cli.main([*arguments, "--frames", "2", "--device", "cpu", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["frame_size"] == [144, 168]
+    assert list(figures["models"]) == ["yolact_compact", "mask_rcnn_compact"]
+    for own in figures["models"].values():
+        assert own["weights"] == "own"
+        assert 0 < own["forward_ms"] < own["analyze_ms"]
+        assert own["ratio"] == pytest.approx(own["analyze_ms"] / own["forward_ms"], rel=0.01)
+        assert {"decode", "flow", "measure", "overlay"} <= set(own["stages_ms"])
+    (pair,) = figures["pairs"]
+    assert pair["models"] == ["yolact_compact", "mask_rcnn_compact"]
+    assert pair["forward_ratio"] > 0
+    assert pair["ratio_to_sum"] > 0
+    table = benchmark.format_benchmark(figures)
+    assert "mask_rcnn_compact takes" in table
+    assert "times the sum of their forward passes" in table
+
+
+def test_a_model_by_itself_makes_no_pair(clip, one_round):
+    figures = benchmark.run_benchmark(["yolact_compact"], frames=1, clip=clip, device="cpu")
+    assert figures["pairs"] == []
+
+
+def test_random_weights_send_regions_through_the_mask_head(monkeypatch):
+    def missing(*_, **__):
+        raise WeightsError("none here")
+
+    monkeypatch.setattr(benchmark, "load_model", missing)
+    model, weights = benchmark._loaded("mask_rcnn_compact", "cpu", "float32")
+    assert weights == "random"
+    frame = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), np.uint8)
+    (found,) = model.segmenter.segment(frame)
+    assert 0 < len(found) <= benchmark.RANDOM_REGIONS
