@@ -25,6 +25,7 @@ from yolact_temporal.errors import WeightsError
 from yolact_temporal.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, counterpart, load_model
 from yolact_temporal.yolact.device import resolve_device
 from yolact_temporal.yolact.families import build_model, segmenter_of
+from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 
 FRAME_SIZE = (480, 854)
 """(height, width) of the frames that are timed on where no clip is given."""
@@ -138,6 +139,7 @@ class _Runner:
 
     def _forward(self, model: LoadedModel) -> float:
         segmenter = model.segmenter
+        assert isinstance(segmenter, NetworkSegmenter), "ours, whose network can be run alone"
         inputs = [segmenter.preprocess(frame[None]) for frame in self.pixels]
         return self._milliseconds(model, lambda i: segmenter.forward(inputs[i % len(inputs)]))
 

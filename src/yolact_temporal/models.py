@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from yolact_temporal.errors import UsageError
+from yolact_temporal.yolact import Segmenter
 from yolact_temporal.yolact.baselines import BASELINES
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.families import build_model, model_config, segmenter_of
-from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.weights import completed_weights, find_weights, load_weights
 
 PUBLISHED = "yolact_base"
@@ -41,7 +41,7 @@ class LoadedModel:
         manifest: what `run.json` holds of the model.
     """
 
-    segmenter: NetworkSegmenter[Any, Any]
+    segmenter: Segmenter
     score_threshold: float
     manifest: dict[str, Any]
 
