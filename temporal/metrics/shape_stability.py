@@ -70,11 +70,12 @@ def shape_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
         first, second: (n, 60) and (m, 60), as `shape_contexts` gives them.
     """
     costs = _chi_square(first, second)
-    rows, columns = _cheapest_path(costs)
+    along = np.cumsum(costs.astype(np.float64), axis=1)
+    rows, columns = _cheapest_path(along)
     # The start itself cannot be where to start anew.
     turn = int(np.argmin(costs[rows[:-1], columns[:-1]]))
     row, column = int(rows[turn]) + 1, int(columns[turn]) + 1
-    rows, columns = _cheapest_path(np.roll(costs, (-row, -column), (0, 1)))
+    rows, columns = _cheapest_path(_rolled(along, row % len(first), column % len(second)))
     rows, columns = (rows + row) % len(first), (columns + column) % len(second)
     for side in (0, 1):
         kept = _cheapest_of_each((rows, columns)[side], costs[rows, columns])
@@ -146,53 +147,51 @@ def _sampled(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
 def _histograms(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the shape contexts (n, 60) of points (n, 2), each point counted in its own innermost bin."""
     n = len(points)
-    sizes = np.arange(n - 1, 0, -1)
-    first = np.repeat(np.arange(n - 1), sizes)
-    second = np.concatenate([np.arange(start, n) for start in range(1, n)])
-    dx, dy = (points[second, axis] - points[first, axis] for axis in (0, 1))
-    distance = np.sqrt(dx * dx + dy * dy)
-    mean = 2 * float(distance.sum()) / n**2
-    distance /= mean
-    # Bin 0 is the outermost; what is beyond it is at -1 and not counted.
-    radial = np.full(len(distance), -1, np.int64)
+    x, y = points.astype(np.float32).T
+    radial = _radial_bins(x, y)
+    # One slot more than bins: 0 is beyond the last radius.
+    slots = RADIAL_BINS + 1
+    place = _angular_bins(points[:, 0], points[:, 1]) * np.uint8(slots) + radial
+    whole = ANGULAR_BINS * slots
+    index = np.arange(n)[:, None] * whole + place
+    counts = np.bincount(index.ravel(), minlength=n * whole).reshape(n, ANGULAR_BINS, slots)[:, :, 1:]
+    histograms = counts.reshape(n, ANGULAR_BINS * RADIAL_BINS).astype(np.float64)
+    return histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
+
+
+def _radial_bins(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the radial bin of each point seen from each, uint8 (n, n): the innermost is 5, what is beyond is 0."""
+    squared = x - x[:, None]
+    np.square(squared, out=squared)
+    height = y - y[:, None]
+    np.square(height, out=height)
+    squared += height
+    mean = float(np.sqrt(squared, out=height).mean(dtype=np.float64))
+    radial = np.zeros(squared.shape, np.uint8)
     for radius in RADII:
-        radial += distance < radius
-    within = radial >= 0
-    angular, radial = _angular_bins(dx[within], dy[within]), radial[within]
-    same = (dx[within] == 0) & (dy[within] == 0)
-    half = ANGULAR_BINS // 2
-    # Seen from the other end the angle is half a turn more; a point at the very same place is at angle 0 both ways.
-    opposite = np.where(same, 0, np.where(angular >= half, angular - half, angular + half))
-    bins = ANGULAR_BINS * RADIAL_BINS
-    index = np.concatenate(
-        [
-            first[within] * bins + angular * RADIAL_BINS + radial,
-            second[within] * bins + opposite * RADIAL_BINS + radial,
-            np.arange(n) * bins + RADIAL_BINS - 1,
-        ]
-    )
-    counts = np.bincount(index, minlength=n * bins).reshape(n, bins).astype(np.float64)
-    return counts / (counts.sum(axis=1, keepdims=True) + _TINY)
+        radial += squared < np.float32((radius * mean) ** 2)
+    return radial
 
 
-def _angular_bins(dx: NDArray[np.float64], dy: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return which twelfth of a turn each direction (n,) is in, int64, the lower edge counted in; 0 for none at all.
+def _angular_bins(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return in which twelfth of a turn each point is seen from each, uint8 (n, n), a bin's lower edge counted in.
 
-    By comparisons, which cost a fraction of an arctangent; angles on the axes are exact.
+    A direction has passed an angle if the point lies further along that angle's normal, which is one number a point:
+    there is no arctangent to compute for a pair. On the axes this is exact, wherever points share a row or a column.
     """
-    up, left = (dy > 0) | ((dy == 0) & (dx >= 0)), (dx < 0) | ((dx == 0) & (dy > 0))
-    down_right = ~up & ~left & (dx >= 0)
-    third = ~up & ~down_right
-    second = up & left
-    quadrant = second * np.int64(1) + third * np.int64(2) + down_right * np.int64(3)
-    wide, high = np.abs(dx), np.abs(dy)
-    odd = (quadrant & 1).astype(np.bool_)
-    forward, aside = np.where(odd, high, wide), np.where(odd, wide, high)
-    return (
-        3 * quadrant
-        + (aside * math.sqrt(3) >= forward) * (aside > 0)
-        + (aside >= forward * math.sqrt(3)) * (aside > 0)
-    )
+    below, level = y > y[:, None], y == y[:, None]
+    aside, upright = x > x[:, None], x == x[:, None]
+    passed = ~aside
+    passed = passed.view(np.uint8)
+    for angle in (30, 60, 120, 150):
+        along = math.cos(math.radians(angle)) * y - math.sin(math.radians(angle)) * x
+        passed += along > along[:, None]
+    # The first half turn holds directions down the picture, and the one to the right; a point at the same place has no
+    # direction and is counted with that one.
+    first = below | (level & (aside | upright))
+    bins = np.where(first, passed, np.uint8(ANGULAR_BINS - 1) - passed + upright)
+    bins[level & upright] = 0
+    return bins
 
 
 def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -204,26 +203,35 @@ def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
     with np.errstate(divide="ignore"):
         one, other = (1 / first).astype(np.float32), np.ascontiguousarray((1 / second).T.astype(np.float32))
     common = np.empty((len(first), len(second)), np.float32)
+    ones, buffer = np.ones(len(other), np.float32), np.empty_like(other)
     for row, (inverse, histogram) in enumerate(zip(one, first, strict=True)):
         bins = np.flatnonzero(histogram)
-        sums = other[bins]
+        sums = np.take(other, bins, axis=0, out=buffer[: len(bins)], mode="clip")
         sums += inverse[bins, None]
-        np.reciprocal(sums, out=sums)
-        np.add.reduce(sums, axis=0, out=common[row])
+        np.divide(1, sums, out=sums)
+        np.dot(ones[: len(bins)], sums, out=common[row])
     common *= -2
     common += 1
     return np.maximum(common, 0, out=common)
 
 
-def _cheapest_path(costs: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _rolled(along: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
+    """Return the sums along rows of the costs (n, m) that begin at another row and column, from those that do not."""
+    before = along[:, column - 1 : column] if column else np.zeros((len(along), 1))
+    rolled = np.concatenate([along[:, column:] - before, along[:, :column] + (along[:, -1:] - before)], axis=1)
+    return np.concatenate([rolled[row:], rolled[:row]])
+
+
+def _cheapest_path(along: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows and columns of the cheapest path from the first to the last cell by steps right, down or both.
 
     From its end to its start. All of a row at a time: the cheapest way to a cell is the cheapest way into its row at
     some cell further left, and then along the row.
+
+    Args:
+        along: float64 (n, m), the costs summed up along each row.
     """
-    height, width = costs.shape
-    along = np.cumsum(costs, axis=1, dtype=np.float64)
-    before = along - costs
+    height, width = along.shape
     total = np.empty((height, width))
     total[0] = along[0]
     entry = np.empty(width)
@@ -231,7 +239,7 @@ def _cheapest_path(costs: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArr
         above = total[row - 1]
         entry[0] = above[0]
         np.minimum(above[1:], above[:-1], out=entry[1:])
-        np.subtract(entry, before[row], out=entry)
+        entry[1:] -= along[row, :-1]
         np.minimum.accumulate(entry, out=entry)
         np.add(entry, along[row], out=total[row])
     row, column = height - 1, width - 1
