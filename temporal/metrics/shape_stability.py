@@ -1,8 +1,8 @@
 """T: how much work it takes to turn a mask's outline into the next frame's (DAVIS 2016).
 
-Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016, section 4; shape
-contexts by Belongie, Malik and Puzicha, PAMI 2002. A shape context is blind to translation, and the outline alone to
-what is inside: T is reported, and never decides.
+Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016; shape
+contexts by Belongie, Malik and Puzicha, PAMI 2002. A shape context is blind to translation, and the outline to what is
+inside: T is reported, and never decides.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SCALE = 5.0
 SHAPE_STABILITY_SPEC = MetricSpec(
     name="shape_stability",
     symbol="D2",
-    meaning=f"Mean chi-square cost of matching the outlines' shape contexts of two consecutive frames, times {SCALE:g}; "
-    "the first and the last frame are left out. Blind to translation.",
+    meaning=f"Mean chi-square cost of matching the outlines' shape contexts of two consecutive frames, times "
+    f"{SCALE:g}; the first and the last frame are left out. Blind to translation.",
     inputs="the mask's outlines in two consecutive frames (of a model, or of the ground truth, to compare with)",
     unit="1",
     range=(0.0, SCALE),
@@ -218,7 +218,9 @@ def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
 def _rolled(along: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
     """Return the sums along rows of the costs (n, m) that begin at another row and column, from those that do not."""
     before = along[:, column - 1 : column] if column else np.zeros((len(along), 1))
-    rolled = np.concatenate([along[:, column:] - before, along[:, :column] + (along[:, -1:] - before)], axis=1)
+    rolled = np.concatenate(
+        [along[:, column:] - before, along[:, :column] + (along[:, -1:] - before)], axis=1
+    )
     return np.concatenate([rolled[row:], rolled[:row]])
 
 
