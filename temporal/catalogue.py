@@ -95,7 +95,7 @@ several models on one universe of objects."""
 
 
 def catalogue_rows() -> list[dict[str, Any]]:
-    """Return one row a metric, ready for JSON: its contract, what it `needs`, and its `range` with None for infinity."""
+    """Return one row a metric, ready for JSON: its contract, what it `needs`, its `range` with None for infinity."""
     return [
         {
             "name": spec.name,
