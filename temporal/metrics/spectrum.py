@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,7 +72,8 @@ def high_frequency_share(values: ArrayLike, min_run: int = MIN_RUN) -> Figure:
 
     Returns:
         Power over all runs' powers, of n frames; frames in runs that are too short are left out and counted. A run of
-        more than `LONGEST_PIECE` frames is taken in pieces. White noise gives about a half, slow drift nearly 0.
+        more than `LONGEST_PIECE` frames is taken in pieces. White noise gives about a half, slow drift nearly 0; what
+        stands still or moves uniformly has no power, and no value.
 
     Raises:
         ValueError: for a `min_run` below 3.
@@ -92,27 +94,29 @@ class _Shares:
         if min_run < 3:
             raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
         self._min_run = min_run
-        self._piece: list[list[float]] = []
+        self._piece = np.empty((LONGEST_PIECE, channels))
+        self._length = 0
         self._powers = np.zeros((channels, 2))
         self._frames = self._left_out = 0
 
-    def add(self, values: list[float]) -> None:
+    def add(self, values: Sequence[float]) -> None:
         """Take the next frame of the run."""
-        self._piece.append(values)
-        if len(self._piece) == LONGEST_PIECE:
+        self._piece[self._length] = values
+        self._length += 1
+        if self._length == LONGEST_PIECE:
             self.end_run()
 
     def end_run(self) -> None:
         """Say that the next frame does not follow on this one."""
         self._powers, self._frames, self._left_out = self._with_piece()
-        self._piece = []
+        self._length = 0
 
     def _with_piece(self) -> tuple[NDArray[np.float64], int, int]:
-        length = len(self._piece)
+        length = self._length
         if length < self._min_run:
             return self._powers, self._frames, self._left_out + length
-        series = np.array(self._piece, np.float64).T
-        return self._powers + [piece_power(row) for row in series], self._frames + length, self._left_out
+        powers = [piece_power(series) for series in self._piece[:length].T]
+        return self._powers + powers, self._frames + length, self._left_out
 
     def figures(self) -> list[Figure]:
         """Return each series' share so far."""
