@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_demo(commands)
     _add_compare(commands)
+    _add_metrics(commands)
     _add_weights(commands)
     _add_train(commands)
     _add_evaluate(commands)
@@ -177,6 +178,15 @@ def _add_compare(commands: Any) -> None:
         default=Path("comparison"),
         metavar="FOLDER",
         help="takes comparison.csv, comparison.md and the picture (default: comparison)",
+    )
+    _add_output_options(parser)
+
+
+def _add_metrics(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "metrics",
+        "list every metric: unit, range, which way is better, when it is undefined, source",
     )
     _add_output_options(parser)
 

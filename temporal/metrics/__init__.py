@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from yolact_temporal.temporal.metrics import boundary, flicker, jitter
+from yolact_temporal.temporal.metrics import boundary, flicker, jitter, spectrum
 from yolact_temporal.temporal.metrics.contract import (
     Accumulator,
     Figure,
@@ -17,13 +17,14 @@ from yolact_temporal.temporal.metrics.contract import (
 from yolact_temporal.temporal.metrics.pairs import PAIR_SPECS, PairMeans, flow_floor, pair_figures
 
 METRICS: Mapping[str, MetricSpec] = MappingProxyType(
-    {spec.name: spec for spec in (*boundary.SPECS, *jitter.SPECS, *flicker.SPECS)}
+    {spec.name: spec for spec in (*boundary.SPECS, *jitter.SPECS, *spectrum.SPECS, *flicker.SPECS)}
 )
 
 ACCUMULATORS: tuple[Callable[[], Accumulator], ...] = (
     PairMeans,
     jitter.SecondDifferences,
     jitter.ScoreJitter,
+    spectrum.HighFrequencyShares,
     flicker.Presence,
     flicker.ClassFlips,
     flicker.AreaBlinks,

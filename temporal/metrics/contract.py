@@ -23,10 +23,11 @@ class MetricSpec:
         inputs: what it is computed from.
         unit: "px", "1/s", "1" for a pure number.
         range: least and greatest possible value.
-        direction: "down" where lower is steadier, "up" where higher is.
+        direction: "down" where lower is steadier, "up" where higher is, "zero" where nearer to 0 is.
         undefined: when it has no value; the cell is then empty and counted.
         source: the paper or definition it is from.
-        level: "pair" if it has a value for each pair (t-1, t) of a track, "track" if only for a whole track.
+        level: "pair" if it has a value for each pair (t-1, t) of a track, "track" if only for a whole track, "clip" if
+            only for a whole clip.
         over_tracks: how a clip's value comes from its tracks'.
     """
 
@@ -36,10 +37,10 @@ class MetricSpec:
     inputs: str
     unit: str
     range: tuple[float, float]
-    direction: Literal["down", "up"]
+    direction: Literal["down", "up", "zero"]
     undefined: str
     source: str
-    level: Literal["pair", "track"] = "track"
+    level: Literal["pair", "track", "clip"] = "track"
     over_tracks: Literal["mean", "sum"] = "mean"
 
 

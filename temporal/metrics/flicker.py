@@ -1,13 +1,14 @@
-"""Flicker (METRICS C1, C3, C4): the mask is there, and then it is not; or it is something else; or another size."""
+"""Flicker (METRICS C1 to C4): the mask is there, and then it is not; or it is something else; or another size."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation, mean_figure
 
 BLINK_RATIO = 1.5
 """A pair whose areas differ by more than this factor is an area blink."""
@@ -90,6 +91,18 @@ BLINK_SPEC = MetricSpec(
     source="motion-compensated area ratio",
 )
 
+FRAGMENTATION_SPEC = MetricSpec(
+    name="fragmentation",
+    symbol="C2",
+    meaning="Tracks that an object is given over its life, less one; mean over the objects that are seen at all.",
+    inputs="which track each object of the universe is matched with in every frame",
+    unit="tracks",
+    range=(0.0, math.inf),
+    direction="down",
+    undefined="no object is ever seen: coverage tells of those",
+    source="track fragmentation",
+)
+
 SPECS = (FLIPS_SPEC, DROPOUT_SPEC, *GAP_SPECS, CLASS_SPEC, BLINK_SPEC)
 
 LOG_AREA_RATIO = "log_area_ratio"
@@ -152,6 +165,19 @@ def class_flip_rate(class_ids: ArrayLike, present: ArrayLike | None = None) -> F
     if not both.any():
         return Figure(None, 0, 0)
     return Figure(float((classes[1:] != classes[:-1])[both].mean()), int(both.sum()), 0)
+
+
+def fragmentation(tracks: Iterable[Iterable[int | None]]) -> Figure:
+    """Return how many tracks more than one an object is given, mean over the objects that are seen.
+
+    Args:
+        tracks: for each object the track it is matched with, one a frame, None where it is not seen.
+
+    Returns:
+        The figure, of n objects; those that are never seen are left out and counted.
+    """
+    given = [{track for track in own if track is not None} for own in tracks]
+    return mean_figure(len(own) - 1.0 if own else None for own in given)
 
 
 def log_area_ratio(

@@ -8,15 +8,116 @@ gives 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 
 TOLERANCE = 0.008
 """How far boundaries may lie apart, as a share of the frame's diagonal."""
+RECALL_ABOVE = 0.5
+"""A frame whose value is above this counts for recall."""
+DECAY_BINS = 4
+"""Decay compares the first and the last of so many parts of a sequence."""
+
+_SOURCE = "DAVIS 2016 and 2017: Perazzi et al., CVPR 2016; Pont-Tuset et al., arXiv 1704.00675"
+_STATISTICS = (
+    ("mean", (0.0, 1.0), "up", "Mean over frames of"),
+    ("recall", (0.0, 1.0), "up", f"Share of frames above {RECALL_ABOVE:g} of"),
+    ("decay", (-1.0, 1.0), "down", "Mean over the first quarter of the frames, less that over the last, of"),
+)
+_VALUES = (
+    ("region_iou", "D1 J", "J, the IoU of the mask and the true one"),
+    ("boundary_f", "D1 F", f"F, the F-measure of the masks' boundaries within {TOLERANCE:g} of the diagonal"),
+)
+
+SPECS = tuple(
+    MetricSpec(
+        name=f"{name}_{statistic}",
+        symbol=symbol,
+        meaning=f"{words} {what}; the first and the last frame are left out.",
+        inputs="the mask and the true one in every frame, empty where the object is absent",
+        unit="1",
+        range=bounds,
+        direction="up" if better == "up" else "down",
+        undefined="the sequence has fewer than three frames (two empty masks give 1, one empty mask 0)",
+        source=_SOURCE,
+        level="track",
+    )
+    for name, symbol, what in _VALUES
+    for statistic, bounds, better, words in _STATISTICS
+)
+
+CONSECUTIVE_IOU_SPEC = MetricSpec(
+    name="consecutive_iou",
+    symbol="A",
+    meaning="Mean IoU of the masks of two consecutive frames, nothing compensated for: the naive measure, which "
+    "dropping hard frames raises; shown to be mistrusted.",
+    inputs="the masks of two consecutive frames",
+    unit="1",
+    range=(0.0, 1.0),
+    direction="up",
+    undefined="there is only one frame (two empty masks give 1, one empty mask 0)",
+    source="plain overlap of consecutive masks",
+    level="pair",
+)
+
+
+class SequenceStatistics(NamedTuple):
+    """Mean, recall and decay of one value over a sequence of n frames; all None where none has a value."""
+
+    mean: float | None
+    recall: float | None
+    decay: float | None
+    n: int
+    n_undefined: int
+
+
+def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = True) -> SequenceStatistics:
+    """Summarise J or F over a sequence as davis2017-evaluation does.
+
+    Args:
+        values: one a frame, None where there is none.
+        leave_out_ends: without the first and the last frame, as DAVIS evaluates.
+
+    Returns:
+        Recall is the share of values above `RECALL_ABOVE`. For decay the n frames are cut at the places k (n - 1) / 4,
+        k = 0..4, rounded half up; a part holds both frames it is cut at, so that neighbours share one. (The original
+        keeps those places in 8 bits, which goes wrong beyond 256 frames; that is not repeated here.) Frames without a
+        value are left out and counted; a decay of which a part has no value is None.
+    """
+    frames = list(values[1:-1] if leave_out_ends else values)
+    series = np.array([np.nan if value is None else value for value in frames], np.float64)
+    defined = series[np.isfinite(series)]
+    left_out = len(series) - len(defined)
+    if len(defined) == 0:
+        return SequenceStatistics(None, None, None, 0, left_out)
+    cuts = np.floor(np.arange(DECAY_BINS + 1) * (len(series) - 1) / DECAY_BINS + 0.5).astype(np.int64)
+    ends = [series[cuts[0] : cuts[1] + 1], series[cuts[-2] : cuts[-1] + 1]]
+    parts = [part[np.isfinite(part)] for part in ends]
+    decay = float(parts[0].mean() - parts[1].mean()) if all(len(part) for part in parts) else None
+    recall = float((defined > RECALL_ABOVE).mean())
+    return SequenceStatistics(float(defined.mean()), recall, decay, len(defined), left_out)
+
+
+def consecutive_iou(masks: Iterable[MaskCrop]) -> Figure:
+    """Return the mean IoU of consecutive masks of one object, of n pairs; empty masks as in `region_iou`.
+
+    Raises:
+        ValueError: if the masks are of frames of different sizes.
+    """
+    pairs: list[float] = []
+    last: MaskCrop | None = None
+    for mask in masks:
+        if last is not None:
+            pairs.append(region_iou(last, mask))
+        last = mask
+    return mean_figure(pairs)
 
 
 def region_iou(mask: MaskCrop, truth: MaskCrop) -> float:

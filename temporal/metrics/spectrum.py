@@ -1,0 +1,144 @@
+"""High-frequency share (METRICS B4): how much of a track's shake goes faster than an object can move."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation
+from yolact_temporal.temporal.metrics.jitter import MIN_RUN
+
+CUT = 0.25
+"""Power above this share of the frame rate is of high frequency."""
+LONGEST_PIECE = 256
+"""A run of more frames is taken in pieces of so many, so that memory does not grow with it."""
+
+_STILL = 1e-9
+"""A coordinate that departs from a straight line by less than this share of its greatest value does not move."""
+
+_CHANNELS = (
+    ("centroid_x", "the centroid's x"),
+    ("centroid_y", "the centroid's y"),
+    ("log_area", "the natural logarithm of the mask's area"),
+)
+
+SPECS = tuple(
+    MetricSpec(
+        name=f"high_frequency_share_{name}",
+        symbol="B4",
+        meaning=f"Power of {what} above a quarter of the frame rate, over all its power but the mean. It says nothing "
+        "of how much there is: read it beside B3.",
+        inputs=f"the track's centroids and areas over runs of at least {MIN_RUN} consecutive frames",
+        unit="1",
+        range=(0.0, 1.0),
+        direction="down",
+        undefined=f"the track has no run of {MIN_RUN} consecutive frames, or does not depart from a uniform motion",
+        source="periodogram, after linear detrending, with a Hann window",
+    )
+    for name, what in _CHANNELS
+)
+
+
+def piece_power(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the power above `CUT` and all power but the mean of a piece (n,) without gaps, n of at least 3.
+
+    Straight line taken off, Hann window, squared Fourier coefficients of both signs, over the window's power: a piece
+    weighs by its length. Both are 0 for a straight line.
+    """
+    n = len(values)
+    time = np.arange(n) - (n - 1) / 2
+    centred = values - values.mean()
+    residual = centred - time * (time @ centred) / (time @ time)
+    if np.abs(residual).max() <= _STILL * max(float(np.abs(values).max()), 1.0):
+        return 0.0, 0.0
+    # A periodic Hann window, whose ends do not both vanish.
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
+    power = np.abs(np.fft.rfft(residual * window)) ** 2 / float(window @ window)
+    # Of a real series every frequency but 0 and the highest of an even n comes with its negative.
+    power[1 : (n + 1) // 2] *= 2
+    frequency = np.fft.rfftfreq(n)
+    return float(power[frequency > CUT].sum()), float(power[1:].sum())
+
+
+def high_frequency_share(values: ArrayLike, min_run: int = MIN_RUN) -> Figure:
+    """Return the share of power above a quarter of the frame rate, 0..1, over runs of at least `min_run` frames.
+
+    Args:
+        values: (T,), one a frame, NaN where the object is absent.
+        min_run: fewest consecutive frames of a run that counts, at least 3.
+
+    Returns:
+        Power over all runs' powers, of n frames; frames in runs that are too short are left out and counted. A run of
+        more than `LONGEST_PIECE` frames is taken in pieces. White noise gives about a half, slow drift nearly 0; what
+        stands still or moves uniformly has no power, and no value.
+
+    Raises:
+        ValueError: for a `min_run` below 3.
+    """
+    accumulator = _Shares(1, min_run)
+    for value in np.asarray(values, np.float64):
+        if np.isfinite(value):
+            accumulator.add([float(value)])
+        else:
+            accumulator.end_run()
+    return accumulator.figures()[0]
+
+
+class _Shares:
+    """Powers of series that share their runs, a piece at a time."""
+
+    def __init__(self, channels: int, min_run: int) -> None:
+        if min_run < 3:
+            raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
+        self._min_run = min_run
+        self._piece = np.empty((LONGEST_PIECE, channels))
+        self._length = 0
+        self._powers = np.zeros((channels, 2))
+        self._frames = self._left_out = 0
+
+    def add(self, values: Sequence[float]) -> None:
+        """Take the next frame of the run."""
+        self._piece[self._length] = values
+        self._length += 1
+        if self._length == LONGEST_PIECE:
+            self.end_run()
+
+    def end_run(self) -> None:
+        """Say that the next frame does not follow on this one."""
+        self._powers, self._frames, self._left_out = self._with_piece()
+        self._length = 0
+
+    def _with_piece(self) -> tuple[NDArray[np.float64], int, int]:
+        length = self._length
+        if length < self._min_run:
+            return self._powers, self._frames, self._left_out + length
+        powers = [piece_power(series) for series in self._piece[:length].T]
+        return self._powers + powers, self._frames + length, self._left_out
+
+    def figures(self) -> list[Figure]:
+        """Return each series' share so far."""
+        powers, frames, left_out = self._with_piece()
+        return [
+            Figure(float(high / total) if total > 0 else None, frames, left_out) for high, total in powers
+        ]
+
+
+class HighFrequencyShares:
+    """Accumulates B4 of one track, keeping at most `LONGEST_PIECE` frames."""
+
+    def __init__(self, min_run: int = MIN_RUN) -> None:
+        self._shares = _Shares(len(_CHANNELS), min_run)
+
+    def add(self, observation: Observation) -> None:
+        """Take the next frame."""
+        if not (observation.present and observation.paired):
+            self._shares.end_run()
+        if observation.present and observation.centroid is not None and observation.area_px:
+            self._shares.add([*observation.centroid, math.log(observation.area_px)])
+
+    def figures(self) -> dict[str, Figure]:
+        """Return B4 by metric name."""
+        return {spec.name: figure for spec, figure in zip(SPECS, self._shares.figures(), strict=True)}

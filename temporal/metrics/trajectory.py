@@ -1,0 +1,107 @@
+"""Error trajectory (METRICS D5): what of a mask's error stays, and what of it jitters from frame to frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+
+_CHANNELS = (
+    ("centre_x", "the box centre's x, in true widths"),
+    ("centre_y", "the box centre's y, in true heights"),
+    ("log_area", "the natural logarithm of the mask's area"),
+    ("log_aspect", "the natural logarithm of the box's width over its height"),
+)
+_SOURCE = "bias and first difference of the error against the ground truth"
+
+BIAS_SPECS = tuple(
+    MetricSpec(
+        name=f"trajectory_bias_{name}",
+        symbol="D5",
+        meaning=f"Mean over frames of the error of {what}.",
+        inputs="the mask and the true one in every frame in which both are there",
+        unit="1",
+        range=(-math.inf, math.inf),
+        direction="zero",
+        undefined="mask and true mask are never there in the same frame",
+        source=_SOURCE,
+        level="track",
+    )
+    for name, what in _CHANNELS
+)
+
+JITTER_SPECS = tuple(
+    MetricSpec(
+        name=f"trajectory_jitter_{name}",
+        symbol="D5",
+        meaning=f"RMS change from frame to frame of the error of {what}, over the square root of 2: the standard "
+        "deviation of white noise on a slowly drifting error.",
+        inputs="the mask and the true one in every frame in which both are there",
+        unit="1",
+        range=(0.0, math.inf),
+        direction="down",
+        undefined="mask and true mask are never there together in two consecutive frames",
+        source=_SOURCE,
+        level="track",
+    )
+    for name, what in _CHANNELS
+)
+
+SPECS = (*BIAS_SPECS, *JITTER_SPECS)
+
+
+def trajectory_error(mask: MaskCrop, truth: MaskCrop) -> NDArray[np.float64] | None:
+    """Return one frame's error, float64 (4,): centre x and y over the true width and height, log area, log aspect.
+
+    Centres, widths and heights are of the masks' tight boxes. None if either mask is empty.
+
+    Raises:
+        ValueError: if the masks are of frames of different sizes.
+    """
+    if mask.size != truth.size:
+        raise ValueError(f"expected masks of one frame size, got {mask.size} and {truth.size}")
+    if mask.area == 0 or truth.area == 0:
+        return None
+    own, true = mask.region, truth.region
+    width, height = own.x2 - own.x1, own.y2 - own.y1
+    true_width, true_height = true.x2 - true.x1, true.y2 - true.y1
+    return np.array(
+        [
+            (own.x1 + own.x2 - true.x1 - true.x2) / 2 / true_width,
+            (own.y1 + own.y2 - true.y1 - true.y2) / 2 / true_height,
+            math.log(mask.area / truth.area),
+            math.log((width / height) / (true_width / true_height)),
+        ]
+    )
+
+
+def trajectory_figures(errors: Sequence[NDArray[np.float64] | None]) -> dict[str, Figure]:
+    """Return bias and jitter of an object's errors, one a frame as `trajectory_error` gives them, by metric name.
+
+    Bias is of n frames, jitter of n pairs of consecutive frames; frames and pairs without a value are left out and
+    counted.
+
+    Raises:
+        ValueError: if an error is not of shape (4,).
+    """
+    channels = len(_CHANNELS)
+    for error in errors:
+        if error is not None and error.shape != (channels,):
+            raise ValueError(f"expected errors of shape ({channels},), got {error.shape}")
+    rows = [np.full(channels, np.nan) if error is None else error for error in errors]
+    series = np.array(rows, np.float64).reshape(len(rows), channels)
+    steps = np.diff(series, axis=0)
+    here, together = (np.isfinite(part).all(axis=1) for part in (series, steps))
+    frames, pairs = int(here.sum()), int(together.sum())
+    figures = {}
+    for channel, (bias, jitter) in enumerate(zip(BIAS_SPECS, JITTER_SPECS, strict=True)):
+        mean = float(series[here, channel].mean()) if frames else None
+        rms = math.sqrt(float(np.square(steps[together, channel]).mean()) / 2) if pairs else None
+        figures[bias.name] = Figure(mean, frames, len(rows) - frames)
+        figures[jitter.name] = Figure(rms, pairs, max(len(rows) - 1, 0) - pairs)
+    return figures
