@@ -67,7 +67,7 @@ def _detection(fields: Fields) -> Detection:
     if "bbox" in fields.row:
         x, y, width, height = fields.numbers("bbox", 4)
         box = (x, y, x + width, y + height)
-        if not np.isfinite(np.asarray(box, np.float32)).all():
+        if max(map(abs, box)) > float(np.finfo(np.float32).max):
             raise fields.fault("a finite bbox", "one that ends nowhere")
     return Detection(
         mask=fields.rle("segmentation", fields.value("segmentation")),
