@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from mask_clips import assert_same, frame, labels, rle, sequence
 from PIL import Image
 
-from yolact_temporal.data.formats import FORMATS, ReadOptions, contract, open_masks, recognise
-from yolact_temporal.data.formats import masks_file, text_files
+from yolact_temporal.data.formats import (
+    FORMATS,
+    ReadOptions,
+    contract,
+    masks_file,
+    open_masks,
+    recognise,
+    text_files,
+)
 from yolact_temporal.data.rle import MAX_PIXELS, checked_rle, encode_masks
 from yolact_temporal.errors import InputError, UsageError
 
@@ -362,7 +369,7 @@ def test_a_damaged_image_is_one_sentence(tmp_path, name, damage):
 def test_the_clip_bounds_frames_and_size(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([coco_row(image_id=4)]))
-    with pytest.raises(InputError, match="a clip of 4 frames .* behind its end"):
+    with pytest.raises(InputError, match=r"a clip of 4 frames .* behind its end"):
         open_masks(path, options=ReadOptions(frame_count=4))
     with pytest.raises(InputError, match="masks of 9x9 pixels"):
         open_masks(path, options=ReadOptions(size=(9, 9)))

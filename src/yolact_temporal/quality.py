@@ -1,0 +1,96 @@
+"""How well a run's masks fit a ground truth: shown beside stability, since a wrong mask can be perfectly steady."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolact_temporal.data.frames import ClipInfo
+from yolact_temporal.sights import Sight
+from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
+
+FIGURES: Mapping[str, str] = {
+    "truth_j": "J: region IoU with the true mask, mean over objects (higher is better)",
+    "truth_f": "F: boundary measure against the true mask, mean over objects (higher is better)",
+    "coverage": "true pairs (object, t-1, t) with a mask in both frames (higher is better)",
+    "loss_0": "L(0): one-sided misses and jitter over all true pairs (lower is steadier)",
+    "loss_1": "L(1): the same, pairs missed in both frames counted as well (lower is steadier)",
+}
+"""Figures against the ground truth by name, and what they are; all in 0..1 but L(0) and L(1), of unit 1 too."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One model's figures against the ground truth.
+
+    Attributes:
+        model: its name.
+        objects: true objects.
+        values: by the names of `FIGURES`, and by others where more was measured; None where undefined.
+        counts: of how many appearances or pairs each value is.
+    """
+
+    model: str
+    objects: int
+    values: dict[str, float | None]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def measure_quality(path: Path, sights: Sequence[Sight], clip: ClipInfo) -> list[Quality]:
+    """Return each model's figures from the table of the ground truth's objects."""
+    table = ClipObjects.from_rows(read_objects(path))
+    if not len(table.frame):
+        return [Quality(sight.name, 0, dict.fromkeys(FIGURES), dict.fromkeys(FIGURES, 0)) for sight in sights]
+    found = []
+    for sight in sights:
+        level = sight.score_threshold
+        own = compare_clip(table, (sight.name, sight.name), (level, level), timed=clip.fps is not None)
+        found.append(
+            Quality(
+                sight.name,
+                len(set(table.object_id.tolist())),
+                {name: own.series[name].values()[0] for name in FIGURES},
+                {name: own.series[name].n for name in FIGURES},
+            )
+        )
+    return found
+
+
+def quality_rows(clip: str, quality: Quality) -> list[Row]:
+    """Return the rows of `summary.csv` of one model against the ground truth."""
+    blank: Row = {column.name: None for column in SUMMARY_COLUMNS}
+    blank |= {"clip": clip, "model": quality.model}
+    rows: list[Row] = [blank | {"metric": "true_objects", "value": quality.objects, "unit": "count"}]
+    for name, value in quality.values.items():
+        rows.append(blank | {"metric": name, "value": value, "unit": "1", "n": quality.counts.get(name)})
+    return rows
+
+
+def quality_lines(quality: Sequence[Quality]) -> list[str]:
+    """Return a table for the terminal."""
+    lines = []
+    for own in quality:
+        lines.append(f"  {own.model} against the ground truth, {own.objects} objects:")
+        lines += [
+            f"    {name:<9} {_shown(value):>9}  {FIGURES.get(name, '')}".rstrip()
+            for name, value in own.values.items()
+        ]
+    return lines
+
+
+def markdown_quality(quality: Sequence[Quality]) -> str:
+    """Return a section of `report.md`."""
+    names = list(dict.fromkeys(name for own in quality for name in own.values))
+    lines = ["## Against the ground truth", "", f"| figure | {' | '.join(own.model for own in quality)} |"]
+    lines.append("|---|" + "---|" * len(quality))
+    for name in names:
+        cells = " | ".join(_shown(own.values.get(name)) for own in quality)
+        lines.append(f"| {FIGURES.get(name, name)} | {cells} |")
+    return "\n".join([*lines, ""])
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
