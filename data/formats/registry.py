@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,17 +154,17 @@ def recognise(path: Path) -> MaskFormat:
     """
     if path.is_dir():
         return _recognise_folder(path)
-    suffix = path.suffix.lower()
-    if suffix == ".txt":
-        return FORMATS[mots_txt.NAME]
     try:
         with path.open("rb") as file:
             head = file.read(_SNIFFED_BYTES)
     except OSError as error:
         raise unreadable(path, error) from error
-    if suffix == ".jsonl":
+    suffix = path.suffix.lower()
+    if suffix == ".txt" or re.match(rb"\d+ \d+ \d+ \d+ \d+ ", head):
+        return FORMATS[mots_txt.NAME]
+    if suffix == ".jsonl" or head.startswith(b'{"frame":'):
         return FORMATS[masks_file.NAME]
-    if suffix == ".json":
+    if suffix == ".json" or head.lstrip()[:1] == b"[":
         marks = {
             b'"video_id"': youtube_vis.NAME,
             b'"segmentations"': youtube_vis.NAME,

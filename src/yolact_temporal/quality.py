@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.sights import Sight
+from yolact_temporal.temporal.comparison.comparing import LOOSE_TRUTH_IOU, TRUTH_IOU
 from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
@@ -19,7 +20,11 @@ FIGURES: Mapping[str, str] = {
     "loss_0": "L(0): one-sided misses and jitter over all true pairs (lower is steadier)",
     "loss_1": "L(1): the same, pairs missed in both frames counted as well (lower is steadier)",
 }
-"""Figures against the ground truth by name, and what they are; all in 0..1 but L(0) and L(1), of unit 1 too."""
+"""Figures against the ground truth by name, and what they are; all pure numbers.
+
+Each is given twice: with masks taken for an object's where they overlap it by half, as in a comparison of models, and,
+its name ending in `_at_iou_0.1`, where they overlap it at all to speak of, which shows what the strict one hides.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Quality:
     Attributes:
         model: its name.
         objects: true objects.
-        values: by the names of `FIGURES`, and by others where more was measured; None where undefined.
+        values: by name; None where undefined.
         counts: of how many appearances or pairs each value is.
     """
 
@@ -43,20 +48,25 @@ def measure_quality(path: Path, sights: Sequence[Sight], clip: ClipInfo) -> list
     """Return each model's figures from the table of the ground truth's objects."""
     table = ClipObjects.from_rows(read_objects(path))
     if not len(table.frame):
-        return [Quality(sight.name, 0, dict.fromkeys(FIGURES), dict.fromkeys(FIGURES, 0)) for sight in sights]
+        return [Quality(sight.name, 0, dict.fromkeys(FIGURES)) for sight in sights]
+    objects = len(set(table.object_id.tolist()))
     found = []
     for sight in sights:
-        level = sight.score_threshold
-        own = compare_clip(table, (sight.name, sight.name), (level, level), timed=clip.fps is not None)
-        found.append(
-            Quality(
-                sight.name,
-                len(set(table.object_id.tolist())),
-                {name: own.series[name].values()[0] for name in FIGURES},
-                {name: own.series[name].n for name in FIGURES},
-            )
-        )
+        levels = (sight.score_threshold, sight.score_threshold)
+        quality = Quality(sight.name, objects, {})
+        for iou, ending in ((TRUTH_IOU, ""), (LOOSE_TRUTH_IOU, f"_at_iou_{LOOSE_TRUTH_IOU:g}")):
+            own = compare_clip(table, (sight.name, sight.name), levels, iou, clip.fps is not None)
+            for name in FIGURES:
+                quality.values[name + ending] = own.series[name].values()[0]
+                quality.counts[name + ending] = own.series[name].n
+        found.append(quality)
     return found
+
+
+def label(name: str) -> str:
+    """Return what a figure is, for a reader."""
+    base, _, loose = name.partition("_at_iou_")
+    return FIGURES.get(base, name) + (f", matched at IoU {loose}" if loose else "")
 
 
 def quality_rows(clip: str, quality: Quality) -> list[Row]:
@@ -74,10 +84,7 @@ def quality_lines(quality: Sequence[Quality]) -> list[str]:
     lines = []
     for own in quality:
         lines.append(f"  {own.model} against the ground truth, {own.objects} objects:")
-        lines += [
-            f"    {name:<9} {_shown(value):>9}  {FIGURES.get(name, '')}".rstrip()
-            for name, value in own.values.items()
-        ]
+        lines += [f"    {_shown(value):>9}  {label(name)}" for name, value in own.values.items()]
     return lines
 
 
@@ -88,7 +95,7 @@ def markdown_quality(quality: Sequence[Quality]) -> str:
     lines.append("|---|" + "---|" * len(quality))
     for name in names:
         cells = " | ".join(_shown(own.values.get(name)) for own in quality)
-        lines.append(f"| {FIGURES.get(name, name)} | {cells} |")
+        lines.append(f"| {label(name)} | {cells} |")
     return "\n".join([*lines, ""])
 
 
