@@ -18,6 +18,7 @@ from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.models import LoadedModel
+from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import METRICS
 
 SIZE, FRAMES, FPS = (96, 128), 12, 24
@@ -255,6 +256,31 @@ def test_scores_at_the_threshold_are_recorded_and_said(score, tmp_path):
     assert code == 0
     assert f"a: {FRAMES} instances whose score is not above 0" in err
     assert len(rows(tmp_path / "runs" / "a" / "a" / "instances.csv")) == FRAMES
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_tables(score, images, tmp_path):
+    frames = [each if each.index != 3 else frame(3, [], SIZE, []) for each in true_frames()]
+    masks = write(tmp_path / "a.json", frames)
+    assert score(masks, "--clip", images, "--fps", FPS)[0] == 0
+    own = tmp_path / "runs" / "walk" / "a"
+    whole = {name: (own / name).read_bytes() for name in (*TABLES, "masks.jsonl")}
+    manifest = tmp_path / "runs" / "walk" / "run.json"
+    manifest.write_text(manifest.read_text().replace('"completed": true', '"completed": false'))
+    (own / "masks.jsonl").unlink()
+    (own / "masks.jsonl.part").write_bytes(b"".join(whole["masks.jsonl"].splitlines(True)[:7]))
+    for name in TABLES:
+        (own / name).unlink()
+    assert score(masks, "--clip", images, "--fps", FPS, "--score-threshold", 0.1, "--resume")[0] == 2
+    assert score(masks, "--clip", images, "--fps", FPS, "--resume")[0] == 0
+    assert {name: (own / name).read_bytes() for name in whole} == whole
+
+
+def test_the_meter_takes_identities_where_they_were_announced_and_only_there():
+    nothing = frame(0, [np.ones(SIZE, np.bool_)], SIZE).instances
+    with pytest.raises(ValueError, match="expected an identity for every instance"):
+        StabilityMeter(NAMES, identified=True).update(0, 0.0, nothing, None)
+    with pytest.raises(ValueError, match="expected no identities"):
+        StabilityMeter(NAMES).update(0, 0.0, nothing, None, identities=(1,))
 
 
 def test_json_holds_the_figures(score, images, tmp_path):

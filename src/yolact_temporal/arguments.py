@@ -243,6 +243,7 @@ def _add_score(commands: Any) -> None:
         metavar="FOLDER",
         help="folder that takes the run folder (default: runs)",
     )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     _add_output_options(parser)
 

@@ -39,6 +39,18 @@ _PACKAGES = (
 )
 
 
+_MODEL_SETTINGS = (
+    "weights",
+    "masks",
+    "score_threshold",
+    "record_threshold",
+    "nms",
+    "precision",
+    "device",
+)
+"""What a resumed run must find unchanged of each model, as far as it is said of it."""
+
+
 @dataclass(frozen=True)
 class FinishedRun:
     """A run that came to its end: where it lies, what was measured, and how its models compare.
@@ -104,7 +116,7 @@ def run_clip(
     result = analyze_clip(source, sights, folder, options, resume, motions, truth, progress)
     with space_for(path):
         comparison = _compare(folder, name, sights, source.info, truth is not None)
-        quality = () if truth is None else measure_quality(folder.true_objects, sights, source.info)
+        quality = () if truth is None else measure_quality(folder, sights, source.info, truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
         _write_reports(folder, name, sights, result, comparison, quality, sections)
@@ -168,7 +180,8 @@ def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
             (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
             for name, model in manifest["models"].items()
             if name in earlier["models"]
-            for key in ("weights", "score_threshold", "record_threshold", "nms", "precision", "device")
+            for key in _MODEL_SETTINGS
+            if key in model
         ),
     ):
         if old != new:

@@ -67,7 +67,15 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
         raise UsageError(f"expected a new path to write, got {out}, which exists: pass another --out")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"expected a folder for {out}, got none: make {out.absolute().parent} first")
-    fitted = _Fitted(run_masks(folder, manifest, name), chosen)
+    own, rate = manifest["models"][name], manifest["clip"]["fps"]
+    masks = run_masks(
+        folder,
+        None if rate is None else Fraction(rate),
+        name,
+        float(own["score_threshold"]),
+        tuple(own["config"]["class_names"]),
+    )
+    fitted = _Fitted(masks, chosen)
     try:
         chosen.write(fitted.sequence, out)
     except OSError as error:
@@ -110,17 +118,24 @@ def _model_name(manifest: Mapping[str, Any], run: Path, model: str | None) -> st
     return model or names[0]
 
 
-def run_masks(folder: RunFolder, manifest: Mapping[str, Any], model: str) -> MaskSequence:
+def run_masks(
+    folder: RunFolder, fps: Fraction | None, model: str, score_threshold: float, class_names: tuple[str, ...]
+) -> MaskSequence:
     """Return the instances that count of a model of a run, with their tracks as identities.
 
     Instances with an empty mask, which belong to no track, are left out.
+
+    Args:
+        folder: the run's.
+        fps: the clip's frames a second; None where it has no time.
+        model: its name.
+        score_threshold: instances whose score is above it count.
+        class_names: what the model's class ids stand for.
 
     Raises:
         InputError: if the record or the table of instances cannot be read, or they do not go together.
     """
     files = folder.model(model)
-    own = manifest["models"][model]
-    threshold = float(own["score_threshold"])
     tracks = read_tracks(files)
     heads = [(record.index, record.instances.size) for record in read_records(files.masks)]
     if not heads:
@@ -130,18 +145,17 @@ def run_masks(folder: RunFolder, manifest: Mapping[str, Any], model: str) -> Mas
 
     def frames() -> Iterator[MaskFrame]:
         for record in read_records(files.masks):
-            yield _counted_frame(record, threshold, tracks.get(record.index, []), files)
+            yield _counted_frame(record, score_threshold, tracks.get(record.index, []), files)
 
-    rate = manifest["clip"]["fps"]
     return MaskSequence(
         files.masks,
         RECORD,
         heads[0][1],
-        tuple(own["config"]["class_names"]),
+        class_names,
         True,
         tuple(index for index, _ in heads),
         frames,
-        fps=None if rate is None else Fraction(rate),
+        fps=fps,
     )
 
 

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from yolact_temporal import identity
+from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
+from yolact_temporal.exporting import run_masks
+from yolact_temporal.runs import RunFolder
 from yolact_temporal.sights import Sight
 from yolact_temporal.temporal.comparison.comparing import LOOSE_TRUTH_IOU, TRUTH_IOU
 from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
@@ -44,8 +48,19 @@ class Quality:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def measure_quality(path: Path, sights: Sequence[Sight], clip: ClipInfo) -> list[Quality]:
-    """Return each model's figures from the table of the ground truth's objects."""
+def measure_quality(
+    folder: RunFolder, sights: Sequence[Sight], clip: ClipInfo, truth: MaskSequence
+) -> list[Quality]:
+    """Return each model's figures: from the table of the ground truth's objects, and of identity where that can be."""
+    found = _from_table(folder.true_objects, sights, clip)
+    if identity.available():
+        for sight, quality in zip(sights, found, strict=True):
+            masks = run_masks(folder, clip.fps, sight.name, sight.score_threshold, tuple(sight.class_names))
+            quality.values.update(identity.identity_figures(truth, masks))
+    return found
+
+
+def _from_table(path: Path, sights: Sequence[Sight], clip: ClipInfo) -> list[Quality]:
     table = ClipObjects.from_rows(read_objects(path))
     if not len(table.frame):
         return [Quality(sight.name, 0, dict.fromkeys(FIGURES)) for sight in sights]
@@ -66,7 +81,7 @@ def measure_quality(path: Path, sights: Sequence[Sight], clip: ClipInfo) -> list
 def label(name: str) -> str:
     """Return what a figure is, for a reader."""
     base, _, loose = name.partition("_at_iou_")
-    return FIGURES.get(base, name) + (f", matched at IoU {loose}" if loose else "")
+    return {**FIGURES, **identity.FIGURES}.get(base, name) + (f", matched at IoU {loose}" if loose else "")
 
 
 def quality_rows(clip: str, quality: Quality) -> list[Row]:
@@ -85,6 +100,8 @@ def quality_lines(quality: Sequence[Quality]) -> list[str]:
     for own in quality:
         lines.append(f"  {own.model} against the ground truth, {own.objects} objects:")
         lines += [f"    {_shown(value):>9}  {label(name)}" for name, value in own.values.items()]
+    if quality and not identity.available():
+        lines.append(f"  HOTA, MOTSA and IDF1 need one package more: {identity.EXTRA}")
     return lines
 
 

@@ -128,6 +128,8 @@ class ModelRecording:
         identities = seen.identities
         if identities is not None:
             identities = tuple(compress(identities, keep))
+        elif self.sight.identified and not len(keep):
+            identities = ()  # a record of no instance, read back, cannot say that it has identities
         return replace(seen, instances=seen.instances.select(keep), identities=identities)
 
     def measure(self, frame: Frame, seen: FrameRecord, motion: Motion | None, cut: bool) -> FrameStability:

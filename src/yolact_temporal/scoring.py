@@ -66,6 +66,7 @@ def score_masks(
     *,
     clip: Path | None = None,
     truth: Path | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> FinishedRun:
@@ -82,7 +83,7 @@ def score_masks(
         options: what is known of the masks.
         clip: the clip they are of.
         truth: true masks with identities.
-        overwrite: replace an earlier run.
+        resume, overwrite: what to do with an earlier run in the folder.
         progress: called with the number of frames done.
 
     Raises:
@@ -118,6 +119,7 @@ def score_masks(
                 stride=stride,
                 flow_long_side=options.flow_long_side,
             ),
+            resume=resume,
             overwrite=overwrite,
             motions=None if source is not None else NoMotions(),
             motion_kind="optical flow (DIS, medium)" if source is not None else "none: no clip was given",

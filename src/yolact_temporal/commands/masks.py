@@ -44,6 +44,7 @@ def score(args: argparse.Namespace) -> int:
             options,
             clip=args.clip,
             truth=args.ground_truth,
+            resume=args.resume,
             overwrite=args.overwrite,
             progress=progress,
         )
