@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence
+from mask_clips import frame, sequence, without_plots  # noqa: F401
 from pycocotools import mask as coco_mask
 
 from yolact_temporal import cli

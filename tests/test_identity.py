@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence
+from mask_clips import frame, sequence, without_plots  # noqa: F401
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from clips import write_images
-from mask_clips import frame, sequence
+from mask_clips import frame, sequence, without_plots  # noqa: F401
 
-from yolact_temporal import cli
+from yolact_temporal import cli, clip_run
 from yolact_temporal.analyze import AnalyzeOptions
 from yolact_temporal.clip_run import run_clip
 from yolact_temporal.compare import compare_runs
@@ -20,6 +20,7 @@ from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_st
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.plots import write_plots
 
 SIZE, FRAMES, FPS = (96, 128), 12, 24
 SCENE = list(SyntheticScene(SceneOptions(seed=1, size=SIZE, frames=FRAMES, camera="pan", objects=2)))
@@ -86,7 +87,8 @@ def one_sentence(err):
     return lines[0]
 
 
-def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
+def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(clip_run, "write_plots", write_plots)
     masks = write(tmp_path / "theirs.json", true_frames())
     code, out, _ = score(masks, "--clip", images, "--fps", FPS)
     assert code == 0
