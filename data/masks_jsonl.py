@@ -1,8 +1,8 @@
 """`masks.jsonl`: what a segmenter saw, one line a frame; the record from which everything else can be rebuilt.
 
 A line is an object with `frame`, `time_s`, `size` ([height, width]) and `instances`, each with `box` (xyxy in pixels),
-`score`, `class_id`, `class` and `rle` (the counts of a compressed COCO run-length encoding). Numbers survive a round
-trip exactly.
+`score`, `class_id`, `class` and `rle` (the counts of a compressed COCO run-length encoding), and `track_id` where it is
+known which object each instance is. Numbers survive a round trip exactly.
 """
 
 from __future__ import annotations
@@ -12,37 +12,72 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from yolact_temporal.data.files import part_path
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.rle import Rle
+from yolact_temporal.data.rle import checked_rle
 from yolact_temporal.errors import InputError
 
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What was seen in one frame: its index in the clip, its time in seconds, and the instances."""
+    """What was seen in one frame.
+
+    Attributes:
+        index: the frame's index in the clip, from 0.
+        time_s: its time in seconds.
+        instances: what was seen in it.
+        identities: which object each instance is, from 1, each once; None where nobody said.
+
+    Raises:
+        ValueError: if identities are not one an instance, below 1, or given twice.
+    """
 
     index: int
     time_s: float
     instances: Instances
+    identities: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_identities(self.identities, len(self.instances))
+
+
+def require_identities(identities: tuple[int, ...] | None, count: int) -> None:
+    """Refuse identities that are not one an instance, below 1, or given twice.
+
+    Raises:
+        ValueError: saying which.
+    """
+    if identities is None:
+        return
+    if len(identities) != count:
+        raise ValueError(f"expected an identity for each of {count} instances, got {len(identities)}")
+    if any(identity < 1 for identity in identities):
+        raise ValueError(f"expected identities of 1 or more, got {min(identities)}")
+    if len(set(identities)) < count:
+        twice = next(identity for identity in identities if identities.count(identity) > 1)
+        raise ValueError(f"expected each identity once a frame, got {twice} more than once")
 
 
 def format_record(record: FrameRecord, class_names: Sequence[str]) -> str:
     """Return a record as one line of JSON, without the line break."""
     found = record.instances
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
-            "box": [_shortest(edge) for edge in found.boxes[i]],
-            "score": _shortest(found.scores[i]),
+            "box": [shortest(edge) for edge in found.boxes[i]],
+            "score": shortest(found.scores[i]),
             "class_id": int(found.class_ids[i]),
             "class": class_names[found.class_ids[i]],
             "rle": found.masks[i]["counts"].decode("ascii"),
         }
         for i in range(len(found))
     ]
+    if record.identities is not None:
+        for row, identity in zip(rows, record.identities, strict=True):
+            row["track_id"] = identity
     line = {"frame": record.index, "time_s": record.time_s, "size": list(found.size), "instances": rows}
     return json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -53,11 +88,20 @@ def parse_record(line: str | bytes) -> FrameRecord:
     Raises:
         ValueError: if the line is no record.
     """
+    return parse_named_record(line)[0]
+
+
+def parse_named_record(line: str | bytes) -> tuple[FrameRecord, list[str]]:
+    """Return the record of a line, and the class name of each instance as the line has it.
+
+    Raises:
+        ValueError: if the line is no record.
+    """
     try:
         data = json.loads(line)
         size = (int(data["size"][0]), int(data["size"][1]))
         rows = data["instances"]
-        masks = [Rle(size=list(size), counts=row["rle"].encode("ascii")) for row in rows]
+        masks = [checked_rle(size, str(row["rle"])) for row in rows]
         found = Instances(
             [row["box"] for row in rows],
             [row["score"] for row in rows],
@@ -65,8 +109,11 @@ def parse_record(line: str | bytes) -> FrameRecord:
             masks,
             size,
         )
-        return FrameRecord(int(data["frame"]), float(data["time_s"]), found)
-    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        known = bool(rows) and all("track_id" in row for row in rows)
+        identities = tuple(int(row["track_id"]) for row in rows) if known else None
+        record = FrameRecord(int(data["frame"]), float(data["time_s"]), found, identities)
+        return record, [str(row["class"]) for row in rows]
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"expected a record of a frame, got {line[:80]!r}") from error
 
 
@@ -152,6 +199,6 @@ class RecordWriter:
         self._file.close()
 
 
-def _shortest(value: np.float32) -> float:
+def shortest(value: np.float32) -> float:
     """Return the shortest decimal that reads back as the same float32."""
     return float(str(np.float32(value)))

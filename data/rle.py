@@ -47,3 +47,100 @@ def mask_boxes(masks: Sequence[Rle]) -> NDArray[np.float32]:
     boxes = np.asarray(coco_mask.toBbox(list(masks)), np.float32).reshape(len(masks), 4)
     boxes[:, 2:] += boxes[:, :2]
     return boxes
+
+
+MAX_PIXELS = 1 << 27
+"""Pixels of the largest frame that masks are read for: 16384 x 8192."""
+
+_GROUP_BITS = 5
+_MAX_GROUPS = 7
+_FIRST_CHARACTER = 48
+
+
+def checked_rle(size: tuple[int, int], counts: object) -> Rle:
+    """Return an encoding that somebody else wrote, once it is sure that it can be decoded.
+
+    pycocotools trusts what it is given: runs that are too long for the frame, or no runs at all, would be decoded to
+    whatever comes.
+
+    Args:
+        size: the frame's (height, width) in pixels.
+        counts: compressed runs (bytes or ASCII text), or the runs themselves as a list of whole numbers.
+
+    Returns:
+        The encoding, compressed, no run but the first of length 0.
+
+    Raises:
+        ValueError: if the frame is empty or larger than `MAX_PIXELS`, the text is no compressed run-length encoding,
+            a run is negative, or the runs do not make up the frame.
+    """
+    height, width = size
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"a frame of {width}x{height} pixels, outside 1 to {MAX_PIXELS}")
+    if isinstance(counts, str):
+        if not counts.isascii():
+            raise ValueError("run-length text that is not ASCII")
+        counts = counts.encode("ascii")
+    compressed = isinstance(counts, bytes)
+    runs = _uncompressed(counts) if isinstance(counts, bytes) else _as_runs(counts)
+    if len(runs) == 0 or (runs < 0).any() or (runs > height * width).any() or runs.sum() != height * width:
+        raise ValueError(f"runs that do not make up a frame of {width}x{height}")
+    if compressed and (len(runs) == 1 or runs[1:].all()):
+        return Rle(size=[height, width], counts=counts)  # type: ignore[typeddict-item]
+    return coco_mask.frPyObjects({"size": [height, width], "counts": _merged(runs)}, height, width)
+
+
+def _as_runs(counts: object) -> NDArray[np.int64]:
+    if not isinstance(counts, list) or not all(type(run) is int and abs(run) <= MAX_PIXELS for run in counts):
+        raise ValueError("no run-length encoding")
+    return np.array(counts, np.int64)
+
+
+def _uncompressed(counts: bytes) -> NDArray[np.int64]:
+    """Return the runs of compressed text.
+
+    A run is groups of 5 bits, least first, of which a sixth says that more follow; from the fourth run on it is the
+    difference to the last but one.
+    """
+    groups = np.frombuffer(counts, np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    if len(groups) == 0:
+        return groups
+    if (groups < 0).any() or (groups > 63).any() or groups[-1] & 32:
+        raise ValueError("run-length text with a character that it cannot have, or cut short")
+    ends = np.flatnonzero((groups & 32) == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > _MAX_GROUPS:
+        raise ValueError("run-length text with a run that is too long")
+    place = np.arange(len(groups)) - np.repeat(starts, lengths)
+    values = np.add.reduceat((groups & 31) << (_GROUP_BITS * place), starts)
+    values -= np.where(groups[ends] & 16, np.int64(1) << (_GROUP_BITS * lengths), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def _merged(runs: NDArray[np.int64]) -> list[int]:
+    """Join the neighbours of runs of length 0, but for a first one, which says that the frame begins with the mask."""
+    merged: list[int] = []
+    last_value = -1
+    for index, run in enumerate(runs.tolist()):
+        value = index % 2
+        if run == 0:
+            continue
+        if not merged and value == 1:
+            merged.append(0)
+        if value == last_value:
+            merged[-1] += run
+        else:
+            merged.append(run)
+        last_value = value
+    return merged
+
+
+def overlap(masks: Sequence[Rle]) -> int:
+    """Return how many more pixels masks of one frame have together than the area that they cover; 0 if none meet."""
+    if len(masks) < 2:
+        return 0
+    covered = coco_mask.merge(list(masks), intersect=False)
+    return int(mask_areas(masks).sum() - mask_areas([covered])[0])

@@ -139,6 +139,56 @@ class Associator:
             self._tracks[key] = _Track(mask)
 
 
+class GivenTracks:
+    """Tracks that somebody else made: each instance's identity is its track id.
+
+    Nothing is forgotten, since an identity may come back after any time; so memory grows by a little for each of them.
+    Only masks seen in the last frame are carried, which is what the figures of a pair need.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._last: dict[int, MaskCrop] = {}
+        self._carried: dict[int, MaskCrop] = {}
+
+    @property
+    def carried(self) -> Mapping[int, MaskCrop]:
+        """The masks of the last frame carried to this frame, by track id."""
+        return MappingProxyType(self._carried)
+
+    @property
+    def live(self) -> frozenset[int]:
+        """Every track so far."""
+        return frozenset(self._known)
+
+    def forget(self) -> None:
+        """Forget the last masks, as at a cut to another scene; identities stand."""
+        self._last = {}
+
+    def update(
+        self, masks: Sequence[MaskCrop], motion: Motion | None, identities: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """Take the masks of the next frame and return their track ids, int64 (N,).
+
+        Args:
+            masks: the frame's masks, in order of instances.
+            motion: from the previous frame given to this one; None carries masks unmoved.
+            identities: one a mask, from 1, each once.
+
+        Returns:
+            The identities; `NO_TRACK` for an empty mask.
+        """
+        still = motion is None or motion.repeated
+        self._carried = {
+            key: mask if still or motion is None else warp_mask(mask, motion)
+            for key, mask in self._last.items()
+        }
+        ids = [identity if mask.area else NO_TRACK for identity, mask in zip(identities, masks, strict=True)]
+        self._last = {key: mask for key, mask in zip(ids, masks, strict=True) if key != NO_TRACK}
+        self._known |= self._last.keys()
+        return np.array(ids, np.int64)
+
+
 def mask_behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:
     """Return the mask of an absent object: carried by the flow, but unmoved where it lies behind what is seen.
 

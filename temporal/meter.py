@@ -7,9 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions, Associator
+from yolact_temporal.temporal.association import (
+    NO_TRACK,
+    AssociationOptions,
+    Associator,
+    GivenTracks,
+)
 from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.metrics import ACCUMULATORS, METRICS, Figure, Observation, pair_figures
 from yolact_temporal.temporal.metrics.contract import UNDEFINED
@@ -100,6 +106,9 @@ class StabilityMeter:
         fps: the clip's frames a second; None where it has no time, and figures per second are then undefined.
         stride: every how manieth frame is selected: frames so far apart are consecutive.
         association: how instances become tracks; by default with a gap memory of about one second.
+        identified: whether every instance comes with its identity, which is then its track.
+        pictures: whether there are pictures to tell motion from. Without them a pair of consecutive frames counts for
+            every figure that needs no motion, and a repeated frame cannot be told from another.
     """
 
     def __init__(
@@ -108,6 +117,8 @@ class StabilityMeter:
         fps: float | None = None,
         stride: int = 1,
         association: AssociationOptions | None = None,
+        identified: bool = False,
+        pictures: bool = True,
     ) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"expected a frame rate above 0, or None, got {fps}")
@@ -117,7 +128,9 @@ class StabilityMeter:
         self._fps = None if fps is None else float(fps)
         self._stride = stride
         rate = None if self._fps is None else self._fps / stride
-        self._associator = Associator(association or AssociationOptions.for_rate(rate))
+        self._association = None if identified else association or AssociationOptions.for_rate(rate)
+        self._associator = GivenTracks() if self._association is None else Associator(self._association)
+        self._pictures = pictures
         self._open: dict[int, _TrackState] = {}
         self._finished: list[TrackStability] = []
         self._last: tuple[int, float] | None = None
@@ -131,6 +144,7 @@ class StabilityMeter:
         instances: Instances,
         motion: Motion | None,
         cut: bool = False,
+        identities: Sequence[int] | None = None,
     ) -> FrameStability:
         """Take the next frame.
 
@@ -140,12 +154,14 @@ class StabilityMeter:
             instances: what the model saw in it.
             motion: from the last frame given to this one; None at the first.
             cut: another scene begins with this frame: all tracks end, none is lost.
+            identities: which object each instance is, where that is given; None where it is not.
 
         Returns:
             Track ids and the figures of each instance's pair with the last frame.
 
         Raises:
-            ValueError: if frames do not come in order, or the motion is of another frame size.
+            ValueError: if frames do not come in order, the motion is of another frame size, or identities are missing
+                or not asked for.
         """
         if self._last is not None and frame_index <= self._last[0]:
             raise ValueError(f"expected a frame index above {self._last[0]}, got {frame_index}")
@@ -157,11 +173,11 @@ class StabilityMeter:
         status = pair_status(None if self._last is None else self._last[0], frame_index, self._stride, motion)
         seconds = self._seconds(time_s)
         masks = crop_masks(instances)
-        ids = self._associator.update(masks, motion)
+        ids = self._track(masks, motion, identities)
         seen: list[InstanceStability] = []
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
-            seen.append(self._instance(instances, index, key, mask, pair, status))
+            seen.append(self._instance(instances, index, key, mask, pair, self._is_pair(status)))
         lost = tuple(
             sorted(key for key, track in self._open.items() if track.present and key not in set(ids.tolist()))
         )
@@ -186,8 +202,24 @@ class StabilityMeter:
             frame_pairs={status: self._statuses[status] for status in pairs},
             tracks=tuple(tracks),
             figures=clip_figures([track.figures for track in tracks]),
-            association=self._associator.options,
+            association=self._association,
+            pictures=self._pictures,
         )
+
+    def _track(
+        self, masks: Sequence[MaskCrop], motion: Motion | None, identities: Sequence[int] | None
+    ) -> NDArray[np.int64]:
+        if isinstance(self._associator, Associator):
+            if identities is not None:
+                raise ValueError("expected no identities, since tracks are made here, got some")
+            return self._associator.update(masks, motion)
+        if identities is None:
+            raise ValueError("expected an identity for every instance, got none")
+        return self._associator.update(masks, motion, identities)
+
+    def _is_pair(self, status: PairStatus) -> bool:
+        """Say whether the pair of a status counts for figures that need no motion."""
+        return status == "counted" or (status == "without_motion" and not self._pictures)
 
     def _seconds(self, time_s: float) -> float | None:
         if self._fps is None or self._last is None:
@@ -210,7 +242,7 @@ class StabilityMeter:
         key: int,
         mask: MaskCrop,
         pair: Mapping[str, float | None] | None,
-        status: PairStatus,
+        paired: bool,
     ) -> InstanceStability:
         class_id = int(instances.class_ids[index])
         track = self._open.get(key)
@@ -224,7 +256,7 @@ class StabilityMeter:
             area_px=mask.area,
             centroid=mask.centroid(),
             gap_frames=track.gap if track is not None else 0,
-            events=_events(track, key, class_id, pair, status),
+            events=_events(track, key, class_id, pair, paired),
             pair=pair,
         )
 
@@ -237,7 +269,7 @@ class StabilityMeter:
         time_s: float,
     ) -> None:
         """Tell every open track of this frame, and open those that are new."""
-        paired, counts = status == "counted", status != "repeated"
+        paired, counts = self._is_pair(status), status != "repeated"
         present = {item.track_id: item for item in seen if item.track_id is not None}
         for key in present.keys() - self._open.keys():
             self._open[key] = _TrackState(key, frame_index, time_s)
@@ -270,14 +302,14 @@ def _events(
     key: int,
     class_id: int,
     pair: Mapping[str, float | None] | None,
-    status: PairStatus,
+    paired: bool,
 ) -> tuple[str, ...]:
     if key == NO_TRACK:
         return ("empty_mask",)
     if track is None:
         return ("new",)
     events = [] if track.present else ["return"]
-    if status == "counted" and track.present and class_id != track.class_id:
+    if paired and track.present and class_id != track.class_id:
         events.append("class_flip")
     if pair is not None:
         ratio = pair[LOG_AREA_RATIO]

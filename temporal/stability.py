@@ -150,7 +150,8 @@ class ClipStability:
         frame_pairs: how many pairs of frames there were by `PairStatus`; "first" is not a pair and left out.
         tracks: in order of track id.
         figures: by metric name, all of `METRICS`.
-        association: the options that made the tracks.
+        association: the options that made the tracks; None where identities were given.
+        pictures: whether there were pictures to tell motion from; without them the figures that need it are undefined.
     """
 
     frames: int
@@ -159,7 +160,8 @@ class ClipStability:
     frame_pairs: Mapping[str, int]
     tracks: tuple[TrackStability, ...]
     figures: Mapping[str, ClipFigure]
-    association: AssociationOptions
+    association: AssociationOptions | None
+    pictures: bool = True
 
 
 def clip_figures(tracks: Sequence[Mapping[str, Figure]]) -> dict[str, ClipFigure]:

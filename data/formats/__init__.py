@@ -1,1 +1,15 @@
-"""Interchange formats of masks in video."""
+"""Interchange formats of masks in video: readers that return one `MaskSequence` whatever the format, and writers."""
+
+from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions
+from yolact_temporal.data.formats.registry import FORMATS, MaskFormat, mask_format, open_masks, recognise
+
+__all__ = [
+    "FORMATS",
+    "MaskFormat",
+    "MaskFrame",
+    "MaskSequence",
+    "ReadOptions",
+    "mask_format",
+    "open_masks",
+    "recognise",
+]

@@ -2,19 +2,31 @@
 
 A pixel's value is its object (palette or grey, 8 bits; Pont-Tuset et al., arXiv 1704.00675): 0 is no object. 255 is
 void, which is no object either, except in a folder that holds only 0 and 255: there 255 is the one object (Perazzi et
-al., CVPR 2016).
+al., CVPR 2016). Overlaps, scores, boxes and classes have no place in it; 254 objects have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions, class_table
+from yolact_temporal.data.formats.png_folder import (
+    folder_of_images,
+    frame_of_labels,
+    labels_of_frame,
+    list_images,
+    read_png,
+)
+from yolact_temporal.data.formats.tracks import require_tracks
 from yolact_temporal.errors import InputError
 
+NAME = "davis"
 VOID = 255
 _MODES = ("P", "L", "1")
 
@@ -74,14 +86,71 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: if it cannot be decoded or has colours instead of values.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in _MODES:
-                raise InputError(
-                    f"expected a palette or 8-bit grey PNG in {path}, got mode {image.mode}: save object indices, not "
-                    f"colours"
-                )
-            values = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"expected a PNG image in {path}, which cannot be decoded ({error})") from error
+    values = read_png(path, _MODES, "a palette or 8-bit grey PNG", "save object indices, not colours")
     return values.astype(np.uint8) * (VOID if values.dtype == np.bool_ else 1)
+
+
+def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
+    """Read a folder of palette or grey PNG images as masks of one clip; an object's identity is its value.
+
+    An image that is not there is a frame of which nothing is known.
+
+    Raises:
+        InputError: if the folder holds no such images, or they do not fit what is known of the clip.
+    """
+    images = list_images(
+        path, options, _MODES, "a palette or 8-bit grey PNG", "save object indices, not colours"
+    )
+    binary = all(np.isin(read_labels(image), (0, VOID)).all() for image in images.paths.values())
+    classes = class_table({0: "object"}, 0, options, path)
+
+    def frames() -> Iterator[MaskFrame]:
+        for index, image in images.paths.items():
+            labels = read_labels(image)
+            if binary:
+                labels = (labels == VOID).astype(np.uint8)
+            yield frame_of_labels(index, labels, (VOID,), lambda _identity: 0)
+
+    return MaskSequence(
+        path, NAME, images.size, classes, True, tuple(images.paths), frames, notes=images.notes
+    )
+
+
+def write_davis(sequence: MaskSequence, path: Path) -> None:
+    """Write a clip's masks as a folder of palette PNG images, named by frame index, whole or not at all.
+
+    Raises:
+        InputError: if the masks have no identity or overlap, an identity is above 254, or there is a void and no
+            object, which would read as an object.
+        UsageError: if the folder is there already.
+    """
+    require_tracks(sequence, NAME)
+    highest, void = 0, False
+    for frame in sequence:
+        highest = max(highest, *(frame.identities or (0,)), 0)
+        void = void or frame.void is not None
+    if highest >= VOID:
+        raise InputError(
+            f"expected identities of at most {VOID - 1} for a palette PNG, got {highest}: write mots-png, or masks"
+        )
+    if void and not highest:
+        raise InputError(
+            "expected an object beside the void, got none in the whole clip: such images would read as one object"
+        )
+    with folder_of_images(path) as folder:
+        for frame in sequence:
+            labels = labels_of_frame(frame, {i: i for i in frame.identities or ()}, VOID).astype(np.uint8)
+            image = Image.fromarray(labels)
+            image.putpalette(_palette())
+            image.save(folder / f"{frame.index:05d}.png")
+
+
+@cache
+def _palette() -> bytes:
+    """Return the colours by which the values are told apart: the bits of a value spread over red, green and blue."""
+    colors = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            part = (np.arange(256) >> (3 * bit + channel)) & 1 if 3 * bit + channel < 8 else 0
+            colors[:, channel] |= (np.asarray(part) << (7 - bit)).astype(np.uint8)
+    return colors.tobytes()

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import cv2
-import numpy as np
 
 from yolact_temporal.data.files import space_for
+from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
-from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.sources import select_frames
-from yolact_temporal.models import LoadedModel
 from yolact_temporal.pipeline import overlapped
-from yolact_temporal.recording import ModelRecording, ObjectsRecording
+from yolact_temporal.recording import ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.runs import RunFolder
+from yolact_temporal.sights import Sight
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
@@ -57,7 +57,7 @@ class Step:
     frame: Frame
     motion: Motion | None
     cut: bool
-    seen: dict[str, Instances] = field(default_factory=dict)
+    seen: dict[str, FrameRecord] = field(default_factory=dict)
     stability: dict[str, FrameStability] = field(default_factory=dict)
 
 
@@ -70,7 +70,7 @@ class AnalyzeResult:
         stability: by model name.
         frames: frames measured.
         losses: frames the decoder lost.
-        warnings: of the decoder.
+        warnings: of the decoder, and of what saw the frames.
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
     """
 
@@ -83,7 +83,13 @@ class AnalyzeResult:
 
 
 class Motions:
-    """Where the motion between frames comes from: optical flow, unless the clip knows its own."""
+    """Where the motion between frames comes from: optical flow, unless the clip knows its own.
+
+    Attributes:
+        pictures: whether there are pictures at all, to estimate motion from and to draw on.
+    """
+
+    pictures = True
 
     def __init__(self, long_side: int) -> None:
         self._estimator = FlowEstimator(long_side)
@@ -97,46 +103,63 @@ class Motions:
         return False
 
 
+class NoMotions(Motions):
+    """No motion is known: the clip is not there, only masks of it."""
+
+    pictures = False
+
+    def __init__(self) -> None:
+        """Take nothing: there is nothing to estimate from."""
+
+    def update(self, frame: Frame) -> None:
+        """Return None: nothing is known."""
+
+
 def analyze_clip(
     source: FrameSource,
-    models: Sequence[LoadedModel],
+    sights: Sequence[Sight],
     folder: RunFolder,
     options: AnalyzeOptions,
     resume: bool = False,
     motions: Motions | None = None,
+    truth: MaskSequence | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> AnalyzeResult:
-    """Run models over a clip frame by frame and measure how steady their masks are.
+    """Let models see a clip frame by frame and measure how steady their masks are.
 
     Decoding, optical flow, network, measurement and drawing overlap; a failure in any of them stops all and is raised
     as itself. What the models saw is recorded frame by frame, so that a broken run can be resumed.
 
     Args:
         source: the clip, read once, forward.
-        models: at least one; each is measured by itself.
+        sights: at least one: models to run, or somebody's masks; each is measured by itself.
         folder: takes the results; see `runs.prepare_run_folder`.
         options: range, stride, batch size.
         resume: take up what a broken run recorded in the folder.
         motions: the motion between frames; by default optical flow.
+        truth: true masks with identities, that all are measured against as well.
         progress: called with the number of frames done.
 
     Raises:
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
     """
     clock = _Clock()
+    motions = motions or Motions(options.flow_long_side)
     with space_for(folder.path), _single_threaded_opencv(), ExitStack() as stack:
         recordings = [
-            stack.enter_context(ModelRecording(folder, model, source.info, options, resume))
-            for model in models
+            stack.enter_context(ModelRecording(folder, sight, source.info, options, resume, motions.pictures))
+            for sight in sights
         ]
-        objects = stack.enter_context(ObjectsRecording(folder, models, source.info, options))
+        objects = [
+            stack.enter_context(table) for table in object_tables(folder, sights, source.info, options, truth)
+        ]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
         frames = ahead(clock.timed("decode", selected), "decode")
-        moved = ahead(_with_motion(frames, motions or Motions(options.flow_long_side), clock), "flow")
+        moved = ahead(_with_motion(frames, motions, clock), "flow")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, clock), "measure")
         count = 0
@@ -148,8 +171,9 @@ def analyze_clip(
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
+    warnings = [*source.warnings, *(remark for sight in sights for remark in sight.remarks())]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(source.warnings), clock.seconds()
+        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds()
     )
 
 
@@ -176,23 +200,27 @@ def _segment(
 ) -> Iterator[Step]:
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(steps, batch):
-        pixels = np.stack([step.frame.rgb for step in group])
+        frames = [step.frame for step in group]
         for recording in recordings:
-            found = recording.recorded(group[0].frame.index, len(group))
+            found = recording.recorded(frames[0].index, len(frames))
             if found is None:
                 with clock.running(recording.name):
-                    found = recording.segmenter.segment(pixels)
-            for step, instances in zip(group, found, strict=True):
-                step.seen[recording.name] = instances
+                    found = recording.sight.see(frames)
+            for step, record in zip(group, found, strict=True):
+                step.seen[recording.name] = record
         yield from group
 
 
 def _measure(
-    steps: Iterator[Step], recordings: Sequence[ModelRecording], objects: ObjectsRecording, clock: _Clock
+    steps: Iterator[Step],
+    recordings: Sequence[ModelRecording],
+    objects: Sequence[ObjectsRecording],
+    clock: _Clock,
 ) -> Iterator[Step]:
     for step in steps:
         with clock.running("compare"):
-            objects.measure(step.frame, step.seen, step.motion, step.cut)
+            for table in objects:
+                table.measure(step.frame, step.seen, step.motion, step.cut)
         with clock.running("measure"):
             for recording in recordings:
                 step.stability[recording.name] = recording.measure(

@@ -15,6 +15,9 @@ EXIT_CODES = """exit codes:
   130  interrupted; run the same command with --resume to go on
 """
 
+FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
+"""The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; nothing heavy is imported for it."""
@@ -29,6 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_demo(commands)
     _add_compare(commands)
+    _add_score(commands)
+    _add_export(commands)
     _add_metrics(commands)
     _add_weights(commands)
     _add_train(commands)
@@ -179,6 +184,83 @@ def _add_compare(commands: Any) -> None:
         metavar="FOLDER",
         help="takes comparison.csv, comparison.md and the picture (default: comparison)",
     )
+    _add_output_options(parser)
+
+
+def _add_score(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "score",
+        "measure how steady somebody's masks are, in place of a model's",
+        "Measure masks that are there already: YouTube-VIS or COCO results, MOTS text or PNG, a DAVIS folder, or a "
+        "masks.jsonl. Writes the same run folder as analyze. Identities that the masks have are the tracks; without "
+        "them instances are matched across frames. Without the clip what needs motion is undefined.",
+    )
+    parser.add_argument(
+        "masks",
+        nargs="+",
+        type=Path,
+        metavar="MASKS",
+        help="a file or folder; several are several models of one clip",
+    )
+    parser.add_argument(
+        "--clip", type=Path, metavar="CLIP", help="the clip the masks are of: a video, or images"
+    )
+    parser.add_argument(
+        "--ground-truth", type=Path, metavar="PATH", help="true masks with identities, in any of the formats"
+    )
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        help=f"of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
+    )
+    parser.add_argument("--ground-truth-format", metavar="F", help="of --ground-truth (default: recognised)")
+    parser.add_argument(
+        "--name", action="append", metavar="NAME", help="what to call the masks, once each, in order"
+    )
+    parser.add_argument(
+        "--clip-name", metavar="NAME", help="what to call the clip (default: by --clip, or the masks)"
+    )
+    parser.add_argument(
+        "--classes", metavar="A,B,...", help="names of the classes in order, parted by commas"
+    )
+    parser.add_argument(
+        "--score-threshold", type=float, default=0.0, metavar="S", help="count instances above S (default: 0)"
+    )
+    parser.add_argument("--fps", type=float, help="frames a second, where neither clip nor masks say so")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="frames of the clip, where neither clip nor masks say so"
+    )
+    parser.add_argument(
+        "--first-frame", type=int, metavar="N", help="the number by which the masks count the first frame"
+    )
+    parser.add_argument(
+        "--video", type=int, metavar="ID", help="which video of YouTube-VIS results of several"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="FOLDER",
+        help="folder that takes the run folder (default: runs)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    _add_output_options(parser)
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "export",
+        "write a run's masks and tracks in an interchange format",
+        "Write the instances that count in a finished run, with their tracks as identities, in any format that score "
+        "reads. What a format cannot hold is made to fit, and said.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--format", required=True, metavar="F", help=FORMAT_NAMES)
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="the file or folder to write")
+    parser.add_argument("--model", metavar="NAME", help="whose masks, where the run has several models")
     _add_output_options(parser)
 
 

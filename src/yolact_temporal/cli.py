@@ -82,7 +82,7 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt):
-        resumable = args.command in ("analyze", "demo", "train")
+        resumable = args.command in ("analyze", "demo", "score", "train")
         message = "interrupted" + (": run the same command with --resume to go on" if resumable else "")
     elif isinstance(error, YolactTemporalError):
         message = str(error)

@@ -13,10 +13,13 @@ from typing import Any
 from yolact_temporal.analyze import AnalyzeOptions, AnalyzeResult, Motions, analyze_clip
 from yolact_temporal.compare import ComparisonResult, compare_objects, write_comparison
 from yolact_temporal.data.files import atomic_write, space_for
+from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
 from yolact_temporal.errors import UsageError
 from yolact_temporal.models import LoadedModel
+from yolact_temporal.quality import Quality, markdown_quality, measure_quality, quality_rows
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
+from yolact_temporal.sights import Sight, as_sight
 from yolact_temporal.summary_text import markdown_report
 from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -36,20 +39,41 @@ _PACKAGES = (
 )
 
 
+_MODEL_SETTINGS = (
+    "weights",
+    "masks",
+    "score_threshold",
+    "record_threshold",
+    "nms",
+    "precision",
+    "device",
+)
+"""What a resumed run must find unchanged of each model, as far as it is said of it."""
+
+
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that came to its end: where it lies, what was measured, and how every two of its models compare."""
+    """A run that came to its end: where it lies, what was measured, and how its models compare.
+
+    Attributes:
+        name: the clip's.
+        folder: where it lies.
+        result: what was measured of each model by itself.
+        comparison: every two of its models.
+        quality: each model against the ground truth; empty where there is none.
+    """
 
     name: str
     folder: RunFolder
     result: AnalyzeResult
     comparison: ComparisonResult
+    quality: tuple[Quality, ...] = ()
 
 
 def run_clip(
     source: FrameSource,
     name: str,
-    models: Sequence[LoadedModel],
+    models: Sequence[LoadedModel | Sight],
     path: Path,
     options: AnalyzeOptions,
     *,
@@ -57,6 +81,7 @@ def run_clip(
     overwrite: bool = False,
     motions: Motions | None = None,
     motion_kind: str = "optical flow (DIS, medium)",
+    truth: MaskSequence | None = None,
     sections: Sequence[tuple[float, str]] = (),
     progress: Callable[[int], object] | None = None,
 ) -> FinishedRun:
@@ -65,11 +90,12 @@ def run_clip(
     Args:
         source: the clip.
         name: the clip's name in tables and titles.
-        models: what to run.
+        models: what to run, or somebody's masks.
         path: the run folder.
         options: range, stride, batch.
         resume, overwrite: what to do with an earlier run in the folder.
         motions, motion_kind: the motion between frames, and what the manifest calls it.
+        truth: true masks with identities, that all are measured against as well.
         sections: (time in seconds, label) marks for the timeline plot.
         progress: called with the number of frames done.
 
@@ -79,17 +105,21 @@ def run_clip(
         OutOfSpaceError: if the disk is full.
     """
     folder = prepare_run_folder(path, resume, overwrite)
-    manifest = _manifest(source.info, name, models, options, motion_kind)
+    sights = [as_sight(model) for model in models]
+    manifest = _manifest(source.info, name, sights, options, motion_kind)
+    if truth is not None:
+        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
     if resume:
         _require_same_run(folder, manifest)
     with space_for(path):
         folder.write_manifest(manifest)
-    result = analyze_clip(source, models, folder, options, resume, motions, progress)
+    result = analyze_clip(source, sights, folder, options, resume, motions, truth, progress)
     with space_for(path):
-        comparison = _compare(folder, name, models, source.info)
+        comparison = _compare(folder, name, sights, source.info, truth is not None)
+        quality = () if truth is None else measure_quality(folder, sights, source.info, truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
-        _write_reports(folder, name, result, comparison, sections)
+        _write_reports(folder, name, sights, result, comparison, quality, sections)
         manifest |= {
             "completed": True,
             "finished_utc": _now(),
@@ -99,26 +129,28 @@ def run_clip(
             "seconds": result.seconds,
         }
         folder.write_manifest(manifest)
-    return FinishedRun(name, folder, result, comparison)
+    return FinishedRun(name, folder, result, comparison, tuple(quality))
 
 
-def _compare(folder: RunFolder, name: str, models: Sequence[LoadedModel], clip: ClipInfo) -> ComparisonResult:
+def _compare(
+    folder: RunFolder, name: str, sights: Sequence[Sight], clip: ClipInfo, on_truth: bool
+) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
-    if len(models) < 2:
+    if len(sights) < 2:
         return ComparisonResult((), ())
-    table = ClipObjects.from_rows(read_objects(folder.objects))
+    table = ClipObjects.from_rows(read_objects(folder.true_objects if on_truth else folder.objects))
     if not table.pair.any():
         return ComparisonResult(
             (), ("No object counts for two models, so that they cannot be compared here.",)
         )
     untimed = frozenset() if clip.fps is not None else frozenset({name})
     return ComparisonResult(
-        compare_objects({name: table}, {m.name: m.score_threshold for m in models}, untimed), ()
+        compare_objects({name: table}, {s.name: s.score_threshold for s in sights}, untimed), ()
     )
 
 
 def _manifest(
-    clip: ClipInfo, name: str, models: Sequence[LoadedModel], options: AnalyzeOptions, motion_kind: str
+    clip: ClipInfo, name: str, sights: Sequence[Sight], options: AnalyzeOptions, motion_kind: str
 ) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
@@ -128,7 +160,7 @@ def _manifest(
         "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
         "options": asdict(options),
         "motion": motion_kind,
-        "models": {model.name: model.manifest for model in models},
+        "models": {sight.name: sight.manifest for sight in sights},
         "packages": _versions(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
@@ -148,7 +180,8 @@ def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
             (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
             for name, model in manifest["models"].items()
             if name in earlier["models"]
-            for key in ("weights", "score_threshold", "record_threshold", "nms", "precision", "device")
+            for key in _MODEL_SETTINGS
+            if key in model
         ),
     ):
         if old != new:
@@ -161,14 +194,18 @@ def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
 def _write_reports(
     folder: RunFolder,
     name: str,
+    sights: Sequence[Sight],
     result: AnalyzeResult,
     comparison: ComparisonResult,
+    quality: Sequence[Quality],
     sections: Sequence[tuple[float, str]],
 ) -> None:
     """Write what is made from the tables: summary, plots, report."""
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
             summary.write_all(summary_rows(name, model, stability))
+        for own in quality:
+            summary.write_all(quality_rows(name, own))
     folder.plots.mkdir(exist_ok=True)
     tables = {model: folder.model(model) for model in result.stability}
     write_plots(
@@ -184,8 +221,12 @@ def _write_reports(
             markdown_report(
                 name,
                 result.stability,
+                {sight.name: str(sight.manifest.get("note", sight.name)) for sight in sights},
                 [*comparison.remarks, *remarks(result)],
-                [markdown_comparison(pair.comparison, pair.verdict) for pair in comparison.pairs],
+                [
+                    *([markdown_quality(quality)] if quality else []),
+                    *(markdown_comparison(pair.comparison, pair.verdict) for pair in comparison.pairs),
+                ],
             )
         )
 

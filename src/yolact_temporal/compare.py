@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, repeat, zip_longest
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyze import AnalyzeOptions, Motions
 from yolact_temporal.data.files import atomic_write, space_for
 from yolact_temporal.data.formats.davis_png import DavisMasks
-from yolact_temporal.data.frames import FrameSource
+from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.sources import DECODERS, open_clip
@@ -291,11 +291,11 @@ def _made_rows(
         compared, None if rate is None else float(Fraction(rate)), options.stride, truth=truth is not None
     )
     masks = None if truth is None else DavisMasks(truth)
-    motions = _motions_again(clip, options, remarks)
+    motion_to = _motions_again(clip, options, remarks)
     records = (read_records(clip.models[name].files.masks) for name in chosen)
     for count, group in enumerate(zip_longest(*records), start=1):
         head = _same_frame(group, clip)
-        motion = next(motions)
+        motion = motion_to(head.index)
         seen = {name: record.instances for name, record in zip(chosen, group, strict=True)}
         objects = None if masks is None else _crops(masks, head, clip)
         yield from meter.update(head.index, head.time_s, seen, motion, truth=objects)
@@ -314,8 +314,10 @@ def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRec
     return head
 
 
-def _motions_again(clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]) -> Iterator[Motion | None]:
-    """Yield the motion to each recorded frame: estimated anew where the clip is there, else None for ever."""
+def _motions_again(
+    clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]
+) -> Callable[[int], Motion | None]:
+    """Return what gives the motion to the next recorded frame: estimated anew where the clip is there, else None."""
     described = clip.manifest["clip"]
     path = described.get("path")
     if not path or not Path(path).exists():
@@ -323,7 +325,7 @@ def _motions_again(clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]) 
             f"{clip.name}: the clip is not there ({path or 'none was given'}), so that its motion is not known: B1, B2 "
             f"and the losses are undefined, and nothing is decided."
         )
-        return repeat(None)
+        return lambda _index: None
     decoder = described["decoder"] if described["decoder"] in DECODERS else "auto"
     rate = None if decoder != "auto" or described["fps"] is None else Fraction(described["fps"])
     source = open_clip(path, decoder=decoder, fps=rate if Path(path).is_dir() else None)
@@ -336,11 +338,23 @@ def _motions_again(clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]) 
     return _estimated(source, options)
 
 
-def _estimated(source: FrameSource, options: AnalyzeOptions) -> Iterator[Motion | None]:
+def _estimated(source: FrameSource, options: AnalyzeOptions) -> Callable[[int], Motion | None]:
     motions = Motions(options.flow_long_side)
-    with closing(source):
-        for frame in select_frames(source, options.start, options.end, options.stride):
-            yield motions.update(frame)
+
+    def frames() -> Iterator[Frame]:
+        with closing(source):
+            yield from select_frames(source, options.start, options.end, options.stride)
+
+    selected = frames()
+
+    def motion_to(index: int) -> Motion | None:
+        # frames that were not recorded, as where masks are missing, are passed over as they were then
+        for frame in selected:
+            if frame.index >= index:
+                return motions.update(frame)
+        return None
+
+    return motion_to
 
 
 def _crops(masks: DavisMasks, record: FrameRecord, clip: ClipRuns) -> dict[int, MaskCrop]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
+from itertools import compress, islice
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from yolact_temporal.data.files import part_path
+from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
-from yolact_temporal.models import LoadedModel
 from yolact_temporal.runs import RunFolder
+from yolact_temporal.sights import FrameByFrame, Sight
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import (
@@ -47,19 +51,26 @@ class ModelRecording:
     """
 
     def __init__(
-        self, folder: RunFolder, model: LoadedModel, clip: ClipInfo, options: AnalyzeOptions, resume: bool
+        self,
+        folder: RunFolder,
+        sight: Sight,
+        clip: ClipInfo,
+        options: AnalyzeOptions,
+        resume: bool,
+        pictures: bool = True,
     ) -> None:
-        self.name = model.name
-        self.segmenter = model.segmenter
-        self.score_threshold = model.score_threshold
-        self._class_names = model.segmenter.class_names
-        self._files = folder.model(model.name)
+        self.name = sight.name
+        self.sight = sight
+        self._class_names = sight.class_names
+        self._files = folder.model(sight.name)
         self._clip = clip
         self._options = options
         self._resume = resume
         rate = None if clip.fps is None else float(clip.fps)
-        self._meter = StabilityMeter(self._class_names, rate, options.stride)
-        self._painter = OverlayPainter()
+        self._meter = StabilityMeter(
+            self._class_names, rate, options.stride, identified=sight.identified, pictures=pictures
+        )
+        self._painter = OverlayPainter() if pictures else None
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -71,14 +82,15 @@ class ModelRecording:
             stack.callback(self._record.abandon)
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
-            rate = self._clip.fps or ASSUMED_FPS
-            self._overlay = stack.enter_context(
-                VideoWriter(
-                    self._files.overlay,
-                    size=(self._clip.height, self._clip.width),
-                    fps=Fraction(rate) / self._options.stride,
+            if self._painter is not None:
+                rate = self._clip.fps or ASSUMED_FPS
+                self._overlay = stack.enter_context(
+                    VideoWriter(
+                        self._files.overlay,
+                        size=(self._clip.height, self._clip.width),
+                        fps=Fraction(rate) / self._options.stride,
+                    )
                 )
-            )
             self._stack = stack.pop_all()
         return self
 
@@ -94,7 +106,7 @@ class ModelRecording:
         self._past = islice(read_records(writer.part), self._kept)
         return writer
 
-    def recorded(self, first_index: int, count: int) -> list[Instances] | None:
+    def recorded(self, first_index: int, count: int) -> list[FrameRecord] | None:
         """Return what a broken run saw in the next `count` frames; None once its record is used up.
 
         Raises:
@@ -108,27 +120,38 @@ class ModelRecording:
                 f"expected frame {first_index} next in the record of the interrupted run, got frame "
                 f"{records[0].index}: the clip reads differently now, start over with --overwrite"
             )
-        return [record.instances for record in records]
+        return records
 
-    def counted(self, seen: Instances) -> Instances:
-        """Return the instances whose score is above the operating threshold."""
-        return seen.select(seen.scores > self.score_threshold)
+    def counted(self, seen: FrameRecord) -> FrameRecord:
+        """Return the record with the instances whose score is above the operating threshold."""
+        keep = seen.instances.scores > self.sight.score_threshold
+        identities = seen.identities
+        if identities is not None:
+            identities = tuple(compress(identities, keep))
+        elif self.sight.identified and not len(keep):
+            identities = ()  # a record of no instance, read back, cannot say that it has identities
+        return replace(seen, instances=seen.instances.select(keep), identities=identities)
 
-    def measure(self, frame: Frame, seen: Instances, motion: Motion | None, cut: bool) -> FrameStability:
+    def measure(self, frame: Frame, seen: FrameRecord, motion: Motion | None, cut: bool) -> FrameStability:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
         if self._written >= self._kept:
-            self._record.write(FrameRecord(frame.index, frame.time_s, seen))
+            self._record.write(seen)
         self._written += 1
-        stability = self._meter.update(frame.index, frame.time_s, self.counted(seen), motion, cut)
+        counted = self.counted(seen)
+        stability = self._meter.update(
+            frame.index, frame.time_s, counted.instances, motion, cut, counted.identities
+        )
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability
 
-    def draw(self, frame: Frame, seen: Instances, stability: FrameStability, cut: bool) -> None:
-        """Draw what counts of the next frame and append it to the overlay video."""
+    def draw(self, frame: Frame, seen: FrameRecord, stability: FrameStability, cut: bool) -> None:
+        """Draw what counts of the next frame and append it to the overlay video, if there are pictures."""
+        if self._painter is None:
+            return
         if cut:
             self._painter.forget()
-        instances = self.counted(seen)
+        instances = self.counted(seen).instances
         names = [item.class_name for item in stability.instances]
         events = [item.events for item in stability.instances]
         drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
@@ -142,38 +165,69 @@ class ModelRecording:
             tracks.write_all(track_row(track) for track in stability.tracks)
         self._frames.close()
         self._instances.close()
-        self._overlay.close()
+        if self._painter is not None:
+            self._overlay.close()
         self._record.close()
         return stability
 
 
 class ObjectsRecording:
-    """The table of objects of a run with several models, written frame by frame; of a single model there is none.
+    """A table of objects, written frame by frame: those of the models' consensus, or of a ground truth.
 
     As a context manager it leaves the whole table, or on failure none: a resumed run makes it again from the records.
     """
 
     def __init__(
-        self, folder: RunFolder, models: Sequence[LoadedModel], clip: ClipInfo, options: AnalyzeOptions
+        self,
+        path: Path,
+        sights: Sequence[Sight],
+        clip: ClipInfo,
+        options: AnalyzeOptions,
+        truth: MaskSequence | None = None,
     ) -> None:
-        self._path = folder.objects
-        compared = {m.name: ComparedModel(m.segmenter.class_names, m.score_threshold) for m in models}
+        compared = {sight.name: ComparedModel(sight.class_names, sight.score_threshold) for sight in sights}
         rate = None if clip.fps is None else float(clip.fps)
-        self._meter = SupportMeter(compared, rate, options.stride) if len(compared) > 1 else None
+        self._path = path
+        self._meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
+        self._truth = None if truth is None else FrameByFrame(truth)
 
     def __enter__(self) -> ObjectsRecording:
-        with ExitStack() as stack:
-            if self._meter is not None:
-                self._table = stack.enter_context(CsvTable(self._path, OBJECT_COLUMNS))
-            self._stack = stack.pop_all()
+        self._table = CsvTable(self._path, OBJECT_COLUMNS)
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._stack.__exit__(*exception)  # type: ignore[arg-type]
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._table.__exit__(kind, error, trace)
 
-    def measure(self, frame: Frame, seen: Mapping[str, Instances], motion: Motion | None, cut: bool) -> None:
-        """Write what every model made of each object of the next frame."""
-        if self._meter is None:
-            return
-        rows = self._meter.update(frame.index, frame.time_s, seen, motion, cut)
+    def measure(
+        self, frame: Frame, seen: Mapping[str, FrameRecord], motion: Motion | None, cut: bool
+    ) -> None:
+        """Write what every model made of each object of the next frame; nothing where the truth is not known."""
+        found = {name: record.instances for name, record in seen.items()}
+        if self._truth is None:
+            rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
+        else:
+            true = self._truth.at(frame.index)
+            if true is None:
+                return
+            objects = dict(zip(true.identities or (), crop_masks(true.instances), strict=True))
+            void = None if true.void is None else MaskCrop.from_rle(true.void, true.instances.size)
+            rows = self._meter.update(frame.index, frame.time_s, found, motion, cut, truth=objects, void=void)
         self._table.write_all(object_row_cells(row) for row in rows)
+
+
+def object_tables(
+    folder: RunFolder,
+    sights: Sequence[Sight],
+    clip: ClipInfo,
+    options: AnalyzeOptions,
+    truth: MaskSequence | None,
+) -> list[ObjectsRecording]:
+    """Return the tables of objects that a run has: the consensus of several models, and the ground truth's."""
+    tables = []
+    if len(sights) > 1:
+        tables.append(ObjectsRecording(folder.objects, sights, clip, options))
+    if truth is not None:
+        tables.append(ObjectsRecording(folder.true_objects, sights, clip, options, truth))
+    return tables

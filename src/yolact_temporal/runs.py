@@ -70,6 +70,11 @@ class RunFolder:
         return self.path / "objects.csv"
 
     @property
+    def true_objects(self) -> Path:
+        """The table of the ground truth's objects, of a run that has one."""
+        return self.path / "true_objects.csv"
+
+    @property
     def report(self) -> Path:
         """The figures for a reader."""
         return self.path / "report.md"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from yolact_temporal.models import model_note
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
@@ -47,6 +46,8 @@ def _headline(label: str, name: str, figure: ClipFigure) -> tuple[str, str, str,
 def count_sentences(stability: ClipStability) -> list[str]:
     """Return what was seen and what was left out, a sentence each."""
     pairs = stability.frame_pairs
+    if not stability.pictures:
+        return _counts_without_pictures(stability)
     lines = [
         f"{stability.frames} frames, {stability.instances} instances in {len(stability.tracks)} tracks; "
         f"{pairs['counted']} pairs of consecutive frames count."
@@ -58,9 +59,29 @@ def count_sentences(stability: ClipStability) -> list[str]:
     ):
         if pairs[status]:
             lines.append(f"{pairs[status]} {what}.")
-    if stability.empty_masks:
-        lines.append(f"{stability.empty_masks} instances have an empty mask and belong to no track.")
-    return lines
+    return lines + _empty_masks(stability)
+
+
+def _empty_masks(stability: ClipStability) -> list[str]:
+    if not stability.empty_masks:
+        return []
+    return [f"{stability.empty_masks} instances have an empty mask and belong to no track."]
+
+
+def _counts_without_pictures(stability: ClipStability) -> list[str]:
+    """Return what was seen in masks that were measured without their clip, and what cannot be said of them."""
+    pairs = stability.frame_pairs
+    lines = [
+        f"{stability.frames} frames, {stability.instances} instances in {len(stability.tracks)} tracks.",
+        f"Without the clip the motion between frames is not known: boundary displacement, motion-compensated jitter "
+        f"and area blinks are undefined, and a repeated frame cannot be told from another. The other figures are of "
+        f"{pairs['without_motion']} pairs of consecutive frames.",
+    ]
+    if pairs["after_lost_frames"]:
+        lines.append(
+            f"{pairs['after_lost_frames']} pairs are left out because frames between them are missing."
+        )
+    return lines + _empty_masks(stability)
 
 
 def console_report(clip: str, stability: Mapping[str, ClipStability]) -> str:
@@ -78,12 +99,16 @@ def console_report(clip: str, stability: Mapping[str, ClipStability]) -> str:
 
 
 def markdown_report(
-    clip: str, stability: Mapping[str, ClipStability], remarks: Sequence[str], sections: Sequence[str] = ()
+    clip: str,
+    stability: Mapping[str, ClipStability],
+    notes: Mapping[str, str],
+    remarks: Sequence[str],
+    sections: Sequence[str] = (),
 ) -> str:
-    """Return `report.md`: what the model is, the figures, what was left out, remarks, further sections."""
+    """Return `report.md`: what each model is (its note), the figures, what was left out, remarks, further sections."""
     lines = [f"# Stability of masks in {clip}", ""]
     for model, figures in stability.items():
-        lines += [f"## {model}", "", model_note(model), "", *count_sentences(figures), ""]
+        lines += [f"## {model}", "", notes[model], "", *count_sentences(figures), ""]
         lines += ["| figure (lower is steadier) | value | of |", "|---|---|---|"]
         lines += [f"| {label} | {value} {unit} | {of} |" for label, value, unit, of in headline_rows(figures)]
         lines.append("")

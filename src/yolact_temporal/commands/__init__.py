@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from yolact_temporal.commands import comparing, measure, metrics, models
+from yolact_temporal.commands import comparing, masks, measure, metrics, models
 
 
 def run(args: argparse.Namespace) -> int:
@@ -14,6 +14,8 @@ def run(args: argparse.Namespace) -> int:
         "analyze": measure.analyze,
         "demo": measure.demo,
         "compare": comparing.compare,
+        "score": masks.score,
+        "export": masks.export,
         "metrics": metrics.metrics,
         "weights": models.weights,
         "train": models.train,

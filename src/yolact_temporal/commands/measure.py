@@ -61,13 +61,13 @@ def analyze(args: argparse.Namespace) -> int:
             errors.append(error)
             continue
         runs.append(done)
-        _print_run(args, done)
+        print_run(args, done)
     if len(runs) > 1 and len(models) > 1:
         try:
             compare_all(args, [done.folder.path for done in runs], args.out)
         except InputError as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
-    return _conclude(args, runs, errors)
+    return conclude(args, runs, errors)
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -85,9 +85,9 @@ def demo(args: argparse.Namespace) -> int:
             overwrite=args.overwrite,
             progress=progress,
         )
-    _print_run(args, done)
+    print_run(args, done)
     say(args, f"\n{moves}\n\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
-    return _conclude(args, [done], [])
+    return conclude(args, [done], [])
 
 
 def _models(args: argparse.Namespace) -> list[Any]:
@@ -132,13 +132,17 @@ def _expected_frames(count: int | None, options: Any) -> int | None:
     return max(0, -(-(end - options.start) // options.stride))
 
 
-def _print_run(args: argparse.Namespace, done: Any) -> None:
+def print_run(args: argparse.Namespace, done: Any) -> None:
+    """Print a run's figures, where they lie, and what was lost."""
     from yolact_temporal.clip_run import loss_sentence
+    from yolact_temporal.quality import quality_lines
     from yolact_temporal.summary_text import CAVEAT, console_report
     from yolact_temporal.temporal.comparison.comparison_text import console_comparison
 
     say(args, console_report(done.name, done.result.stability))
     say(args, f"  {CAVEAT}")
+    for line in quality_lines(done.quality):
+        say(args, line)
     for pair in done.comparison.pairs:
         say(args, f"\n{done.name}: {console_comparison(pair.comparison, pair.verdict)}")
     for remark in done.comparison.remarks:
@@ -151,7 +155,7 @@ def _print_run(args: argparse.Namespace, done: Any) -> None:
             print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
 
 
-def _conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
+def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
@@ -185,4 +189,5 @@ def _run_json(done: Any) -> dict[str, Any]:
             for model, stability in result.stability.items()
         },
         "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
+        "quality": [asdict(own) for own in done.quality],
     }

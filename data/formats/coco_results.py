@@ -1,0 +1,115 @@
+"""COCO results: a JSON list of detections, `image_id` the frame's index (Lin et al., arXiv 1405.0312; pycocotools).
+
+Each detection is `{"image_id", "category_id", "score", "segmentation": {"size": [h, w], "counts"}}`, with `bbox`
+([x, y, width, height]) where the box is not the mask's own. Categories count from 1. Two fields of ours, which other
+readers pass over: `category`, the class's name, and `track_id`, which object it is. A frame without detections is
+not mentioned, so the file cannot say how many frames the clip has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yolact_temporal.data.files import atomic_write
+from yolact_temporal.data.formats.contract import (
+    MaskFrame,
+    MaskSequence,
+    ReadOptions,
+    require_frame,
+    require_size,
+)
+from yolact_temporal.data.formats.detections import (
+    Collected,
+    Detection,
+    no_size,
+    note_name,
+    refuse_void,
+    sequence_of,
+)
+from yolact_temporal.data.formats.text_files import Fields, read_rows
+from yolact_temporal.data.masks_jsonl import shortest
+
+NAME = "coco"
+
+
+def read_coco_results(path: Path, options: ReadOptions) -> MaskSequence:
+    """Read COCO results of one clip.
+
+    Raises:
+        InputError: if the file is none, or does not fit what is known of the clip.
+    """
+    frames: dict[int, list[Detection]] = defaultdict(list)
+    names: dict[int, str] = {}
+    size = options.size
+    for number, row in enumerate(read_rows(path, "COCO results")):
+        fields = Fields(row, path, f"entry {number}")
+        first = options.first_frame or 0
+        image = fields.whole("image_id")
+        index = require_frame(image - first, options, path, image)
+        found = _detection(fields)
+        require_size((found.mask["size"][0], found.mask["size"][1]), size, path, fields.where)
+        size = size or (found.mask["size"][0], found.mask["size"][1])
+        note_name(names, found.class_id, fields)
+        frames[index].append(found)
+    if size is None:
+        raise no_size(path)
+    return sequence_of(NAME, path, Collected(frames, size, names, {}), options)
+
+
+def _detection(fields: Fields) -> Detection:
+    box = None
+    if "bbox" in fields.row:
+        x, y, width, height = fields.numbers("bbox", 4)
+        box = (x, y, x + width, y + height)
+        if max(map(abs, box)) > float(np.finfo(np.float32).max):
+            raise fields.fault("a finite bbox", "one that ends nowhere")
+    return Detection(
+        mask=fields.rle("segmentation", fields.value("segmentation")),
+        class_id=fields.class_id("category_id"),
+        score=fields.number("score", 0, 1),
+        box=box,
+        identity=fields.whole("track_id", 1) if "track_id" in fields.row else None,
+    )
+
+
+def write_coco_results(sequence: MaskSequence, path: Path) -> None:
+    """Write a clip's masks as COCO results, whole or not at all.
+
+    Raises:
+        InputError: if there is a void, which the format cannot say.
+    """
+    with atomic_write(path) as file:
+        file.write("[")
+        separator = "\n"
+        for frame in sequence:
+            refuse_void(frame, NAME)
+            for row in _rows(frame, sequence.class_names):
+                file.write(separator + json.dumps(row, allow_nan=False, separators=(",", ":")))
+                separator = ",\n"
+        file.write("\n]\n")
+
+
+def _rows(frame: MaskFrame, class_names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    found = frame.instances
+    for row in range(len(found)):
+        x1, y1, x2, y2 = (shortest(edge) for edge in found.boxes[row])
+        class_id = int(found.class_ids[row])
+        identity = {} if frame.identities is None else {"track_id": frame.identities[row]}
+        yield {
+            "image_id": frame.index,
+            "category_id": class_id + 1,
+            "category": class_names[class_id],
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": shortest(found.scores[row]),
+            **identity,
+            "segmentation": {
+                "size": list(found.size),
+                "counts": found.masks[row]["counts"].decode("ascii"),
+            },
+        }

@@ -1,0 +1,178 @@
+"""What every reader of masks returns, and what every writer takes: `MaskSequence`, the masks of one clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+from pathlib import Path
+
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.masks_jsonl import require_identities
+from yolact_temporal.data.rle import Rle
+from yolact_temporal.errors import InputError
+
+MAX_CLASSES = 10_000
+"""Classes of a clip; a larger class number is taken for a mistake."""
+
+MAX_FRAMES = 1_000_000
+"""Frames of a clip, nine hours at 30 a second; a larger frame number is taken for a mistake."""
+
+MAX_IDENTITY = 2**31 - 1
+"""The largest identity of an object."""
+
+
+@dataclass(frozen=True)
+class MaskFrame:
+    """What somebody's masks say of one frame.
+
+    Attributes:
+        index: the frame's index in the clip, from 0.
+        instances: its instances; scores are 1 where the format has none, boxes the masks' own where it has none.
+        identities: which object each instance is, from 1, each once a frame; None where nobody said.
+        void: pixels of which nothing is known; None where there are none.
+        time_s: the frame's time in seconds; None where the format has none.
+
+    Raises:
+        ValueError: if identities are not one an instance, below 1, or given twice, or `void` is of another size.
+    """
+
+    index: int
+    instances: Instances
+    identities: tuple[int, ...] | None = None
+    void: Rle | None = None
+    time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        require_identities(self.identities, len(self.instances))
+        if self.void is not None and tuple(self.void["size"]) != self.instances.size:
+            raise ValueError(f"expected void of size {self.instances.size}, got {tuple(self.void['size'])}")
+
+
+@dataclass(frozen=True)
+class MaskSequence:
+    """Masks of one clip; iterating yields its frames in order, as often as wanted.
+
+    Attributes:
+        path: where they were read from.
+        format: the format's name in the registry.
+        size: the frames' (height, width) in pixels.
+        class_names: what class ids stand for.
+        identified: whether it says which object each instance is.
+        indices: the frames that are there, ascending. Of a sparse sequence: 0 to its last frame with an instance.
+        sparse: whether a frame that is not mentioned is known to be empty, as in lists of detections; else nothing is
+            known of it, as of an image that is not there.
+        whole: whether it says how many frames the clip has: those of `indices`, no more and no less.
+        fps: frames a second; None where the format has no time.
+        notes: what a reader should know of how it was read, a sentence each.
+        frames: makes an iterator over the frames of `indices`, in order. It may raise an InputError at a frame.
+    """
+
+    path: Path
+    format: str
+    size: tuple[int, int]
+    class_names: tuple[str, ...]
+    identified: bool
+    indices: tuple[int, ...] | range
+    frames: Callable[[], Iterator[MaskFrame]]
+    sparse: bool = False
+    whole: bool = False
+    fps: Fraction | None = None
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[MaskFrame]:
+        return self.frames()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def stride(self) -> int:
+        """Frames from one to the next: the greatest step of which all steps are multiples; 1 for a single frame."""
+        steps = (later - earlier for earlier, later in zip(self.indices, self.indices[1:], strict=False))
+        return max(gcd(*steps), 1)
+
+    def check(self) -> None:
+        """Read every frame once.
+
+        Raises:
+            InputError: at the first frame that cannot be read.
+        """
+        for _ in self:
+            pass
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the caller knows and a format may not say; a reader needs none of it unless its format lacks it.
+
+    Attributes:
+        size: the frames' (height, width), where masks must be of that size.
+        frame_count: frames of the clip, where none may lie behind.
+        class_names: names of the classes in order; by default those of the format, or "class 1" and so on.
+        first_frame: the number by which the format counts the clip's first frame; by default the format's own.
+        video: which video of a file that holds several.
+    """
+
+    size: tuple[int, int] | None = None
+    frame_count: int | None = None
+    class_names: tuple[str, ...] | None = None
+    first_frame: int | None = None
+    video: int | None = None
+
+
+def class_table(named: Mapping[int, str], highest: int, options: ReadOptions, path: Path) -> tuple[str, ...]:
+    """Return names for class ids 0 to `highest`: the caller's, else those the file gives, else "class 1" and so on.
+
+    Raises:
+        InputError: if the caller names fewer classes than the file uses.
+    """
+    if options.class_names is not None:
+        if highest >= len(options.class_names):
+            raise InputError(
+                f"expected classes 1 to {len(options.class_names)} in {path}, got class {highest + 1}: name all its "
+                f"classes in order with --classes"
+            )
+        return options.class_names
+    highest = max([highest, *named])
+    return tuple(named.get(index, f"class {index + 1}") for index in range(highest + 1))
+
+
+def require_frame(index: int, options: ReadOptions, path: Path, number: int | None = None) -> int:
+    """Return a frame's index if the clip may have it.
+
+    Args:
+        index: from 0.
+        options: says how many frames the clip has.
+        path: of the masks.
+        number: what the file calls the frame, for the message; the index if None.
+
+    Raises:
+        InputError: if it is negative or behind the clip's end.
+    """
+    shown = index if number is None else number
+    if not 0 <= index < MAX_FRAMES:
+        raise InputError(
+            f"expected frame numbers from {shown - index} to {shown - index + MAX_FRAMES - 1} in {path}, got {shown}: "
+            f"number frames as the clip has them, and say what the first is called with --first-frame"
+        )
+    if options.frame_count is not None and index >= options.frame_count:
+        raise InputError(
+            f"expected masks of a clip of {options.frame_count} frames in {path}, got frame {shown}, which is behind "
+            f"its end: pass the clip's own masks, or say what its first frame is called with --first-frame"
+        )
+    return index
+
+
+def require_size(size: tuple[int, int], expected: tuple[int, int] | None, path: Path, where: str) -> None:
+    """Refuse masks of another size than expected.
+
+    Raises:
+        InputError: naming both sizes.
+    """
+    if expected is not None and size != expected:
+        raise InputError(
+            f"expected masks of {expected[1]}x{expected[0]} pixels in {path}, got {size[1]}x{size[0]} at {where}: "
+            f"masks must be of the clip's own size, all of them"
+        )

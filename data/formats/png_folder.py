@@ -1,0 +1,202 @@
+"""Folders of PNG images, one a frame, whose pixels say which object is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from yolact_temporal.data.files import part_path, space_for
+from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_frame, require_size
+from yolact_temporal.data.formats.detections import Detection, instances_of
+from yolact_temporal.data.formats.mots_txt import refuse_overlap
+from yolact_temporal.data.formats.text_files import unreadable
+from yolact_temporal.data.rle import MAX_PIXELS, decode_masks, encode_masks
+from yolact_temporal.errors import InputError, UsageError
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """The images of a folder by frame index, ascending, all of one size (height, width)."""
+
+    paths: Mapping[int, Path]
+    size: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def list_images(
+    path: Path, options: ReadOptions, modes: Collection[str], expected: str, advice: str
+) -> ImageList:
+    """Return the PNG images of a folder by frame.
+
+    A frame's index is the number at the end of the image's name, if all names have one after the same beginning;
+    numbers count from 0, or from 1 where the lowest is 1. Otherwise the i-th image by name is the i-th frame.
+
+    Args:
+        path: the folder.
+        options: what is known of the clip.
+        modes: Pillow's modes that are right.
+        expected: what an image should be, for messages.
+        advice: what to do about one that is not.
+
+    Raises:
+        InputError: if the folder cannot be read, holds no PNG, two of one number, or images of several sizes or of
+            another kind.
+    """
+    try:
+        found = sorted(
+            entry for entry in path.iterdir() if entry.suffix.lower() == ".png" and entry.is_file()
+        )
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not found:
+        raise InputError(f"expected PNG masks in {path}, found none: pass the folder of one clip's masks")
+    numbered, notes = _numbered(found, path, options)
+    size = options.size
+    for image in numbered.values():
+        own = _png_size(image, modes, expected, advice)
+        require_size(own, size, path, image.name)
+        size = own
+    return ImageList(numbered, size or (0, 0), notes)
+
+
+def _numbered(found: list[Path], path: Path, options: ReadOptions) -> tuple[dict[int, Path], tuple[str, ...]]:
+    parts = [re.fullmatch(r"(.*?)([0-9]{1,9})", image.stem) for image in found]
+    matched = [part for part in parts if part is not None]
+    if len(matched) < len(found) or len({part[1] for part in matched}) > 1:
+        named = {require_frame(index, options, path): image for index, image in enumerate(found)}
+        return named, (
+            f"The images of {path} are not numbered alike: they are frames in the order of their names.",
+        )
+    numbers = [int(part[2]) for part in matched]
+    first = options.first_frame
+    if first is None:
+        first = 1 if min(numbers) == 1 else 0
+    by_frame: dict[int, Path] = {}
+    for number, image in sorted(zip(numbers, found, strict=True)):
+        index = require_frame(number - first, options, path, number)
+        if index in by_frame:
+            raise InputError(
+                f"expected one image a frame in {path}, got {by_frame[index].name} and {image.name}: remove one"
+            )
+        by_frame[index] = image
+    notes = (f"Images of {path} are numbered from {first}; --first-frame says otherwise.",) if first else ()
+    return by_frame, notes
+
+
+def _png_size(path: Path, modes: Collection[str], expected: str, advice: str) -> tuple[int, int]:
+    with _opened(path) as image:
+        _require_mode(image, modes, path, expected, advice)
+        return image.height, image.width
+
+
+def read_png(path: Path, modes: Collection[str], expected: str, advice: str) -> NDArray[np.generic]:
+    """Return an image's values (H, W), of a palette image its indices.
+
+    Raises:
+        InputError: if it cannot be decoded, is too large, or of none of Pillow's modes.
+    """
+    with _opened(path) as image:
+        _require_mode(image, modes, path, expected, advice)
+        return np.array(image)
+
+
+def _require_mode(image: Image.Image, modes: Collection[str], path: Path, expected: str, advice: str) -> None:
+    if image.mode not in modes:
+        raise InputError(f"expected {expected} in {path}, got mode {image.mode}: {advice}")
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"expected an image of at most {MAX_PIXELS} pixels in {path}, got {image.width}x{image.height}: "
+            f"reduce the masks and the clip alike"
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image as PNG and nothing else; whatever the decoder raises on damaged bytes is one sentence."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            yield image
+    except InputError:
+        raise
+    # Pillow raises errors of a dozen kinds on damaged chunks (OSError, SyntaxError, struct.error, zlib.error, ...).
+    except Exception as error:
+        reason = " ".join(str(error).split()).replace(str(path), path.name)
+        raise InputError(
+            f"expected a PNG image in {path}, which cannot be decoded ({reason}): it is damaged, or another kind of "
+            f"file"
+        ) from error
+
+
+def frame_of_labels(
+    index: int, labels: NDArray[np.unsignedinteger], voids: Collection[int], class_of: Callable[[int], int]
+) -> MaskFrame:
+    """Return the frame of an image of identities.
+
+    Args:
+        index: of the frame.
+        labels: uint8 or uint16 (H, W): 0 no object, else the object's identity or a void value.
+        voids: values of pixels of which nothing is known.
+        class_of: gives the class id of an identity.
+    """
+    values = [int(value) for value in np.flatnonzero(np.bincount(labels.ravel())) if value]
+    keys = [value for value in values if value not in voids]
+    size = (labels.shape[0], labels.shape[1])
+    masks = encode_masks(np.stack([labels == key for key in keys])) if keys else []
+    found = [Detection(mask, class_of(key), identity=key) for key, mask in zip(keys, masks, strict=True)]
+    void = None
+    if len(keys) < len(values):
+        void = encode_masks(np.isin(labels, list(voids))[None])[0]
+    return MaskFrame(index, instances_of(found, size), tuple(keys), void)
+
+
+def labels_of_frame(frame: MaskFrame, ids: Mapping[int, int], void: int) -> NDArray[np.uint16]:
+    """Return a frame as an image of ids, uint16 (H, W), 0 where there is no object.
+
+    Args:
+        frame: its masks, with identities.
+        ids: the value of each identity.
+        void: the value of void pixels.
+
+    Raises:
+        InputError: if masks overlap.
+    """
+    refuse_overlap(frame)
+    labels = np.zeros(frame.instances.size, np.uint16)
+    for identity, mask in zip(frame.identities or (), frame.instances.masks, strict=True):
+        labels[decode_masks([mask], frame.instances.size)[0]] = ids[identity]
+    if frame.void is not None:
+        labels[decode_masks([frame.void], frame.instances.size)[0]] = void
+    return labels
+
+
+@contextmanager
+def folder_of_images(path: Path) -> Iterator[Path]:
+    """Make a folder that appears under its name only once the block has ended well.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        UsageError: if there is something of that name.
+        OutOfSpaceError: if the disk is full. What was written is removed after any error.
+    """
+    if path.exists():
+        raise UsageError(f"expected a new folder for the images, got {path}, which exists: pass another path")
+    part = part_path(path)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with space_for(path):
+            part.mkdir(parents=True)
+            yield part
+            part.replace(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise

@@ -1,0 +1,222 @@
+"""The formats by name: how each is recognised, read and written, and what it can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import Image
+
+from yolact_temporal.data.formats import (
+    coco_results,
+    davis_png,
+    masks_file,
+    mots_png,
+    mots_txt,
+    youtube_vis,
+)
+from yolact_temporal.data.formats.contract import MaskSequence, ReadOptions
+from yolact_temporal.data.formats.text_files import unreadable
+from yolact_temporal.errors import InputError, UsageError
+
+_SNIFFED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class MaskFormat:
+    """One interchange format.
+
+    Attributes:
+        name: as `--format` has it.
+        summary: what it is, in a few words.
+        read: makes a sequence of a path.
+        write: writes a sequence to a path, whole or not at all.
+        folder: whether it is a folder of images; else a file.
+        identified: whether every instance must have an identity.
+        overlaps: whether masks of a frame may overlap.
+        scores, boxes: whether each instance keeps its score and its box.
+        classes: "instance" if each instance keeps its class, "track" if each object has one, None if there is none.
+        max_identity: the largest identity it can hold; None for any.
+    """
+
+    name: str
+    summary: str
+    read: Callable[[Path, ReadOptions], MaskSequence]
+    write: Callable[[MaskSequence, Path], None]
+    folder: bool
+    identified: bool
+    overlaps: bool
+    scores: bool
+    boxes: bool
+    classes: str | None
+    max_identity: int | None = None
+
+
+_ALL = (
+    MaskFormat(
+        masks_file.NAME,
+        "this project's masks.jsonl, one line a frame",
+        masks_file.read_masks_file,
+        masks_file.write_masks_file,
+        folder=False,
+        identified=False,
+        overlaps=True,
+        scores=True,
+        boxes=True,
+        classes="instance",
+    ),
+    MaskFormat(
+        coco_results.NAME,
+        "COCO results json, image_id the frame's index",
+        coco_results.read_coco_results,
+        coco_results.write_coco_results,
+        folder=False,
+        identified=False,
+        overlaps=True,
+        scores=True,
+        boxes=True,
+        classes="instance",
+    ),
+    MaskFormat(
+        youtube_vis.NAME,
+        "YouTube-VIS results json, a track a row",
+        youtube_vis.read_youtube_vis,
+        youtube_vis.write_youtube_vis,
+        folder=False,
+        identified=True,
+        overlaps=True,
+        scores=False,
+        boxes=False,
+        classes="track",
+    ),
+    MaskFormat(
+        mots_txt.NAME,
+        "MOTS text, a line an instance",
+        mots_txt.read_mots_txt,
+        mots_txt.write_mots_txt,
+        folder=False,
+        identified=True,
+        overlaps=False,
+        scores=False,
+        boxes=False,
+        classes="track",
+    ),
+    MaskFormat(
+        mots_png.NAME,
+        "a folder of 16-bit PNG, class * 1000 + instance",
+        mots_png.read_mots_png,
+        mots_png.write_mots_png,
+        folder=True,
+        identified=True,
+        overlaps=False,
+        scores=False,
+        boxes=False,
+        classes="track",
+    ),
+    MaskFormat(
+        davis_png.NAME,
+        "a folder of palette PNG, an object a value, 255 void",
+        davis_png.read_davis,
+        davis_png.write_davis,
+        folder=True,
+        identified=True,
+        overlaps=False,
+        scores=False,
+        boxes=False,
+        classes=None,
+        max_identity=davis_png.VOID - 1,
+    ),
+)
+
+FORMATS: Mapping[str, MaskFormat] = MappingProxyType({each.name: each for each in _ALL})
+"""Every format by name."""
+
+
+def mask_format(name: str) -> MaskFormat:
+    """Return a format by name.
+
+    Raises:
+        UsageError: if there is none of that name.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"expected --format of {', '.join(FORMATS)}, got {name!r}: pass one of them")
+    return FORMATS[name]
+
+
+def recognise(path: Path) -> MaskFormat:
+    """Return the format of a file or folder, by its name and its first bytes.
+
+    Raises:
+        InputError: if it cannot be read, or is of no format that is known.
+    """
+    if path.is_dir():
+        return _recognise_folder(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED_BYTES)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    suffix = path.suffix.lower()
+    if suffix == ".txt" or re.match(rb"\d+ \d+ \d+ \d+ \d+ ", head):
+        return FORMATS[mots_txt.NAME]
+    if suffix == ".jsonl" or head.startswith(b'{"frame":'):
+        return FORMATS[masks_file.NAME]
+    if suffix == ".json" or head.lstrip()[:1] == b"[":
+        marks = {
+            b'"video_id"': youtube_vis.NAME,
+            b'"segmentations"': youtube_vis.NAME,
+            b'"image_id"': coco_results.NAME,
+        }
+        places = {head.find(mark): name for mark, name in marks.items() if mark in head}
+        if places:
+            return FORMATS[places[min(places)]]
+    raise InputError(
+        f"expected masks of a format that is known ({', '.join(FORMATS)}) in {path}, got a file of another kind: say "
+        f"which it is with --format"
+    )
+
+
+def _recognise_folder(path: Path) -> MaskFormat:
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if (path / masks_file.FILE_NAME).is_file():
+        return FORMATS[masks_file.NAME]
+    images = [entry for entry in entries if entry.suffix.lower() == ".png"]
+    if images:
+        try:
+            with Image.open(images[0], formats=("PNG",)) as image:
+                return FORMATS[mots_png.NAME if image.mode in mots_png.MODES else davis_png.NAME]
+        except Exception:  # the reader will say what is wrong with it
+            return FORMATS[davis_png.NAME]
+    if (path / "run.json").is_file():
+        raise InputError(
+            f"expected masks of one model, got the run folder {path}: pass one of its folders that hold "
+            f"{masks_file.FILE_NAME}"
+        )
+    raise InputError(
+        f"expected PNG masks or {masks_file.FILE_NAME} in the folder {path}, found neither: pass the folder of one "
+        f"clip's masks"
+    )
+
+
+def open_masks(
+    path: Path, format_name: str | None = None, options: ReadOptions | None = None
+) -> MaskSequence:
+    """Read somebody's masks of one clip.
+
+    Args:
+        path: a file or folder.
+        format_name: one of `FORMATS`; recognised if None.
+        options: what is known of the clip.
+
+    Raises:
+        UsageError: if there is no such format.
+        InputError: if the masks cannot be read, or do not fit what is known of the clip.
+    """
+    chosen = recognise(path) if format_name is None else mask_format(format_name)
+    return chosen.read(path, options or ReadOptions())

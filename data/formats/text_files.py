@@ -1,0 +1,206 @@
+"""Reading somebody's JSON and text with an open eye: sizes, encodings, depths and types are checked before use."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yolact_temporal.data.formats.contract import MAX_CLASSES, MAX_IDENTITY
+from yolact_temporal.data.rle import Rle, checked_rle
+from yolact_temporal.errors import InputError
+
+MAX_BYTES = 512 << 20
+"""Bytes of the largest JSON or text file that is read, 512 MiB: it takes about ten times as much memory."""
+
+
+def read_text(path: Path) -> str:
+    """Return a file's UTF-8 text, without a byte order mark.
+
+    Raises:
+        InputError: if it cannot be read, is larger than `MAX_BYTES`, or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(data) > MAX_BYTES:
+        raise InputError(
+            f"expected a file of at most {MAX_BYTES >> 20} MiB, got {path}, which is larger: split it by clip"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"expected UTF-8 text in {path}, got byte {data[error.start]:#04x} at place {error.start}: save it as UTF-8"
+        ) from error
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return what to say of a file or folder that cannot be opened."""
+    return InputError(
+        f"expected masks in {path}, which cannot be read ({error.strerror}): check the path and its permissions"
+    )
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return a file's JSON.
+
+    Args:
+        path: the file.
+        what: what it should be, as in "COCO results".
+
+    Raises:
+        InputError: if it cannot be read, or is no JSON.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise InputError(
+            f"expected {what} in {path}, got JSON that is nested too deeply: pass another file"
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"expected {what} in {path}, got text that is no JSON ({shown(str(error))}): it may be cut short"
+        ) from error
+
+
+def read_rows(path: Path, what: str) -> list[dict[str, Any]]:
+    """Return a file's JSON, a list of objects.
+
+    Raises:
+        InputError: if it is something else.
+    """
+    rows = read_json(path, what)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(
+            f"expected {what} in {path}, a list of objects, got {_kind(rows)}: pass a results file, not annotations"
+        )
+    return rows
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: on one line, and not too long."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (ValueError, RecursionError):
+        text = type(value).__name__
+    text = "".join(character if character.isprintable() else " " for character in text[:200])
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list of other things", str: "a string", bool: "a truth value"}
+    return names.get(type(value), "null" if value is None else "a number")
+
+
+class Fields:
+    """Takes typed values out of one object of a file; every fault names the file, the place and the field."""
+
+    def __init__(self, row: Mapping[str, Any], path: Path, where: str) -> None:
+        self.row, self.path, self.where = row, path, where
+
+    def fault(self, expected: str, got: str) -> InputError:
+        """Return what to say of a wrong value."""
+        return InputError(f"expected {expected} at {self.where} of {self.path}, got {got}: correct the file")
+
+    def value(self, name: str) -> Any:
+        """Return a value that must be there.
+
+        Raises:
+            InputError: if it is not.
+        """
+        if name not in self.row:
+            raise self.fault(f"a field {name}", "none")
+        return self.row[name]
+
+    def whole(self, name: str, least: int = 0, most: int = MAX_IDENTITY) -> int:
+        """Return a whole number within bounds.
+
+        Raises:
+            InputError: if it is none.
+        """
+        value = self.value(name)
+        if type(value) is not int or not least <= value <= most:
+            raise self.fault(f"a whole {name} from {least} to {most}", shown(value))
+        return value
+
+    def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+        """Return a finite number within bounds.
+
+        Raises:
+            InputError: if it is none.
+        """
+        return self._number(name, self.value(name), least, most)
+
+    def numbers(self, name: str, count: int) -> list[float]:
+        """Return a list of `count` numbers that are finite in single precision.
+
+        Raises:
+            InputError: if it is none.
+        """
+        values = self.value(name)
+        if not isinstance(values, list) or len(values) != count:
+            raise self.fault(f"{count} numbers as {name}", shown(values))
+        limit = float(np.finfo(np.float32).max)
+        return [self._number(name, value, -limit, limit) for value in values]
+
+    def _number(self, name: str, value: object, least: float, most: float) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            bounds = f" from {least:g} to {most:g}" if math.isfinite(least) or math.isfinite(most) else ""
+            raise self.fault(f"a number{bounds} as {name}", shown(value))
+        number = float(value) if abs(value) < 1e308 else math.inf
+        if not math.isfinite(number):
+            raise self.fault(f"a finite number as {name}", shown(value))
+        return number
+
+    def name(self, name: str) -> str | None:
+        """Return a printable text, None where there is none.
+
+        Raises:
+            InputError: if it is something else.
+        """
+        value = self.row.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.isprintable() or not value:
+            raise self.fault(f"printable text as {name}", shown(value))
+        return value
+
+    def class_id(self, name: str) -> int:
+        """Return a class from 0, of a field that counts classes from 1.
+
+        Raises:
+            InputError: if it is none.
+        """
+        return self.whole(name, 1, MAX_CLASSES) - 1
+
+    def rle(self, name: str, value: Any) -> Rle:
+        """Return a mask from an object with `size` and `counts`.
+
+        Raises:
+            InputError: if it is no run-length encoding of a frame.
+        """
+        if not isinstance(value, dict):
+            raise self.fault(f"a run-length encoding as {name}", shown(value))
+        size = value.get("size")
+        if not isinstance(size, list) or len(size) != 2 or not all(type(edge) is int for edge in size):
+            raise self.fault(f"a size of [height, width] in {name}", shown(size))
+        return self.counts(name, (size[0], size[1]), value.get("counts"))
+
+    def counts(self, name: str, size: tuple[int, int], counts: object) -> Rle:
+        """Return a mask from its runs.
+
+        Raises:
+            InputError: if they are none of a frame of that size.
+        """
+        try:
+            return checked_rle(size, counts)
+        except ValueError as error:
+            raise self.fault(f"a run-length encoding as {name}", str(error)) from error

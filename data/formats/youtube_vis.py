@@ -1,0 +1,136 @@
+"""YouTube-VIS results: a JSON list of tracks, a mask a frame each (Yang et al., arXiv 1905.04804).
+
+Each track is `{"video_id", "category_id", "score", "segmentations": [mask or null, ...]}`: one score and one class for
+the whole track, `null` where it is absent, one entry a frame of the clip. Categories count from 1. Two fields of ours,
+which other readers pass over: `category`, the class's name, and `id`, the track's identity; without it tracks are
+numbered as they come.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.data.files import atomic_write
+from yolact_temporal.data.formats.contract import MaskSequence, ReadOptions, require_size
+from yolact_temporal.data.formats.detections import (
+    Collected,
+    Detection,
+    no_size,
+    note_name,
+    refuse_void,
+    sequence_of,
+)
+from yolact_temporal.data.formats.text_files import Fields, read_rows, shown
+from yolact_temporal.data.formats.tracks import require_tracks, tracks_of
+from yolact_temporal.data.masks_jsonl import shortest
+from yolact_temporal.data.rle import Rle
+from yolact_temporal.errors import InputError
+
+NAME = "youtube-vis"
+
+VIDEO_ID = 1
+"""The video id that is written."""
+
+
+def read_youtube_vis(path: Path, options: ReadOptions) -> MaskSequence:
+    """Read YouTube-VIS results of one clip.
+
+    Raises:
+        InputError: if the file is none, is of several clips and none is chosen, or does not fit what is known of the
+            clip.
+    """
+    rows = read_rows(path, "YouTube-VIS results")
+    tracks = _of_one_video([Fields(row, path, f"track {i}") for i, row in enumerate(rows)], path, options)
+    named = all("id" in fields.row for fields in tracks)
+    frames: dict[int, list[Detection]] = defaultdict(list)
+    names: dict[int, str] = {}
+    size, length = options.size, options.frame_count
+    for number, fields in enumerate(tracks, start=1):
+        masks = _masks(fields, length)
+        length = len(masks)
+        score, class_id = fields.number("score", 0, 1), fields.class_id("category_id")
+        identity = fields.whole("id", 1) if named else number
+        note_name(names, class_id, fields)
+        for index, mask in enumerate(masks):
+            if mask is not None:
+                own = (mask["size"][0], mask["size"][1])
+                require_size(own, size, path, fields.where)
+                size = own
+                frames[index].append(Detection(mask, class_id, score, identity=identity))
+    if size is None or length is None:
+        raise no_size(path)
+    return sequence_of(NAME, path, Collected(frames, size, names, {}, length), options)
+
+
+def _of_one_video(tracks: list[Fields], path: Path, options: ReadOptions) -> list[Fields]:
+    videos = [fields.whole("video_id") for fields in tracks]
+    if options.video is None and len(set(videos)) > 1:
+        raise InputError(
+            f"expected results of one clip in {path}, got {len(set(videos))} videos: choose one with --video, as in "
+            f"--video {videos[0]}"
+        )
+    if options.video is not None and tracks and options.video not in videos:
+        raise InputError(
+            f"expected results of video {options.video} in {path}, found none: it has "
+            f"{', '.join(map(str, sorted(set(videos))[:8]))}"
+        )
+    return [
+        fields
+        for fields, video in zip(tracks, videos, strict=True)
+        if options.video is None or video == options.video
+    ]
+
+
+def _masks(fields: Fields, length: int | None) -> list[Rle | None]:
+    segmentations = fields.value("segmentations")
+    if not isinstance(segmentations, list):
+        raise fields.fault("a list of segmentations", shown(segmentations))
+    if length is not None and len(segmentations) != length:
+        raise fields.fault(f"{length} segmentations, one a frame of the clip", str(len(segmentations)))
+    return [
+        None if value is None else fields.rle(f"segmentation {index}", value)
+        for index, value in enumerate(segmentations)
+    ]
+
+
+def write_youtube_vis(sequence: MaskSequence, path: Path) -> None:
+    """Write a clip's masks as YouTube-VIS results, whole or not at all.
+
+    A track's class is the one it has most often, its score its mean; the boxes are left out. All tracks are held in
+    memory.
+
+    Raises:
+        InputError: if the masks have no identity, or there is a void, which the format cannot say.
+    """
+    require_tracks(sequence, NAME)
+    tracks = tracks_of(sequence)
+    length = max(sequence.indices, default=-1) + 1
+    masks: dict[int, list[Rle | None]] = {identity: [None] * length for identity in tracks}
+    for frame in sequence:
+        refuse_void(frame, NAME)
+        for identity, mask in zip(frame.identities or (), frame.instances.masks, strict=True):
+            masks[identity][frame.index] = mask
+    with atomic_write(path) as file:
+        file.write("[")
+        separator = "\n"
+        for identity, track in sorted(tracks.items()):
+            row = {
+                "video_id": VIDEO_ID,
+                "id": identity,
+                "category_id": track.class_id + 1,
+                "category": sequence.class_names[track.class_id],
+                "score": shortest(track.score),
+                "segmentations": list(_segmentations(masks[identity])),
+            }
+            file.write(separator + json.dumps(row, allow_nan=False, separators=(",", ":")))
+            separator = ",\n"
+        file.write("\n]\n")
+
+
+def _segmentations(masks: list[Rle | None]) -> Iterator[dict[str, Any] | None]:
+    for mask in masks:
+        yield None if mask is None else {"size": mask["size"], "counts": mask["counts"].decode("ascii")}
