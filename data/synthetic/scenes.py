@@ -182,7 +182,8 @@ class SyntheticScene:
             own = owner[part] == number
             was[part][own] = item.to_world(item.polar(world[part][own], index), index - 1)
         source = self._camera.to_pixels(was, index - 1)
-        visible = ((source >= -0.5) & (source < (width - 0.5, height - 0.5))).all(axis=-1)
+        inside = (source >= -0.5) & (source < (width - 0.5, height - 0.5))
+        visible: NDArray[np.bool_] = inside[..., 0] & inside[..., 1]
         # Judged at the point itself, between the pixels: rounding it would show a strip behind every moving object.
         for number, item in enumerate(self._objects, start=1):
             centre, reach = item.bounds(index - 1)

@@ -58,7 +58,8 @@ class FloorResult:
 
     Attributes:
         stability: by kind of motion, those without masking included.
-        hidden_share: by kind of motion, share of the objects' pixels that the masking takes for hidden; None if none.
+        hidden_share: by kind of motion, share that the masking leaves out of the pixels that show an object in either
+            frame of a pair; None without a pair.
         flow_error_px: mean length of the flow's error over the objects' pixels that are truly in sight; None likewise.
     """
 
@@ -157,6 +158,7 @@ def measure_floor(options: SceneOptions, progress: Callable[[], object] | None =
     hidden = dict.fromkeys((EXACT, FLOW), 0)
     pixels = in_sight = 0
     error = 0.0
+    last = np.zeros(options.size, np.bool_)
     for frame in SyntheticScene(options):
         exact, flow = _exact(frame), estimator.update(frame.rgb)
         motions = {EXACT: exact, FLOW: flow}
@@ -166,14 +168,15 @@ def measure_floor(options: SceneOptions, progress: Callable[[], object] | None =
         instances = stand_in.see(frame)
         for kind, meter in meters.items():
             meter.update(frame.index, frame.time_s, instances, motions[kind])
+        objects = np.any([np.zeros(options.size, np.bool_), *frame.masks.values()], axis=0)
         if exact is not None and flow is not None:
-            objects = np.any(list(frame.masks.values()), axis=0)
-            pixels += int(objects.sum())
+            pixels += int((objects | last).sum())
             for kind, known in ((EXACT, exact), (FLOW, flow)):
-                hidden[kind] += int((objects & ~known.visible).sum())
+                hidden[kind] += int(((objects | last) & ~known.visible).sum())
             there = objects & exact.visible
             in_sight += int(there.sum())
             error += float(np.linalg.norm((flow.backward - exact.backward)[there], axis=-1).sum())
+        last = objects
         if progress is not None:
             progress()
     return FloorResult(

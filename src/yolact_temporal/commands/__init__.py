@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from yolact_temporal.commands import comparing, measure, models
+from yolact_temporal.commands import calibrating, comparing, measure, models
 
 
 def run(args: argparse.Namespace) -> int:
@@ -18,5 +18,6 @@ def run(args: argparse.Namespace) -> int:
         "train": models.train,
         "evaluate": models.evaluate,
         "benchmark": models.benchmark,
+        "calibrate": calibrating.calibrate,
     }
     return handlers[args.command](args)
