@@ -15,8 +15,9 @@ CALIBRATION_COLUMNS: tuple[Column, ...] = (
     Column(
         "experiment",
         "",
-        "scenes (every stand-in on every kind of scene), long (400 frames), speed or texture (the floor: what the "
-        "motion adds to the truth).",
+        "scenes (stand-ins on scenes whose objects stay in sight), crossing (on those whose objects hide each other "
+        "wholly), all_scenes (compared, on both), long (on 400 frames), speed or texture (the floor: what the motion "
+        "adds to the truth).",
     ),
     Column("fault", "", "What is wrong with the stand-in; truth for none."),
     Column("dose", "", "How much of it; of the floor, the objects' speed or the textures' contrast."),

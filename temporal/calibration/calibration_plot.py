@@ -64,7 +64,7 @@ def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
 
 def _rows(table: Table, experiment: str, fault: str, motion: str, metric: str) -> list[Measurement]:
     """Return a fault's rows in order of dose, the truth's first where it is another fault's zero."""
-    steps = [("truth", 0.0)] if experiment in ("scenes", "long") else []
+    steps = [("truth", 0.0)] if experiment not in ("speed", "texture") else []
     steps += [
         (fault, dose) for dose in table.doses(experiment, fault) if dose or experiment in ("speed", "texture")
     ]
@@ -190,11 +190,9 @@ def _class_flips(axes: Axes, table: Table) -> None:
 
 def _support(axes: Axes, table: Table) -> None:
     for number, (metric, label) in enumerate((("common_share", "|C| / |U|"), ("loss_1", "L(1)"))):
-        _draw(axes, _rows(table, "scenes", "dropped", FLOW, metric), number, label)
+        _draw(axes, _rows(table, "all_scenes", "dropped", FLOW, metric), number, label)
     axes.set_ylim(0, 1.1)
-    _finish(
-        axes, "Support and loss, dropped frames", "share", "injected share, as counted", loc="center right"
-    )
+    _finish(axes, "Support and loss, dropped frames", "share", "injected share, as counted")
 
 
 def _quality(axes: Axes, table: Table) -> None:
@@ -205,7 +203,8 @@ def _quality(axes: Axes, table: Table) -> None:
     )  # fmt: skip
     for subject in shown:
         jitter, quality = (
-            table.get(Key("scenes", subject.fault, subject.dose, FLOW, name)) for name in (_B1, "truth_j")
+            table.get(Key(experiment, subject.fault, subject.dose, FLOW, name))
+            for experiment, name in (("scenes", _B1), ("all_scenes", "truth_j"))
         )
         if jitter is None or quality is None or jitter.mean is None or quality.mean is None:
             continue

@@ -29,21 +29,29 @@ FLOOR_METRICS = ("boundary_px_mean", "motion_compensated_jitter")
 
 
 def scene_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[Measurement]:
-    """Yield every stand-in's figures over clips: its own, by both motions, and beside the reference."""
+    """Yield every stand-in's figures over clips: of its own tracks, by both motions, and beside the reference.
+
+    Where objects hide each other wholly, the truth shows slivers of them that a noisy mask has lost, so that figures
+    of own tracks speak of other pairs: those scenes have rows of their own. What is measured beside the reference is
+    on the same pairs for both, and over all scenes.
+    """
+    crossing = [scene.crossing for scene in plan.scenes]
     for subject in plan.subjects:
+        if subject == REFERENCE:
+            continue
         own = [result.subjects[subject] for result in results]
         injected = _injected(subject, [one.injected for one in own])
-        for kind in (EXACT, FLOW):
-            figures = [one.stability[kind].figures for one in own]
-            for name, spec in METRICS.items():
-                key = Key("scenes", subject.fault, subject.dose, kind, name)
-                values = tuple(figure[name].value for figure in figures)
-                if subject != REFERENCE:
+        for experiment, wanted in (("scenes", False), ("crossing", True)):
+            chosen = [one for one, crosses in zip(own, crossing, strict=True) if crosses == wanted]
+            for kind in (EXACT, FLOW):
+                figures = [one.stability[kind].figures for one in chosen]
+                for name, spec in METRICS.items():
+                    key = Key(experiment, subject.fault, subject.dose, kind, name)
+                    values = tuple(figure[name].value for figure in figures)
                     yield Measurement(key, injected, spec.unit, values)
-        if subject != REFERENCE:
-            key = Key("scenes", subject.fault, subject.dose, "", BIAS)
-            yield Measurement(key, injected, "1", tuple(one.bias for one in own))
-            yield from _compared(subject, injected, [r.objects for r in results if r.objects is not None])
+            key = Key(experiment, subject.fault, subject.dose, "", BIAS)
+            yield Measurement(key, injected, "1", tuple(one.bias for one in chosen))
+        yield from _compared(subject, injected, [r.objects for r in results if r.objects is not None])
 
 
 def _compared(subject: Subject, injected: float, tables: Sequence[ClipObjects]) -> Iterator[Measurement]:
@@ -62,7 +70,7 @@ def _compared(subject: Subject, injected: float, tables: Sequence[ClipObjects]) 
     measures["boundary_px_on_common"] = first("boundary_px")
     measures["boundary_px_difference"] = lambda figures: figures.series["boundary_px"].difference()
     for name, unit in COMPARED.items():
-        key = Key("scenes", subject.fault, subject.dose, FLOW, name)
+        key = Key("all_scenes", subject.fault, subject.dose, FLOW, name)
         yield Measurement(key, injected, unit, tuple(measures[name](pair) for pair in pairs))
 
 
@@ -114,7 +122,7 @@ def verdict_measurement(
 
 def verdict_key(first: Subject, second: Subject) -> Key:
     """Return what a verdict's row is found by."""
-    return Key("scenes", first.fault, first.dose, FLOW, f"verdict against {named(second)}")
+    return Key("all_scenes", first.fault, first.dose, FLOW, f"verdict against {named(second)}")
 
 
 def named(subject: Subject) -> str:

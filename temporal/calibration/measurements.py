@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ class Key(NamedTuple):
     """What a measurement is of.
 
     Attributes:
-        experiment: "scenes" (all stand-ins on all kinds of scene), "long" (400 frames), "speed" or "texture" (the
+        experiment: "scenes" (stand-ins on scenes whose objects stay in sight), "crossing" (on those whose objects hide
+            each other wholly), "all_scenes" (compared on both), "long" (on 400 frames), "speed" or "texture" (the
             floor).
         fault: a stand-in's fault; "truth" for the floor.
         dose: of the fault; the speed or the texture for the floor.
@@ -62,11 +63,6 @@ class Measurement:
         """Mean over what is defined; None where nothing is."""
         return math.fsum(self.defined) / len(self.defined) if self.defined else None
 
-    def mean_of(self, places: Collection[int]) -> float | None:
-        """Return the mean over the values at some places; None where none of them is defined."""
-        chosen = [v for place, v in enumerate(self.values) if place in places and v is not None]
-        return math.fsum(chosen) / len(chosen) if chosen else None
-
     @property
     def sd(self) -> float | None:
         """Sample standard deviation; None of fewer than two."""
@@ -99,12 +95,10 @@ class Table:
         """Return a measurement; None if there is none of it."""
         return self._rows.get(key)
 
-    def mean(self, key: Key, places: Collection[int] | None = None) -> float | None:
-        """Return a measurement's mean, over some of its values if told; None if undefined or not measured."""
+    def mean(self, key: Key) -> float | None:
+        """Return a measurement's mean; None if undefined or not measured."""
         row = self._rows.get(key)
-        if row is None:
-            return None
-        return row.mean if places is None else row.mean_of(places)
+        return None if row is None else row.mean
 
     def doses(self, experiment: str, fault: str) -> list[float]:
         """Return a fault's doses in an experiment, ascending."""

@@ -126,11 +126,11 @@ def quick_plan(seed: int = 0) -> Plan:
     return Plan(
         name="quick",
         seed=seed,
-        scenes=_scenes(seed, (96, 128), 14, crossing_speed=3.5),
+        scenes=_scenes(seed, (96, 128), 12, crossing_speed=3.5),
         subjects=_SUBJECTS,
         contests=_CONTESTS,
         never=_NEVER,
-        long_scenes=_long_scenes(seed, (112, 160), 2),
+        long_scenes=_long_scenes(seed, (112, 160), 1),
         long_subjects=(
             TRUTH,
             *_doses("centroid_shake", 0.25, 0.5),
