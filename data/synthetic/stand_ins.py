@@ -40,6 +40,10 @@ class StandIn:
         dose: how much, in the unit of the fault.
         seed: of everything random.
         flip_rate: share of frames in which an object's class changes.
+        kept: the first mask of each object, for what keeps it.
+        classes: the class last given to each object.
+        absent: whether each object is missed, for what misses several frames at a time.
+        shown: the objects that the last frame's instances are of, in their order.
     """
 
     name: str
@@ -50,6 +54,7 @@ class StandIn:
     kept: dict[int, Bitmap] = field(default_factory=dict)
     classes: dict[int, int] = field(default_factory=dict)
     absent: dict[int, bool] = field(default_factory=dict)
+    shown: tuple[int, ...] = ()
 
     class_names = CLASS_NAMES
 
@@ -59,14 +64,16 @@ class StandIn:
 
     def see(self, frame: SceneFrame) -> Instances:
         """Return what the stand-in sees in a frame; frames must come in order."""
-        masks, classes, scores = [], [], []
+        masks, classes, scores, shown = [], [], [], []
         for key, truth in frame.masks.items():
             mask = self.corrupt(self, frame, key, truth)
             if mask is None:
                 continue
+            shown.append(key)
             masks.append(mask)
             classes.append(self._class(frame, key))
             scores.append(_SCORE + 0.05 * float(self.rng(frame, 0).uniform(-1, 1)))
+        self.shown = tuple(shown)
         height, width = frame.visible.shape
         if not masks:
             return Instances.empty((height, width))

@@ -47,6 +47,9 @@ def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
     Bars are Student's 95% intervals of the mean over clips or objects. Grey bands are what the expectations allow.
     """
     figure = new_figure(14.5, 10.2)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.1, h_pad=0.08)  # type: ignore[call-arg]
     panels = figure.subplots(3, 4).ravel()
     table = calibration.table
     for axes, draw in zip(panels, _PANELS, strict=True):
@@ -79,15 +82,15 @@ def _draw(
     label: str,
     scale: float = 1.0,
     hollow: bool = False,
-    x: Callable[[Measurement], float] = lambda row: row.injected,
+    beside: float = 0.0,
 ) -> None:
-    """Draw one line with its intervals."""
+    """Draw one line with its intervals, shifted sideways where several would cover each other."""
     color = model_color(number)
     means = np.array([row.mean for row in rows], float) * scale
     spans = [row.interval or (row.mean or 0.0, row.mean or 0.0) for row in rows]
     low, high = (np.array([span[end] for span in spans]) * scale for end in (0, 1))
     axes.errorbar(
-        [x(row) for row in rows],
+        [row.injected + beside for row in rows],
         means,
         yerr=np.abs([means - low, high - means]) if len(rows) else None,
         color=color,
@@ -110,12 +113,22 @@ def _finish(axes: Axes, heading: str, y_label: str, x_label: str) -> None:
         axes.legend(fontsize=7.5, frameon=False, loc="best")
 
 
+def _limit(axes: Axes, room: float = 1.3) -> None:
+    """End the axis above the means: the interval of two values is wider than all else."""
+    drawn = [
+        np.asarray(line.get_ydata(), float) for line in axes.lines if line.get_marker() not in ("_", "None")
+    ]
+    highest = max((float(values.max()) for values in drawn if values.size), default=0.0)
+    axes.set_ylim(0, room * highest or 1.0)
+
+
 def _identity(axes: Axes, most: float, relative: float = 0.0, absolute: float = 0.0) -> None:
     reach = np.linspace(0, most * 1.05, 30)
     axes.fill_between(
         reach, reach * (1 - relative) - absolute, reach * (1 + relative) + absolute, color=_BAND, linewidth=0
     )
     axes.plot(reach, reach, color=FAINT, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+    axes.set_ylim(-absolute, 1.25 * most + absolute)
 
 
 def _noise_b1(axes: Axes, table: Table) -> None:
@@ -141,7 +154,7 @@ def _noise_b3(axes: Axes, table: Table) -> None:
     for number, axis in enumerate("xy"):
         rows = _rows(table, "scenes", "boundary_noise", FLOW, _B3.format(axis))
         _draw(axes, rows, number, f"centroid {axis}")
-    axes.set_ylim(bottom=0)
+    _limit(axes)
     _finish(axes, "B3, boundary noise", "second difference (px)", "injected RMS (px)")
 
 
@@ -160,7 +173,8 @@ def _drift_jitter(axes: Axes, table: Table) -> None:
     ):
         rows = _rows(table, "long", "drift", FLOW, metric)
         if rows and rows[0].mean:
-            _draw(axes, rows, number, label, scale=1 / rows[0].mean)
+            beside = (number - 1.5) * 0.012 * rows[-1].injected
+            _draw(axes, rows, number, label, scale=1 / rows[0].mean, beside=beside)
     axes.axhspan(1 - DRIFT_TOLERANCE, 1 + DRIFT_TOLERANCE, color=_BAND, linewidth=0)
     axes.set_ylim(0.4, 1.6)
     _finish(axes, "Jitter under drift, 400 frames", "jitter over the truth's", "injected drift (px/frame)")
@@ -168,7 +182,7 @@ def _drift_jitter(axes: Axes, table: Table) -> None:
 
 def _drift_bias(axes: Axes, table: Table) -> None:
     _draw(axes, _rows(table, "long", "drift", "", BIAS), 0, "")
-    axes.set_ylim(bottom=0)
+    _limit(axes)
     style_axes(axes, "mean centre error (box widths)", "injected drift (px/frame)", grid="both")
     write_heading(axes, "Bias under drift, 400 frames")
 
@@ -214,7 +228,7 @@ def _quality(axes: Axes, table: Table) -> None:
             quality.mean, jitter.mean, marker=model_marker(number), color=model_color(number),
             markersize=6, linestyle="none", zorder=3,
         )  # fmt: skip
-        side = -1 if quality.mean > 0.8 else 1
+        side = -1 if quality.mean > 0.7 else 1
         axes.annotate(
             named(subject),
             (quality.mean, jitter.mean),
@@ -241,13 +255,11 @@ def _quality(axes: Axes, table: Table) -> None:
 
 
 def _floor(axes: Axes, table: Table, experiment: str, x_label: str, heading: str) -> None:
-    highest = [0.1]
     for number, (motion, label) in enumerate(((EXACT, "exact motion"), (FLOW, "flow"))):
         _draw(axes, _rows(table, experiment, "truth", motion, _B1), number, label)
         rows = _rows(table, experiment, "truth", UNMASKED[motion], _B1)
         _draw(axes, rows, number, f"{label}, hidden kept", hollow=True)
-        highest += [row.mean or 0.0 for row in rows]
-    axes.set_ylim(0, 1.6 * max(highest))
+    _limit(axes, 1.6)
     _finish(axes, heading, "boundary displacement (px)", x_label)
 
 

@@ -141,9 +141,9 @@ def console_calibration(calibration: Calibration) -> str:
     parts += [_dose_block(table, *block) for block in _DOSE_BLOCKS]
     names = [name for _, _, name in _FAULTS]
     lines = [
-        (line.label, [table.mean(Key(line.experiment, fault, dose, line.motion, line.metric)) for fault, dose, _ in _FAULTS])
+        (line.label, [_value(table, line, fault, dose) for fault, dose, _ in _FAULTS])
         for line in _FAULT_LINES
-    ]  # fmt: skip
+    ]
     parts.append(_block("steady, or wrong, side by side", names, lines))
     for experiment, doses, title in (
         ("speed", plan.speeds, "the floor: the truth by speed, px a frame"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.synthetic import SceneFrame, SceneOptions, SyntheticScene
+from yolact_temporal.data.synthetic import SceneFrame, SceneOptions, StandIn, SyntheticScene
 from yolact_temporal.temporal.calibration.bias import CentreBias
 from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, RATES, TRUTH, Subject
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -33,7 +33,8 @@ class SubjectResult:
 
     Attributes:
         stability: by kind of motion.
-        injected: the rate that was put in, counted; None for faults that are no rate.
+        injected: the rate that was put in, counted on the stand-in itself; None for faults that are no rate. Of frames
+            missed before the first and after the last that shows an object nobody could know.
         bias: D5, mean over objects of the size of the mean centre error, in widths; None without a match.
         bias_by_object: the same of each object.
     """
@@ -68,6 +69,45 @@ class FloorResult:
     flow_error_px: float | None
 
 
+class _Switches:
+    """Counts how often a stand-in changed an object's class, over pairs of frames."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+        self._switches = self._pairs = 0
+
+    def add(self, frame: SceneFrame, stand_in: StandIn) -> None:
+        classes = {key: stand_in.classes[key] for key in frame.masks if key in stand_in.classes}
+        kept = classes.keys() & self._last.keys()
+        self._pairs += len(kept)
+        self._switches += sum(classes[key] != self._last[key] for key in kept)
+        self._last = classes
+
+    def value(self) -> float | None:
+        return self._switches / self._pairs if self._pairs else None
+
+
+class _Absences:
+    """Counts an object's frames from the first to the last that a stand-in shows, and those between that it misses."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, int] = {}
+        self._missed = self._frames = 0
+
+    def add(self, frame: SceneFrame, stand_in: StandIn) -> None:
+        for key in frame.masks:
+            if key in stand_in.shown:
+                missed = self._waiting.get(key, 0)
+                self._missed += missed
+                self._frames += missed + 1
+                self._waiting[key] = 0
+            elif key in self._waiting:
+                self._waiting[key] += 1
+
+    def value(self) -> float | None:
+        return self._missed / self._frames if self._frames else None
+
+
 class _Running:
     """One stand-in while a clip runs: its meters, and a count of what it did."""
 
@@ -76,7 +116,7 @@ class _Running:
         self._stand_in = subject.make(options.seed)
         self._meters = {kind: StabilityMeter(self._stand_in.class_names, options.fps) for kind in kinds}
         self._bias = CentreBias()
-        self._happened = self._chances = 0
+        self._rate: _Switches | _Absences = _Switches() if subject.fault == CLASS_SWITCHES else _Absences()
 
     @property
     def compared(self) -> ComparedModel:
@@ -85,25 +125,17 @@ class _Running:
     def see(
         self, frame: SceneFrame, motions: Mapping[str, Motion | None], truth: Mapping[int, MaskCrop]
     ) -> Instances:
-        before = dict(self._stand_in.classes)
         instances = self._stand_in.see(frame)
-        if self.subject.fault == CLASS_SWITCHES:
-            kept = before.keys() & frame.masks.keys()
-            self._chances += len(kept)
-            self._happened += sum(self._stand_in.classes[key] != before[key] for key in kept)
-        else:
-            self._chances += len(frame.masks)
-            self._happened += len(frame.masks) - len(instances)
+        self._rate.add(frame, self._stand_in)
         for kind, meter in self._meters.items():
             meter.update(frame.index, frame.time_s, instances, motions[kind])
         self._bias.add(crop_masks(instances), truth)
         return instances
 
     def result(self) -> SubjectResult:
-        counted = self.subject.fault in RATES and self._chances
         return SubjectResult(
             stability={kind: meter.finish() for kind, meter in self._meters.items()},
-            injected=self._happened / self._chances if counted else None,
+            injected=self._rate.value() if self.subject.fault in RATES else None,
             bias=self._bias.mean(),
             bias_by_object=self._bias.by_object(),
         )
