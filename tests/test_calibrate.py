@@ -120,7 +120,7 @@ class TestQuickRun:
 
 #: A measurement made wrong, as (experiment, fault, dose, motion, metric), by a factor, and the rule that must catch it.
 BROKEN = [
-    (("scenes", "truth", 0.0, "exact", "boundary_px_median"), 50, "the truth is the floor"),
+    (("scenes", "truth", 0.0, "exact", "boundary_px_p95"), 50, "the truth is the floor"),
     (("scenes", "truth", 0.0, "flow", "second_difference_box_x2_px"), 50, "the truth is the floor"),
     (("scenes", "dropped", 0.2, "flow", "presence_flips_per_s"), -1, "the truth is the floor"),
     (("scenes", "boundary_noise", 2.0, "exact", "boundary_px_mean"), 0.5, "B1, B2 and B3 grow"),
