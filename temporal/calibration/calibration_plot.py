@@ -37,6 +37,8 @@ _B1 = "boundary_px_mean"
 _B2 = "motion_compensated_jitter"
 _B3 = "second_difference_centroid_{}_px"
 _BAND = "#e9e9e9"
+_FEWEST = 4
+"""Values of which an interval is drawn."""
 _INDEPENDENT = 2 / math.sqrt(math.pi)
 """Mean distance, along the normal, of two outlines with noise of RMS 1 each, drawn apart."""
 
@@ -44,7 +46,7 @@ _INDEPENDENT = 2 / math.sqrt(math.pi)
 def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
     """Draw doses against responses and write one PNG; returns its path.
 
-    Bars are Student's 95% intervals of the mean over clips or objects. Grey bands are what the expectations allow.
+    Bars are Student's 95% intervals of the mean over clips or objects, or their range where they are few. Grey bands are what the expectations allow.
     """
     figure = new_figure(14.5, 10.2)
     engine = figure.get_layout_engine()
@@ -57,7 +59,7 @@ def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
     held = sum(check.holds for check in calibration.checks)
     outcome = f"{held} of {len(calibration.checks)} expectations hold"
     figure.supxlabel(
-        "Bars: 95% interval of the mean over clips (400-frame panels: over objects). "
+        f"Bars: 95% interval of the mean over clips (400-frame panels: over objects), of fewer than {_FEWEST} their range. "
         "Grey: what is allowed. Dotted: measured equals injected (B1: as the legend says).",
         fontsize=9, color=INK, x=0.012, ha="left",
     )  # fmt: skip
@@ -75,6 +77,13 @@ def _rows(table: Table, experiment: str, fault: str, motion: str, metric: str) -
     return [row for row in found if row is not None and row.mean is not None]
 
 
+def _bar(row: Measurement) -> tuple[float, float]:
+    """Return the ends of a bar: the interval, or of a few values, which have next to none, their range."""
+    if len(row.defined) < _FEWEST or row.interval is None:
+        return min(row.defined), max(row.defined)
+    return row.interval
+
+
 def _draw(
     axes: Axes,
     rows: Sequence[Measurement],
@@ -87,7 +96,7 @@ def _draw(
     """Draw one line with its intervals, shifted sideways where several would cover each other."""
     color = model_color(number)
     means = np.array([row.mean for row in rows], float) * scale
-    spans = [row.interval or (row.mean or 0.0, row.mean or 0.0) for row in rows]
+    spans = [_bar(row) for row in rows]
     low, high = (np.array([span[end] for span in spans]) * scale for end in (0, 1))
     axes.errorbar(
         [row.injected + beside for row in rows],
