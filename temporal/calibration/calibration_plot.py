@@ -46,7 +46,8 @@ _INDEPENDENT = 2 / math.sqrt(math.pi)
 def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
     """Draw doses against responses and write one PNG; returns its path.
 
-    Bars are Student's 95% intervals of the mean over clips or objects, or their range where they are few. Grey bands are what the expectations allow.
+    Bars are Student's 95% intervals of the mean over clips or objects, or their range where they are few. Grey bands
+    are what the expectations allow.
     """
     figure = new_figure(14.5, 10.2)
     engine = figure.get_layout_engine()
@@ -59,8 +60,8 @@ def plot_calibration(calibration: Calibration, path: str | Path) -> Path:
     held = sum(check.holds for check in calibration.checks)
     outcome = f"{held} of {len(calibration.checks)} expectations hold"
     figure.supxlabel(
-        f"Bars: 95% interval of the mean over clips (400-frame panels: over objects), of fewer than {_FEWEST} their range. "
-        "Grey: what is allowed. Dotted: measured equals injected (B1: as the legend says).",
+        f"Bars: 95% interval of the mean over clips (400-frame panels: over objects), of fewer than {_FEWEST} their "
+        "range. Grey: what is allowed. Dotted: measured equals injected (B1: as the legend says).",
         fontsize=9, color=INK, x=0.012, ha="left",
     )  # fmt: skip
     plan = calibration.plan
@@ -255,7 +256,7 @@ def _quality(axes: Axes, table: Table) -> None:
         0.96,
         "empty: J 0, jitter undefined",
         transform=axes.transAxes,
-        va="top",
+        va="bottom",
         fontsize=7.5,
         color=INK,
     )
