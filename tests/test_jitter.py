@@ -40,14 +40,14 @@ def pair(before, now, motion=STILL, previous_box=None, box=None):
 def displacement_by_hand(first, second, visible):
     """Mean boundary displacement from the definition, over the whole frame, by scipy."""
 
-    def boundary(mask):
-        beyond = mask | ~visible
+    def boundary(mask, counted):
+        beyond = mask | ~counted
         inner = ndimage.binary_erosion(beyond, np.ones((3, 3)), border_value=1)
-        return mask & visible & ~inner
+        return mask & counted & ~inner
 
-    a, b = boundary(first), boundary(second)
-    there = ndimage.distance_transform_edt(~b)[a]
-    back = ndimage.distance_transform_edt(~a)[b]
+    everywhere = np.ones_like(visible)
+    there = ndimage.distance_transform_edt(~boundary(second, everywhere))[boundary(first, visible)]
+    back = ndimage.distance_transform_edt(~boundary(first, everywhere))[boundary(second, visible)]
     both = np.concatenate([there, back])
     return (there.mean() + back.mean()) / 2, np.median(both), np.percentile(both, 95)
 
@@ -123,6 +123,17 @@ class TestBoundaryDisplacement:
         for index in (0, 1):
             figures = pair(scene.masks(0)[index], scene.masks(1)[index], scene.motion(1))
             assert figures["boundary_px_mean"] == figures["motion_compensated_jitter"] == 0
+
+    def test_an_edge_that_borders_on_hidden_ground_is_still_what_is_measured_to(self):
+        """One pixel of the carried mask's rear edge is in sight: it is beside the new mask's, not a width away."""
+        now = bits(rectangle(SIZE, 20, 20, 50, 60))
+        visible = np.ones_like(now)
+        visible[:, 14:20] = 0
+        before = now.copy()
+        before[40, 20] = 0
+        mean, median, _ = boundary_displacement(before, now, visible)
+        assert median == 0
+        assert 0 < mean < 0.05
 
     @pytest.mark.parametrize("filled", ["previous", "current"])
     def test_without_a_boundary_is_undefined(self, filled):

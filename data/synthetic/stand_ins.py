@@ -5,6 +5,7 @@ A measurement is right only if it finds what was put in; and what must not win i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.synthetic.scenes import CLASS_NAMES, SceneFrame
+from yolact_temporal.data.synthetic.scenes import CLASS_NAMES, Outline, SceneFrame
 
 Bitmap = NDArray[np.bool_]
 Corruption = Callable[["StandIn", SceneFrame, int, Bitmap], Bitmap | None]
@@ -22,6 +23,10 @@ Corruption = Callable[["StandIn", SceneFrame, int, Bitmap], Bitmap | None]
 
 SMOOTHNESS_PX = 5.0
 """How far along an outline noise stays alike."""
+BURST_FRAMES = 5
+"""How long the bursts of `dropped_in_bursts` are on average."""
+_NEAR_PX = 2.0
+"""Within so many pixels of an outline its depth is as good as a distance."""
 _SCORE = 0.9
 
 
@@ -35,6 +40,10 @@ class StandIn:
         dose: how much, in the unit of the fault.
         seed: of everything random.
         flip_rate: share of frames in which an object's class changes.
+        kept: the first mask of each object, for what keeps it.
+        classes: the class last given to each object.
+        absent: whether each object is missed, for what misses several frames at a time.
+        shown: the objects that the last frame's instances are of, in their order.
     """
 
     name: str
@@ -44,7 +53,8 @@ class StandIn:
     flip_rate: float = 0.0
     kept: dict[int, Bitmap] = field(default_factory=dict)
     classes: dict[int, int] = field(default_factory=dict)
-    absent: dict[int, int] = field(default_factory=dict)
+    absent: dict[int, bool] = field(default_factory=dict)
+    shown: tuple[int, ...] = ()
 
     class_names = CLASS_NAMES
 
@@ -54,14 +64,16 @@ class StandIn:
 
     def see(self, frame: SceneFrame) -> Instances:
         """Return what the stand-in sees in a frame; frames must come in order."""
-        masks, classes, scores = [], [], []
+        masks, classes, scores, shown = [], [], [], []
         for key, truth in frame.masks.items():
             mask = self.corrupt(self, frame, key, truth)
             if mask is None:
                 continue
+            shown.append(key)
             masks.append(mask)
             classes.append(self._class(frame, key))
             scores.append(_SCORE + 0.05 * float(self.rng(frame, 0).uniform(-1, 1)))
+        self.shown = tuple(shown)
         height, width = frame.visible.shape
         if not masks:
             return Instances.empty((height, width))
@@ -83,17 +95,17 @@ def truth(_stand_in: StandIn, _frame: SceneFrame, _key: int, mask: Bitmap) -> Bi
 
 def boundary_noise(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
     """Move the outline along its normal by smooth noise of RMS `dose` px, drawn anew in every frame."""
-    return _displaced(mask, stand_in.dose * _smooth_noise(stand_in.rng(frame, key), mask.shape))
+    return _displaced(mask, frame.outlines[key], stand_in.dose, stand_in.rng(frame, key))
 
 
 def centroid_shake(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
     """Shift the whole mask by noise of standard deviation `dose` px an axis, to a fraction of a pixel."""
-    return _shifted(mask, stand_in.rng(frame, key).normal(0, stand_in.dose, 2))
+    return _shifted(frame.outlines[key], _size(mask), stand_in.rng(frame, key).normal(0, stand_in.dose, 2))
 
 
-def drift(stand_in: StandIn, frame: SceneFrame, _key: int, mask: Bitmap) -> Bitmap:
+def drift(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
     """Shift the mask by `dose` px more in every frame, to the right."""
-    return _shifted(mask, np.array([stand_in.dose * frame.index, 0.0]))
+    return _shifted(frame.outlines[key], _size(mask), np.array([stand_in.dose * frame.index, 0.0]))
 
 
 def frozen(stand_in: StandIn, _frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
@@ -107,13 +119,15 @@ def dropped(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bit
 
 
 def dropped_in_bursts(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
-    """Miss a share `dose` of the frames, five at a time on average."""
-    rng = stand_in.rng(frame, key)
-    left = stand_in.absent.get(key, 0)
-    if left == 0 and rng.uniform() < stand_in.dose / (5 * (1 - stand_in.dose)):
-        left = int(rng.geometric(1 / 5))
-    stand_in.absent[key] = max(left - 1, 0)
-    return None if left else mask
+    """Miss a share `dose` of the frames (at most 0.8), `BURST_FRAMES` at a time on average."""
+    draw = stand_in.rng(frame, key).uniform()
+    # Two states, absent and present, left with these probabilities: in the long run absent in a share `dose`.
+    ends, begins = 1 / BURST_FRAMES, stand_in.dose / (BURST_FRAMES * (1 - stand_in.dose))
+    before = stand_in.absent.get(key)
+    missed = stand_in.dose if before is None else 1 - ends if before else begins
+    absent = draw < missed
+    stand_in.absent[key] = bool(absent)
+    return None if absent else mask
 
 
 def worst_dropped(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
@@ -123,8 +137,8 @@ def worst_dropped(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) 
 
 def varying_noise(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap:
     """Move the outline by noise whose RMS varies from frame to frame, from 0 to twice `dose` px."""
-    noise = _smooth_noise(stand_in.rng(frame, key), mask.shape)
-    return _displaced(mask, 2 * stand_in.dose * _badness(stand_in, frame, key) * noise)
+    amount = 2 * stand_in.dose * _badness(stand_in, frame, key)
+    return _displaced(mask, frame.outlines[key], amount, stand_in.rng(frame, key))
 
 
 def merged(stand_in: StandIn, frame: SceneFrame, key: int, mask: Bitmap) -> Bitmap | None:
@@ -199,42 +213,83 @@ def _badness(stand_in: StandIn, frame: SceneFrame, key: int) -> float:
     return float(stand_in.rng(frame, key + 2_000).uniform())
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return noise of RMS 1 that is alike over some pixels, float (H, W)."""
-    noise = np.asarray(cv2.GaussianBlur(rng.normal(size=shape), (0, 0), SMOOTHNESS_PX))
+    margin = math.ceil(
+        4 * SMOOTHNESS_PX
+    )  # beyond it the blur does not reach, so that the rim is like the rest
+    white = rng.normal(size=(shape[0] + 2 * margin, shape[1] + 2 * margin))
+    noise = np.asarray(cv2.GaussianBlur(white, (0, 0), SMOOTHNESS_PX))[margin:-margin, margin:-margin]
     # White noise of deviation 1 blurred with a Gaussian of sigma s has deviation 1 / (2 s sqrt(pi)).
     return noise * (2 * SMOOTHNESS_PX * np.sqrt(np.pi))
 
 
-def _signed_distance(mask: Bitmap) -> NDArray[np.float64]:
-    """Return the distance to the outline between pixels, positive inside, float (H, W)."""
-    inside, outside = (
-        np.asarray(
-            cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float64
+def _displaced(mask: Bitmap, outline: Outline, amount: float, rng: np.random.Generator) -> Bitmap:
+    """Move the outline along its normal by smooth noise of RMS `amount` px."""
+    own = mask[outline.part]
+    noise = amount * _smooth_noise(rng, (own.shape[0], own.shape[1]))
+    out = np.zeros_like(mask)
+    if own.all():  # no outline in sight
+        out[outline.part] = True
+    else:
+        signed, nearest = _signed_distance(own)
+        near = np.abs(outline.depth) < _NEAR_PX
+        # The noise is taken where the outline is, so that it moves by that much whatever the noise is beside it.
+        out[outline.part] = np.where(near, outline.depth, signed) + noise.take(nearest) > 0
+    return out
+
+
+def _signed_distance(mask: Bitmap) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return how far each pixel is from the outline, and the pixel across the outline that it is nearest to.
+
+    Args:
+        mask: bool (h, w) with a pixel off and a pixel on.
+
+    Returns:
+        The distance to the outline, taken half way between pixels, positive inside, float (h, w); flat indices, int
+        (h, w).
+    """
+    signed, nearest = np.zeros(mask.shape), np.zeros(mask.shape, np.intp)
+    for part, sign in ((mask, 1.0), (~mask, -1.0)):
+        away, labels = cv2.distanceTransformWithLabels(
+            part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
         )
-        for part in (np.pad(mask, 1), np.pad(~mask, 1, constant_values=True))
+        across = np.flatnonzero(~part)
+        signed[part] = sign * (np.asarray(away, np.float64)[part] - 0.5)
+        nearest[part] = across[np.asarray(labels)[part] - 1]
+    return signed, nearest
+
+
+def _shifted(outline: Outline, size: tuple[int, int], shift: NDArray[np.float64]) -> Bitmap:
+    """Shift a mask by (x, y) px, to a fraction of a pixel; what the frame's border cuts off goes on beyond it."""
+    dx, dy = (int(whole) for whole in np.floor(shift))
+    u, v = shift - (dx, dy)
+    margin = max(abs(dx), abs(dy)) + 1
+    depth = np.pad(outline.depth.astype(np.float64), margin, mode="edge")
+    # What the shift brings to each pixel, between the pixel that came and its left and upper neighbours.
+    depth[:, 1:] = depth[:, 1:] * (1 - u) + depth[:, :-1] * u
+    depth[1:] = depth[1:] * (1 - v) + depth[:-1] * v
+    spans = []
+    for where, step, limit in zip(outline.part, (dy, dx), size, strict=True):
+        spans.append((max(where.start + min(step, 0), 0), min(where.stop + max(step, 0) + 1, limit)))
+    taken = tuple(
+        slice(low - where.start - step + margin, high - where.start - step + margin)
+        for (low, high), where, step in zip(spans, outline.part, (dy, dx), strict=True)
     )
-    signed = np.where(np.pad(mask, 1), inside - 0.5, 0.5 - outside)
-    return signed[1:-1, 1:-1]
-
-
-def _displaced(mask: Bitmap, outwards: NDArray[np.float64]) -> Bitmap:
-    return _signed_distance(mask) + outwards > 0
-
-
-def _shifted(mask: Bitmap, shift: NDArray[np.float64]) -> Bitmap:
-    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
-    distance = _signed_distance(mask)
-    moved = cv2.warpAffine(
-        distance, matrix, mask.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved) > 0
+    out = np.zeros(size, bool)
+    moved = depth[taken] >= 0
+    out[tuple(slice(low, low + length) for (low, _), length in zip(spans, moved.shape, strict=True))] = moved
+    return out
 
 
 def _through_grid(mask: Bitmap, cells: int) -> Bitmap:
     coarse = cv2.resize(mask.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
     fine = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(fine) > 0.5
+
+
+def _size(mask: Bitmap) -> tuple[int, int]:
+    return mask.shape[0], mask.shape[1]
 
 
 def _box(mask: Bitmap) -> tuple[float, float, float, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 EXIT_CODES = """exit codes:
   0    done
-  1    a fault of ours, or no space for the results
+  1    a fault of ours (calibrate: something did not come out as it must), or no space for the results
   2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
   3    input that cannot be read or holds no frame, or weights that are missing or do not fit
   4    done in part: frames were lost to corruption, and are named
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_benchmark(commands)
+    _add_calibrate(commands)
     return parser
 
 
@@ -363,4 +364,30 @@ def _add_benchmark(commands: Any) -> None:
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a model (default: 60)")
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")
     _add_device_options(parser)
+    _add_output_options(parser)
+
+
+def _add_calibrate(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "calibrate",
+        "measure made-up models of known faults, and check that what was put in is found",
+        "Measure stand-in models whose faults are known to a dose (boundary noise, shake, drift, dropped frames, class "
+        "switches, frozen, empty and full-box masks, and more) on synthetic scenes whose truth is known, through the "
+        "same flow, association, meters and comparison as any model; write dose and response as a table and a picture; "
+        "exit with 1 if anything does not come out as it must.",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("calibration"),
+        metavar="FOLDER",
+        help="takes calibration.csv and calibration.png (default: calibration)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="smaller scenes and fewer doses: half a minute, every expectation",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of scenes and faults (default: 0)")
     _add_output_options(parser)

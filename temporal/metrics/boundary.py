@@ -91,7 +91,11 @@ def mask_boundary(mask: NDArray[np.uint8], visible: NDArray[np.uint8]) -> NDArra
 def boundary_distances(
     previous: NDArray[np.uint8], current: NDArray[np.uint8], visible: NDArray[np.uint8]
 ) -> tuple[BoundaryPixels, BoundaryPixels] | None:
-    """Measure how far each boundary pixel of either mask is from the other's boundary.
+    """Measure how far each visible boundary pixel of either mask is from the other's boundary.
+
+    Only visible boundary pixels are asked, but what they are measured to is the other boundary whole: behind a moving
+    object the edge of the new mask borders on ground that has just come into view, and so is not asked, but a pixel of
+    the carried mask's edge that rounding left visible there has its partner in it, not on the object's far side.
 
     Args:
         previous: uint8 (h, w) of 0 and 1, the previous mask carried to t.
@@ -99,17 +103,20 @@ def boundary_distances(
         visible: the same of the pixels that count.
 
     Returns:
-        The boundary of `previous` and that of `current`; None if either has none.
+        The visible boundary of `previous` and that of `current`; None if either has none.
     """
-    edges = mask_boundary(previous, visible), mask_boundary(current, visible)
-    points = [np.nonzero(edge) for edge in edges]
+    points = [np.nonzero(mask_boundary(mask, visible)) for mask in (previous, current)]
     if not all(len(rows) for rows, _ in points):
         return None
+    everywhere = np.ones_like(visible)
+    whole = [mask_boundary(mask, everywhere) for mask in (previous, current)]
     # The distance transform need only cover the two boundaries: all it is asked for lies there.
-    top, bottom = min(int(r[0]) for r, _ in points), max(int(r[-1]) for r, _ in points) + 1
-    left, right = min(int(c.min()) for _, c in points), max(int(c.max()) for _, c in points) + 1
+    rows_used = np.flatnonzero((whole[0] | whole[1]).any(axis=1))
+    columns_used = np.flatnonzero((whole[0] | whole[1]).any(axis=0))
+    top, bottom = int(rows_used[0]), int(rows_used[-1]) + 1
+    left, right = int(columns_used[0]), int(columns_used[-1]) + 1
     found = []
-    for (rows, columns), other in zip(points, reversed(edges), strict=True):
+    for (rows, columns), other in zip(points, reversed(whole), strict=True):
         away = other[top:bottom, left:right] ^ 1
         distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
         # Squared distances between pixels are whole numbers: rounding takes away the transform's own error,

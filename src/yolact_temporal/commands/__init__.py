@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from yolact_temporal.commands import comparing, masks, measure, metrics, models
+from yolact_temporal.commands import calibrating, comparing, masks, measure, metrics, models
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,5 +21,6 @@ def run(args: argparse.Namespace) -> int:
         "train": models.train,
         "evaluate": models.evaluate,
         "benchmark": models.benchmark,
+        "calibrate": calibrating.calibrate,
     }
     return handlers[args.command](args)
