@@ -253,7 +253,7 @@ def _quality(axes: Axes, table: Table) -> None:
     axes.set_ylim(bottom=0)
     axes.text(
         0.02,
-        0.96,
+        0.03,
         "empty: J 0, jitter undefined",
         transform=axes.transAxes,
         va="bottom",
