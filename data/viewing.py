@@ -106,7 +106,9 @@ def view_clip(path: str, sha256: str) -> ClipViewer:
     except (OSError, ValueError):
         there = folder = False
     if not there:
-        raise InputError(f"expected the clip at {path}, found none there: bring it back to look at its frames")
+        raise InputError(
+            f"expected the clip at {path}, found none there: bring it back to look at its frames"
+        )
     paths = image_paths(place) if folder else [place]
     if sha256_of(paths, with_names=folder) != sha256:
         raise InputError(
