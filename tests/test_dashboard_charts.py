@@ -11,6 +11,8 @@ from yolact_temporal.dashboards.colors import key_hex, shared_color_keys
 from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal.plot_style import model_color
 
+SPAN = (0.0, 1.0)
+
 
 @pytest.fixture(scope="module")
 def run(finished_run):
@@ -67,7 +69,7 @@ def test_presence_is_one_stretch_a_run_of_frames(frames, instances):
 def test_the_jitter_chart_can_be_clicked_and_dragged(frames, instances):
     rows = timeline.jitter_rows(frames, timed=True)
     events = timeline.flicker_rows(frames, instances, timed=True)
-    spec = timeline.jitter_chart(rows, events, [STEADY, BLINKING], True, now=0.5).to_dict()
+    spec = timeline.jitter_chart(rows, events, [STEADY, BLINKING], True, SPAN, now=0.5).to_dict()
     names = {parameter["name"] for parameter in spec["params"]}
     assert names == {timeline.MOMENT, timeline.SPAN}
     line = next(layer for layer in layers(spec) if layer["mark"]["type"] == "line")
@@ -99,7 +101,7 @@ def test_charts_of_nothing_say_so():
     empty = pd.DataFrame({"model": [], "frame": [], "x": [], "value": [], "status": []})
     no_events = pd.DataFrame({"model": [], "frame": [], "track": [], "event": [], "x": []})
     charts = [
-        timeline.jitter_chart(empty, no_events, [], True),
+        timeline.jitter_chart(empty, no_events, [], True, SPAN),
         timeline.presence_chart(
             pd.DataFrame({"track": [], "class": [], "x": [], "x2": [], "frames": []}),
             no_events,

@@ -71,7 +71,7 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
         x=x, y=y, tooltip=tooltip
     )
     layers = [zero, dots, bar, diamond, *_sides(metric, models, reach, lanes[0] if lanes else "")]
-    return finish(alt.layer(*layers).properties(height=34 * max(1, len(lanes)) + 14), title)
+    return finish(alt.layer(*layers).properties(height=34 * max(1, len(lanes)) + 78), title)
 
 
 def coverage_scatter(

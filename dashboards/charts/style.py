@@ -17,6 +17,11 @@ AXIS_PX = 120
 
 RULE_COLOR = FAINT
 
+AROUND_PX = 96
+"""Height that title, key and time axis take of a chart, whose height Streamlit reads as that of all together."""
+
+_FONT = '"Source Sans", "Source Sans Pro", sans-serif'
+
 _EXPORT = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
 
 
@@ -43,23 +48,27 @@ def finish(chart: Chart, title: str) -> Chart:
         title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8),
         usermeta={"embedOptions": _EXPORT},
     )
-    return styled.configure_view(strokeWidth=0).configure_axis(
-        labelColor=INK, titleColor=INK, titleFontWeight="normal", gridColor="#e4e4e4", domainColor="#9a9a9a"
+    return (
+        styled.configure(font=_FONT)
+        .configure_view(strokeWidth=0)
+        .configure_axis(
+            labelColor=INK,
+            titleColor=INK,
+            titleFontWeight="normal",
+            gridColor="#e4e4e4",
+            domainColor="#9a9a9a",
+        )
     )
 
 
-def time_axis(timed: bool, span: tuple[float, float] | None) -> alt.X:
+def time_axis(timed: bool, span: tuple[float, float]) -> alt.X:
     """Return the horizontal axis: seconds, or frames where the clip has no time.
 
     Args:
         timed: whether the column `x` is of seconds.
-        span: what part is shown; None for all.
+        span: what part is shown.
     """
-    scale = (
-        alt.Scale(nice=False, zero=False)
-        if span is None
-        else alt.Scale(domain=list(span), nice=False, clamp=False)
-    )
+    scale = alt.Scale(domain=list(span), nice=False)
     return alt.X("x:Q", title="time (s)" if timed else "frame", scale=scale)
 
 

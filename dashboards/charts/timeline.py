@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.charts.style import (
+    AROUND_PX,
     AXIS_PX,
     RULE_COLOR,
     finish,
@@ -81,7 +83,7 @@ def presence_rows(frames: pd.DataFrame, instances: pd.DataFrame, timed: bool) ->
     if seen.empty or frames.empty:
         return pd.DataFrame(columns=columns)
     times = (frames["time_s"] if timed else frames["frame"]).to_numpy(float)
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    step = _step(times)
     place = pd.Series(np.arange(len(frames)), index=frames["frame"])
     rows = []
     kept = seen["track_id"].value_counts(sort=True).index[:MOST_TRACKS]
@@ -99,7 +101,7 @@ def jitter_chart(
     events: pd.DataFrame,
     models: Sequence[str],
     timed: bool,
-    span: tuple[float, float] | None = None,
+    span: tuple[float, float],
     now: float | None = None,
 ) -> alt.LayerChart | alt.Chart:
     """Draw jitter over time, a line a model, with a mark under every frame in which something flickers.
@@ -111,10 +113,10 @@ def jitter_chart(
         events: of `flicker_rows`.
         models: in their order, which gives their colours.
         timed: whether `x` is of seconds.
-        span: what part is shown; None for all.
+        span: what part of the axis is shown.
         now: where the viewer stands.
     """
-    title = f"mean {JITTER_LABEL} of each frame's pairs"
+    title = f"mean {JITTER_LABEL} of each frame's pairs; below zero: something flickers"
     if not len(rows) or not rows["value"].notna().any():
         return finish(note(NO_PAIR).properties(height=200), title)
     rows, events = within(rows, span), within(events, span)
@@ -126,7 +128,7 @@ def jitter_chart(
         x=x,
         y=alt.Y(
             "value:Q",
-            title="px",
+            title=None,
             scale=alt.Scale(domain=[-0.08 * top, 1.05 * top], nice=False),
             axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, values=_ticks(top)),
         ),
@@ -161,7 +163,7 @@ def jitter_chart(
     ]
     if now is not None:
         layers.insert(0, _now_rule(now, x))
-    return finish(alt.layer(*layers).properties(height=230), title)
+    return finish(alt.layer(*layers).properties(height=290), title)
 
 
 def presence_chart(
@@ -170,7 +172,7 @@ def presence_chart(
     model: str,
     keys: ColorKeys,
     timed: bool,
-    span: tuple[float, float] | None = None,
+    span: tuple[float, float],
     now: float | None = None,
     hidden: int = 0,
 ) -> alt.LayerChart | alt.Chart:
@@ -238,12 +240,22 @@ def presence_chart(
     layers = [drawn, signs]
     if now is not None:
         layers.insert(0, _now_rule(now, x))
-    return finish(alt.layer(*layers).properties(height=max(40, 24 * len(order))), title)
+    return finish(alt.layer(*layers).properties(height=AROUND_PX + 24 * len(order)), title)
 
 
-def within(rows: pd.DataFrame, span: tuple[float, float] | None) -> pd.DataFrame:
-    """Return the rows that touch a stretch of time, all where it is None."""
-    if span is None or not len(rows):
+def whole_span(frames: Tables, timed: bool) -> tuple[float, float]:
+    """Return the stretch from the first frame's beginning to the last one's end, of all models."""
+    ends = []
+    for table in frames.values():
+        times = (table["time_s"] if timed else table["frame"]).to_numpy(float)
+        if len(times):
+            ends.append((float(times[0]), float(times[-1]) + _step(times)))
+    return (min(start for start, _ in ends), max(end for _, end in ends)) if ends else (0.0, 1.0)
+
+
+def within(rows: pd.DataFrame, span: tuple[float, float]) -> pd.DataFrame:
+    """Return the rows that touch a stretch of time."""
+    if not len(rows):
         return rows
     end = rows["x2"] if "x2" in rows else rows["x"]
     return rows[(rows["x"] <= span[1]) & (end >= span[0])]
@@ -264,7 +276,9 @@ def _event_marks(events: pd.DataFrame, models: Sequence[str], x: alt.X, height: 
         .encode(
             x=x,
             y="height:Q",
-            color=alt.Color("model:N", scale=model_scale(models)),
+            color=alt.Color(
+                "model:N", scale=model_scale(models), legend=alt.Legend(orient="top", title=None)
+            ),
             shape=alt.Shape("model:N", scale=model_shapes(models), legend=None),
             tooltip=["model:N", "frame:Q", alt.Tooltip("what:N", title="flicker")],
         )
@@ -295,6 +309,11 @@ def _times(frames: Tables, timed: bool) -> pd.Series:
     if not parts:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []]), dtype=float)
     return pd.concat(parts)
+
+
+def _step(times: NDArray[np.float64]) -> float:
+    """Return the usual time between frames: how long the last one lasts."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0
 
 
 def _ticks(top: float) -> list[float]:

@@ -43,7 +43,7 @@ def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> alt.
     """
     if not len(rows):
         return finish(note("this track is not in the table").properties(height=60), title)
-    x = time_axis(timed, (float(rows["x"].min()), float(rows["x"].max()) or 1.0))
+    x = time_axis(timed, (float(rows["x"].min()), max(float(rows["x"].max()), float(rows["x"].min()) + 1e-3)))
     charts = []
     for at, (name, label) in enumerate(CURVES.items()):
         last = at == len(CURVES) - 1

@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_demo(commands)
     _add_compare(commands)
+    _add_dashboard(commands)
     _add_weights(commands)
     _add_train(commands)
     _add_evaluate(commands)
@@ -179,6 +180,37 @@ def _add_compare(commands: Any) -> None:
         help="takes comparison.csv, comparison.md and the picture (default: comparison)",
     )
     _add_output_options(parser)
+
+
+def _add_dashboard(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "dashboard",
+        "look at finished runs in the browser, and start new ones",
+        "Serve a page over finished runs: who is steadier and why, when and where masks jitter and flicker, frames and "
+        "videos side by side, clips compared, and new analyses. Only this machine can open it, unless --address says "
+        "otherwise.",
+    )
+    parser.add_argument(
+        "runs",
+        nargs="?",
+        type=Path,
+        default=Path("runs"),
+        metavar="RUNS",
+        help="the folder of run folders, made if it is not there (default: runs)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        metavar="N",
+        help="port to serve at, 0 for any (default: 8501 or the next free one)",
+    )
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address to serve at (default: 127.0.0.1, this machine only); the page asks for no password",
+    )
 
 
 def _add_weights(commands: Any) -> None:

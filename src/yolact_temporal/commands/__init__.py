@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from yolact_temporal.commands import comparing, measure, models
+from yolact_temporal.commands import comparing, measure, models, serving
 
 
 def run(args: argparse.Namespace) -> int:
@@ -14,6 +14,7 @@ def run(args: argparse.Namespace) -> int:
         "analyze": measure.analyze,
         "demo": measure.demo,
         "compare": comparing.compare,
+        "dashboard": serving.dashboard,
         "weights": models.weights,
         "train": models.train,
         "evaluate": models.evaluate,
