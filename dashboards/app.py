@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
+from PIL import Image
 
 from yolact_temporal.dashboards.loader import Run, RunEntry, find_runs, open_run
 from yolact_temporal.dashboards.plain_text import plain
@@ -20,6 +20,15 @@ from yolact_temporal.dashboards.views.parts import show_error
 from yolact_temporal.errors import InputError, YolactTemporalError
 
 RUN = "chosen_run"
+
+# On a narrow screen, columns in containers whose key begins so stand below each other, or in twos.
+_NARROW = """
+@media (max-width: 1000px) {
+  [class*="st-key-stack_"] [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
+  [class*="st-key-pair_"] [data-testid="stColumn"] { min-width: calc(50% - 1.5rem); }
+}
+.stMainBlockContainer { padding-top: 3.5rem; }
+"""
 
 _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
     ("overview", "Overview", ":material/insights:", overview.show),
@@ -34,6 +43,7 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
 def main(root: Path) -> None:
     """Show the dashboard of a runs folder."""
     st.set_page_config("yolact-temporal", page_icon=_page_icon(), layout="wide")
+    st.html(f"<style>{_NARROW}</style>")
     entries = find_runs(root)
     _take_address(entries)
     context = Context(root, entries, _chosen_run(root, entries))
@@ -45,12 +55,12 @@ def main(root: Path) -> None:
     st.navigation(list(pages.values())).run()
 
 
-def _page_icon() -> NDArray[np.uint8]:
-    """Return the page's sign, uint8 (32, 32, 3): two outlines apart. An icon by name would be fetched from elsewhere."""
+def _page_icon() -> Image.Image:
+    """Return the page's sign: two outlines apart. An icon by name would be fetched from elsewhere."""
     icon = np.full((32, 32, 3), 255, np.uint8)
     cv2.circle(icon, (14, 16), 10, (31, 68, 214), 2, cv2.LINE_AA)
     cv2.circle(icon, (18, 16), 10, (217, 121, 0), 2, cv2.LINE_AA)
-    return icon
+    return Image.fromarray(icon)
 
 
 def _show_page(page: Callable[[Context], None], context: Context) -> None:

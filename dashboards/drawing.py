@@ -21,6 +21,7 @@ CARRIED: Color = (255, 255, 255)
 """Colour of the outline that the last frame's mask should have here."""
 
 _QUALITY = 90
+_SHORT_SIDE = 480
 
 
 def blank_frame(size: tuple[int, int]) -> Rgb:
@@ -37,12 +38,13 @@ def draw_sighting(rgb: Rgb, seen: Sighting, *, boxes: bool = True, labels: bool 
         boxes, labels: whether they are drawn.
 
     Returns:
-        uint8 (H, W, 3), a new picture.
+        uint8, a new picture, enlarged by a whole number where the frame is small, so that labels hide little.
     """
     style = OverlayStyle(boxes=boxes, labels=False)
-    canvas = draw_overlay(rgb, seen.instances, seen.color_keys, seen.labels, style=style)
+    canvas = enlarged(draw_overlay(rgb, seen.instances, seen.color_keys, seen.labels, style=style))
     if labels:
-        size = max(10, round(13.5 * min(rgb.shape[:2]) / 480))
+        size = max(10, round(16 * min(canvas.shape[:2]) / 480))
+        factor = canvas.shape[0] / rgb.shape[0]
         taken: list[tuple[int, int, int, int]] = []
         for at in range(len(seen.instances)):
             hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
@@ -51,7 +53,7 @@ def draw_sighting(rgb: Rgb, seen: Sighting, *, boxes: bool = True, labels: bool 
             text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
             color = track_color(seen.color_keys[at])
             patch = label_patch(text, size, color, readable_on(color))
-            place_label(canvas, patch, tuple(seen.instances.boxes[at]), taken)
+            place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
     return canvas
 
 
@@ -68,7 +70,7 @@ def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rg
         motion: from t-1 to t.
 
     Returns:
-        uint8 (H, W, 3), a new picture.
+        uint8, a new picture, enlarged as by `enlarged`.
     """
     canvas = (rgb.astype(np.uint16) * 5 // 8).astype(np.uint8)
     width = max(1, round(min(rgb.shape[:2]) / 480))
@@ -83,7 +85,15 @@ def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rg
         canvas[apart] = (canvas[apart].astype(np.uint16) + np.array(color, np.uint16)) // 2
         _outline(canvas, carried, CARRIED, width)
         _outline(canvas, crops[at], color, width)
-    return canvas
+    return enlarged(canvas)
+
+
+def enlarged(rgb: Rgb) -> Rgb:
+    """Return a picture enlarged by a whole number, at most 4, so that its shorter side comes near 480 pixels."""
+    factor = min(4, max(1, round(_SHORT_SIDE / max(1, min(rgb.shape[:2])))))
+    if factor == 1:
+        return rgb
+    return np.ascontiguousarray(rgb.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def crop_around(rgb: Rgb, box: tuple[float, float, float, float], side: int = 128) -> Rgb:

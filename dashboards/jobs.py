@@ -34,6 +34,7 @@ MAX_UPLOAD_MB = 500
 
 _ENDED_ON_REQUEST = (130, 143)
 """Exit codes of an interrupted command, and of one that was ended before it could say so."""
+_CANCELLED = "cancelled"
 _LISTED = 20
 
 JobState = Literal["running", "done", "failed", "cancelled"]
@@ -203,8 +204,11 @@ def read_job(root: Path, key: str) -> Job:
     code = _exit_code(folder)
     if code is None and _alive(pid):
         return Job(key, name, command, started, "running", frames, total, "")
-    state: JobState = "done" if code in (0, 4) else "cancelled" if code in _ENDED_ON_REQUEST else "failed"
-    message = "" if state == "done" else _error_sentence(folder, code)
+    asked = (folder / _CANCELLED).exists()
+    state: JobState = (
+        "done" if code in (0, 4) else "cancelled" if asked or code in _ENDED_ON_REQUEST else "failed"
+    )
+    message = "" if state == "done" or (asked and code is None) else _error_sentence(folder, code)
     return Job(key, name, command, started, state, frames, total, message)
 
 
@@ -227,6 +231,7 @@ def cancel_job(root: Path, key: str) -> None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         pid = int(json.loads((folder / "job.json").read_text(encoding="utf-8"))["pid"])
         if _exit_code(folder) is None and _alive(pid):
+            (folder / _CANCELLED).touch()
             os.kill(pid, signal.SIGTERM)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from yolact_temporal.dashboards.charts.style import finish, model_scale, model_shapes, note
+from yolact_temporal.dashboards.charts.style import finish, model_legend, model_scale, model_shapes, note
 from yolact_temporal.dashboards.definitions import compared_label, unit_text
 from yolact_temporal.temporal.comparison.comparing import FIGURES
 from yolact_temporal.temporal.plot_style import FAINT, INK
@@ -104,8 +104,8 @@ def coverage_scatter(
     dots = chart.mark_point(filled=True, size=95, opacity=0.9).encode(
         x=x,
         y=y,
-        color=alt.Color("model:N", scale=model_scale(models), legend=alt.Legend(orient="top", title=None)),
-        shape=alt.Shape("model:N", scale=model_shapes(models), legend=alt.Legend(orient="top", title=None)),
+        color=alt.Color("model:N", scale=model_scale(models), legend=model_legend()),
+        shape=alt.Shape("model:N", scale=model_shapes(models), legend=model_legend()),
         tooltip=[
             "clip:N",
             "model:N",
@@ -147,7 +147,7 @@ def _sides(metric: str, models: tuple[str, str], reach: float, lane: str) -> lis
     for name, at, align in ((left, -reach, "left"), (right, reach, "right")):
         charts.append(
             alt.Chart(pd.DataFrame({"difference": [at], "lane": [lane], "text": [f"{name} better"]}))
-            .mark_text(align=align, baseline="bottom", dy=-8, color="#5c5c5c", fontSize=11)
+            .mark_text(align=align, baseline="bottom", dy=-8, color="#5c5c5c", fontSize=11, limit=170)
             .encode(x="difference:Q", y="lane:N", text="text:N")
         )
     return charts

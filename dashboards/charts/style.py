@@ -42,6 +42,11 @@ def model_dashes(models: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(models), range=[dashes[at % len(dashes)] for at in range(len(models))])
 
 
+def model_legend() -> alt.Legend:
+    """Return the key of models; colour, line and shape share it, so it must be the same in all of them."""
+    return alt.Legend(orient="top", title=None)
+
+
 def finish(chart: Chart, title: str) -> Chart:
     """Give a chart its title and the common look; its menu exports PNG and SVG and sends nothing anywhere."""
     styled: Any = chart.properties(

@@ -15,6 +15,7 @@ from yolact_temporal.dashboards.charts.style import (
     RULE_COLOR,
     finish,
     model_dashes,
+    model_legend,
     model_scale,
     model_shapes,
     note,
@@ -116,13 +117,13 @@ def jitter_chart(
         span: what part of the axis is shown.
         now: where the viewer stands.
     """
-    title = f"mean {JITTER_LABEL} of each frame's pairs; below zero: something flickers"
+    title = f"mean {JITTER_LABEL}, frame by frame"
     if not len(rows) or not rows["value"].notna().any():
         return finish(note(NO_PAIR).properties(height=200), title)
     rows, events = within(rows, span), within(events, span)
     top = float(rows["value"].max()) if rows["value"].notna().any() else 1.0
     x = time_axis(timed, span)
-    color = alt.Color("model:N", scale=model_scale(models), legend=alt.Legend(orient="top", title=None))
+    color = alt.Color("model:N", scale=model_scale(models), legend=model_legend())
     base = alt.Chart(rows)
     lines = base.mark_line(strokeWidth=1.4, opacity=0.9).encode(
         x=x,
@@ -133,7 +134,7 @@ def jitter_chart(
             axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, values=_ticks(top)),
         ),
         color=color,
-        strokeDash=alt.StrokeDash("model:N", scale=model_dashes(models), legend=None),
+        strokeDash=alt.StrokeDash("model:N", scale=model_dashes(models), legend=model_legend()),
     )
     moment = alt.selection_point(name=MOMENT, fields=["frame"], nearest=True, on="click", toggle=False)
     stretch = alt.selection_interval(name=SPAN, encodings=["x"])
@@ -276,10 +277,8 @@ def _event_marks(events: pd.DataFrame, models: Sequence[str], x: alt.X, height: 
         .encode(
             x=x,
             y="height:Q",
-            color=alt.Color(
-                "model:N", scale=model_scale(models), legend=alt.Legend(orient="top", title=None)
-            ),
-            shape=alt.Shape("model:N", scale=model_shapes(models), legend=None),
+            color=alt.Color("model:N", scale=model_scale(models), legend=model_legend()),
+            shape=alt.Shape("model:N", scale=model_shapes(models), legend=model_legend()),
             tooltip=["model:N", "frame:Q", alt.Tooltip("what:N", title="flicker")],
         )
     )

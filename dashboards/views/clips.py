@@ -70,7 +70,7 @@ def deciding_clips(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> 
         & (rows["support"] == FIGURES[metric].support)
         & (rows["model_a"] == models[0])
         & (rows["model_b"] == models[1])
-    ]
+    ].reset_index(drop=True)
     ordered = own.loc[own["difference"].abs().sort_values(ascending=False, na_position="last").index]
     return ordered[
         ["clip", "value_a", "value_b", "difference", "ci_low", "ci_high", "n", "n_undefined"]
@@ -95,12 +95,11 @@ def _show(rows: pd.DataFrame, models: list[str]) -> None:
         of_pair = rows[(rows["model_a"] == first) & (rows["model_b"] == second)]
         drawn = [name for name in _DRAWN if (of_pair["metric"] == name).any()]
         for start in range(0, len(drawn), 2):
-            for column, name in zip(st.columns(2, gap="medium"), drawn[start : start + 2], strict=False):
+            with st.container(key=f"stack_differences_{first}_{second}_{start}"):
+                columns = st.columns(2, gap="medium")
+            for column, name in zip(columns, drawn[start : start + 2], strict=False):
                 with column:
-                    st.markdown(
-                        f"**{plain(definitions.compared_label(name))}**",
-                        help=plain(definitions.compared_definition(name)),
-                    )
+                    st.caption("what it is", help=plain(definitions.compared_definition(name)))
                     show_chart(difference_chart(rows, name, models_of), f"difference_{first}_{second}_{name}")
         st.markdown("**Which clips decide it**")
         metric = st.selectbox(
@@ -111,12 +110,12 @@ def _show(rows: pd.DataFrame, models: list[str]) -> None:
             label_visibility="collapsed",
         )
         table = deciding_clips(rows, metric, models_of)
-        columns = {
+        shown = {
             "value_a": st.column_config.NumberColumn(models_of[0], format="%.4g"),
             "value_b": st.column_config.NumberColumn(models_of[1], format="%.4g"),
             "difference": st.column_config.NumberColumn(format="%+.4g"),
         }
-        show_table(table, f"clips_{metric}.csv", key=f"clips_{first}_{second}_{metric}", columns=columns)
+        show_table(table, f"clips_{metric}.csv", key=f"clips_{first}_{second}_{metric}", columns=shown)
 
 
 def _rows_of_runs(context: Context) -> pd.DataFrame:

@@ -51,7 +51,8 @@ def show_moment(
         )
     canvas = blank_frame((clip.height, clip.width)) if rgb is None else rgb
     motion = _motion(run, frame) if jitter and rgb is not None else None
-    columns = st.columns(1 if small else len(run.models) + 1)
+    with st.container(key="stack_moment" if small else "pair_moment"):
+        columns = st.columns(1 if small else len(run.models) + 1)
     if not small:
         with columns[0]:
             st.markdown("original")

@@ -112,7 +112,9 @@ def _show_cards(comparison: Comparison, verdict: PairVerdict) -> None:
     rows = comparison.figures(verdict.models).set_index("metric")
     names = [name for name in definitions.COMPARED_HEADLINES if name in rows.index]
     for start in range(0, len(names), 3):
-        for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
+        with st.container(key=f"pair_cards_{start}_{'_'.join(verdict.models)}"):
+            columns = st.columns(3)
+        for column, name in zip(columns, names[start : start + 3], strict=False):
             with column.container(border=True, height="stretch"):
                 _show_card(name, rows.loc[name], verdict.models)
 

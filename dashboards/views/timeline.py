@@ -13,6 +13,7 @@ from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import (
+    FRAME,
     PAGES,
     SPAN,
     Context,
@@ -41,7 +42,9 @@ def show(context: Context) -> None:
     instances = {model: run.table(model, "instances") for model in run.models}
     rows = charts.jitter_rows(frames, run.timed)
     events = charts.flicker_rows(frames, instances, run.timed)
-    left, right = st.columns([3, 2], gap="medium")
+    _start_at_the_worst(rows)
+    with st.container(key="stack_timeline"):
+        left, right = st.columns([3, 2], gap="medium")
     with left:
         _show_charts(run, frames, instances, rows, events)
     with right:
@@ -80,6 +83,12 @@ def worst_moments(rows: pd.DataFrame, events: pd.DataFrame, count: int = WORST) 
     ).reset_index(drop=True)
 
 
+def _start_at_the_worst(rows: pd.DataFrame) -> None:
+    """Let the viewer stand at the moment of most jitter until somebody moves it."""
+    if FRAME not in st.session_state and rows["value"].notna().any():
+        st.session_state[FRAME] = int(rows.loc[rows["value"].idxmax(), "frame"])
+
+
 def _show_charts(
     run: Run,
     frames: dict[str, pd.DataFrame],
@@ -95,7 +104,7 @@ def _show_charts(
     chosen = show_chart(chart, f"jitter_{span}", select=[charts.MOMENT, charts.SPAN])
     _take_selection(run, chosen)
     if zoomed is None:
-        st.caption("Click a moment to see it; drag to zoom in.")
+        st.caption("Click a moment to see it; drag to zoom in. A mark below zero: something flickers there.")
     elif st.button("Show the whole clip", key="whole_clip", icon=":material/zoom_out_map:"):
         st.session_state[SPAN] = None
         st.rerun()

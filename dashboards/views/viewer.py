@@ -45,42 +45,36 @@ def _show_frames(run: Run) -> None:
             st.session_state[PLAYING] = False
             st.rerun()
     st.session_state[PLACE] = place
-    back, play, forward, slider = st.columns([1, 1, 1, 9], vertical_alignment="bottom")
-    back.button(
-        "Previous frame",
-        key="previous",
-        icon=":material/skip_previous:",
-        on_click=_step,
-        args=(run, -1),
-        disabled=place == 0,
-        width="stretch",
-    )
     playing = st.session_state.get(PLAYING, False)
-    if play.button(
-        "Pause" if playing else "Play",
-        key="play",
-        icon=":material/pause:" if playing else ":material/play_arrow:",
-        width="stretch",
-    ):
-        st.session_state[PLAYING] = not playing
-        st.rerun()
-    forward.button(
-        "Next frame",
-        key="next",
-        icon=":material/skip_next:",
-        on_click=_step,
-        args=(run, 1),
-        disabled=place == len(indices) - 1,
-        width="stretch",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="viewer_buttons"):
+        st.button(
+            "Previous",
+            key="previous",
+            icon=":material/skip_previous:",
+            on_click=_step,
+            args=(run, -1),
+            disabled=place == 0,
+        )
+        sign = ":material/pause:" if playing else ":material/play_arrow:"
+        if st.button("Pause" if playing else "Play", key="play", icon=sign):
+            st.session_state[PLAYING] = not playing
+            st.rerun()
+        st.button(
+            "Next",
+            key="next",
+            icon=":material/skip_next:",
+            on_click=_step,
+            args=(run, 1),
+            disabled=place == len(indices) - 1,
+        )
+        frame = int(indices[place])
+        st.markdown(f"**{plain(moment_text(run, frame))}**", width="content")
     if len(indices) > 1:
-        slider.slider("Frame", 0, len(indices) - 1, key=PLACE, on_change=_slid, args=(run,))
-    shown = st.columns([3, 2, 2, 5], vertical_alignment="center")
-    jitter = shown[0].toggle("Show the jitter itself", key="show_jitter", help=JITTER_HELP)
-    boxes = shown[1].toggle("Boxes", value=True, key="show_boxes", disabled=jitter)
-    labels = shown[2].toggle("Labels", value=True, key="show_labels", disabled=jitter)
-    frame = int(indices[place])
-    shown[3].markdown(f"**{plain(moment_text(run, frame))}**")
+        st.slider("Frame", 0, len(indices) - 1, key=PLACE, on_change=_slid, args=(run,))
+    with st.container(horizontal=True):
+        jitter = st.toggle("Show the jitter itself", key="show_jitter", help=JITTER_HELP)
+        boxes = st.toggle("Boxes", value=True, key="show_boxes", disabled=jitter)
+        labels = st.toggle("Labels", value=True, key="show_labels", disabled=jitter)
     show_moment(run, frame, jitter=jitter, boxes=boxes, labels=labels)
     st.caption("The same object has the same colour in every model; the number is the model's own track id.")
 

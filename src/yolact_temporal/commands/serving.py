@@ -7,7 +7,6 @@ import errno
 import ipaddress
 import socket
 import sys
-from importlib import resources
 from pathlib import Path
 
 from yolact_temporal.errors import UsageError
@@ -93,9 +92,10 @@ def _serve(runs: Path, address: str, port: int) -> None:
     """Run the server in this process; returns when it is told to end."""
     from streamlit.web import bootstrap
 
+    # Everything that the first page needs is loaded now, and not while somebody waits for it.
+    from yolact_temporal.dashboards import app
     from yolact_temporal.dashboards.jobs import MAX_UPLOAD_MB
 
-    script = resources.files("yolact_temporal.dashboards").joinpath("app.py")
     options = {
         "server_address": address,
         "server_port": port,
@@ -107,10 +107,16 @@ def _serve(runs: Path, address: str, port: int) -> None:
         "browser_serverAddress": address,
         "client_toolbarMode": "minimal",
         "client_showErrorDetails": "type",
+        "runner_magicEnabled": False,
         "logger_hideWelcomeMessage": True,
         "theme_base": "light",
         "theme_primaryColor": "#1f44d6",
+        # The models' colours of the charts, for their names in the text.
+        "theme_blueTextColor": "#1f44d6",
+        "theme_orangeTextColor": "#d97900",
+        "theme_greenTextColor": "#0c7f50",
+        "theme_redTextColor": "#b22610",
+        "theme_violetTextColor": "#8a4f78",
     }
-    with resources.as_file(script) as path:
-        bootstrap.load_config_options(flag_options=options)
-        bootstrap.run(str(path), False, [str(runs)], options)
+    bootstrap.load_config_options(flag_options=options)
+    bootstrap.run(str(Path(app.__file__).absolute()), False, [str(runs)], options)
