@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import pandas as pd
 
-from yolact_temporal.dashboards.charts.style import finish, model_legend, model_scale, model_shapes, note
+from yolact_temporal.dashboards.charts.style import (
+    AnyChart,
+    finish,
+    model_legend,
+    model_scale,
+    model_shapes,
+    note,
+)
 from yolact_temporal.dashboards.definitions import compared_label, unit_text
 from yolact_temporal.temporal.comparison.comparing import FIGURES
 from yolact_temporal.temporal.plot_style import FAINT, INK
 
 
-def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> alt.LayerChart | alt.Chart:
+def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> AnyChart:
     """Draw one figure's difference, first model minus second: the mean with its 95% interval, and every clip's own.
 
     Args:
@@ -74,9 +82,7 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
     return finish(alt.layer(*layers).properties(height=34 * max(1, len(lanes)) + 78), title)
 
 
-def coverage_scatter(
-    rows: pd.DataFrame, models: Sequence[str], metric: str = "boundary_px"
-) -> alt.LayerChart | alt.Chart:
+def coverage_scatter(rows: pd.DataFrame, models: Sequence[str], metric: str = "boundary_px") -> AnyChart:
     """Draw coverage of the universe against jitter, a point for each clip and model, a line between the two of a clip.
 
     A model that is low because it sees less lies low and to the left; one that is truly steadier lies low and no
@@ -144,7 +150,9 @@ def _sides(metric: str, models: tuple[str, str], reach: float, lane: str) -> lis
     lower_is_better = FIGURES[metric].better == "down"
     left, right = models if lower_is_better else models[::-1]
     charts = []
-    for name, at, align in ((left, -reach, "left"), (right, reach, "right")):
+    ends: tuple[tuple[str, float, Literal["left", "right"]], ...]
+    ends = ((left, -reach, "left"), (right, reach, "right"))
+    for name, at, align in ends:
         charts.append(
             alt.Chart(pd.DataFrame({"difference": [at], "lane": [lane], "text": [f"{name} better"]}))
             .mark_text(align=align, baseline="bottom", dy=-8, color="#5c5c5c", fontSize=11, limit=170)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import altair as alt
 import pandas as pd
 
 from yolact_temporal.temporal.plot_style import FAINT, INK, model_color
 
-Chart = TypeVar("Chart", alt.Chart, alt.LayerChart, alt.VConcatChart)
+AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 AXIS_PX = 120
 """Width kept for the vertical axis, so that charts one above the other share their time axis."""
@@ -47,7 +47,7 @@ def model_legend() -> alt.Legend:
     return alt.Legend(orient="top", title=None)
 
 
-def finish(chart: Chart, title: str) -> Chart:
+def finish(chart: Any, title: str) -> Any:
     """Give a chart its title and the common look; its menu exports PNG and SVG and sends nothing anywhere."""
     styled: Any = chart.properties(
         title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8),

@@ -13,6 +13,7 @@ from yolact_temporal.dashboards.charts.style import (
     AROUND_PX,
     AXIS_PX,
     RULE_COLOR,
+    AnyChart,
     finish,
     model_dashes,
     model_legend,
@@ -104,7 +105,7 @@ def jitter_chart(
     timed: bool,
     span: tuple[float, float],
     now: float | None = None,
-) -> alt.LayerChart | alt.Chart:
+) -> AnyChart:
     """Draw jitter over time, a line a model, with a mark under every frame in which something flickers.
 
     Clicking selects the nearest moment, dragging a stretch of time. The line breaks where a value is undefined.
@@ -176,7 +177,7 @@ def presence_chart(
     span: tuple[float, float],
     now: float | None = None,
     hidden: int = 0,
-) -> alt.LayerChart | alt.Chart:
+) -> AnyChart:
     """Draw which track of a model is seen when, and its flicker events; colours are those of the viewer.
 
     Args:

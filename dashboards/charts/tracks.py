@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from yolact_temporal.dashboards.charts.style import AXIS_PX, finish, note, time_axis
+from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, note, time_axis
 from yolact_temporal.dashboards.charts.timeline import JITTER
 
 CURVES = {
@@ -32,7 +32,7 @@ def track_rows(frames: pd.DataFrame, instances: pd.DataFrame, track_id: int, tim
     return rows.assign(present=rows["score"].notna().astype(float))
 
 
-def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> alt.VConcatChart | alt.Chart:
+def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> AnyChart:
     """Draw a track's curves one above the other on one time axis; lines break where it is not seen.
 
     Args:

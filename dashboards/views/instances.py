@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -76,7 +78,7 @@ def show(context: Context) -> None:
     _show_track(run, model, int(table["track_id"][place]), str(table["class"][place]))
 
 
-def _columns() -> dict[str, st.column_config.ColumnConfig]:
+def _columns() -> dict[str, Any]:
     meanings = {column.name: column.meaning for column in TRACK_COLUMNS}
     whole = {"track_id", "frames_seen", "frames_absent", "first_frame", "last_frame"}
     return {

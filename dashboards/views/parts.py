@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
+from yolact_temporal.dashboards.charts.style import AnyChart
 from yolact_temporal.dashboards.comparisons import PairVerdict
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.errors import YolactTemporalError
@@ -67,16 +67,16 @@ def show_table(
     return chosen
 
 
-def show_chart(chart: alt.TopLevelMixin, key: str, *, select: list[str] | None = None) -> Any:
+def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) -> Any:
     """Show a chart; its menu, at the upper right, saves it as PNG or SVG.
 
     Returns:
         What is selected, by the selection's name, where `select` names selections.
     """
     if select:
-        event: Any = st.altair_chart(chart, theme=None, key=key, on_select="rerun", selection_mode=select)  # type: ignore[arg-type]
+        event: Any = st.altair_chart(chart, theme=None, key=key, on_select="rerun", selection_mode=select)
         return event.selection
-    st.altair_chart(chart, theme=None, key=key)  # type: ignore[arg-type]
+    st.altair_chart(chart, theme=None, key=key)
     return {}
 
 
