@@ -10,7 +10,7 @@ from setuptools import find_packages, setup
 
 ROOMS = ("data", "yolact", "temporal", "dashboards")
 
-packages = ["yolact_temporal"]
+packages = find_packages(str(Path(__file__).parent / "src"))
 package_dir = {"yolact_temporal": "src/yolact_temporal"}
 for room in ROOMS:
     name = f"yolact_temporal.{room}"

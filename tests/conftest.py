@@ -70,3 +70,11 @@ def real_clips() -> Path:
     if not root:
         pytest.skip("YOLACT_TEMPORAL_TEST_DATA does not name the data folder")
     return Path(root).absolute() / "clips"
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder of two stand-in models, made once for all tests: copy it before changing it."""
+    from dashboard_runs import make_run
+
+    return make_run(tmp_path_factory.mktemp("finished") / "runs")

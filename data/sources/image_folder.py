@@ -35,7 +35,7 @@ class ImageFolderSource:
     def __init__(self, path: Path, fps: Fraction | None = None) -> None:
         self.losses: list[FrameLoss] = []
         self.warnings: list[str] = []
-        self._paths = _image_paths(path)
+        self._paths = image_paths(path)
         self._rate = fps or ASSUMED_FPS
         height, width = _common_size(self._paths)
         reason = "A folder of images is read image by image"
@@ -67,7 +67,7 @@ class ImageFolderSource:
         good = 0
         for index, path in enumerate(self._paths):
             try:
-                rgb = _read_rgb(path)
+                rgb = read_rgb(path)
             except (OSError, ValueError, SyntaxError) as error:
                 lost.append(f"{path.name} cannot be decoded ({error})")
                 continue
@@ -91,7 +91,12 @@ class ImageFolderSource:
             lost.clear()
 
 
-def _image_paths(folder: Path) -> list[Path]:
+def image_paths(folder: Path) -> list[Path]:
+    """Return a folder's images in the order of the numbers in their names.
+
+    Raises:
+        InputError: if the folder cannot be read, has no image, or two images of one name.
+    """
     try:
         paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
     except OSError as error:
@@ -144,7 +149,8 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
     return first[1]
 
 
-def _read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Return an image, uint8 (H, W, 3), upright; raises what Pillow does where it cannot be decoded."""
     with Image.open(path) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scaling

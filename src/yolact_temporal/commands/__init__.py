@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from yolact_temporal.commands import calibrating, comparing, masks, measure, metrics, models
+from yolact_temporal.commands import calibrating, comparing, masks, measure, metrics, models, serving
 
 
 def run(args: argparse.Namespace) -> int:
@@ -17,6 +17,7 @@ def run(args: argparse.Namespace) -> int:
         "score": masks.score,
         "export": masks.export,
         "metrics": metrics.metrics,
+        "dashboard": serving.dashboard,
         "weights": models.weights,
         "train": models.train,
         "evaluate": models.evaluate,

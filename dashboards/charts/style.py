@@ -1,0 +1,82 @@
+"""What all charts share: models' colours, one look, and an export menu of PNG and SVG only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import altair as alt
+import pandas as pd
+
+from yolact_temporal.temporal.plot_style import FAINT, INK, model_color
+
+AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.VConcatChart
+
+AXIS_PX = 120
+"""Width kept for the vertical axis, so that charts one above the other share their time axis."""
+
+RULE_COLOR = FAINT
+
+AROUND_PX = 96
+"""Height that title, key and time axis take of a chart, whose height Streamlit reads as that of all together."""
+
+_FONT = '"Source Sans", "Source Sans Pro", sans-serif'
+
+_EXPORT = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
+
+
+def model_scale(models: Sequence[str]) -> alt.Scale:
+    """Return the scale from models to colours, the same in every chart and in the report's plots."""
+    return alt.Scale(domain=list(models), range=[model_color(at) for at in range(len(models))])
+
+
+def model_shapes(models: Sequence[str]) -> alt.Scale:
+    """Return the scale from models to shapes: colour is never the only thing that tells them apart."""
+    shapes = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"]
+    return alt.Scale(domain=list(models), range=[shapes[at % len(shapes)] for at in range(len(models))])
+
+
+def model_dashes(models: Sequence[str]) -> alt.Scale:
+    """Return the scale from models to kinds of line."""
+    dashes: list[list[int]] = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3]]
+    return alt.Scale(domain=list(models), range=[dashes[at % len(dashes)] for at in range(len(models))])
+
+
+def model_legend() -> alt.Legend:
+    """Return the key of models; colour, line and shape share it, so it must be the same in all of them."""
+    return alt.Legend(orient="top", title=None)
+
+
+def finish(chart: Any, title: str) -> Any:
+    """Give a chart its title and the common look; its menu exports PNG and SVG and sends nothing anywhere."""
+    styled: Any = chart.properties(
+        title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8),
+        usermeta={"embedOptions": _EXPORT},
+    )
+    return (
+        styled.configure(font=_FONT)
+        .configure_view(strokeWidth=0)
+        .configure_axis(
+            labelColor=INK,
+            titleColor=INK,
+            titleFontWeight="normal",
+            gridColor="#e4e4e4",
+            domainColor="#9a9a9a",
+        )
+    )
+
+
+def time_axis(timed: bool, span: tuple[float, float]) -> alt.X:
+    """Return the horizontal axis: seconds, or frames where the clip has no time.
+
+    Args:
+        timed: whether the column `x` is of seconds.
+        span: what part is shown.
+    """
+    scale = alt.Scale(domain=list(span), nice=False)
+    return alt.X("x:Q", title="time (s)" if timed else "frame", scale=scale)
+
+
+def note(text: str) -> alt.Chart:
+    """Return an empty chart that says why it is empty."""
+    return alt.Chart(pd.DataFrame({"text": [text]})).mark_text(color=FAINT, size=13).encode(text="text:N")

@@ -1,0 +1,133 @@
+"""Pictures of one moment: the frame with what a model saw, and the jitter itself as two outlines."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.dashboards.moments import Sighting
+from yolact_temporal.data.labels import label_patch, place_label, readable_on
+from yolact_temporal.data.overlay import EVENT_HINTS, OverlayStyle, draw_overlay
+from yolact_temporal.data.track_colors import Color, track_color
+from yolact_temporal.temporal.crops import MaskCrop, crop_masks
+from yolact_temporal.temporal.motion import Motion, warp_mask
+
+Rgb = NDArray[np.uint8]
+
+CARRIED: Color = (255, 255, 255)
+"""Colour of the outline that the last frame's mask should have here."""
+
+_QUALITY = 90
+_SHORT_SIDE = 480
+
+
+def blank_frame(size: tuple[int, int]) -> Rgb:
+    """Return a grey frame of (height, width) to draw on where the clip's own cannot be had."""
+    return np.full((*size, 3), 96, np.uint8)
+
+
+def draw_sighting(rgb: Rgb, seen: Sighting, *, boxes: bool = True, labels: bool = True) -> Rgb:
+    """Draw what a model saw, coloured by object, labelled with its own track ids.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        seen: of a frame of that size.
+        boxes, labels: whether they are drawn.
+
+    Returns:
+        uint8, a new picture, enlarged by a whole number where the frame is small, so that labels hide little.
+    """
+    style = OverlayStyle(boxes=boxes, labels=False)
+    canvas = enlarged(draw_overlay(rgb, seen.instances, seen.color_keys, seen.labels, style=style))
+    if labels:
+        size = max(10, round(16 * min(canvas.shape[:2]) / 480))
+        factor = canvas.shape[0] / rgb.shape[0]
+        taken: list[tuple[int, int, int, int]] = []
+        for at in range(len(seen.instances)):
+            hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
+            parts = [seen.labels[at], f"{seen.instances.scores[at]:.2f}"]
+            parts += [f"#{seen.track_ids[at]}"] if seen.track_ids[at] else []
+            text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
+            color = track_color(seen.color_keys[at])
+            patch = label_patch(text, size, color, readable_on(color))
+            place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
+    return canvas
+
+
+def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rgb:
+    """Draw, for each track seen in both frames, its outline carried here by the motion against its outline here.
+
+    Where the two part, the mask has moved and the object has not: that is the boundary displacement. The picture is
+    darkened, the carried outline white, the new one in the track's colour; pixels in only one of the two masks are
+    filled.
+
+    Args:
+        rgb: uint8 (H, W, 3), the frame t.
+        before, now: what a model saw at t-1 and at t.
+        motion: from t-1 to t.
+
+    Returns:
+        uint8, a new picture, enlarged as by `enlarged`.
+    """
+    canvas = (rgb.astype(np.uint16) * 5 // 8).astype(np.uint8)
+    width = max(1, round(min(rgb.shape[:2]) / 480))
+    carried_of = dict(zip(before.track_ids, crop_masks(before.instances), strict=True))
+    crops = crop_masks(now.instances)
+    for at, key in enumerate(now.track_ids):
+        if key < 1 or key not in carried_of:
+            continue
+        carried = warp_mask(carried_of[key], motion)
+        color = track_color(now.color_keys[at])
+        apart = (carried.bitmap() ^ crops[at].bitmap()) & motion.visible
+        canvas[apart] = (canvas[apart].astype(np.uint16) + np.array(color, np.uint16)) // 2
+        _outline(canvas, carried, CARRIED, width)
+        _outline(canvas, crops[at], color, width)
+    return enlarged(canvas)
+
+
+def enlarged(rgb: Rgb) -> Rgb:
+    """Return a picture enlarged by a whole number, at most 4, so that its shorter side comes near 480 pixels."""
+    factor = min(4, max(1, round(_SHORT_SIDE / max(1, min(rgb.shape[:2])))))
+    if factor == 1:
+        return rgb
+    return np.ascontiguousarray(rgb.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def crop_around(rgb: Rgb, box: tuple[float, float, float, float], side: int = 128) -> Rgb:
+    """Cut a square around a box out of a picture, with a margin, scaled to `side` pixels; black beyond the frame."""
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1, 8.0) * 0.6
+    left, top = math.floor((x1 + x2) / 2 - half), math.floor((y1 + y2) / 2 - half)
+    extent = max(1, math.ceil(2 * half))
+    out = np.zeros((extent, extent, 3), np.uint8)
+    rows = slice(max(top, 0), min(top + extent, rgb.shape[0]))
+    columns = slice(max(left, 0), min(left + extent, rgb.shape[1]))
+    part = rgb[rows, columns]
+    out[rows.start - top : rows.start - top + part.shape[0], columns.start - left :][:, : part.shape[1]] = (
+        part
+    )
+    shrink = extent > side
+    return np.asarray(
+        cv2.resize(out, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.uint8
+    )
+
+
+def encode_jpeg(rgb: Rgb) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as a JPEG."""
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    )
+    if not done:
+        raise ValueError(f"expected a picture that can be encoded, got {rgb.shape}")
+    return data.tobytes()
+
+
+def _outline(canvas: Rgb, mask: MaskCrop, color: Color, width: int) -> None:
+    if mask.area:
+        contours, _ = cv2.findContours(
+            mask.pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(mask.x, mask.y)
+        )
+        cv2.drawContours(canvas, contours, -1, color, width, cv2.LINE_8)

@@ -1,0 +1,126 @@
+"""Tables of a run as data frames: read once for each state of the file, every column of its own kind."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
+from yolact_temporal.temporal.report import (
+    FRAME_COLUMNS,
+    INSTANCE_COLUMNS,
+    SUMMARY_COLUMNS,
+    TRACK_COLUMNS,
+    Column,
+)
+
+TEXT_COLUMNS = frozenset(
+    {
+        "class",
+        "class_name",
+        "clip",
+        "events",
+        "lost_tracks",
+        "metric",
+        "model",
+        "model_a",
+        "model_b",
+        "pair_status",
+        "support",
+        "unit",
+        "verdict",
+    }
+)
+"""Columns that hold text; all others hold numbers."""
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "frames.csv": FRAME_COLUMNS,
+    "instances.csv": INSTANCE_COLUMNS,
+    "tracks.csv": TRACK_COLUMNS,
+    "summary.csv": SUMMARY_COLUMNS,
+    "objects.csv": OBJECT_COLUMNS,
+    "comparison.csv": COMPARISON_COLUMNS,
+}
+"""The columns that each table must have, by its file's name."""
+
+_KEPT_TABLES = 48
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a table of a run; the frame is shared, so it must not be changed.
+
+    Numbers are float64 with NaN where the cell is empty (undefined), text is as written, "" where empty. A file that
+    has not changed since is not read again.
+
+    Raises:
+        InputError: if it is missing, cannot be read, lacks a column, or holds text where a number belongs.
+    """
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"expected a table at {path}, found none: analyze the clip anew with --overwrite"
+        ) from error
+    return _read(path, state.st_mtime_ns, state.st_size)
+
+
+def missing_columns(path: Path) -> list[str]:
+    """Return which columns a table's header row lacks.
+
+    Raises:
+        InputError: if the file is missing or has no header row that can be read.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), None)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise InputError(
+            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip anew"
+        ) from error
+    if header is None:
+        raise InputError(f"expected a table at {path}, got an empty file: analyze the clip anew")
+    return _lacking(path, header)
+
+
+@lru_cache(maxsize=_KEPT_TABLES)
+def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
+    """Read a table; the file's time and size are of the cache's key only."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", on_bad_lines="error")
+        if table.isna().any(axis=None):
+            raise ValueError("a line is cut off")
+    except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise InputError(
+            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip anew with "
+            f"--overwrite"
+        ) from error
+    lacking = _lacking(path, list(table.columns))
+    if lacking:
+        raise InputError(
+            f"expected the column {lacking[0]} in {path}, which another version has written: analyze the clip anew "
+            f"with --overwrite"
+        )
+    for name in table.columns:
+        if name not in TEXT_COLUMNS:
+            try:
+                table[name] = pd.to_numeric(table[name].replace("", None)).astype("float64")
+            except (ValueError, TypeError) as error:
+                raise InputError(
+                    f"expected numbers in column {name} of {path}, got something else ({_reason(error)}): analyze "
+                    f"the clip anew with --overwrite"
+                ) from error
+    return table
+
+
+def _lacking(path: Path, header: Sequence[str]) -> list[str]:
+    return [column.name for column in COLUMNS.get(path.name, ()) if column.name not in header]
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,89 @@
+"""What the arguments of several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EXIT_CODES = """exit codes:
+  0    done
+  1    a fault of ours (calibrate: something did not come out as it must), or no space for the results
+  2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
+  3    input that cannot be read or holds no frame, or weights that are missing or do not fit
+  4    done in part: frames were lost to corruption, and are named
+  130  interrupted; run the same command with --resume to go on
+"""
+
+
+def command(commands: Any, name: str, summary: str, details: str = "") -> argparse.ArgumentParser:
+    """Add a command and return its parser."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=details or summary[0].upper() + summary[1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add how a command reports."""
+    parser.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add which model runs."""
+    parser.add_argument(
+        "--model",
+        default="yolact_compact",
+        metavar="NAME",
+        help="the model (default: yolact_compact, small, its weights ship with the package; "
+        "the published one is yolact_base)",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights for --model from a file")
+    add_device_options(parser)
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Add where a network runs, and how precisely."""
+    parser.add_argument("--device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
+    parser.add_argument(
+        "--precision", default="float32", help="float32, float16 or bfloat16, by autocast (default: float32)"
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add where a run goes and what becomes of one that is there."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--score-threshold",
+        type=float,
+        default=None,
+        metavar="S",
+        help="count instances whose score is above S, 0 to 1, for every model (default: each model's own)",
+    )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        metavar="NAME",
+        help="compare with this model, on the same frames; may be repeated (default: mask_rcnn_compact beside the "
+        "compact model, mask_rcnn_resnet50_fpn beside the published ones)",
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="measure the model alone")
+    parser.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="FOLDER",
+        help="folder that takes one run folder a clip (default: runs)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    add_output_options(parser)

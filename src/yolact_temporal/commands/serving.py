@@ -1,0 +1,122 @@
+"""The command that serves the dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import ipaddress
+import socket
+import sys
+from pathlib import Path
+
+from yolact_temporal.errors import UsageError
+
+FIRST_PORT = 8501
+_PORTS_TRIED = 100
+
+
+def dashboard(args: argparse.Namespace) -> int:
+    """Serve the dashboard of a runs folder until it is ended."""
+    runs = _runs_folder(args.runs)
+    port = free_port(args.address, args.port)
+    if not is_loopback(args.address):
+        print(
+            f"yolact-temporal: anyone who can reach {args.address} can see these runs and start analyses; "
+            f"the page asks for no password",
+            file=sys.stderr,
+        )
+    host = f"[{args.address}]" if ":" in args.address else args.address
+    print(f"Dashboard of {runs}: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
+    _serve(runs, args.address, port)
+    return 0
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine can reach an address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def free_port(address: str, wanted: int | None) -> int:
+    """Return the port to serve at.
+
+    Args:
+        address: the address to serve at.
+        wanted: 0 for any free one, None for `FIRST_PORT` or the next free one.
+
+    Raises:
+        UsageError: if the wanted port is taken or out of range, or the address is not this machine's.
+    """
+    if wanted is not None and not 0 <= wanted <= 65535:
+        raise UsageError(f"expected --port from 0 to 65535, got {wanted}")
+    ports = range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED) if wanted is None else [wanted]
+    for port in ports:
+        try:
+            family, kind, *_, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+                return int(probe.getsockname()[1])
+        except socket.gaierror as error:
+            raise UsageError(
+                f"expected an address of this machine, got {address}: pass --address 127.0.0.1"
+            ) from error
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
+                raise UsageError(
+                    f"expected an address of this machine, got {address}: pass --address 127.0.0.1"
+                ) from error
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    raise UsageError(
+        f"expected a free port, got {ports[0] if len(ports) == 1 else f'{ports[0]} to {ports[-1]}'}, which is taken: "
+        f"pass another one to --port, or 0 for any"
+    )
+
+
+def _runs_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"expected a folder of runs, got {path} ({error.strerror}): pass the folder that analyze was given as --out"
+        ) from error
+    return path.resolve()
+
+
+def _serve(runs: Path, address: str, port: int) -> None:
+    """Run the server in this process; returns when it is told to end."""
+    from streamlit.web import bootstrap
+
+    # Everything that the first page needs is loaded now, and not while somebody waits for it.
+    from yolact_temporal.dashboards import app
+    from yolact_temporal.dashboards.jobs import MAX_UPLOAD_MB
+
+    options = {
+        "server_address": address,
+        "server_port": port,
+        "server_headless": True,
+        "server_fileWatcherType": "none",
+        "server_runOnSave": False,
+        "server_maxUploadSize": MAX_UPLOAD_MB,
+        "browser_gatherUsageStats": False,
+        "browser_serverAddress": address,
+        "client_toolbarMode": "minimal",
+        "client_showErrorDetails": "type",
+        "runner_magicEnabled": False,
+        "logger_hideWelcomeMessage": True,
+        "theme_base": "light",
+        "theme_primaryColor": "#1f44d6",
+        # The models' colours of the charts, for their names in the text.
+        "theme_blueTextColor": "#1f44d6",
+        "theme_orangeTextColor": "#d97900",
+        "theme_greenTextColor": "#0c7f50",
+        "theme_redTextColor": "#b22610",
+        "theme_violetTextColor": "#8a4f78",
+    }
+    bootstrap.load_config_options(flag_options=options)
+    bootstrap.run(str(Path(app.__file__).absolute()), False, [str(runs)], options)

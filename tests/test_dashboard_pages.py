@@ -1,0 +1,356 @@
+"""The dashboard's pages, run without a browser: what they show, what they survive, and where a click leads."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from dashboard_runs import BLINKING, STEADY
+from streamlit.testing.v1 import AppTest
+
+from yolact_temporal import cli
+from yolact_temporal.commands import serving
+from yolact_temporal.dashboards import comparisons, drawing, jobs, loader, moments
+from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
+from yolact_temporal.dashboards.plain_text import plain
+from yolact_temporal.dashboards.views.analysis import analysis_command, time_text
+from yolact_temporal.dashboards.views.clips import deciding_clips
+from yolact_temporal.dashboards.views.timeline import worst_moments
+from yolact_temporal.errors import InputError, UsageError
+
+PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
+
+
+@pytest.fixture
+def root(finished_run, tmp_path):
+    shutil.copytree(finished_run.parent, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def whole_app(root, **query):
+    def script(root):
+        from pathlib import Path
+
+        from yolact_temporal.dashboards import app
+
+        app.main(Path(root))
+
+    test = AppTest.from_function(script, args=(str(root),), default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def one_page(root, name):
+    def script(root, name):
+        from importlib import import_module
+        from pathlib import Path
+
+        from yolact_temporal.dashboards.loader import find_runs, open_run
+        from yolact_temporal.dashboards.views.context import Context
+
+        root = Path(root)
+        entries = find_runs(root)
+        finished = [entry for entry in entries if entry.state == "finished"]
+        run = open_run(root, finished[0]) if finished else None
+        import_module(f"yolact_temporal.dashboards.views.{name}").show(Context(root, entries, run))
+
+    return AppTest.from_function(script, args=(str(root), name), default_timeout=60).run()
+
+
+def texts(test):
+    kinds = (test.markdown, test.caption, test.title, test.subheader, test.info, test.error, test.warning)
+    return "\n".join(str(item.value) for kind in kinds for item in kind)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_shows_a_finished_run_and_an_empty_folder(root, tmp_path, name):
+    test = one_page(root, name)
+    assert not test.exception
+    assert not test.error
+    (tmp_path / "empty").mkdir()
+    empty = one_page(tmp_path / "empty", name)
+    assert not empty.exception
+    assert empty.title[0].value in ("No run yet", "New analysis")
+
+
+def test_the_overview_says_undecided_as_plainly_as_a_win(root):
+    test = one_page(root, "overview")
+    comparison = comparisons.run_comparison(loader.find_run(root, "scene"))
+    assert "Undecided" in [item.value for item in test.subheader]
+    assert plain(comparison.verdicts[0].sentence) in [item.value for item in test.markdown]
+    assert "how good the masks are is not known" in texts(test)
+    for name, old in (("comparison.csv", "undecided"), ("comparison.md", "Undecided")):
+        path = root / "scene" / name
+        path.write_text(path.read_text().replace(old, f"{STEADY} is steadier"))
+    won = one_page(root, "overview")
+    assert plain(f"{STEADY} is steadier") in [item.value for item in won.subheader]
+
+
+def test_every_headline_figure_is_the_reports_with_its_definition_beside_it(root):
+    test = one_page(root, "overview")
+    rows = comparisons.run_comparison(loader.find_run(root, "scene")).figures((STEADY, BLINKING))
+    shown = texts(test)
+    for _, row in rows[rows["metric"].isin(["boundary_px", "loss_1", "coverage"])].iterrows():
+        assert plain(f"{row['value_a']:.4g}") in shown
+    helps = [item.help for item in test.markdown if item.help]
+    assert any("Mean displacement of the whole boundary" in text for text in helps)
+    assert len(helps) >= 6
+
+
+def test_a_single_model_is_told_that_there_is_nothing_to_compare(root):
+    for name in ("comparison.csv", "comparison.md", "objects.csv"):
+        (root / "scene" / name).unlink()
+    manifest = json.loads((root / "scene" / "run.json").read_text())
+    manifest["models"].pop(BLINKING)
+    (root / "scene" / "run.json").write_text(json.dumps(manifest))
+    test = one_page(root, "overview")
+    assert "Nothing to compare" in [item.value for item in test.subheader]
+    assert not one_page(root, "viewer").exception
+    assert "No run here compares" in texts(one_page(root, "clips"))
+
+
+def test_a_broken_run_is_listed_with_its_reason_and_breaks_no_page(root):
+    shutil.copytree(root / "scene", root / "broken")
+    (root / "broken" / "run.json").write_text("{")
+    test = whole_app(root)
+    assert not test.exception
+    assert test.sidebar.selectbox[0].options == ["scene"]
+    assert any("cannot be read as one" in item.value for item in test.sidebar.caption)
+
+
+def test_a_table_broken_inside_is_one_sentence_on_its_page(root):
+    path = root / "scene" / STEADY / "tracks.csv"
+    path.write_text(path.read_text().replace("person", "person,", 1))
+    test = whole_app(root)
+    assert not test.exception  # the overview needs no tracks
+    with pytest.raises(InputError, match="analyze the clip anew"):
+        loader.find_run(root, "scene").table(STEADY, "tracks")
+
+
+@pytest.mark.parametrize("wanted", ["../../etc", "/etc", "a\0b", "nowhere", "<b>x</b>"])
+def test_an_address_cannot_name_anything_but_a_run_that_is_there(root, wanted):
+    test = whole_app(root, run=wanted, frame="-1")
+    assert not test.exception
+    assert test.sidebar.selectbox[0].value == "scene"
+    assert "expected one of the runs" in test.sidebar.warning[0].value
+    assert "<b>" not in test.sidebar.warning[0].value
+
+
+def test_the_address_names_run_and_frame(root):
+    shutil.copytree(root / "scene", root / "other")
+    test = whole_app(root, run="other", frame="7")
+    assert test.sidebar.selectbox[0].value == "other"
+    assert test.session_state["current_frame"] == 7
+
+
+def test_text_of_a_manifest_is_shown_as_text(root):
+    path = root / "scene" / "run.json"
+    manifest = json.loads(path.read_text())
+    manifest["name"] = "<img src=x onerror=alert(1)> **b** ![a](http://h/x.png)"
+    manifest["warnings"] = ["<script>x</script> [l](javascript:x)"]
+    path.write_text(json.dumps(manifest))
+    test = one_page(root, "overview")
+    shown = texts(test)
+    assert "\\<img" in shown
+    assert "\\<script\\>" in shown
+    assert "![a]" not in shown
+    assert "<script" not in shown.replace("\\<script", "")
+
+
+def test_the_viewer_steps_slides_and_says_when_the_clip_is_gone(root, monkeypatch):
+    test = one_page(root, "viewer")
+    assert test.slider[0].value == 0
+    assert test.button(key="previous").disabled
+    test.button(key="next").click().run()
+    assert test.slider[0].value == 1
+    test.slider[0].set_value(12).run()
+    assert test.session_state["current_frame"] == 12
+    assert "frame 12, 0.500 s" in texts(test)
+    test.toggle(key="show_jitter").set_value(True).run()
+    assert not test.exception
+    assert "White: the outline" in texts(test)
+    path = root / "scene" / "run.json"
+    manifest = json.loads(path.read_text())
+    manifest["clip"]["path"] = "/nowhere/clip.mp4"
+    path.write_text(json.dumps(manifest))
+    gone = one_page(root, "viewer")
+    assert not gone.exception
+    assert "cannot be shown" in gone.info[0].value
+
+
+def test_playing_goes_on_and_ends_at_the_last_frame(root):
+    test = one_page(root, "viewer")
+    test.slider[0].set_value(21).run()
+    test.button(key="play").click().run()
+    assert test.session_state["viewer_playing"]
+    for _ in range(5):
+        test.run()
+    assert test.session_state["current_frame"] == 23
+    assert not test.session_state["viewer_playing"]
+
+
+def test_a_moment_is_what_the_record_and_the_tables_say(root):
+    run = loader.find_run(root, "scene")
+    for model in run.models:
+        table = run.table(model, "instances")
+        for frame in (0, 5, 13):
+            seen = moments.sighting(run, model, frame)
+            own = table[table["frame"] == frame]
+            assert list(seen.track_ids) == list(own["track_id"])
+            assert seen.labels == tuple(own["class"])
+    assert moments.frame_before(run, 0) is None
+    assert moments.motion_to(run, 0) is None
+    before, now = moments.sighting(run, STEADY, 4), moments.sighting(run, STEADY, 5)
+    rgb, motion = moments.clip_frame(run, 5), moments.motion_to(run, 5)
+    picture = drawing.draw_jitter(rgb, before, now, motion)
+    assert picture.shape == (96 * 4, 128 * 4, 3)
+    assert (picture == drawing.CARRIED).all(axis=2).any()
+    assert drawing.draw_sighting(rgb, now).shape == picture.shape
+    assert drawing.encode_jpeg(picture)[:2] == b"\xff\xd8"
+    assert drawing.crop_around(rgb, (-20.0, -10.0, 15.0, 20.0), 64).shape == (64, 64, 3)
+    assert len(moments.sighting(run, STEADY, 9999).instances) == 0
+
+
+def test_the_worst_moments_are_the_tables_largest(root):
+    run = loader.find_run(root, "scene")
+    frames = {model: run.table(model, "frames") for model in run.models}
+    instances = {model: run.table(model, "instances") for model in run.models}
+    rows = jitter_rows(frames, True)
+    worst = worst_moments(rows, flicker_rows(frames, instances, True), 5)
+    assert list(worst["value"]) == sorted(rows["value"].dropna(), reverse=True)[:5]
+    assert worst_moments(rows.iloc[:0], flicker_rows({}, {}, True)).empty
+
+
+def test_clips_are_ordered_by_how_much_they_decide(root):
+    rows = comparisons.run_comparison(loader.find_run(root, "scene")).rows
+    twice = rows.assign(clip="b", difference=rows["difference"] * 3)
+    both = deciding_clips(pd.concat([rows, twice]), "boundary_px", (STEADY, BLINKING))
+    assert list(both["clip"]) == ["b", "scene"]
+
+
+def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"x")
+    name, command = analysis_command(tmp_path, clip, "yolact_compact", "mask_rcnn_compact", 0.25, 2)
+    assert name == "a"
+    args = cli.build_parser().parse_args(command)
+    assert (args.clips, args.stride, args.baseline) == ([str(clip)], 2, ["mask_rcnn_compact"])
+    assert (args.score_threshold, args.out) == (0.25, tmp_path)
+    (tmp_path / "a").mkdir()
+    name, command = analysis_command(tmp_path, clip, "yolact_compact", None, None, 1)
+    args = cli.build_parser().parse_args(command)
+    assert (name, args.no_baseline, args.score_threshold) == ("a_2", True, None)
+    assert Path(args.clips[0]).stem == "a_2"
+    assert Path(args.clips[0]).read_bytes() == b"x"
+    name, command = analysis_command(tmp_path, None, "yolact_compact", None, None, 1)
+    assert (name, cli.build_parser().parse_args(command).command) == ("demo", "demo")
+    assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
+
+
+def test_an_upload_is_stored_once_and_never_outside(tmp_path, monkeypatch):
+    first = jobs.store_upload(tmp_path, "../../x.mp4", b"one")
+    assert first == tmp_path / ".dashboard" / "uploads" / "x.mp4"
+    assert jobs.store_upload(tmp_path, "x.mp4", b"one") == first
+    assert jobs.store_upload(tmp_path, "x.mp4", b"two").name == "x_2.mp4"
+    assert jobs.known_clips(tmp_path, [str(tmp_path / "gone.mp4"), "relative.mp4"]) == sorted(
+        first.parent.iterdir()
+    )
+    monkeypatch.setattr(jobs, "MAX_UPLOAD_MB", 0)
+    with pytest.raises(InputError, match="at most 0 MB"):
+        jobs.store_upload(tmp_path, "y.mp4", b"x" * 10)
+    shutil.rmtree(tmp_path / ".dashboard")
+    (tmp_path / ".dashboard").symlink_to("/tmp")
+    monkeypatch.setattr(jobs, "MAX_UPLOAD_MB", 1)
+    with pytest.raises(InputError, match="leads out"):
+        jobs.store_upload(tmp_path, "y.mp4", b"x")
+
+
+def wait_for(root, key, seconds=60):
+    end = time.monotonic() + seconds
+    while (job := jobs.read_job(root, key)).state == "running" and time.monotonic() < end:
+        time.sleep(0.05)
+    return job
+
+
+def test_a_job_that_fails_says_the_command_lines_sentence(tmp_path):
+    job = jobs.start_job(tmp_path, "x", ["dashboard", str(tmp_path), "--port", "70000"])
+    ended = wait_for(tmp_path, job.key)
+    assert (ended.state, ended.message) == ("failed", "expected --port from 0 to 65535, got 70000")
+    assert [one.key for one in jobs.list_jobs(tmp_path)] == [job.key]
+
+
+def test_a_job_can_be_cancelled_and_outlives_whoever_started_it(tmp_path):
+    job = jobs.start_job(tmp_path, "x", ["dashboard", str(tmp_path), "--port", "0"])
+    child = jobs._CHILDREN.pop(jobs._CHILDREN.copy().popitem()[0])  # as after a restart of the server
+    assert jobs.read_job(tmp_path, job.key).state == "running"
+    jobs.cancel_job(tmp_path, job.key)
+    child.wait(timeout=60)
+    assert wait_for(tmp_path, job.key).state == "cancelled"
+
+
+def test_progress_is_read_from_the_record_of_the_slowest_model(root):
+    folder = root / "scene"
+    manifest = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(manifest | {"completed": False}))
+    for model, lines in ((STEADY, 12), (BLINKING, 9)):
+        path = folder / model / "masks.jsonl"
+        path.with_name("masks.jsonl.part").write_text("".join(path.read_text().splitlines(True)[:lines]))
+        path.unlink()
+    assert jobs._progress(root, "scene") == (9, 24)
+    job = jobs.Job("k", "scene", (), 100.0, "running", 9, 24, "")
+    assert job.seconds_left(now=109.0) == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("x", False),
+    ],
+)
+def test_loopback_is_known(address, own):
+    assert serving.is_loopback(address) is own
+
+
+def test_a_port_is_free_or_refused_in_one_sentence():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match="taken"):
+            serving.free_port("127.0.0.1", port)
+    assert serving.free_port("127.0.0.1", 0) > 0
+    assert serving.free_port("127.0.0.1", None) >= serving.FIRST_PORT
+    with pytest.raises(UsageError, match="address of this machine"):
+        serving.free_port("192.0.2.1", 0)
+
+
+def test_serving_elsewhere_warns_and_the_server_is_told_to_keep_to_itself(tmp_path, monkeypatch, capsys):
+    told = {}
+    from streamlit.web import bootstrap
+
+    monkeypatch.setattr(bootstrap, "load_config_options", lambda flag_options: told.update(flag_options))
+    monkeypatch.setattr(
+        bootstrap, "run", lambda script, _hello, args, _options: told.update(script=script, args=args)
+    )
+    assert cli.main(["dashboard", str(tmp_path / "new"), "--port", "0"]) == 0
+    out = capsys.readouterr()
+    assert "http://127.0.0.1:" in out.out
+    assert out.err == ""
+    assert (told["server_address"], told["server_headless"]) == ("127.0.0.1", True)
+    assert told["browser_gatherUsageStats"] is False
+    assert told["args"] == [str(tmp_path / "new")]
+    assert Path(told["script"]).name == "app.py"
+    assert cli.main(["dashboard", str(tmp_path), "--port", "0", "--address", "0.0.0.0"]) == 0
+    assert "no password" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert cli.main(["dashboard", str(tmp_path / "file")]) == 2
