@@ -7,6 +7,7 @@ import pytest
 
 from yolact_temporal import cli
 from yolact_temporal.demo import CAMERA_MOVE_COLUMNS
+from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import METRICS
@@ -34,6 +35,7 @@ def section(title):
         ("objects.csv", OBJECT_COLUMNS),
         ("comparison.csv", COMPARISON_COLUMNS),
         ("camera_moves.csv", CAMERA_MOVE_COLUMNS),
+        ("calibration.csv", CALIBRATION_COLUMNS),
     ],
 )
 def test_every_column_is_documented_in_order(title, columns):
