@@ -11,7 +11,7 @@ import pytest
 from yolact_temporal import cli
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.temporal.calibration import calibrating, expectations, plan
-from yolact_temporal.temporal.calibration.bias import CentreBias, centre_error
+from yolact_temporal.temporal.calibration.bias import CentreBias
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS, calibration_rows
 from yolact_temporal.temporal.calibration.calibration_text import console_calibration
 from yolact_temporal.temporal.calibration.expectations import all_checks
@@ -299,14 +299,6 @@ class TestPureParts:
         alone = replace(row, values=(None, 4.0))
         assert (alone.mean, alone.sd, alone.interval) == (4.0, None, None)
         assert replace(row, values=(None,)).mean is None
-
-    def test_the_centre_error_is_in_widths_of_the_true_box(self):
-        true, mask, nothing = np.zeros((3, 20, 40), bool)
-        true[5:15, 10:20] = True
-        mask[5:15, 12:22] = True
-        crops = [MaskCrop.from_bitmap(bitmap) for bitmap in (true, mask, nothing)]
-        assert centre_error(crops[1], crops[0]) == pytest.approx(0.2)
-        assert centre_error(crops[2], crops[0]) is None
 
     def test_bias_is_the_size_of_the_mean_error(self):
         bias, true = CentreBias(), np.zeros((20, 40), bool)

@@ -10,17 +10,12 @@ import numpy as np
 
 from yolact_temporal.temporal.comparison.matching import assign, overlaps
 from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.metrics.trajectory import trajectory_error
+
+_CENTRE_X = 0
 
 MATCH_IOU = 0.1
 """A mask is an object's where the two overlap by so much."""
-
-
-def centre_error(mask: MaskCrop, truth: MaskCrop) -> float | None:
-    """Return (cx - cx_g) / w_g, the error of the centroid's x in widths of the true box; None if a mask is empty."""
-    own, true = mask.centroid(), truth.centroid()
-    if own is None or true is None:
-        return None
-    return (own[0] - true[0]) / (truth.region.x2 - truth.region.x1)
 
 
 class CentreBias:
@@ -36,9 +31,9 @@ class CentreBias:
         gain = overlaps([truth[key] for key in keys], masks, MATCH_IOU)
         everything = np.ones(len(masks), np.bool_)
         for row, column in assign(gain, everything, ~everything):
-            error = centre_error(masks[column], truth[keys[row]])
+            error = trajectory_error(masks[column], truth[keys[row]])
             if error is not None:
-                self._sums[keys[row]] += error
+                self._sums[keys[row]] += float(error[_CENTRE_X])
                 self._counts[keys[row]] += 1
 
     def by_object(self) -> dict[int, float]:
