@@ -108,6 +108,7 @@ def test_charts_of_nothing_say_so():
             "m",
             {},
             True,
+            SPAN,
         ),
         tracks.track_chart(pd.DataFrame(), "t", "#000000", True),
     ]
