@@ -25,7 +25,7 @@ RUN = "chosen_run"
 _NARROW = """
 @media (max-width: 1000px) {
   [class*="st-key-stack_"] [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
-  [class*="st-key-pair_"] [data-testid="stColumn"] { min-width: calc(50% - 1.5rem); }
+  [class*="st-key-pair_"] [data-testid="stColumn"] { min-width: calc(50% - 1.5rem); max-width: calc(50% - 0.5rem); }
 }
 .stMainBlockContainer { padding-top: 3.5rem; }
 """

@@ -6,7 +6,7 @@ import pytest
 from dashboard_runs import BLINKING, STEADY
 
 from yolact_temporal.dashboards import comparisons, loader, moments
-from yolact_temporal.dashboards.charts import comparing, style, timeline, tracks
+from yolact_temporal.dashboards.charts import comparing, timeline, tracks
 from yolact_temporal.dashboards.colors import key_hex, shared_color_keys
 from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal.plot_style import model_color
@@ -108,6 +108,7 @@ def test_charts_of_nothing_say_so():
             "m",
             {},
             True,
+            SPAN,
         ),
         tracks.track_chart(pd.DataFrame(), "t", "#000000", True),
     ]
@@ -178,13 +179,3 @@ def test_a_tracks_curves_break_where_it_is_not_seen(frames, instances):
     spec = tracks.track_chart(rows.reset_index(), "t", "#ffff00", True).to_dict()
     assert len(spec["vconcat"]) == len(tracks.CURVES)
     assert "#ffff00" not in str(spec["vconcat"])  # too light to be seen on white
-
-
-def test_the_menu_exports_pictures_and_sends_nothing_anywhere():
-    chart = style.finish(style.note("x"), "t").to_dict()
-    assert chart["usermeta"]["embedOptions"]["actions"] == {
-        "export": True,
-        "source": False,
-        "compiled": False,
-        "editor": False,
-    }

@@ -1,4 +1,4 @@
-"""What all charts share: models' colours, one look, and an export menu of PNG and SVG only."""
+"""What all charts share: models' colours, and one look."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ AROUND_PX = 96
 """Height that title, key and time axis take of a chart, whose height Streamlit reads as that of all together."""
 
 _FONT = '"Source Sans", "Source Sans Pro", sans-serif'
-
-_EXPORT = {"actions": {"export": True, "source": False, "compiled": False, "editor": False}}
 
 
 def model_scale(models: Sequence[str]) -> alt.Scale:
@@ -48,10 +46,9 @@ def model_legend() -> alt.Legend:
 
 
 def finish(chart: Any, title: str) -> Any:
-    """Give a chart its title and the common look; its menu exports PNG and SVG and sends nothing anywhere."""
+    """Give a chart its title and the common look."""
     styled: Any = chart.properties(
         title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8),
-        usermeta={"embedOptions": _EXPORT},
     )
     return (
         styled.configure(font=_FONT)

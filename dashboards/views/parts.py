@@ -68,7 +68,7 @@ def show_table(
 
 
 def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) -> Any:
-    """Show a chart; its menu, at the upper right, saves it as PNG or SVG.
+    """Show a chart; the bar that appears over it saves it as PNG.
 
     Returns:
         What is selected, by the selection's name, where `select` names selections.

@@ -27,6 +27,9 @@ from yolact_temporal.dashboards.views.overview import show_first_steps
 from yolact_temporal.dashboards.views.parts import show_chart, show_table
 from yolact_temporal.temporal.plot_style import JITTER, MOST_TRACKS
 
+ZOOMS = "zooms"
+"""How often the whole clip was asked for again."""
+
 WORST = 12
 """How many of the worst moments are listed."""
 
@@ -101,12 +104,18 @@ def _show_charts(
     frame = current_frame(run)
     now = time_of(run, frame) if run.timed else float(frame)
     chart = charts.jitter_chart(rows, events, run.models, run.timed, span, now)
-    chosen = show_chart(chart, f"jitter_{span}", select=[charts.MOMENT, charts.SPAN])
+    chosen = show_chart(
+        chart,
+        f"jitter_{run.key}_{span}_{st.session_state.get(ZOOMS, 0)}",
+        select=[charts.MOMENT, charts.SPAN],
+    )
     _take_selection(run, chosen)
     if zoomed is None:
         st.caption("Click a moment to see it; drag to zoom in. A mark below zero: something flickers there.")
     elif st.button("Show the whole clip", key="whole_clip", icon=":material/zoom_out_map:"):
         st.session_state[SPAN] = None
+        # Another key is another chart: the old one would still hold the stretch that was dragged over it.
+        st.session_state[ZOOMS] = st.session_state.get(ZOOMS, 0) + 1
         st.rerun()
     keys = color_keys(run)
     for model in run.models:
