@@ -23,7 +23,7 @@ DEFAULT_SCORE_THRESHOLD = 0.3
 """Above it an instance counts, for models of which nothing else is known."""
 
 OPERATING_THRESHOLDS: Mapping[str, float] = MappingProxyType(
-    {"yolact_compact": 0.26, "mask_rcnn_compact": 0.45}
+    {"yolact_compact": 0.26, "mask_rcnn_compact": 0.45, "mask_scoring_rcnn_compact": 0.26}
 )
 """Above which score an instance counts, by model. Scores of different models do not mean the same, so each compact
 model's is where its precision and recall are equal on the validation images (mask IoU 0.5), as `evaluate` prints it."""
