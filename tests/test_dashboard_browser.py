@@ -80,7 +80,7 @@ def page(browser, server):
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("console", lambda message: wrong.append(message.text) if fault(message) else None)
     opened.on("request", lambda request: wrong.append(request.url) if elsewhere(request.url) else None)
-    opened.goto(server.url)
+    opened.goto(f"{server.url}/?run=scene")
     title(opened, "scene")
     yield opened
     opened.close()
