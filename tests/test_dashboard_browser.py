@@ -224,10 +224,16 @@ def test_the_folder_is_compared(page):
 def test_a_clip_is_uploaded_analyzed_through_a_reload_and_shown(page, server, clip):
     go(page, "New analysis")
     page.get_by_text("Models and thresholds").click()
-    page.get_by_role("combobox", name="Compared with").click()
-    page.keyboard.type("none")  # one model is enough to see the way of a clip
-    page.keyboard.press("Enter")
-    settle(page)
+    baseline = page.get_by_role("combobox", name="Compared with")
+    for _ in range(5):  # a list that opens while the page is drawn anew closes again
+        settle(page)
+        baseline.click()
+        page.keyboard.type("none")  # one model is enough to see the way of a clip
+        page.keyboard.press("Enter")
+        settle(page)
+        if baseline.input_value() == "none":
+            break
+    assert baseline.input_value() == "none"
     page.locator("input[type=file]").set_input_files(str(clip("plain.mp4")))
     settle(page)
     page.get_by_role("button", name="Analyze", exact=True).click()
