@@ -427,7 +427,7 @@ class Payload:
         (lambda state: saved(state)[:-5000], ("neither or is damaged",)),
         (lambda _: b"<!doctype html><p>Please log in", ("neither or is damaged",)),
         (lambda _: saved([1, 2]), ("named tensors", "found a list")),
-        (lambda state: saved({"model": state, "epoch": 3}), ("named tensors", "'model', which is none")),
+        (lambda state: saved({"net": state, "epoch": 3}), ("named tensors", "'net', which is none")),
         (lambda _: b"", ("empty",)),
     ],
     ids=[
@@ -521,4 +521,12 @@ def test_the_published_addresses_are_those_of_the_authors() -> None:
     assert addresses["yolact_plus_base"] == (
         "https://huggingface.co/dbolya/yolact-plus-base/resolve/main/yolact_plus_base_54_800000.pth"
     )
-    assert set(REGISTRY) - set(addresses) == {"yolact_im400", "yolact_resnet50_pascal", "yolact_compact"}
+    assert set(REGISTRY) - set(addresses) == {
+        "yolact_im400",
+        "yolact_resnet50_pascal",
+        "yolact_compact",
+        "mask_rcnn_compact",
+        "mask_scoring_rcnn_compact",
+        "mask_scoring_rcnn_resnet50_fpn",
+        "mask_scoring_rcnn_resnet101_fpn",
+    }
