@@ -61,11 +61,6 @@ _OF_COMPARISONS = {
 }
 
 
-def metric_label(name: str) -> str:
-    """Return a model's own figure's name for a reader; the column's name where it is not a headline."""
-    return HEADLINES.get(name, name)
-
-
 def compared_label(name: str) -> str:
     """Return a compared figure's name for a reader, its symbol first; the name itself if it is unknown."""
     if name not in FIGURES:

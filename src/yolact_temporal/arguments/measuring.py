@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.arguments.shared import (
+    add_destination_options,
     add_output_options,
     add_run_options,
     command,
@@ -146,16 +147,7 @@ def add_score(commands: Any) -> None:
     parser.add_argument(
         "--video", type=int, metavar="ID", help="which video of YouTube-VIS results of several"
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="folder that takes the run folder (default: runs)",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    add_output_options(parser)
+    add_destination_options(parser, "folder that takes the run folder (default: runs)")
 
 
 def add_export(commands: Any) -> None:

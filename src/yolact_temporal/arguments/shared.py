@@ -57,7 +57,7 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add where a run goes and what becomes of one that is there."""
+    """Add what every run of models has: thresholds, baselines, batch and destination."""
     add_model_options(parser)
     parser.add_argument(
         "--score-threshold",
@@ -77,13 +77,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="folder that takes one run folder a clip (default: runs)",
-    )
+    add_destination_options(parser, "folder that takes one run folder a clip (default: runs)")
+
+
+def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
+    """Add where a run goes, what becomes of one that is there, and how the command reports."""
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help=out)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     add_output_options(parser)
