@@ -147,6 +147,11 @@ def crop_masks(instances: Instances) -> list[MaskCrop]:
     return [MaskCrop.from_rle(mask, instances.size) for mask in instances.masks]
 
 
+def same_mask(first: MaskCrop, second: MaskCrop) -> bool:
+    """Tell whether two masks of a frame are the same to the pixel; two empty ones are."""
+    return first.region == second.region and np.array_equal(first.pixels, second.pixels)
+
+
 def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
     """Return intersection over union in 0..1; 0 where both masks are empty, which have nothing in common."""
     a, b = first.region, second.region

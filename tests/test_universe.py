@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from masks import Block, Scene, crop, disk, pan, rectangle
 
+from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
-from yolact_temporal.temporal.comparison.universe import ConsensusUniverse, Seen, UniverseOptions
+from yolact_temporal.temporal.comparison.universe import Seen, UniverseOptions
 from yolact_temporal.temporal.crops import mask_iou
 from yolact_temporal.temporal.motion import Motion
 
@@ -360,11 +361,46 @@ def test_three_models_share_objects_and_two_are_enough():
     universe = consensus("abc")
     one, two, three = square(5), square(60), square(120)
     for _ in range(3):
-        found = step(universe, a=seen(one, two), b=seen(two, one, three), c=seen(two))
-        assert sorted(map(str, counting(found).values())) == [
-            "{'a': 0, 'b': 1}",
-            "{'a': 1, 'b': 0, 'c': 0}",
-        ]
+        found = step(universe, a=seen(square(6), square(61)), b=seen(two, one, three), c=seen(two))
+        matches = list(counting(found).values())
+        assert len(matches) == 2
+        assert {"a": 0, "b": 1} in matches
+        assert {"a": 1, "b": 0, "c": 0} in matches
+
+
+@pytest.mark.parametrize(
+    ("shift", "counts"), [(0, False), (1, True)], ids=["the same pixels", "one pixel apart"]
+)
+def test_of_three_models_those_with_the_very_same_mask_are_one_witness(shift, counts):
+    """Two models that share their mask head repeat each other's false alarms: no miss of the third."""
+    universe = consensus("abc")
+    for _ in range(8):
+        found = step(universe, a=seen(), b=seen(square(10)), c=seen(square(10 + shift)))
+        assert found == ({1: (True, {"b": 0, "c": 0})} if counts else {})
+    # With a third who sees it too it is an object, seen by all three.
+    found = step(universe, a=seen(square(12)), b=seen(square(10)), c=seen(square(10 + shift)))
+    assert found == {1: (True, {"a": 0, "b": 0, "c": 0})}
+
+
+def test_a_twin_that_just_saw_an_object_does_not_vouch_for_it():
+    universe = consensus("abc")
+    step(universe, a=seen(), b=seen(square(10)), c=seen(square(10)))
+    assert step(universe, a=seen(), b=seen(square(10)), c=seen()) == {}
+    universe = consensus("abc")
+    step(universe, a=seen(), b=seen(), c=seen(square(10)))  # alone, it is a witness of its own
+    assert step(universe, a=seen(), b=seen(square(10)), c=seen()) == {1: (True, {"b": 0})}
+
+
+def test_twins_see_an_object_well_if_one_of_them_does():
+    universe = consensus("abc")
+    step(universe, a=seen(square(10)), b=seen(square(11)), c=seen(square(11)))
+    for scores, counts in (((0.9, 0.2), True), ((0.2, 0.9), True), ((0.2, 0.2), False)):
+        b, c = (seen((square(11), score)) for score in scores)
+        assert step(universe, a=seen(), b=b, c=c)[1][0] == counts
+
+
+def test_of_two_models_with_the_very_same_masks_each_is_a_witness():
+    assert step(consensus(), a=seen(square(10)), b=seen(square(10))) == {1: (True, {"a": 0, "b": 0})}
 
 
 def test_of_three_models_the_two_that_agree_keep_the_object():

@@ -10,15 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
-from yolact_temporal.temporal.comparison.universe import (
-    ConsensusUniverse,
-    Seen,
-    Sighting,
-    Universe,
-    UniverseOptions,
-)
+from yolact_temporal.temporal.comparison.universe import Seen, Sighting, Universe, UniverseOptions
 from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
