@@ -1,5 +1,6 @@
 """The table of objects: what every model made of every object, and its way to disk and back."""
 
+import json
 import pickle
 
 import numpy as np
@@ -8,8 +9,9 @@ from masks import disk, instances, rectangle
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.comparison_text import outside_sentence
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells, read_objects
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.motion import Motion
@@ -102,7 +104,7 @@ def test_with_a_truth_quality_stands_beside():
 def test_what_no_other_model_sees_is_counted_as_outside():
     meter = SupportMeter(MODELS, 24.0)
     rows_of(meter, 0, one(40), one(120))
-    assert meter.outside == {"a": 1, "b": 1}
+    assert meter.summary().outside == {"a": (1, 1), "b": (1, 1)}
 
 
 def test_a_score_at_a_threshold_is_not_above_it_before_and_after_the_table():
@@ -111,7 +113,7 @@ def test_a_score_at_a_threshold_is_not_above_it_before_and_after_the_table():
         meter = SupportMeter({name: ComparedModel(("person",), score) for name in "ab"}, 24.0)
         row = rows_of(meter, 0, one(40, score), one(40, score))["a"]
         assert row.score == score
-        assert meter.summary().outside == {"a": 0, "b": 0}
+        assert meter.summary().outside == {"a": (0, 0), "b": (0, 0)}
 
 
 def test_the_pair_of_an_object_exists_where_the_motion_is_unknown_but_not_where_frames_are_lost():
@@ -200,9 +202,7 @@ def test_what_was_left_out_is_counted():
     found = meter.summary()
     assert (found.frames, found.objects) == (6, 1)
     assert found.pairs == {"counted": 2, "repeated": 1, "after_lost_frames": 1, "without_motion": 0}
-    assert found.instances == {"a": 6, "b": 5}
-    assert found.outside == {"a": 1, "b": 0}
-    assert found.outside_faint == {"a": 1, "b": 0}
+    assert found.outside == {"a": (1, 5), "b": (0, 5)}
 
 
 def test_memory_does_not_grow_with_the_clip():
@@ -289,3 +289,24 @@ def test_a_broken_table_is_one_clear_sentence(tmp_path, text, message):
     path.write_text(text.format(header=",".join(column.name for column in OBJECT_COLUMNS)))
     with pytest.raises(InputError, match=message):
         list(read_objects(path))
+
+
+def test_a_run_says_what_it_did_not_compare(finished_run):
+    manifest = json.loads((finished_run / "run.json").read_text())
+    blinking, steady = (manifest["outside"][name] for name in ("blinking_model", "steady_model"))
+    assert 0 <= steady["instances"] <= steady["of"]
+    assert blinking["of"] < steady["of"], "it drops instances"
+    sentence = f"steady_model {steady['instances']} of {steady['of']} instances"
+    for name in ("report.md", "comparison.md"):
+        assert sentence in (finished_run / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("truth", "expected"),
+    [
+        (False, "no other model sees an object there: a 1 of 4 instances (25%), b 0 of 0 instances above"),
+        (True, "the ground truth has no object there: a 1 of 4 instances (25%), b 0 of 0 instances above"),
+    ],
+)
+def test_what_is_not_compared_is_said_in_a_sentence(truth, expected):
+    assert expected in outside_sentence({"a": Outside(1, 4), "b": Outside(0, 0)}, truth)

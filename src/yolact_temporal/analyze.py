@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -19,6 +19,7 @@ from yolact_temporal.pipeline import overlapped
 from yolact_temporal.recording import ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.runs import RunFolder
 from yolact_temporal.sights import Sight
+from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
@@ -72,6 +73,8 @@ class AnalyzeResult:
         losses: frames the decoder lost.
         warnings: of the decoder, and of what saw the frames.
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
+        outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
+            consensus; empty for one model without a ground truth.
     """
 
     clip: ClipInfo
@@ -80,6 +83,7 @@ class AnalyzeResult:
     losses: tuple[FrameLoss, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    outside: Mapping[str, Outside] = field(default_factory=dict)
 
 
 class Motions:
@@ -171,9 +175,10 @@ def analyze_clip(
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
+        outside = objects[-1].outside() if objects else {}
     warnings = [*source.warnings, *(remark for sight in sights for remark in sight.remarks())]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds()
+        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside
     )
 
 

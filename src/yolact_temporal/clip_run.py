@@ -21,7 +21,7 @@ from yolact_temporal.quality import Quality, markdown_quality, measure_quality, 
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
 from yolact_temporal.sights import Sight, as_sight
 from yolact_temporal.summary_text import markdown_report
-from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison
+from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
@@ -115,7 +115,7 @@ def run_clip(
         folder.write_manifest(manifest)
     result = analyze_clip(source, sights, folder, options, resume, motions, truth, progress)
     with space_for(path):
-        comparison = _compare(folder, name, sights, source.info, truth is not None)
+        comparison = _compare(folder, name, sights, source.info, result, truth is not None)
         quality = () if truth is None else measure_quality(folder, sights, source.info, truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
@@ -126,6 +126,7 @@ def run_clip(
             "frames_measured": result.frames,
             "losses": [asdict(loss) for loss in result.losses],
             "warnings": list(result.warnings),
+            "outside": {model: own._asdict() for model, own in result.outside.items()},
             "seconds": result.seconds,
         }
         folder.write_manifest(manifest)
@@ -133,19 +134,25 @@ def run_clip(
 
 
 def _compare(
-    folder: RunFolder, name: str, sights: Sequence[Sight], clip: ClipInfo, on_truth: bool
+    folder: RunFolder,
+    name: str,
+    sights: Sequence[Sight],
+    clip: ClipInfo,
+    result: AnalyzeResult,
+    on_truth: bool,
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
+    outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
     if len(sights) < 2:
-        return ComparisonResult((), ())
+        return ComparisonResult((), outside)
     table = ClipObjects.from_rows(read_objects(folder.true_objects if on_truth else folder.objects))
     if not table.pair.any():
         return ComparisonResult(
-            (), ("No object counts for two models, so that they cannot be compared here.",)
+            (), ("No object counts for two models, so that they cannot be compared here.", *outside)
         )
     untimed = frozenset() if clip.fps is not None else frozenset({name})
     return ComparisonResult(
-        compare_objects({name: table}, {s.name: s.score_threshold for s in sights}, untimed), ()
+        compare_objects({name: table}, {s.name: s.score_threshold for s in sights}, untimed), outside
     )
 
 

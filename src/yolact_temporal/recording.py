@@ -21,7 +21,7 @@ from yolact_temporal.errors import InputError
 from yolact_temporal.runs import RunFolder
 from yolact_temporal.sights import FrameByFrame, Sight
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
@@ -199,6 +199,10 @@ class ObjectsRecording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._table.__exit__(kind, error, trace)
+
+    def outside(self) -> Mapping[str, Outside]:
+        """Return by model how many instances so far are of no object that counts."""
+        return self._meter.summary().outside
 
     def measure(
         self, frame: Frame, seen: Mapping[str, FrameRecord], motion: Motion | None, cut: bool

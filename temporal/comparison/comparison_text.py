@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from yolact_temporal.temporal.comparison.comparing import FIGURES, RECALLS, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.comparison.verdict import Verdict
 
 _Cells = tuple[str, str, str, str, str, str]
@@ -54,6 +57,22 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
             else "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip, adjusted by Holm."
         )
     return lines
+
+
+def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str:
+    """Return what a comparison does not speak of: instances that are of no object.
+
+    Args:
+        outside: by model.
+        truth: whether objects are those of a ground truth.
+    """
+    counts = ", ".join(
+        f"{model} {own.instances} of {own.of} instances"
+        + (f" ({own.instances / own.of:.0%})" if own.of else "")
+        for model, own in outside.items()
+    )
+    what = "the ground truth has no object there" if truth else "no other model sees an object there"
+    return f"Not compared, because {what}: {counts} above the operating threshold."
 
 
 def table_cells(comparison: ModelComparison) -> list[_Cells]:

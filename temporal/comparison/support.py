@@ -42,6 +42,18 @@ class ComparedModel:
         return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
 
 
+class Outside(NamedTuple):
+    """Instances of a model that are above its operating threshold and of no object that counts.
+
+    Attributes:
+        instances: how many they are.
+        of: how many instances are above the threshold.
+    """
+
+    instances: int
+    of: int
+
+
 @dataclass(frozen=True)
 class SupportSummary:
     """What was counted so far.
@@ -51,17 +63,13 @@ class SupportSummary:
         objects: objects that counted in a frame.
         pairs: pairs (object, t-1, t) of objects that count in both frames, by status: those "counted", and why the
             others are left out ("repeated", "after_lost_frames", "without_motion").
-        instances: by model, all that it saw down to the low threshold.
-        outside: of these, by model, those above its operating threshold that are of no object that counts.
-        outside_faint: the same of those that are not above it.
+        outside: by model, what the comparison does not speak of: what it alone sees, right or wrong.
     """
 
     frames: int
     objects: int
     pairs: Mapping[str, int]
-    instances: Mapping[str, int]
-    outside: Mapping[str, int]
-    outside_faint: Mapping[str, int]
+    outside: Mapping[str, Outside]
 
 
 class _Frame(NamedTuple):
@@ -117,9 +125,8 @@ class SupportMeter:
         self._frames = 0
         self._objects: set[int] = set()
         self._pairs: Counter[str] = Counter()
-        self._instances: Counter[str] = Counter()
-        self.outside: Counter[str] = Counter()
-        self._outside_faint: Counter[str] = Counter()
+        self._above: Counter[str] = Counter()
+        self._outside: Counter[str] = Counter()
 
     def update(
         self,
@@ -181,9 +188,7 @@ class SupportMeter:
             frames=self._frames,
             objects=len(self._objects),
             pairs={status: self._pairs[status] for status in statuses},
-            instances={name: self._instances[name] for name in self._models},
-            outside={name: self.outside[name] for name in self._models},
-            outside_faint={name: self._outside_faint[name] for name in self._models},
+            outside={name: Outside(self._outside[name], self._above[name]) for name in self._models},
         )
 
     def _require_frame(
@@ -252,9 +257,8 @@ class SupportMeter:
             free = np.ones(len(instances), np.bool_)
             free[[found.matches[name] for found in sightings if name in found.matches]] = False
             above = instances.scores > self._models[name].score_threshold
-            self._instances[name] += len(instances)
-            self.outside[name] += int(np.count_nonzero(free & above))
-            self._outside_faint[name] += int(np.count_nonzero(free & ~above))
+            self._above[name] += int(np.count_nonzero(above))
+            self._outside[name] += int(np.count_nonzero(free & above))
 
 
 def _score(instances: Instances, index: int) -> float:
