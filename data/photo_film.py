@@ -10,19 +10,25 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import resources
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
+from yolact_temporal.data.photograph import PHOTOGRAPHS, Photograph, View, own_photograph
 from yolact_temporal.errors import UsageError
 
 MOVES = ("still", "pan", "zoom", "shake")
+LONG_SIDE = 480
+"""Of the frames of a film of a user's own photograph, in pixels."""
+
+_NAME = "photo-film"
 
 _OVERSAMPLING = 2
 _FOCAL_LENGTH_IN_WIDTHS = 1.2
@@ -31,48 +37,6 @@ _SHAKE_SHIFT_IN_WIDTHS = 0.014
 _SHAKE_ROLL_RADIANS = 0.014
 _SHAKE_HERTZ = (1.3, 2.6, 4.7)
 _SHAKE_WEIGHTS = (0.55, 0.3, 0.15)
-
-
-@dataclass(frozen=True)
-class View:
-    """What the camera frames: centre as fractions of the photograph, width as a fraction of the widest view."""
-
-    center_x: float
-    center_y: float
-    width: float
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """A photograph and the three views its four camera moves go through.
-
-    The camera holds still at `start`, pans to `panned`, zooms to `zoomed`, and shakes there. A view that would
-    reach beyond the photograph is shifted inside.
-    """
-
-    name: str
-    start: View
-    panned: View
-    zoomed: View
-
-    def read(self) -> NDArray[np.uint8]:
-        """Return the photograph as uint8 (H, W, 3) RGB."""
-        encoded = (
-            resources.files("yolact_temporal.data.photographs").joinpath(f"{self.name}.jpg").read_bytes()
-        )
-        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise RuntimeError(
-                f"expected the bundled photograph {self.name}.jpg to be a JPEG, got {len(encoded)} bytes"
-            )
-        return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-PHOTOGRAPHS = (
-    Photograph("grace_hopper", View(0.47, 0.36, 0.94), View(0.53, 0.50, 0.94), View(0.50, 0.44, 0.84)),
-    Photograph("astronaut", View(0.47, 0.33, 0.94), View(0.53, 0.42, 0.94), View(0.46, 0.35, 0.84)),
-    Photograph("chelsea", View(0.46, 0.47, 0.92), View(0.54, 0.53, 0.92), View(0.51, 0.50, 0.85)),
-)
 
 
 @dataclass(frozen=True)
@@ -120,9 +84,11 @@ class PhotoFilm:
         noise: standard deviation of the sensor noise in grey levels at mid-grey; as in a sensor, it is larger
             in the light (by 1.2 at white) than in the dark (by 0.8 at black). 0 for none.
         photographs: what to film.
+        name: by which the film can be made again (`film_of_name`); by default that of the demo's.
 
     Raises:
         UsageError: if there is nothing to film or an argument is out of range.
+        InputError: if a photograph cannot be read.
     """
 
     def __init__(
@@ -133,6 +99,7 @@ class PhotoFilm:
         seconds_per_move: float = 1.0,
         noise: float = 2.5,
         photographs: Sequence[Photograph] = PHOTOGRAPHS,
+        name: str | None = None,
     ) -> None:
         frames_per_move = round(seconds_per_move * fps)
         _require(seed >= 0, "a seed of 0 or more", seed)
@@ -162,7 +129,7 @@ class PhotoFilm:
             self._canvases.append(_make_canvas(pixels, scale))
         self._noise = _SensorNoise(noise, self._size, len(self._poses), seed)
         self.info = ClipInfo(
-            path=f"photo-film-{seed}",
+            path=name or f"{_NAME}-{seed}",
             sha256=digest.hexdigest(),
             width=self._size[1],
             height=self._size[0],
@@ -243,6 +210,36 @@ class PhotoFilm:
         if not 0 <= index < len(self):
             raise IndexError(f"expected a frame index in 0..{len(self) - 1}, got {index}")
         return index // (self.segments[0].stop - self.segments[0].start)
+
+
+def film_of(photograph: Photograph, seed: int = 0) -> PhotoFilm:
+    """Return a film of one photograph: 4 moves of half a second, frames of its shape with a long side of `LONG_SIDE`.
+
+    Args:
+        photograph: one of a user's own, from a file.
+        seed: of the sensor noise and the hand.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    height, width = photograph.read().shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    size = (max(2 * round(height * scale / 2), 16), max(2 * round(width * scale / 2), 16))
+    name = f"{_NAME}-{seed}:{photograph.path}"
+    return PhotoFilm(seed, size, seconds_per_move=0.5, photographs=[photograph], name=name)
+
+
+def film_of_name(name: str) -> PhotoFilm | None:
+    """Return the film that a run's `clip.path` names, None where it names none.
+
+    Raises:
+        InputError: if it is of a photograph that cannot be read.
+    """
+    found = re.fullmatch(rf"{_NAME}-(\d{{1,9}})(?::(.+))?", name, re.DOTALL)
+    if found is None:
+        return None
+    seed = int(found[1])
+    return PhotoFilm(seed) if found[2] is None else film_of(own_photograph(Path(found[2])), seed)
 
 
 class _SensorNoise:

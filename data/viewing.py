@@ -7,7 +7,6 @@ that cannot be checked, the clip is read from its start.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import Frame, FrameSource
-from yolact_temporal.data.photo_film import PhotoFilm
+from yolact_temporal.data.photo_film import PhotoFilm, film_of_name
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import image_paths, read_rgb
 from yolact_temporal.data.sources.probe import Probe, open_container, probe_clip, video_stream
@@ -91,9 +90,8 @@ def view_clip(path: str, sha256: str) -> ClipViewer:
     Raises:
         InputError: if it is not there, cannot be read, or is another one by now.
     """
-    film = re.fullmatch(r"photo-film-(\d{1,9})", path)
-    if film:
-        made = PhotoFilm(seed=int(film[1]))
+    made = film_of_name(path)
+    if made is not None:
         if made.info.sha256 != sha256:
             raise InputError(
                 f"expected the film that was analyzed, {path}, got another one: another version of yolact-temporal "

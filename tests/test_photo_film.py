@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from yolact_temporal.data.photo_film import MOVES, PHOTOGRAPHS, PhotoFilm
-from yolact_temporal.errors import UsageError
+from yolact_temporal.data.photo_film import MOVES, PhotoFilm, film_of, film_of_name
+from yolact_temporal.data.photograph import PHOTOGRAPHS, own_photograph, photographs_in
+from yolact_temporal.errors import InputError, UsageError
 
 SIZES = [(384, 448), (360, 480), (240, 240), (320, 180), (64, 48)]
 
@@ -198,3 +200,55 @@ def test_frames_that_do_not_exist_are_refused(film: PhotoFilm, index: int) -> No
     for ask in (film.render, film.motion, film.segment, film.pose):
         with pytest.raises(IndexError, match="expected a frame index"):
             ask(index)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Photographs of a user: PHOTOGRAPHS' first, upright and across, under names that sort by their numbers."""
+    pixels = PHOTOGRAPHS[0].read()[:300, :200]
+    for name, shown in (("shot_10.png", pixels), ("shot_9.jpg", pixels.transpose(1, 0, 2))):
+        Image.fromarray(np.ascontiguousarray(shown)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_a_users_photographs_are_filmed_one_by_one_in_their_own_shape(folder):
+    found = photographs_in(folder)
+    assert [photograph.name for photograph in found] == ["shot_9", "shot_10"]
+    for photograph, size in zip(found, [(320, 480), (480, 320)], strict=True):
+        film = film_of(photograph)
+        assert (film.info.height, film.info.width) == size
+        assert len(film) == 4 * 12
+        assert [segment.move for segment in film.segments] == list(MOVES)
+        assert film.render(0).shape == (*size, 3)
+
+
+def test_a_film_is_found_again_by_its_name(folder):
+    film = film_of(photographs_in(folder)[0], seed=5)
+    assert film_of_name(film.info.path).info == film.info
+    assert film_of_name("photo-film-5").info == PhotoFilm(seed=5).info
+    for other in ("clip.mp4", "photo-film-", "photo-film-x", str(folder)):
+        assert film_of_name(other) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "small.png",
+            np.zeros((40, 400, 3), np.uint8),
+            "at least 64 pixels a side, got .*small.png of 400x40",
+        ),
+        (
+            "broken.jpg",
+            b"\xff\xd8 no picture",
+            "expected a photograph in .*broken.jpg, got a file that cannot be",
+        ),
+    ],
+)
+def test_what_is_no_photograph_is_told(tmp_path, name, content, message):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        Image.fromarray(content).save(tmp_path / name)
+    with pytest.raises(InputError, match=message):
+        film_of(own_photograph(tmp_path / name))

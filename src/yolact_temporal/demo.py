@@ -52,24 +52,21 @@ class ExactMotions(Motions):
         return frame.index > 0 and self._film.motion(frame.index) is None
 
 
-def run_demo(
+def run_film(
+    film: PhotoFilm,
+    name: str,
     models: Sequence[LoadedModel],
     path: Path,
-    seed: int = 0,
+    *,
     batch: int = 1,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int], object] | None = None,
-) -> tuple[FinishedRun, str]:
-    """Measure models on the film, by exact motion and beside it by optical flow.
-
-    Returns:
-        The run, and a table of jitter by camera move for the terminal.
-    """
-    film = PhotoFilm(seed=seed)
-    done = run_clip(
+) -> FinishedRun:
+    """Measure models on a film, by the camera's exact motion, into the run folder `path`; errors as of `run_clip`."""
+    return run_clip(
         film,
-        "demo",
+        name,
         models,
         path,
         AnalyzeOptions(batch=batch),
@@ -80,13 +77,23 @@ def run_demo(
         sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
         progress=progress,
     )
-    with space_for(path):
+
+
+def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedModel]) -> str:
+    """Measure a film's finished run again by exact motion and by optical flow: what flow adds is its floor.
+
+    Writes `camera_moves.csv` and its plot into the run.
+
+    Returns:
+        A table of jitter by camera move for the terminal.
+    """
+    with space_for(done.folder.path):
         rows = {model.name: _camera_moves(film, done.folder, model) for model in models}
-        with CsvTable(path / "camera_moves.csv", CAMERA_MOVE_COLUMNS) as table:
+        with CsvTable(done.folder.path / "camera_moves.csv", CAMERA_MOVE_COLUMNS) as table:
             for own in rows.values():
                 table.write_all(own)
-        plot_camera_moves(rows, done.folder.plots / "camera_moves.png", "demo")
-    return done, "\n\n".join(_table(film, name, own) for name, own in rows.items())
+        plot_camera_moves(rows, done.folder.plots / "camera_moves.png", done.name)
+    return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 
 def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> list[Row]:

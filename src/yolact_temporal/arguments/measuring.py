@@ -59,6 +59,12 @@ def add_demo(commands: Any) -> None:
         "Film public-domain photographs with a known camera (hold still, pan, zoom, hand shake) and sensor noise, so "
         "that every object is truly stationary or moves exactly as known: any mask change beyond that is jitter.",
     )
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="FOLDER",
+        help="film these photographs instead, two seconds each, a run each, and compare the models over all",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the noise and the hand shake (default: 0)")
     add_run_options(parser)
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.commands.comparing import compare_all, comparison_json
 from yolact_temporal.commands.console import announce, at_least_one, progress_bar, say
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
+
+if TYPE_CHECKING:
+    from yolact_temporal.clip_run import FinishedRun
+    from yolact_temporal.data.photo_film import PhotoFilm
+    from yolact_temporal.data.photograph import Photograph
 
 LOSSES = 4
 """Exit code of a run that is whole but for frames lost to corruption."""
@@ -20,7 +28,7 @@ LOSSES = 4
 def analyze(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
     from yolact_temporal.analyze import AnalyzeOptions
-    from yolact_temporal.clip_run import FinishedRun, run_clip
+    from yolact_temporal.clip_run import run_clip
     from yolact_temporal.data.selection import check_range, parse_position
     from yolact_temporal.data.sources import expand_clips, open_clip
 
@@ -35,59 +43,92 @@ def analyze(args: argparse.Namespace) -> int:
     )
     check_range(options.start, options.end, options.stride)
     models = _models(args)
+
+    def run(clip: str, name: str) -> FinishedRun:
+        source = open_clip(clip, decoder=args.decoder, fps=args.fps)
+        expected = _expected_frames(source.info.frame_count, options)
+        with closing(source), progress_bar(args, name, expected) as progress:
+            return run_clip(
+                source,
+                name,
+                models,
+                args.out / name,
+                options,
+                resume=args.resume,
+                overwrite=args.overwrite,
+                progress=progress,
+            )
+
+    return _run_all(args, {clip: partial(run, clip, name) for clip, name in zip(clips, names, strict=True)})
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Measure on the photographs that ship with the package, or on a user's own, one run each."""
+    from yolact_temporal.data.photo_film import PhotoFilm
+    from yolact_temporal.data.photograph import photographs_in
+    from yolact_temporal.demo import compare_motions, run_film
+
+    photographs = None if args.photographs is None else photographs_in(args.photographs)
+    batch = at_least_one("--batch", args.batch)
+    models = _models(args)
+
+    def run(film: PhotoFilm, name: str) -> FinishedRun:
+        with progress_bar(args, name, len(film)) as progress:
+            return run_film(
+                film,
+                name,
+                models,
+                args.out / name,
+                batch=batch,
+                resume=args.resume,
+                overwrite=args.overwrite,
+                progress=progress,
+            )
+
+    if photographs is not None:
+        jobs = {str(own.path): partial(_filmed, own, args.seed, run) for own in photographs}
+        return _run_all(args, jobs)
+    film = PhotoFilm(seed=args.seed)
+    done = run(film, "demo")
+    print_run(args, done)
+    say(args, f"\n{compare_motions(film, done, models)}")
+    say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
+    return conclude(args, [done], [])
+
+
+def _filmed(photograph: Photograph, seed: int, run: Callable[[PhotoFilm, str], FinishedRun]) -> FinishedRun:
+    """Make the film of one photograph, no sooner than its turn, and run it."""
+    from yolact_temporal.data.photo_film import film_of
+
+    return run(film_of(photograph, seed), photograph.name)
+
+
+def _run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
+    """Make one run after another, and compare the models over all; a run that fails does not keep others from it.
+
+    Args:
+        args: of the command.
+        jobs: by what they are of, such as a clip's path.
+    """
     runs: list[FinishedRun] = []
     errors: list[YolactTemporalError] = []
-    for clip, name in zip(clips, names, strict=True):
+    for what, run in jobs.items():
         try:
-            source = open_clip(clip, decoder=args.decoder, fps=args.fps)
-            try:
-                with progress_bar(args, name, _expected_frames(source.info.frame_count, options)) as progress:
-                    done = run_clip(
-                        source,
-                        name,
-                        models,
-                        args.out / name,
-                        options,
-                        resume=args.resume,
-                        overwrite=args.overwrite,
-                        progress=progress,
-                    )
-            finally:
-                source.close()
+            done = run()
         except (InputError, UsageError) as error:
-            if len(clips) == 1:
+            if len(jobs) == 1:
                 raise
-            print(f"yolact-temporal: {clip}: {error}", file=sys.stderr)
+            print(f"yolact-temporal: {what}: {error}", file=sys.stderr)
             errors.append(error)
             continue
         runs.append(done)
         print_run(args, done)
-    if len(runs) > 1 and len(models) > 1:
+    if len(runs) > 1 and len(runs[0].result.stability) > 1:
         try:
             compare_all(args, [done.folder.path for done in runs], args.out)
         except InputError as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
     return conclude(args, runs, errors)
-
-
-def demo(args: argparse.Namespace) -> int:
-    """Measure on the photographs that ship with the package."""
-    from yolact_temporal.demo import run_demo
-
-    models = _models(args)
-    with progress_bar(args, "demo", None) as progress:
-        done, moves = run_demo(
-            models,
-            args.out / "demo",
-            seed=args.seed,
-            batch=at_least_one("--batch", args.batch),
-            resume=args.resume,
-            overwrite=args.overwrite,
-            progress=progress,
-        )
-    print_run(args, done)
-    say(args, f"\n{moves}\n\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
-    return conclude(args, [done], [])
 
 
 def _models(args: argparse.Namespace) -> list[Any]:
