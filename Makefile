@@ -35,7 +35,7 @@ types: $(VENV)/.installed-dev
 	MYPYPATH=$(TYPES) $(BIN)/mypy -p yolact_temporal
 
 pytest: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=10
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
