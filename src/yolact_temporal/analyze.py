@@ -154,9 +154,8 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, sight, source.info, options, resume, motions.pictures))
             for sight in sights
         ]
-        objects = [
-            stack.enter_context(table) for table in object_tables(folder, sights, source.info, options, truth)
-        ]
+        tables = object_tables(folder, sights, source.info, options, truth)
+        objects = [stack.enter_context(table) for table in tables]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
