@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
+from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import METRICS, MetricSpec
 from yolact_temporal.temporal.stability import (
     PAIR_METRICS,
@@ -133,8 +134,13 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "Mean over pairs, then over tracks (the gap-length histogram: sum); empty where undefined.",
     ),
     Column("unit", "", "The value's unit; 1 for a pure number."),
-    Column("ci_low", "", "Lower end of the 95% interval; empty where none was computed."),
-    Column("ci_high", "", "Upper end of the 95% interval; empty where none was computed."),
+    Column(
+        "ci_low",
+        "",
+        "Lower end of the 95% interval over this clip's frames (stationary block bootstrap), which speaks of no other "
+        "clip; of the figures that the report shows, and empty for the others and where there are too few frames.",
+    ),
+    Column("ci_high", "", "Upper end of it."),
     Column("n", "", "Pairs, frames or differences that the value is of."),
     Column("n_undefined", "", "Pairs or differences left out because they have no value."),
     Column("tracks", "", "Tracks that the value is of."),
@@ -213,7 +219,9 @@ def track_row(track: TrackStability) -> Row:
     }
 
 
-def summary_rows(clip: str, model: str, stability: ClipStability) -> list[Row]:
+def summary_rows(
+    clip: str, model: str, stability: ClipStability, intervals: Mapping[str, Interval] | None = None
+) -> list[Row]:
     """Return one model's rows of `summary.csv` for one clip: first what was counted, then every metric."""
     counts = {
         "frames": stability.frames,
@@ -226,12 +234,15 @@ def summary_rows(clip: str, model: str, stability: ClipStability) -> list[Row]:
     blank |= {"clip": clip, "model": model}
     rows = [blank | {"metric": name, "value": count, "unit": "count"} for name, count in counts.items()]
     for name, figure in stability.figures.items():
+        interval = (intervals or {}).get(name)
         rows.append(
             blank
             | {
                 "metric": name,
                 "value": figure.value,
                 "unit": METRICS[name].unit,
+                "ci_low": None if interval is None else interval.low,
+                "ci_high": None if interval is None else interval.high,
                 "n": figure.n,
                 "n_undefined": figure.n_undefined,
                 "tracks": figure.tracks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +24,8 @@ from yolact_temporal.summary_text import markdown_report
 from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.intervals import FRAME_COLUMNS, INSTANCE_COLUMNS, own_intervals
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
@@ -59,6 +61,7 @@ class FinishedRun:
         name: the clip's.
         folder: where it lies.
         result: what was measured of each model by itself.
+        intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
         quality: each model against the ground truth; empty where there is none.
     """
@@ -66,6 +69,7 @@ class FinishedRun:
     name: str
     folder: RunFolder
     result: AnalyzeResult
+    intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
     quality: tuple[Quality, ...] = ()
 
@@ -119,7 +123,8 @@ def run_clip(
         quality = () if truth is None else measure_quality(folder, sights, source.info, truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
-        _write_reports(folder, name, sights, result, comparison, quality, sections)
+        intervals = {model: _intervals(folder, model, result, options) for model in result.stability}
+        _write_reports(folder, name, sights, result, intervals, comparison, quality, sections)
         manifest |= {
             "completed": True,
             "finished_utc": _now(),
@@ -130,7 +135,7 @@ def run_clip(
             "seconds": result.seconds,
         }
         folder.write_manifest(manifest)
-    return FinishedRun(name, folder, result, comparison, tuple(quality))
+    return FinishedRun(name, folder, result, intervals, comparison, tuple(quality))
 
 
 def _compare(
@@ -153,6 +158,19 @@ def _compare(
     untimed = frozenset() if clip.fps is not None else frozenset({name})
     return ComparisonResult(
         compare_objects({name: table}, {s.name: s.score_threshold for s in sights}, untimed), outside
+    )
+
+
+def _intervals(
+    folder: RunFolder, model: str, result: AnalyzeResult, options: AnalyzeOptions
+) -> dict[str, Interval]:
+    """Return the intervals of one model's own figures, from its tables."""
+    files, rate = folder.model(model), result.clip.fps
+    return own_intervals(
+        read_table(files.frames, FRAME_COLUMNS),
+        read_table(files.instances, INSTANCE_COLUMNS),
+        None if rate is None else float(options.stride / rate),
+        result.stability[model].pictures,
     )
 
 
@@ -203,6 +221,7 @@ def _write_reports(
     name: str,
     sights: Sequence[Sight],
     result: AnalyzeResult,
+    intervals: Mapping[str, Mapping[str, Interval]],
     comparison: ComparisonResult,
     quality: Sequence[Quality],
     sections: Sequence[tuple[float, str]],
@@ -210,7 +229,7 @@ def _write_reports(
     """Write what is made from the tables: summary, plots, report."""
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
-            summary.write_all(summary_rows(name, model, stability))
+            summary.write_all(summary_rows(name, model, stability, intervals[model]))
         for own in quality:
             summary.write_all(quality_rows(name, own))
     folder.plots.mkdir(exist_ok=True)
@@ -228,6 +247,7 @@ def _write_reports(
             markdown_report(
                 name,
                 result.stability,
+                intervals,
                 {sight.name: str(sight.manifest.get("note", sight.name)) for sight in sights},
                 [*comparison.remarks, *remarks(result)],
                 [

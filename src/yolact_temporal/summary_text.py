@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
@@ -23,24 +24,37 @@ HEADLINES = (
 )
 """The metrics a reader is shown first, and what they are called there."""
 
+INTERVAL_NOTE = (
+    "Intervals are 95% over the frames of this clip (stationary block bootstrap): they say nothing of "
+    "other clips."
+)
+
 CAVEAT = (
     "These are one model's own figures, over the instances it saw: a model that drops the hard objects looks steadier "
     "here. They do not rank models."
 )
 
 
-def headline_rows(stability: ClipStability) -> list[tuple[str, str, str, str]]:
-    """Return (label, value, unit, what it is of) of each headline metric; an undefined value reads "undefined"."""
-    return [_headline(label, name, stability.figures[name]) for name, label in HEADLINES]
+Intervals = Mapping[str, Interval]
+_Headline = tuple[str, str, str, str, str]
 
 
-def _headline(label: str, name: str, figure: ClipFigure) -> tuple[str, str, str, str]:
+def headline_rows(stability: ClipStability, intervals: Intervals) -> list[_Headline]:
+    """Return (label, value, unit, 95% interval, what it is of) of each headline metric.
+
+    An undefined value reads "undefined"; where there is no interval, its text is empty.
+    """
+    return [_headline(label, name, stability.figures[name], intervals.get(name)) for name, label in HEADLINES]
+
+
+def _headline(label: str, name: str, figure: ClipFigure, interval: Interval | None) -> _Headline:
     value = "undefined" if figure.value is None else f"{figure.value:.4g}"
+    spread = "" if interval is None else f"{interval.low:.3g} to {interval.high:.3g}"
     unit = "" if METRICS[name].unit == "1" else METRICS[name].unit
     of = f"{figure.n} values in {figure.tracks} tracks"
     if figure.n_undefined or figure.tracks_undefined:
         of += f" ({figure.n_undefined} values, {figure.tracks_undefined} tracks undefined)"
-    return label, value, unit, of
+    return label, value, unit, spread, of
 
 
 def count_sentences(stability: ClipStability) -> list[str]:
@@ -84,16 +98,18 @@ def _counts_without_pictures(stability: ClipStability) -> list[str]:
     return lines + _empty_masks(stability)
 
 
-def console_report(clip: str, stability: Mapping[str, ClipStability]) -> str:
-    """Return a clip's figures as a table for the terminal."""
+def console_report(
+    clip: str, stability: Mapping[str, ClipStability], intervals: Mapping[str, Intervals]
+) -> str:
+    """Return a clip's figures, and their intervals, by model as a table for the terminal."""
     lines = []
     for model, figures in stability.items():
         lines += [f"{clip}: {model}", *(f"  {line}" for line in count_sentences(figures))]
-        rows = headline_rows(figures)
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        rows = headline_rows(figures, intervals[model])
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines += [
-            f"  {label:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {of}"
-            for label, value, unit, of in rows
+            f"  {label:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {spread:<{widths[3]}}  {of}"
+            for label, value, unit, spread, of in rows
         ]
     return "\n".join(lines)
 
@@ -101,6 +117,7 @@ def console_report(clip: str, stability: Mapping[str, ClipStability]) -> str:
 def markdown_report(
     clip: str,
     stability: Mapping[str, ClipStability],
+    intervals: Mapping[str, Intervals],
     notes: Mapping[str, str],
     remarks: Sequence[str],
     sections: Sequence[str] = (),
@@ -109,10 +126,13 @@ def markdown_report(
     lines = [f"# Stability of masks in {clip}", ""]
     for model, figures in stability.items():
         lines += [f"## {model}", "", notes[model], "", *count_sentences(figures), ""]
-        lines += ["| figure (lower is steadier) | value | of |", "|---|---|---|"]
-        lines += [f"| {label} | {value} {unit} | {of} |" for label, value, unit, of in headline_rows(figures)]
+        lines += ["| figure (lower is steadier) | value | 95% interval | of |", "|---|---|---|---|"]
+        lines += [
+            f"| {label} | {value} {unit} | {spread} | {of} |"
+            for label, value, unit, spread, of in headline_rows(figures, intervals[model])
+        ]
         lines.append("")
-    lines += [CAVEAT, ""]
+    lines += [CAVEAT, "", INTERVAL_NOTE, ""]
     if remarks:
         lines += ["## Remarks", "", *(f"- {remark}" for remark in remarks), ""]
     lines += sections

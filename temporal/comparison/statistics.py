@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
 _EXACT_LIMIT = 20
 """Clips up to which all sign flips are tried."""
+_DRAWN_AT_A_TIME = 1 << 21
+"""Frames drawn at a time: however long the clip, its bootstrap takes no more memory."""
 
 
 class Interval(NamedTuple):
@@ -93,30 +95,49 @@ def least_clips(tests: int) -> int:
 
 
 def block_interval(series: Series, seed: int = 0, resamples: int = 2_000) -> Interval | None:
-    """Return the percentile interval of a difference within one clip, by the stationary block bootstrap.
+    """Return the interval of two models' difference within one clip; as of `ratio_interval`."""
+    return ratio_interval(series.first - series.second, series.weight, seed=seed, resamples=resamples)
+
+
+def ratio_interval(
+    values: Floats,
+    weight: Floats,
+    transform: Callable[[Floats], Floats] | None = None,
+    seed: int = 0,
+    resamples: int = 2_000,
+) -> Interval | None:
+    """Return the percentile interval of a figure within one clip, by the stationary block bootstrap.
 
     Frames are autocorrelated, so runs of them are drawn, of random length (Politis and Romano 1994) around the mean
     that suits the autocorrelation (`block_length`). It speaks of this clip only: of other frames such as these, not of
     other clips.
 
+    Args:
+        values: float64 (T, O), numerators by frame and object.
+        weight: float64 (T, O), denominators. The figure is the mean over objects of the ratio of their sums.
+        transform: of each object's ratio, such as a root; none by default.
+        seed, resamples: of the bootstrap.
+
     Returns:
-        None with fewer than 8 frames, or a difference that is the same however frames are drawn.
+        None with fewer than 8 frames, or a figure that is the same however frames are drawn.
     """
-    used = series.weight.sum(axis=1) > 0
+    used = weight.sum(axis=1) > 0
     frames = int(used.sum())
     if frames < 8:
         return None
-    delta, weight = (series.first - series.second)[used], series.weight[used]
-    length = block_length(delta.sum(axis=1) / weight.sum(axis=1))
-    counts = _block_counts(frames, length, resamples, np.random.default_rng(seed))
-    total, each = counts @ delta, counts @ weight
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = np.where(each > 0, total / each, np.nan)
-    drawn = np.isfinite(ratios).any(axis=1)
-    means = np.nanmean(ratios[drawn], axis=1)
-    if not len(means) or np.ptp(means) == 0:
+    values, weight = values[used], weight[used]
+    length = block_length(values.sum(axis=1) / weight.sum(axis=1))
+    means = []
+    for counts in _block_counts(frames, length, resamples, np.random.default_rng(seed)):
+        each = counts @ weight
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios = np.where(each > 0, counts @ values / each, np.nan)
+        drawn = np.isfinite(ratios).any(axis=1)
+        means.append(np.nanmean(ratios[drawn] if transform is None else transform(ratios[drawn]), axis=1))
+    found = np.concatenate(means)
+    if not len(found) or np.ptp(found) == 0:
         return None
-    low, high = np.quantile(means, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    low, high = np.quantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(float(low), float(high))
 
 
@@ -143,17 +164,19 @@ def block_length(values: Floats) -> float:
     return float(np.clip((slope**2 / spectrum**2) ** (1 / 3) * count ** (1 / 3), 1, count / 3))
 
 
-def _block_counts(frames: int, length: float, resamples: int, rng: np.random.Generator) -> Floats:
-    """Return how often each frame is drawn in each resample, (resamples, frames)."""
-    starts = rng.integers(0, frames, (resamples, frames))
-    begins = rng.random((resamples, frames)) < 1 / length
-    begins[:, 0] = True
+def _block_counts(frames: int, length: float, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Yield how often each frame is drawn in each resample, (n, frames), as many resamples at a time as fit."""
     index = np.arange(frames)
-    latest = np.maximum.accumulate(np.where(begins, index, 0), axis=1)
-    drawn = (np.take_along_axis(starts, latest, axis=1) + index - latest) % frames
-    counts = np.zeros((resamples, frames))
-    np.add.at(counts, (np.arange(resamples)[:, None], drawn), 1.0)
-    return counts
+    at_a_time = max(_DRAWN_AT_A_TIME // frames, 1)
+    for first in range(0, resamples, at_a_time):
+        shape = (min(at_a_time, resamples - first), frames)
+        starts = rng.integers(0, frames, shape)
+        begins = rng.random(shape) < 1 / length
+        begins[:, 0] = True
+        latest = np.maximum.accumulate(np.where(begins, index, 0), axis=1)
+        drawn = (np.take_along_axis(starts, latest, axis=1) + index - latest) % frames
+        drawn += frames * np.arange(shape[0])[:, None]
+        yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape).astype(np.float64)
 
 
 def _halved_signs(count: int) -> Floats:

@@ -177,11 +177,11 @@ def print_run(args: argparse.Namespace, done: Any) -> None:
     """Print a run's figures, where they lie, and what was lost."""
     from yolact_temporal.clip_run import loss_sentence
     from yolact_temporal.quality import quality_lines
-    from yolact_temporal.summary_text import CAVEAT, console_report
+    from yolact_temporal.summary_text import CAVEAT, INTERVAL_NOTE, console_report
     from yolact_temporal.temporal.comparison.comparison_text import console_comparison
 
-    say(args, console_report(done.name, done.result.stability))
-    say(args, f"  {CAVEAT}")
+    say(args, console_report(done.name, done.result.stability, done.intervals))
+    say(args, f"  {CAVEAT}\n  {INTERVAL_NOTE}")
     for line in quality_lines(done.quality):
         say(args, line)
     for pair in done.comparison.pairs:
