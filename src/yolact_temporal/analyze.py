@@ -16,7 +16,7 @@ from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.pipeline import overlapped
-from yolact_temporal.recording import ModelRecording, ObjectsRecording, object_tables
+from yolact_temporal.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.runs import RunFolder
 from yolact_temporal.sights import Sight
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
@@ -72,6 +72,7 @@ class AnalyzeResult:
         losses: frames the decoder lost.
         warnings: of the decoder, and of what saw the frames.
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
+        truth: what was measured against a ground truth; None where there is none.
     """
 
     clip: ClipInfo
@@ -80,6 +81,7 @@ class AnalyzeResult:
     losses: tuple[FrameLoss, ...]
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    truth: MeasuredTruth | None = None
 
 
 class Motions:
@@ -171,9 +173,10 @@ def analyze_clip(
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
+        true = next((found for table in objects if (found := table.measured()) is not None), None)
     warnings = [*source.warnings, *(remark for sight in sights for remark in sight.remarks())]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds()
+        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), true
     )
 
 
@@ -218,14 +221,14 @@ def _measure(
     clock: _Clock,
 ) -> Iterator[Step]:
     for step in steps:
-        with clock.running("compare"):
-            for table in objects:
-                table.measure(step.frame, step.seen, step.motion, step.cut)
         with clock.running("measure"):
             for recording in recordings:
                 step.stability[recording.name] = recording.measure(
                     step.frame, step.seen[recording.name], step.motion, step.cut
                 )
+        with clock.running("compare"):
+            for table in objects:
+                table.measure(step.frame, step.seen, step.stability, step.motion, step.cut)
         yield step
 
 
