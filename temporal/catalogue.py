@@ -80,6 +80,7 @@ CATALOGUE: Mapping[str, tuple[MetricSpec, ...]] = MappingProxyType(
         "track": tuple(METRICS.values()),
         "objects": (region.CONSECUTIVE_IOU_SPEC, flicker.FRAGMENTATION_SPEC),
         "ground truth": (
+            *region.APPEARANCE_SPECS,
             *region.SPECS,
             *shape_stability.SPECS,
             *truth_consistency.SPECS,

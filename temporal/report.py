@@ -131,7 +131,7 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column(
         "value",
         "",
-        "Mean over pairs, then over tracks (the gap-length histogram: sum); empty where undefined.",
+        "Mean over pairs, then over tracks or true objects (the gap-length histogram: sum); empty where undefined.",
     ),
     Column("unit", "", "The value's unit; 1 for a pure number."),
     Column(
@@ -141,10 +141,10 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
         "clip; of the figures that the report shows, and empty for the others and where there are too few frames.",
     ),
     Column("ci_high", "", "Upper end of it."),
-    Column("n", "", "Pairs, frames or differences that the value is of."),
-    Column("n_undefined", "", "Pairs or differences left out because they have no value."),
-    Column("tracks", "", "Tracks that the value is of."),
-    Column("tracks_undefined", "", "Tracks left out because they have no value."),
+    Column("n", "", "Pairs, frames or differences that the value is of; empty of a whole clip's."),
+    Column("n_undefined", "", "Pairs, frames or differences left out because they have no value."),
+    Column("tracks", "", "Tracks, or against a ground truth true objects, that the value is of."),
+    Column("tracks_undefined", "", "Tracks or true objects left out because they have no value."),
 )
 
 

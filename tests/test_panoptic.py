@@ -30,7 +30,9 @@ SEGMENTS = {
 def clip(*rows):
     """One frame a row, one pixel a letter."""
     return [
-        PanopticFrame(*(np.array([[SEGMENTS[letter][plane] for letter in row]]) for plane in (0, 1)))
+        PanopticFrame.from_planes(
+            *(np.array([[SEGMENTS[letter][plane] for letter in row]]) for plane in (0, 1))
+        )
         for row in rows
     ]
 

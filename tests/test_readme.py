@@ -7,6 +7,7 @@ import pytest
 
 from yolact_temporal import cli
 from yolact_temporal.demo import CAMERA_MOVE_COLUMNS
+from yolact_temporal.quality import documented
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
@@ -32,6 +33,7 @@ def section(title):
         ("instances.csv", INSTANCE_COLUMNS),
         ("tracks.csv", TRACK_COLUMNS),
         ("summary.csv", SUMMARY_COLUMNS),
+        ("ground truth", documented()),
         ("objects.csv", OBJECT_COLUMNS),
         ("comparison.csv", COMPARISON_COLUMNS),
         ("camera_moves.csv", CAMERA_MOVE_COLUMNS),

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import davis
 import numpy as np
 import pytest
 from clips import write_images
@@ -26,6 +27,7 @@ SIZE, FRAMES, FPS = (96, 128), 12, 24
 SCENE = list(SyntheticScene(SceneOptions(seed=1, size=SIZE, frames=FRAMES, camera="pan", objects=2)))
 NAMES = ("person", "vehicle", "animal")
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
+BOXES = ("box_fragment_error", "box_centre_error", "box_scale_ratio_error")
 FLOW = {name for name in METRICS if name.startswith(("boundary", "motion_comp", "area_blinks"))}
 
 
@@ -292,7 +294,7 @@ def test_json_holds_the_figures(score, images, tmp_path):
     (run,) = json.loads(out)["runs"]
     assert code == 0
     assert run["models"]["a"]["dropout_rate"]["value"] == 0
-    assert run["quality"][0]["values"]["truth_j"] == 1
+    assert run["quality"][0]["figures"]["truth_j"]["value"] == 1
 
 
 class TestRefusals:
@@ -379,18 +381,35 @@ class TestRefusals:
 
 
 @pytest.mark.real_data
-def test_published_results_on_davis(real_clips, score, tmp_path):
-    davis = Path(real_clips).parent / "datasets" / "davis"
-    code, *_ = score(
-        davis / "results" / "osvos" / "car-shadow",
-        "--clip",
-        davis / "JPEGImages" / "480p" / "car-shadow",
-        "--ground-truth",
-        davis / "Annotations" / "480p" / "car-shadow",
-        "--fps",
-        FPS,
-    )
-    assert code == 0
-    run = tmp_path / "runs" / "car-shadow"
-    assert float(summary(run)["car-shadow", "truth_j"]) == pytest.approx(0.9284, abs=0.01)
-    assert len(rows(run / "car-shadow" / "frames.csv")) == 40
+@pytest.mark.parametrize("name", ["blackswan", "car-shadow"])
+def test_published_results_on_davis_have_the_published_figures(real_clips, score, tmp_path, name):
+    folder = Path(real_clips).parent / "datasets" / "davis"
+    masks, truth = (folder / kind / name for kind in (davis.OSVOS, davis.TRUTH))
+    assert score(masks, "--ground-truth", truth, "--fps", FPS)[0] == 0
+    found = summary(tmp_path / "runs" / name)
+    frames, *statistics, dtssd, boxes, _ = davis.OSVOS_FIGURES[name]
+    expected = dict(zip(("dtssd", *BOXES), (dtssd, *boxes), strict=True))
+    for figure, values in zip(("region_iou", "boundary_f"), statistics, strict=True):
+        expected |= {
+            f"{figure}_{part}": value for part, value in zip(("mean", "recall", "decay"), values, strict=True)
+        }
+    for figure, value in expected.items():
+        assert float(found[name, figure]) == pytest.approx(value, abs=1e-4), figure
+    for figure, kind in (("shape_stability", davis.OSVOS), ("shape_stability_of_truth", davis.TRUTH)):
+        assert float(found[name, figure]) == pytest.approx(davis.SHAPE_STABILITY[name, kind], rel=0.02)
+    assert len(rows(tmp_path / "runs" / name / name / "frames.csv")) == frames
+
+
+@pytest.mark.real_data
+def test_what_overlaps_less_than_half_has_the_published_figures_at_the_loose_overlap(
+    real_clips, score, tmp_path
+):
+    folder = Path(real_clips).parent / "datasets" / "davis"
+    masks, truth = (folder / kind / "breakdance" for kind in (davis.OSVOS, davis.TRUTH))
+    assert score(masks, "--ground-truth", truth, "--fps", FPS)[0] == 0
+    found = summary(tmp_path / "runs" / "breakdance")
+    _, (j_mean, *_), (f_mean, *_), dtssd, *_ = davis.OSVOS_FIGURES["breakdance"]
+    for figure, value in (("region_iou_mean", j_mean), ("boundary_f_mean", f_mean), ("dtssd", dtssd)):
+        loose = float(found["breakdance", f"{figure}_at_iou_0.1"])
+        assert loose == pytest.approx(value, abs=1e-4)
+        assert abs(float(found["breakdance", figure]) - value) > 0.01

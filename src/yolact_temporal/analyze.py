@@ -16,7 +16,7 @@ from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.pipeline import overlapped
-from yolact_temporal.recording import ModelRecording, ObjectsRecording, object_tables
+from yolact_temporal.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.runs import RunFolder
 from yolact_temporal.sights import Sight
 from yolact_temporal.temporal.comparison.support import Outside
@@ -75,6 +75,7 @@ class AnalyzeResult:
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
             consensus; empty for one model without a ground truth.
+        truth: what was measured against a ground truth; None where there is none.
     """
 
     clip: ClipInfo
@@ -84,6 +85,7 @@ class AnalyzeResult:
     warnings: tuple[str, ...]
     seconds: dict[str, float]
     outside: Mapping[str, Outside] = field(default_factory=dict)
+    truth: MeasuredTruth | None = None
 
 
 class Motions:
@@ -175,9 +177,10 @@ def analyze_clip(
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
         outside = objects[-1].outside() if objects else {}
+        true = next((found for table in objects if (found := table.measured()) is not None), None)
     warnings = [*source.warnings, *(remark for sight in sights for remark in sight.remarks())]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside
+        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside, true
     )
 
 
@@ -222,14 +225,14 @@ def _measure(
     clock: _Clock,
 ) -> Iterator[Step]:
     for step in steps:
-        with clock.running("compare"):
-            for table in objects:
-                table.measure(step.frame, step.seen, step.motion, step.cut)
         with clock.running("measure"):
             for recording in recordings:
                 step.stability[recording.name] = recording.measure(
                     step.frame, step.seen[recording.name], step.motion, step.cut
                 )
+        with clock.running("compare"):
+            for table in objects:
+                table.measure(step.frame, step.seen, step.stability, step.motion, step.cut)
         yield step
 
 

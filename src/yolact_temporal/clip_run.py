@@ -120,7 +120,9 @@ def run_clip(
     result = analyze_clip(source, sights, folder, options, resume, motions, truth, progress)
     with space_for(path):
         comparison = _compare(folder, name, sights, source.info, result, truth is not None)
-        quality = () if truth is None else measure_quality(folder, sights, source.info, truth)
+        quality: Sequence[Quality] = ()
+        if truth is not None and result.truth is not None:
+            quality = measure_quality(folder, sights, source.info, truth, result.truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
         intervals = {model: _intervals(folder, model, result, options) for model in result.stability}

@@ -1,12 +1,16 @@
 """Identity against a ground truth (METRICS D7): HOTA, MOTSA and IDF1, computed by the package `trackeval`.
 
-It comes with the extra `identity`; without it these figures are left out, and everything else stands.
+Without it these figures are left out, and everything else stands. Its metrics take a whole clip at once: what it is
+given, the overlaps of each frame's masks, is all that grows with the clip.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +20,43 @@ from scipy.optimize import linear_sum_assignment
 
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
 from yolact_temporal.data.rle import Rle
+from yolact_temporal.temporal.metrics.contract import MetricSpec
 
-FIGURES: Mapping[str, str] = {
-    "hota": "HOTA: detection and association in one, mean over IoU thresholds (Luiten et al., 2021; higher is better)",
-    "motsa": "MOTSA: 1 - (missed + false + identity switches) / true masks at IoU 0.5 (higher is better)",
-    "idf1": "IDF1: F1 of masks under the best one-to-one match of identities at IoU 0.5 (higher is better)",
-}
-"""Figures by name, and what they are. Class plays no part, as everywhere with tracks here."""
+_INPUTS = "which true masks and which masks, by their tracks, overlap by how much in every frame; class plays no part"
 
-EXTRA = "pip install 'yolact-temporal[identity]'"
+
+def _spec(name: str, symbol: str, meaning: str, least: float, source: str) -> MetricSpec:
+    undefined = "the truth has no mask"
+    return MetricSpec(name, symbol, meaning, _INPUTS, "1", (least, 1.0), "up", undefined, source, "clip")
+
+
+SPECS = (
+    _spec(
+        "hota",
+        "D7 HOTA",
+        "Detection and association in one, mean over IoU thresholds.",
+        0.0,
+        "Luiten et al., IJCV 2021, by trackeval",
+    ),
+    _spec(
+        "motsa",
+        "D7 MOTSA",
+        "1 - (missed + false + identity switches) / true masks, at IoU 0.5.",
+        -math.inf,
+        "Voigtlaender et al., CVPR 2019, by trackeval",
+    ),
+    _spec(
+        "idf1",
+        "D7 IDF1",
+        "F1 of masks under the best one-to-one match of identities, at IoU 0.5.",
+        0.0,
+        "Ristani et al., ECCV Workshops 2016, by trackeval",
+    ),
+)
+"""What is computed. Class plays no part, as everywhere with tracks here."""
+
+INSTALL = "pip install --no-deps trackeval tabulate"
+"""How to get `trackeval`: without its dependencies, one of which is a second OpenCV over the one that is there."""
 
 _MATCH_IOU, _IN_VOID = 0.5, 0.5
 _MARGIN = float(np.finfo(np.float64).eps)
@@ -53,18 +85,20 @@ def identity_figures(truth: MaskSequence, masks: MaskSequence) -> dict[str, floa
         masks: masks with identities, of the same size; they may overlap.
 
     Returns:
-        A value by each name of `FIGURES`; None where the truth has no mask. MOTSA has no least value, the others are
+        A value by each name of `SPECS`; None where the truth has no mask. MOTSA has no least value, the others are
         in 0..1.
 
     Raises:
         ImportError: if `trackeval` is not installed.
     """
-    from trackeval.metrics import CLEAR, HOTA, Identity
+    # It prints what it could not import to stdout, which may be for machines.
+    with redirect_stdout(sys.stderr):
+        from trackeval.metrics import CLEAR, HOTA, Identity
 
     frames = list(_matched_frames(truth, masks))
     data = _numbered(frames)
     if data["num_gt_dets"] == 0:
-        return dict.fromkeys(FIGURES)
+        return {spec.name: None for spec in SPECS}
     hota = HOTA().eval_sequence(data)
     clear = CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
     identity = Identity({"PRINT_CONFIG": False}).eval_sequence(data)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import compress, islice
 from pathlib import Path
@@ -19,10 +20,9 @@ from yolact_temporal.data.overlay import OverlayPainter, draw_banner
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.runs import RunFolder
-from yolact_temporal.sights import FrameByFrame, Sight
+from yolact_temporal.sights import Sight
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import (
@@ -35,6 +35,8 @@ from yolact_temporal.temporal.report import (
     track_row,
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
+from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
+from yolact_temporal.truth import TrueFrames
 
 if TYPE_CHECKING:
     from yolact_temporal.analyze import AnalyzeOptions
@@ -171,6 +173,21 @@ class ModelRecording:
         return stability
 
 
+@dataclass(frozen=True)
+class MeasuredTruth:
+    """What was measured against a ground truth, beside the table of its objects.
+
+    Attributes:
+        frames: those of which the truth is known, ascending.
+        figures: by model and name.
+        notes: by model, how it was measured, a sentence each.
+    """
+
+    frames: Sequence[int]
+    figures: Mapping[str, Mapping[str, TruthFigure]]
+    notes: Mapping[str, tuple[str, ...]]
+
+
 class ObjectsRecording:
     """A table of objects, written frame by frame: those of the models' consensus, or of a ground truth.
 
@@ -189,7 +206,10 @@ class ObjectsRecording:
         rate = None if clip.fps is None else float(clip.fps)
         self._path = path
         self._meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
-        self._truth = None if truth is None else FrameByFrame(truth)
+        self._models = list(compared)
+        self._truth = None if truth is None else TrueFrames(truth)
+        self._measured = None if truth is None else TruthMeter(compared, truth.class_names)
+        self._known = array("q")
 
     def __enter__(self) -> ObjectsRecording:
         self._table = CsvTable(self._path, OBJECT_COLUMNS)
@@ -205,20 +225,41 @@ class ObjectsRecording:
         return self._meter.summary().outside
 
     def measure(
-        self, frame: Frame, seen: Mapping[str, FrameRecord], motion: Motion | None, cut: bool
+        self,
+        frame: Frame,
+        seen: Mapping[str, FrameRecord],
+        stability: Mapping[str, FrameStability],
+        motion: Motion | None,
+        cut: bool,
     ) -> None:
         """Write what every model made of each object of the next frame; nothing where the truth is not known."""
         found = {name: record.instances for name, record in seen.items()}
-        if self._truth is None:
+        if self._truth is None or self._measured is None:
             rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
-        else:
-            true = self._truth.at(frame.index)
-            if true is None:
-                return
-            objects = dict(zip(true.identities or (), crop_masks(true.instances), strict=True))
-            void = None if true.void is None else MaskCrop.from_rle(true.void, true.instances.size)
-            rows = self._meter.update(frame.index, frame.time_s, found, motion, cut, truth=objects, void=void)
+            self._table.write_all(object_row_cells(row) for row in rows)
+            return
+        true = self._truth.at(frame.index)
+        if true is None:
+            return
+        rows = self._meter.update(
+            frame.index, frame.time_s, found, motion, cut, truth=true.objects, void=true.void
+        )
         self._table.write_all(object_row_cells(row) for row in rows)
+        self._known.append(frame.index)
+        if self._meter.judged is not None:
+            tracks = {name: each.track_ids for name, each in stability.items()}
+            self._measured.update(self._meter.judged, true.classes, tracks)
+
+    def measured(self) -> MeasuredTruth | None:
+        """Return what was measured against the ground truth so far; None of a consensus."""
+        if self._measured is None:
+            return None
+        notes = {name: self._measured.note(name) for name in self._models}
+        return MeasuredTruth(
+            self._known,
+            {name: self._measured.figures(name) for name in self._models},
+            {name: () if note is None else (note,) for name, note in notes.items()},
+        )
 
 
 def object_tables(

@@ -200,9 +200,11 @@ def compare_clip(
         "coverage": grid.pooled(both, pair),
     }
     series |= _losses(grid, jitter, pair, both, one)
+    # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
+    known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
     series |= {
-        "truth_j": grid.mean(_or_zero(objects.truth_iou[:, columns], seen), _known(objects.truth_iou)),
-        "truth_f": grid.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), _known(objects.truth_iou)),
+        "truth_j": grid.mean(_or_zero(objects.truth_iou[:, columns], seen), known),
+        "truth_f": grid.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), known),
     }
     count = int(pair.sum())
     covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
@@ -301,8 +303,3 @@ def _seconds(objects: ClipObjects) -> Floats:
 def _or_zero(values: Floats, seen: Bools) -> Floats:
     """An object that is not seen is segmented as badly as can be."""
     return np.where(seen, np.nan_to_num(values, nan=0.0), 0.0)
-
-
-def _known(truth_iou: Floats) -> Bools:
-    """With a ground truth every appearance can be judged; without one none can."""
-    return np.full(len(truth_iou), bool(np.isfinite(truth_iou).any()))

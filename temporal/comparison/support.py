@@ -72,19 +72,51 @@ class SupportSummary:
     outside: Mapping[str, Outside]
 
 
+class Judged(NamedTuple):
+    """A model's mask of a true object: the mask less the void, its score, its J and its F."""
+
+    mask: MaskCrop
+    score: float
+    iou: float
+    boundary_f: float
+
+
+class JudgedFrame(NamedTuple):
+    """One frame against a ground truth.
+
+    Attributes:
+        status: of the pair of this frame and the last one.
+        true: the true masks by object id, void left out; only objects that have a pixel.
+        matched: by model and object, the mask that the model has of it, however low its score and its overlap.
+        seen: by model, all its masks down to the low threshold.
+        instances: the instances that `seen` holds the masks of.
+        void: pixels of which the truth knows nothing.
+    """
+
+    status: PairStatus
+    true: Mapping[int, MaskCrop]
+    matched: Mapping[str, Mapping[int, Judged]]
+    seen: Mapping[str, Seen]
+    instances: Mapping[str, Instances]
+    void: MaskCrop | None
+
+
 class _Frame(NamedTuple):
     """What the rows of one frame are made from; `kept` are the instances that `seen` holds the masks of."""
 
     frame_index: int
     time_s: float
     motion: Motion | None
-    void: MaskCrop | None
     kept: Mapping[str, Instances]
     seen: Mapping[str, Seen]
+    judged: Mapping[str, Mapping[int, Judged]]
 
 
 class SupportMeter:
     """Measures models on the objects of their universe, one frame at a time; memory does not grow with the clip.
+
+    Attributes:
+        judged: the last frame against the ground truth; None before the first frame, and without a ground truth.
 
     Args:
         models: by name, in the order of the rows.
@@ -120,6 +152,7 @@ class SupportMeter:
             if truth
             else ConsensusUniverse(thresholds, step, self.options)
         )
+        self.judged: JudgedFrame | None = None
         self._last_index: int | None = None
         self._last_scores: dict[int, dict[str, float]] = {}
         self._frames = 0
@@ -167,7 +200,11 @@ class SupportMeter:
         seen = {name: Seen(crop_masks(own), own.scores) for name, own in kept.items()}
         found = self._universe.update(seen, motion, truth, void, steps)
         sightings = [sighting for sighting in found if sighting.counts]
-        frame = _Frame(frame_index, _digits(time_s), motion, void, kept, seen)
+        judged = {name: _judged(name, sightings, kept[name], seen[name], void) for name in self._models}
+        if self._truth:
+            true = {found.object_id: found.truth for found in sightings if found.truth is not None}
+            self.judged = JudgedFrame("first" if cut else status, true, judged, seen, kept, void)
+        frame = _Frame(frame_index, _digits(time_s), motion, kept, seen, judged)
         rows = []
         for sighting in sightings:
             pair: PairStatus = status if sighting.object_id in self._last_scores else "first"
@@ -225,13 +262,7 @@ class SupportMeter:
         figures: Mapping[str, float | None] = {}
         if status == "counted" and before is not None and mask is not None and frame.motion is not None:
             figures = pair_figures(sighting.carried[name], mask, frame.motion)
-        truth_iou = truth_boundary_f = None
-        if mask is not None and sighting.truth is not None:
-            judged = without(mask, frame.void)
-            truth_iou, truth_boundary_f = (
-                region_iou(judged, sighting.truth),
-                boundary_f(judged, sighting.truth),
-            )
+        judged = frame.judged[name].get(sighting.object_id)
         model, kept = self._models[name], frame.kept[name]
         return ObjectRow(
             frame=frame.frame_index,
@@ -246,8 +277,8 @@ class SupportMeter:
             boundary_px=_rounded(figures.get("boundary_px_mean")),
             boundary_share=_rounded(figures.get("boundary_share_mean")),
             jitter=_rounded(figures.get("motion_compensated_jitter")),
-            truth_iou=_rounded(truth_iou),
-            truth_boundary_f=_rounded(truth_boundary_f),
+            truth_iou=None if judged is None else judged.iou,
+            truth_boundary_f=None if judged is None else judged.boundary_f,
         )
 
     def _count(self, sightings: Sequence[Sighting], kept: Mapping[str, Instances]) -> None:
@@ -259,6 +290,20 @@ class SupportMeter:
             above = instances.scores > self._models[name].score_threshold
             self._above[name] += int(np.count_nonzero(above))
             self._outside[name] += int(np.count_nonzero(free & above))
+
+
+def _judged(
+    name: str, sightings: Sequence[Sighting], kept: Instances, seen: Seen, void: MaskCrop | None
+) -> dict[int, Judged]:
+    """Return a model's masks of the true objects, by object id; empty where there is no ground truth."""
+    found = {}
+    for sighting in sightings:
+        index = sighting.matches.get(name)
+        if index is not None and sighting.truth is not None:
+            mask = without(seen.masks[index], void)
+            iou, outline = region_iou(mask, sighting.truth), boundary_f(mask, sighting.truth)
+            found[sighting.object_id] = Judged(mask, _score(kept, index), _digits(iou), _digits(outline))
+    return found
 
 
 def _score(instances: Instances, index: int) -> float:

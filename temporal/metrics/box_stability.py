@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
@@ -40,6 +41,13 @@ class BoxErrors(NamedTuple):
     frames: int
     matched: int
 
+    @property
+    def total(self) -> float | None:
+        """E_F + E_C + E_R; None where one of them is undefined."""
+        if self.fragment is None or self.centre is None or self.scale_ratio is None:
+            return None
+        return self.fragment + self.centre + self.scale_ratio
+
 
 def worst_errors(match_iou: float = MATCH_IOU) -> tuple[float, float, float]:
     """Return what an object that is never detected is given: the bounds that E_F, E_C and E_R cannot exceed.
@@ -58,7 +66,7 @@ SPECS = (
         name="box_fragment_error",
         symbol="D4 E_F",
         meaning="Changes between matched and unmatched over the object's life, over its frames less one.",
-        inputs="tight boxes of the mask and of the true one in every frame",
+        inputs="tight boxes of the mask and of the true one in every frame in which the object exists, void left out",
         unit="1",
         range=(0.0, _WORST[0]),
         direction="down",
@@ -70,7 +78,7 @@ SPECS = (
         name="box_centre_error",
         symbol="D4 E_C",
         meaning="Standard deviation over matched frames of the centre's offset in true widths, plus that in heights.",
-        inputs="tight boxes of the mask and of the true one in every frame",
+        inputs="tight boxes of the mask and of the true one in every frame in which the object exists, void left out",
         unit="1",
         range=(0.0, _WORST[1]),
         direction="down",
@@ -83,12 +91,24 @@ SPECS = (
         name="box_scale_ratio_error",
         symbol="D4 E_R",
         meaning="Standard deviation over matched frames of the ratio of sides over the true one, plus the scale's.",
-        inputs="tight boxes of the mask and of the true one in every frame",
+        inputs="tight boxes of the mask and of the true one in every frame in which the object exists, void left out",
         unit="1",
         range=(0.0, _WORST[2]),
         direction="down",
         undefined=f"fewer than {MIN_MATCHED} frames are matched; an object that is never matched is given "
         f"{_WORST[2]:.4g}",
+        source=_SOURCE,
+        level="track",
+    ),
+    MetricSpec(
+        name="box_error_sum",
+        symbol="D4",
+        meaning="E_F + E_C + E_R of an object, mean over objects: the stability error of Zhang and Wang.",
+        inputs="tight boxes of the mask and of the true one in every frame in which the object exists, void left out",
+        unit="1",
+        range=(0.0, sum(_WORST)),
+        direction="down",
+        undefined="one of the three is undefined",
         source=_SOURCE,
         level="track",
     ),
@@ -119,6 +139,72 @@ def box_iou(first: Box, second: Box) -> float:
     return common / (sum(areas) - common)
 
 
+class BoxStability:
+    """Accumulates E_F, E_C and E_R of one object; memory does not grow with its life.
+
+    Args:
+        match_iou: least IoU at which a box is matched.
+    """
+
+    def __init__(self, match_iou: float = MATCH_IOU) -> None:
+        self._match_iou = match_iou
+        self._frames = self._matched = self._changes = 0
+        self._was_matched = False
+        # Running mean and sum of squared deviations (Welford 1962) of x offset, y offset, ratio and scale.
+        self._mean, self._deviations = np.zeros(4), np.zeros(4)
+
+    def add(self, box: Box | None, truth: Box | None) -> None:
+        """Take the next frame: the object's box, None where it is not seen, and the true one, None where it is not.
+
+        Raises:
+            ValueError: if a box has no area.
+        """
+        if truth is None:
+            return
+        matched = box is not None and box_iou(box, truth) >= self._match_iou
+        if self._frames:
+            self._changes += matched != self._was_matched
+        self._frames += 1
+        self._was_matched = matched
+        if box is None or not matched:
+            return
+        self._matched += 1
+        values = _offsets_and_ratios(box, truth)
+        step = values - self._mean
+        self._mean += step / self._matched
+        self._deviations += step * (values - self._mean)
+
+    def errors(self) -> BoxErrors:
+        """Return the errors so far: population standard deviations over the matched frames.
+
+        An object that is never matched has the worst values (`worst_errors`), one that never exists none.
+        """
+        frames, count = self._frames, self._matched
+        if frames == 0:
+            return BoxErrors(None, None, None, 0, 0)
+        if count == 0:
+            return BoxErrors(*worst_errors(self._match_iou), frames, 0)
+        fragment = self._changes / (frames - 1) if frames > 1 else None
+        if count < MIN_MATCHED:
+            return BoxErrors(fragment, None, None, frames, count)
+        x, y, ratio, scale = np.sqrt(self._deviations / count).tolist()
+        return BoxErrors(fragment, x + y, ratio + scale, frames, count)
+
+
+def _offsets_and_ratios(box: Box, truth: Box) -> NDArray[np.float64]:
+    """Return the centre's offsets in true widths and heights, and the ratios of sides and of scale, float64 (4,)."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    true_width, true_height = truth[2] - truth[0], truth[3] - truth[1]
+    return np.array(
+        [
+            (box[0] + box[2] - truth[0] - truth[2]) / 2 / true_width,
+            (box[1] + box[3] - truth[1] - truth[3]) / 2 / true_height,
+            (width / height) / (true_width / true_height),
+            math.sqrt(width * height / (true_width * true_height)),
+        ]
+    )
+
+
 def box_errors(
     boxes: Sequence[Box | None], truth: Sequence[Box | None], match_iou: float = MATCH_IOU
 ) -> BoxErrors:
@@ -130,39 +216,45 @@ def box_errors(
         match_iou: least IoU at which a box is matched.
 
     Returns:
-        Population standard deviations over the matched frames. An object that is never matched has the worst values
-        (`worst_errors`); one that never exists none.
+        As `BoxStability.errors` says.
 
     Raises:
         ValueError: if there are not as many boxes as true ones, or one has no area.
     """
     if len(boxes) != len(truth):
         raise ValueError(f"expected one box a frame for each of {len(truth)} true ones, got {len(boxes)}")
-    life = [(box, true) for box, true in zip(boxes, truth, strict=True) if true is not None]
-    matched = [box is not None and box_iou(box, true) >= match_iou for box, true in life]
-    frames, count = len(life), sum(matched)
-    if frames == 0:
-        return BoxErrors(None, None, None, 0, 0)
-    if count == 0:
-        return BoxErrors(*worst_errors(match_iou), frames, 0)
-    changes = sum(now != before for before, now in pairwise(matched))
-    fragment = changes / (frames - 1) if frames > 1 else None
-    if count < MIN_MATCHED:
-        return BoxErrors(fragment, None, None, frames, count)
-    pairs = [pair for pair, is_matched in zip(life, matched, strict=True) if is_matched]
-    own, true = (np.array(side, np.float64).T for side in zip(*pairs, strict=True))
-    width, height = own[2] - own[0], own[3] - own[1]
-    true_width, true_height = true[2] - true[0], true[3] - true[1]
-    x_offset = (own[0] + own[2] - true[0] - true[2]) / 2 / true_width
-    y_offset = (own[1] + own[3] - true[1] - true[3]) / 2 / true_height
-    ratio = (width / height) / (true_width / true_height)
-    scale = np.sqrt(width * height / (true_width * true_height))
-    centre, scale_ratio = (float(a.std() + b.std()) for a, b in ((x_offset, y_offset), (ratio, scale)))
-    return BoxErrors(fragment, centre, scale_ratio, frames, count)
+    found = BoxStability(match_iou)
+    for box, true in zip(boxes, truth, strict=True):
+        found.add(box, true)
+    return found.errors()
+
+
+def match_boxes(
+    boxes: Sequence[Box | None], truth: Sequence[Box | None], match_iou: float = MATCH_IOU
+) -> dict[int, int]:
+    """Match the boxes of one frame with the true ones, one to one, with as much IoU as can be had (Kuhn 1955).
+
+    Args:
+        boxes: of masks, None for an empty one.
+        truth: likewise.
+        match_iou: least IoU at which two may be matched.
+
+    Returns:
+        By index of the true box, that of the box matched with it.
+    """
+    gain = np.zeros((len(truth), len(boxes)))
+    for row, true in enumerate(truth):
+        for column, box in enumerate(boxes):
+            if box is not None and true is not None:
+                iou = box_iou(box, true)
+                gain[row, column] = iou if iou >= match_iou else 0.0
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if gain[r, c] > 0}
 
 
 def mean_box_errors(objects: Iterable[BoxErrors]) -> dict[str, Figure]:
     """Average over objects, by metric name; objects without a value are left out and counted."""
     rows = list(objects)
-    values = ([row.fragment for row in rows], [row.centre for row in rows], [row.scale_ratio for row in rows])
+    columns = zip(*((row.fragment, row.centre, row.scale_ratio, row.total) for row in rows), strict=True)
+    values: Iterable[Sequence[float | None]] = columns if rows else [()] * len(SPECS)
     return {spec.name: mean_figure(column) for spec, column in zip(SPECS, values, strict=True)}

@@ -22,10 +22,14 @@ WINDOWS = (1, 2, 3, 4)
 BACKGROUND, VOID = -1, -2
 """Classes of pixels that no segment covers, and of those of which nothing is known."""
 
-_Pixels = Counter[tuple[int, ...]]
+Label = tuple[int, int]
+"""A segment's class and track."""
+Shared = Counter[tuple[Label, Label]]
+"""Pixels of one frame, by the true and the predicted segment that hold them."""
 
-_INPUTS = "one class and one track a pixel, predicted and true, of every frame"
+_INPUTS = "one class and one track a pixel, predicted and true, of every frame; where the truth is void nothing counts"
 _STQ_SOURCE = "Weber et al., STEP: Segmenting and Tracking Every Pixel, NeurIPS Datasets 2021"
+_VPQ_SOURCE = "Kim et al., Video Panoptic Segmentation, CVPR 2020"
 
 
 def _spec(name: str, symbol: str, meaning: str, undefined: str, source: str) -> MetricSpec:
@@ -56,39 +60,59 @@ STQ_SPECS = (
     ),
 )
 
-VPQ_SPECS = tuple(
+VPQ_SPECS = (
     _spec(
-        f"video_panoptic_quality_{window}",
-        f"D7 VPQ_{window}",
-        f"Panoptic quality of tubes over windows of {window} frame{'s' if window > 1 else ''}, mean over classes.",
-        f"there are fewer than {window} frames, or no segment",
-        "Kim et al., Video Panoptic Segmentation, CVPR 2020",
-    )
-    for window in WINDOWS
+        "video_panoptic_quality",
+        "D7 VPQ",
+        f"Mean of VPQ over windows of {', '.join(map(str, WINDOWS[:-1]))} and {WINDOWS[-1]} frames.",
+        "one of them is undefined",
+        _VPQ_SOURCE,
+    ),
+    *(
+        _spec(
+            f"video_panoptic_quality_{window}",
+            f"D7 VPQ_{window}",
+            f"Panoptic quality of tubes over windows of {window} frame{'s' if window > 1 else ''}, mean over classes.",
+            f"there are fewer than {window} frames, or no segment",
+            _VPQ_SOURCE,
+        )
+        for window in WINDOWS
+    ),
 )
 
 SPECS = (*STQ_SPECS, *VPQ_SPECS)
 
 
 class PanopticFrame(NamedTuple):
-    """One frame's labels, int64 (H, W) each.
+    """One frame's segments.
 
     Attributes:
-        classes: from 0; `BACKGROUND` and `VOID` for pixels without one. Where the truth is void nothing counts.
-        tracks: above 0 for a thing; 0 for stuff, for background, and, in the truth, for a crowd of things.
+        segments: uint16 or wider (H, W), each pixel's place in `labels`.
+        labels: each segment's class, from 0, and track, above 0 for a thing; track 0 for stuff, for background, and, in
+            the truth, for a crowd of things. Classes are `BACKGROUND` and `VOID` of pixels without one; where the truth
+            is void nothing counts.
     """
 
-    classes: NDArray[np.int64]
-    tracks: NDArray[np.int64]
+    segments: NDArray[np.unsignedinteger]
+    labels: tuple[Label, ...]
 
+    @classmethod
+    def from_planes(cls, classes: NDArray[np.integer], tracks: NDArray[np.integer]) -> PanopticFrame:
+        """Make a frame of one class and one track a pixel, whole numbers (H, W) each."""
+        pairs, place = np.unique(
+            np.stack([classes.ravel(), tracks.ravel()]).astype(np.int64), axis=1, return_inverse=True
+        )
+        return cls(place.reshape(classes.shape).astype(np.uint32), tuple(map(tuple, pairs.T.tolist())))
 
-class _Counts(NamedTuple):
-    """Pixels, by (class, track): shared by a true and an own segment, own, true, and own where the truth is void."""
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Each pixel's class, int64 (H, W)."""
+        return np.array([label[0] for label in self.labels], np.int64)[self.segments]
 
-    shared: _Pixels
-    own: _Pixels
-    true: _Pixels
-    void: _Pixels
+    @property
+    def tracks(self) -> NDArray[np.int64]:
+        """Each pixel's track, int64 (H, W)."""
+        return np.array([label[1] for label in self.labels], np.int64)[self.segments]
 
 
 class TrackingQuality(NamedTuple):
@@ -100,9 +124,18 @@ class TrackingQuality(NamedTuple):
 
 
 def paint(
-    size: tuple[int, int], masks: Sequence[MaskCrop], classes: Sequence[int], tracks: Sequence[int]
+    size: tuple[int, int],
+    masks: Sequence[MaskCrop],
+    classes: Sequence[int],
+    tracks: Sequence[int],
+    void: MaskCrop | None = None,
 ) -> PanopticFrame:
     """Paint masks into one frame's labels; where masks overlap the earlier one (of the better score) has the pixel.
+
+    Args:
+        size: the frame's (height, width).
+        masks, classes, tracks: one each.
+        void: pixels of which nothing is known, whatever mask holds them.
 
     Raises:
         ValueError: if lengths or sizes disagree.
@@ -111,14 +144,149 @@ def paint(
         raise ValueError(
             f"expected a class and a track for each of {len(masks)} masks, got {len(classes)} and {len(tracks)}"
         )
-    painted = PanopticFrame(np.full(size, BACKGROUND, np.int64), np.zeros(size, np.int64))
-    for mask, class_id, track in zip(reversed(masks), reversed(classes), reversed(tracks), strict=True):
+    labels = [(BACKGROUND, 0), *zip(classes, tracks, strict=True)]
+    segments = np.zeros(size, np.uint16)
+    layers = list(enumerate(masks, start=1))[::-1]
+    if void is not None:
+        layers.append((len(labels), void))
+        labels.append((VOID, 0))
+    for place, mask in layers:
         if mask.size != size:
             raise ValueError(f"expected masks of size {size}, got {mask.size}")
-        here = mask.pixels.astype(np.bool_)
-        for plane, value in zip(painted, (class_id, track), strict=True):
-            plane[mask.region.slices][here] = value
-    return painted
+        segments[mask.region.slices][mask.pixels.view(np.bool_)] = place
+    return PanopticFrame(segments, tuple(labels))
+
+
+def shared_pixels(own: PanopticFrame, true: PanopticFrame) -> Shared:
+    """Return how many pixels of a frame each true and each predicted segment share; all that follows needs no more.
+
+    Raises:
+        ValueError: if the frames' shapes differ.
+    """
+    if own.segments.shape != true.segments.shape or own.segments.ndim != 2:
+        shapes = sorted({own.segments.shape, true.segments.shape})
+        raise ValueError(f"expected labels of one shape (H, W), got {shapes}")
+    code = true.segments.astype(np.int64) * len(own.labels) + own.segments
+    counts = np.bincount(code.ravel(), minlength=len(own.labels) * len(true.labels))
+    shared: Shared = Counter()
+    for place in np.flatnonzero(counts).tolist():
+        row, column = divmod(place, len(own.labels))
+        shared[true.labels[row], own.labels[column]] += int(counts[place])
+    return shared
+
+
+class TrackingQualityMeter:
+    """Accumulates STQ over a clip; memory grows with the tracks that there are, not with the frames.
+
+    Args:
+        things: the classes that have tracks. Pixels of a true crowd (a thing's class, track 0) do not count for
+            association, nor does a track whose class changes count as one: each class is a track of its own.
+    """
+
+    def __init__(self, things: Collection[int]) -> None:
+        self._things = frozenset(things)
+        self._classes: Counter[tuple[int, int]] = Counter()
+        self._own: Counter[Label] = Counter()
+        self._true: Counter[Label] = Counter()
+        self._shared: Shared = Counter()
+
+    def add(self, shared: Shared) -> None:
+        """Take the next frame, as `shared_pixels` gives it."""
+        for (true, own), pixels in shared.items():
+            if true[0] == VOID:
+                continue
+            self._classes[true[0], own[0]] += pixels
+            of_own = own[0] in self._things
+            if true[0] in self._things:
+                if true[1] == 0:
+                    continue
+                self._true[true] += pixels
+                if of_own:
+                    self._shared[true, own] += pixels
+            if of_own:
+                self._own[own] += pixels
+
+    def quality(self) -> TrackingQuality:
+        """Return STQ, AQ and SQ of the frames so far."""
+        association = self._association()
+        segmentation = _mean_class_iou(self._classes)
+        if association is None or segmentation is None:
+            return TrackingQuality(None, association, segmentation)
+        return TrackingQuality(math.sqrt(association * segmentation), association, segmentation)
+
+    def tracks(self) -> int:
+        """Return how many true tracks there were."""
+        return len(self._true)
+
+    def _association(self) -> float | None:
+        if not self._true:
+            return None
+        sums = dict.fromkeys(self._true, 0.0)
+        for (true, own), common in self._shared.items():
+            sums[true] += common * common / (self._own[own] + self._true[true] - common)
+        return math.fsum(total / self._true[key] for key, total in sums.items()) / len(self._true)
+
+
+class PanopticQualityMeter:
+    """Accumulates VPQ over windows of `window` frames, each one frame on from the last; it keeps as many counts.
+
+    A tube is a segment of one class and track over a window. It is found where a tube of its class overlaps it by an
+    IoU above 0.5, void pixels not counted. A class has the sum of those IoUs over the tubes found plus half of those
+    that are not, over all windows. A predicted tube that is void for more than half is no error.
+
+    Raises:
+        ValueError: if the window is below 1.
+    """
+
+    def __init__(self, window: int) -> None:
+        if window < 1:
+            raise ValueError(f"expected a window of at least 1 frame, got {window}")
+        self._last: deque[Shared] = deque(maxlen=window)
+        self._window = window
+        self._overlap: defaultdict[int, float] = defaultdict(float)
+        self._tubes: Counter[int] = Counter()
+
+    def restart(self) -> None:
+        """Let no window hold both a frame so far and one to come, as where frames are missing in between."""
+        self._last.clear()
+
+    def add(self, shared: Shared) -> None:
+        """Take the next frame, as `shared_pixels` gives it."""
+        self._last.append(shared)
+        if len(self._last) == self._window:
+            whole: Shared = Counter()
+            for frame in self._last:
+                whole.update(frame)
+            self._match(whole)
+
+    def _match(self, shared: Shared) -> None:
+        """Add one window: IoUs of the tubes that are found, and all tubes that count, true and predicted, by class."""
+        own, true, void = Counter[Label](), Counter[Label](), Counter[Label]()
+        for (one, other), pixels in shared.items():
+            if one[0] >= 0:
+                true[one] += pixels
+            if other[0] >= 0:
+                own[other] += pixels
+                if one[0] == VOID:
+                    void[other] += pixels
+        found = set()
+        for (one, other), common in shared.items():
+            if one[0] < 0 or one[0] != other[0]:
+                continue
+            iou = common / (own[other] + true[one] - common - void[other])
+            # Above a half there is at most one true tube for each predicted one, and the other way round.
+            if iou > 0.5:
+                found.add(other)
+                self._overlap[one[0]] += iou
+        self._tubes.update(label[0] for label in true)
+        self._tubes.update(
+            label[0] for label, size in own.items() if label in found or void[label] <= size / 2
+        )
+
+    def figure(self) -> Figure:
+        """Return the mean over the n classes that have a tube so far."""
+        # A tube that is found stands for two, itself and the true one: the sum is over half of all.
+        return mean_figure(self._overlap[key] / (self._tubes[key] / 2) for key in sorted(self._tubes))
 
 
 def segmentation_tracking_quality(
@@ -128,44 +296,21 @@ def segmentation_tracking_quality(
 
     Args:
         predicted, truth: one a frame each.
-        things: the classes that have tracks. Pixels of a true crowd (a thing's class, track 0) do not count for
-            association, nor does a track whose class changes count as one: each class is a track of its own.
+        things: the classes that have tracks, as `TrackingQualityMeter` says.
 
     Raises:
         ValueError: if one sequence is longer, or shapes differ.
     """
-    confusion: _Pixels = Counter()
-    own_size: _Pixels = Counter()
-    true_size: _Pixels = Counter()
-    shared: _Pixels = Counter()
-    thing_ids = np.array(sorted(things), np.int64)
+    found = TrackingQualityMeter(things)
     for own, true in zip(predicted, truth, strict=True):
-        _require_one_shape(own, true)
-        known = true.classes != VOID
-        _count(confusion, true.classes[known], own.classes[known])
-        true_thing = np.isin(true.classes, thing_ids)
-        crowd = true_thing & (true.tracks == 0)
-        of_true = true_thing & ~crowd
-        of_own = np.isin(own.classes, thing_ids) & known & ~crowd
-        _count(true_size, true.classes[of_true], true.tracks[of_true])
-        _count(own_size, own.classes[of_own], own.tracks[of_own])
-        both = of_true & of_own
-        _count(shared, true.classes[both], true.tracks[both], own.classes[both], own.tracks[both])
-    association = _association(shared, own_size, true_size)
-    segmentation = _mean_class_iou(confusion)
-    if association is None or segmentation is None:
-        return TrackingQuality(None, association, segmentation)
-    return TrackingQuality(math.sqrt(association * segmentation), association, segmentation)
+        found.add(shared_pixels(own, true))
+    return found.quality()
 
 
 def video_panoptic_quality(
     predicted: Iterable[PanopticFrame], truth: Iterable[PanopticFrame], window: int
 ) -> Figure:
-    """Return VPQ of windows of `window` frames, each one frame on from the last; as many frames are kept.
-
-    A tube is a segment of one class and track over a window. It is found where a tube of its class overlaps it by an
-    IoU above 0.5, void pixels not counted. A class has the sum of those IoUs over the tubes found plus half of those
-    that are not, over all windows. A predicted tube that is void for more than half is no error.
+    """Return VPQ of windows of `window` frames, as `PanopticQualityMeter` says.
 
     Returns:
         The mean over the n classes that have a tube.
@@ -173,64 +318,13 @@ def video_panoptic_quality(
     Raises:
         ValueError: if one sequence is longer, shapes differ, or the window is below 1.
     """
-    if window < 1:
-        raise ValueError(f"expected a window of at least 1 frame, got {window}")
-    overlap: defaultdict[int, float] = defaultdict(float)
-    tubes: Counter[int] = Counter()
-    last: deque[_Counts] = deque(maxlen=window)
+    found = PanopticQualityMeter(window)
     for own, true in zip(predicted, truth, strict=True):
-        _require_one_shape(own, true)
-        last.append(_frame_counts(own, true))
-        if len(last) == window:
-            _match_tubes(
-                _Counts(*(sum(parts, Counter()) for parts in zip(*last, strict=True))), overlap, tubes
-            )
-    # A tube that is found stands for two, itself and the true one: the sum is over half of all.
-    values = [overlap[key] / (tubes[key] / 2) for key in sorted(tubes)]
-    return mean_figure(values)
+        found.add(shared_pixels(own, true))
+    return found.figure()
 
 
-def _frame_counts(own: PanopticFrame, true: PanopticFrame) -> _Counts:
-    counts = _Counts(Counter(), Counter(), Counter(), Counter())
-    own_here, true_here, void = own.classes >= 0, true.classes >= 0, true.classes == VOID
-    both, own_void = own_here & true_here, own_here & void
-    _count(counts.shared, *(plane[both] for plane in (*true, *own)))
-    _count(counts.own, *(plane[own_here] for plane in own))
-    _count(counts.true, *(plane[true_here] for plane in true))
-    _count(counts.void, *(plane[own_void] for plane in own))
-    return counts
-
-
-def _match_tubes(counts: _Counts, overlap: defaultdict[int, float], tubes: Counter[int]) -> None:
-    """Add one window: IoUs of the tubes that are found, and all tubes that count, true and predicted, by class."""
-    found = set()
-    for (true_class, true_track, own_class, own_track), common in counts.shared.items():
-        if true_class != own_class:
-            continue
-        own, true = (own_class, own_track), (true_class, true_track)
-        iou = common / (counts.own[own] + counts.true[true] - common - counts.void[own])
-        # Above a half there is at most one true tube for each predicted one, and the other way round.
-        if iou > 0.5:
-            found.add(own)
-            overlap[true_class] += iou
-    for class_id, _ in counts.true:
-        tubes[class_id] += 1
-    for key, size in counts.own.items():
-        if key in found or counts.void[key] <= size / 2:
-            tubes[key[0]] += 1
-
-
-def _association(shared: _Pixels, own_size: _Pixels, true_size: _Pixels) -> float | None:
-    if not true_size:
-        return None
-    sums = dict.fromkeys(true_size, 0.0)
-    for (true_class, true_track, own_class, own_track), common in shared.items():
-        key = (true_class, true_track)
-        sums[key] += common * common / (own_size[own_class, own_track] + true_size[key] - common)
-    return math.fsum(total / true_size[key] for key, total in sums.items()) / len(true_size)
-
-
-def _mean_class_iou(confusion: _Pixels) -> float | None:
+def _mean_class_iou(confusion: Counter[tuple[int, int]]) -> float | None:
     true, own, common = Counter[int](), Counter[int](), Counter[int]()
     for (true_class, own_class), pixels in confusion.items():
         true[true_class] += pixels
@@ -240,23 +334,3 @@ def _mean_class_iou(confusion: _Pixels) -> float | None:
     if not classes:
         return None
     return math.fsum(common[key] / (true[key] + own[key] - common[key]) for key in classes) / len(classes)
-
-
-def _count(counter: _Pixels, *planes: NDArray[np.int64]) -> None:
-    """Add how many pixels have each combination of values, planes of (n,)."""
-    if len(planes[0]) == 0:
-        return
-    code = np.zeros(len(planes[0]), np.int64)
-    for plane in planes:
-        values, place = np.unique(plane, return_inverse=True)
-        code = code * len(values) + place
-    _, first, counts = np.unique(code, return_index=True, return_counts=True)
-    rows = zip(*(plane[first].tolist() for plane in planes), strict=True)
-    for row, count in zip(rows, counts.tolist(), strict=True):
-        counter[row] += count
-
-
-def _require_one_shape(own: PanopticFrame, true: PanopticFrame) -> None:
-    shapes = {plane.shape for plane in (*own, *true)}
-    if len(shapes) > 1 or len(true.classes.shape) != 2:
-        raise ValueError(f"expected labels of one shape (H, W), got {sorted(shapes)}")

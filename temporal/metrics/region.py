@@ -41,7 +41,7 @@ SPECS = tuple(
         name=f"{name}_{statistic}",
         symbol=symbol,
         meaning=f"{words} {what}; the first and the last frame are left out.",
-        inputs="the mask and the true one in every frame, empty where the object is absent",
+        inputs="the mask and the true one in every frame, empty where the object is absent, void left out",
         unit="1",
         range=bounds,
         direction="up" if better == "up" else "down",
@@ -52,6 +52,23 @@ SPECS = tuple(
     for name, symbol, what in _VALUES
     for statistic, bounds, better, words in _STATISTICS
 )
+
+APPEARANCE_SPECS = tuple(
+    MetricSpec(
+        name=name,
+        symbol=symbol,
+        meaning=f"{what}, mean over the frames in which the object exists, then over objects; 0 where it has no mask.",
+        inputs="the mask and the true one in every frame in which the object exists, void left out",
+        unit="1",
+        range=(0.0, 1.0),
+        direction="up",
+        undefined="there is no true object",
+        source=_SOURCE,
+        level="track",
+    )
+    for name, (_, symbol, what) in zip(("truth_j", "truth_f"), _VALUES, strict=True)
+)
+"""J and F over what exists, beside the sequences of `SPECS`, in which absence that is agreed on counts too."""
 
 CONSECUTIVE_IOU_SPEC = MetricSpec(
     name="consecutive_iou",

@@ -8,14 +8,15 @@ inside: T is reported, and never decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 
 SEGMENT_PX = 3.0
 """Segments of the polygon that are longer are cut into equal parts no longer."""
@@ -31,7 +32,7 @@ SHAPE_STABILITY_SPEC = MetricSpec(
     symbol="D2",
     meaning=f"Mean chi-square cost of matching the outlines' shape contexts of two consecutive frames, times "
     f"{SCALE:g}; the first and the last frame are left out. Blind to translation.",
-    inputs="the mask's outlines in two consecutive frames (of a model, or of the ground truth, to compare with)",
+    inputs="the mask's outlines in two consecutive frames, void left out",
     unit="1",
     range=(0.0, SCALE),
     direction="down",
@@ -40,7 +41,18 @@ SHAPE_STABILITY_SPEC = MetricSpec(
     level="pair",
 )
 
-SPECS = (SHAPE_STABILITY_SPEC,)
+TRUE_SHAPE_STABILITY_SPEC = replace(
+    SHAPE_STABILITY_SPEC,
+    name="shape_stability_of_truth",
+    symbol="D2",
+    meaning="The same of the true masks: what the object's own motion and deformation give; read T beside it.",
+    inputs="the true mask's outlines in two consecutive frames",
+    undefined="the object has a true mask with an outline in no two consecutive frames between the first and the last",
+)
+
+SPECS = (SHAPE_STABILITY_SPEC, TRUE_SHAPE_STABILITY_SPEC)
+
+ShapeDistance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 _TINY = 2.2204e-16
 
@@ -98,6 +110,46 @@ def shape_stability(previous: MaskCrop, current: MaskCrop) -> float | None:
     return None if first is None or second is None else shape_distance(first, second)
 
 
+class ShapeStability:
+    """Accumulates T over the pairs of consecutive frames of one object; one frame's shape and one pair are kept.
+
+    Args:
+        leave_out_ends: without the first and the last frame, as DAVIS 2016 evaluates.
+        distance: T of two outlines; another function may remember what it gave before.
+    """
+
+    def __init__(self, leave_out_ends: bool = True, distance: ShapeDistance = shape_distance) -> None:
+        self._first = 1 if leave_out_ends else 0
+        self._distance = distance
+        self._frames = 0
+        self._last: NDArray[np.float64] | None = None
+        self._latest: tuple[float | None, ...] = ()
+        self._sum = 0.0
+        self._defined = self._undefined = 0
+
+    def add(self, shape: NDArray[np.float64] | None, paired: bool = True) -> None:
+        """Take the next frame: the mask's outline as `shape_contexts` gives it, and whether its pair counts."""
+        # Now that another frame has come, the latest pair is not the last frame's.
+        for value in self._latest:
+            self._defined += value is not None
+            self._undefined += value is None
+            self._sum += value or 0.0
+        self._latest = ()
+        if self._frames > self._first and paired:
+            known = self._last is not None and shape is not None
+            self._latest = (self._distance(self._last, shape) if known else None,)  # type: ignore[arg-type]
+        self._last = shape
+        self._frames += 1
+
+    def figure(self) -> Figure:
+        """Return the mean over the pairs so far; pairs without a value are left out and counted."""
+        values = () if self._first else self._latest
+        found = [value for value in values if value is not None]
+        total, defined = self._sum + math.fsum(found), self._defined + len(found)
+        undefined = self._undefined + len(values) - len(found)
+        return Figure(total / defined if defined else None, defined, undefined)
+
+
 def sequence_shape_stability(masks: Iterable[MaskCrop], leave_out_ends: bool = True) -> Figure:
     """Return the mean T over the pairs of consecutive frames.
 
@@ -111,20 +163,14 @@ def sequence_shape_stability(masks: Iterable[MaskCrop], leave_out_ends: bool = T
     Raises:
         ValueError: if the masks are of frames of different sizes.
     """
-    pairs: list[float | None] = []
+    found = ShapeStability(leave_out_ends)
     size: tuple[int, int] | None = None
-    last: NDArray[np.float64] | None = None
-    for index, mask in enumerate(masks):
+    for mask in masks:
         if size is not None and mask.size != size:
             raise ValueError(f"expected masks of one frame size, got {size} and {mask.size}")
         size = mask.size
-        if index == 0 and leave_out_ends:
-            continue
-        shape = shape_contexts(mask)
-        if index > int(leave_out_ends):
-            pairs.append(None if last is None or shape is None else shape_distance(last, shape))
-        last = shape
-    return mean_figure(pairs[:-1] if leave_out_ends else pairs)
+        found.add(shape_contexts(mask))
+    return found.figure()
 
 
 def _sampled(polygon: NDArray[np.float64]) -> NDArray[np.float64]:

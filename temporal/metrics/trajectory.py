@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ BIAS_SPECS = tuple(
         name=f"trajectory_bias_{name}",
         symbol="D5",
         meaning=f"Mean over frames of the error of {what}.",
-        inputs="the mask and the true one in every frame in which both are there",
+        inputs="the mask and the true one in every frame in which both are there, void left out",
         unit="1",
         range=(-math.inf, math.inf),
         direction="zero",
@@ -41,7 +41,7 @@ JITTER_SPECS = tuple(
         symbol="D5",
         meaning=f"RMS change from frame to frame of the error of {what}, over the square root of 2: the standard "
         "deviation of white noise on a slowly drifting error.",
-        inputs="the mask and the true one in every frame in which both are there",
+        inputs="the mask and the true one in every frame in which both are there, void left out",
         unit="1",
         range=(0.0, math.inf),
         direction="down",
@@ -80,7 +80,46 @@ def trajectory_error(mask: MaskCrop, truth: MaskCrop) -> NDArray[np.float64] | N
     )
 
 
-def trajectory_figures(errors: Sequence[NDArray[np.float64] | None]) -> dict[str, Figure]:
+class Trajectory:
+    """Accumulates bias and jitter of one object's errors; one frame's error is kept."""
+
+    def __init__(self) -> None:
+        channels = len(_CHANNELS)
+        self._last: NDArray[np.float64] | None = None
+        self._sum, self._squares = np.zeros(channels), np.zeros(channels)
+        self._frames = self._here = self._pairs = self._together = 0
+
+    def add(self, error: NDArray[np.float64] | None, paired: bool = True) -> None:
+        """Take the next frame's error, as `trajectory_error` gives it, and whether its pair with the last counts.
+
+        Raises:
+            ValueError: if the error is not of shape (4,).
+        """
+        if error is not None and error.shape != self._sum.shape:
+            raise ValueError(f"expected errors of shape {self._sum.shape}, got {error.shape}")
+        if self._frames and paired:
+            self._pairs += 1
+            if error is not None and self._last is not None:
+                self._squares += np.square(error - self._last)
+                self._together += 1
+        if error is not None:
+            self._sum += error
+            self._here += 1
+        self._frames += 1
+        self._last = error
+
+    def figures(self) -> dict[str, Figure]:
+        """Return bias, of n frames, and jitter, of n pairs, by metric name; those without a value are counted."""
+        figures = {}
+        for channel, (bias, jitter) in enumerate(zip(BIAS_SPECS, JITTER_SPECS, strict=True)):
+            mean = float(self._sum[channel]) / self._here if self._here else None
+            rms = math.sqrt(float(self._squares[channel]) / self._together / 2) if self._together else None
+            figures[bias.name] = Figure(mean, self._here, self._frames - self._here)
+            figures[jitter.name] = Figure(rms, self._together, self._pairs - self._together)
+        return figures
+
+
+def trajectory_figures(errors: Iterable[NDArray[np.float64] | None]) -> dict[str, Figure]:
     """Return bias and jitter of an object's errors, one a frame as `trajectory_error` gives them, by metric name.
 
     Bias is of n frames, jitter of n pairs of consecutive frames; frames and pairs without a value are left out and
@@ -89,19 +128,7 @@ def trajectory_figures(errors: Sequence[NDArray[np.float64] | None]) -> dict[str
     Raises:
         ValueError: if an error is not of shape (4,).
     """
-    channels = len(_CHANNELS)
+    found = Trajectory()
     for error in errors:
-        if error is not None and error.shape != (channels,):
-            raise ValueError(f"expected errors of shape ({channels},), got {error.shape}")
-    rows = [np.full(channels, np.nan) if error is None else error for error in errors]
-    series = np.array(rows, np.float64).reshape(len(rows), channels)
-    steps = np.diff(series, axis=0)
-    here, together = (np.isfinite(part).all(axis=1) for part in (series, steps))
-    frames, pairs = int(here.sum()), int(together.sum())
-    figures = {}
-    for channel, (bias, jitter) in enumerate(zip(BIAS_SPECS, JITTER_SPECS, strict=True)):
-        mean = float(series[here, channel].mean()) if frames else None
-        rms = math.sqrt(float(np.square(steps[together, channel]).mean()) / 2) if pairs else None
-        figures[bias.name] = Figure(mean, frames, len(rows) - frames)
-        figures[jitter.name] = Figure(rms, pairs, max(len(rows) - 1, 0) - pairs)
-    return figures
+        found.add(error)
+    return found.figures()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop, union_region
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
+from yolact_temporal.temporal.crops import MaskCrop, Region, union_region
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 
 WINDOWS = (8, 16)
 """Lengths in frames of the windows of video consistency."""
@@ -19,7 +18,7 @@ DTSSD_SPEC = MetricSpec(
     symbol="D3",
     meaning="Root mean square, over all pixels of the frame, of what the mask changes by more or less than the true "
     "one, times 100; mean over pairs.",
-    inputs="the mask and the true one in two consecutive frames",
+    inputs="the mask and the true one in two consecutive frames, empty where the object is absent, void left out",
     unit="1",
     range=(0.0, 200.0),
     direction="down",
@@ -32,15 +31,15 @@ VIDEO_CONSISTENCY_SPECS = tuple(
     MetricSpec(
         name=f"video_consistency_{length}",
         symbol="D6",
-        meaning=f"Share of the pixels whose true label stays the same over {length} frames on which the prediction "
-        "does too; mean over windows.",
-        inputs="label maps, or masks, predicted and true, of every frame",
+        meaning=f"Share of the frame's pixels that stay in, or out of, the true mask over {length} frames, which do so "
+        "in the mask too; mean over windows. Most of the frame is far from any object: compare models, not clips.",
+        inputs="the mask and the true one in every frame, empty where the object is absent, void left out",
         unit="1",
         range=(0.0, 1.0),
         direction="up",
-        undefined=f"there are fewer than {length} frames, or no pixel keeps its true label in any window",
+        undefined=f"there are fewer than {length} frames, or no pixel keeps its true side in any window",
         source="VC of VSPW: Miao et al., CVPR 2021",
-        level="clip",
+        level="track",
     )
     for length in WINDOWS
 )
@@ -72,6 +71,30 @@ def dtssd(previous: MaskCrop, current: MaskCrop, previous_truth: MaskCrop, truth
     return math.sqrt(float(np.square(change).sum(dtype=np.int64)) / pixels) * 100
 
 
+class Dtssd:
+    """Accumulates dtSSD over the pairs of consecutive frames of one object; one frame is kept."""
+
+    def __init__(self) -> None:
+        self._last: _Pair | None = None
+        self._sum = 0.0
+        self._pairs = 0
+
+    def add(self, mask: MaskCrop, truth: MaskCrop, paired: bool = True) -> None:
+        """Take the next frame, and whether its pair with the last one counts.
+
+        Raises:
+            ValueError: if the masks are of frames of different sizes.
+        """
+        if self._last is not None and paired:
+            self._sum += dtssd(self._last[0], mask, self._last[1], truth)
+            self._pairs += 1
+        self._last = (mask, truth)
+
+    def figure(self) -> Figure:
+        """Return the mean over the pairs so far."""
+        return Figure(self._sum / self._pairs if self._pairs else None, self._pairs, 0)
+
+
 def sequence_dtssd(frames: Iterable[_Pair]) -> Figure:
     """Return the mean dtSSD over pairs of consecutive frames.
 
@@ -81,92 +104,123 @@ def sequence_dtssd(frames: Iterable[_Pair]) -> Figure:
     Raises:
         ValueError: if the masks are of frames of different sizes.
     """
-    values: list[float] = []
-    last: _Pair | None = None
+    found = Dtssd()
     for mask, truth in frames:
-        if last is not None:
-            values.append(dtssd(last[0], mask, last[1], truth))
-        last = (mask, truth)
-    return mean_figure(values)
+        found.add(mask, truth)
+    return found.figure()
 
 
 class VideoConsistency:
-    """Accumulates VC_n over windows of n consecutive frames, each one frame on from the last.
+    """Accumulates VC_n of one object over windows of n consecutive frames, each one frame on from the last.
 
-    Keeps, for every pixel, since how many frames the label is what it is: memory does not grow with n or the clip.
+    Keeps, for the pixels that a mask ever covered, in which frame they last changed: memory grows neither with n nor
+    with the clip, and a frame costs what the masks cover.
 
     Args:
-        window: n, at least 2.
+        windows: each n, at least 2.
 
     Raises:
         ValueError: for a window below 2.
     """
 
-    def __init__(self, window: int) -> None:
-        if window < 2:
-            raise ValueError(f"expected a window of at least 2 frames, got {window}")
-        self._window = window
-        self._frames = 0
-        self._last: tuple[NDArray[np.integer], NDArray[np.integer]] | None = None
-        self._constant: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
-        self._sum = 0.0
-        self._defined = self._undefined = 0
+    def __init__(self, windows: Sequence[int] = WINDOWS) -> None:
+        if not windows or min(windows) < 2:
+            raise ValueError(f"expected windows of at least 2 frames, got {list(windows)}")
+        self._windows = tuple(windows)
+        self._sums = dict.fromkeys(windows, 0.0)
+        self._defined, self._undefined = dict.fromkeys(windows, 0), dict.fromkeys(windows, 0)
+        self.restart()
 
-    def add(self, predicted: NDArray[np.generic], truth: NDArray[np.generic]) -> None:
-        """Take the next frame: labels (H, W), bool or whole numbers; what a label means does not matter, only change.
+    def restart(self) -> None:
+        """Let no window hold both a frame so far and one to come, as where frames are missing in between."""
+        self._frames = 0
+        self._last: _Pair | None = None
+        self._region = Region(0, 0, 0, 0)
+        # By pixel, the frame of the last change: of the true mask, and of either mask.
+        self._changed = np.zeros((2, 0, 0), np.int32)
+        self._at: tuple[dict[int, int], dict[int, int]] = ({}, {})
+
+    def add(self, mask: MaskCrop, truth: MaskCrop) -> None:
+        """Take the next frame.
 
         Raises:
-            ValueError: if the shapes differ, from each other or from the last frame's.
+            ValueError: if the masks are of frames of different sizes.
         """
-        own, true = (_labels(labels) for labels in (predicted, truth))
-        expected = own.shape if self._last is None else self._last[0].shape
-        if own.ndim != 2 or own.shape != expected or true.shape != expected:
-            raise ValueError(
-                f"expected labels of one shape (H, W), got {own.shape}, {true.shape} and {expected}"
-            )
-        if self._last is None or self._constant is None:
-            self._constant = (np.ones(expected, np.int32), np.ones(expected, np.int32))
-        else:
-            for now, before, since in zip((own, true), self._last, self._constant, strict=True):
-                since *= now == before
-                since += 1
-        self._last = (own.copy(), true.copy())
+        size = truth.size if self._last is None else self._last[0].size
+        if mask.size != size or truth.size != size:
+            raise ValueError(f"expected masks of one frame size, got {mask.size}, {truth.size} and {size}")
         self._frames += 1
-        if self._frames >= self._window:
-            self._close_window(*self._constant)
+        if self._last is not None:
+            self._note_changes(*self._last, mask, truth)
+        self._last = (mask, truth)
+        for at in self._at:
+            at.pop(self._frames - max(self._windows), None)
+        for window in self._windows:
+            if self._frames >= window:
+                self._close(window, size[0] * size[1])
 
-    def _close_window(self, own: NDArray[np.int32], true: NDArray[np.int32]) -> None:
-        still = true >= self._window
-        count = int(np.count_nonzero(still))
-        if count == 0:
-            self._undefined += 1
+    def _note_changes(
+        self, mask_before: MaskCrop, true_before: MaskCrop, mask: MaskCrop, truth: MaskCrop
+    ) -> None:
+        region = union_region([each.region for each in (mask_before, true_before, mask, truth)])
+        if region.empty:
             return
-        self._sum += int(np.count_nonzero(still & (own >= self._window))) / count
-        self._defined += 1
+        self._cover(region)
+        moved = true_before.within(region) ^ truth.within(region)
+        either = moved | (mask_before.within(region) ^ mask.within(region))
+        rows, columns = _place(region, self._region)
+        for plane, at, changes in zip(self._changed, self._at, (moved, either), strict=True):
+            here, part = changes.astype(np.bool_), plane[rows, columns]
+            for frame, count in zip(*np.unique(part[here], return_counts=True), strict=True):
+                if int(frame) in at:
+                    at[int(frame)] -= int(count)
+            part[here] = self._frames
+            at[self._frames] = int(np.count_nonzero(here))
 
-    def figure(self) -> Figure:
-        """Return the mean over the windows so far; windows in which no pixel keeps its true label have no value."""
-        return Figure(self._sum / self._defined if self._defined else None, self._defined, self._undefined)
+    def _cover(self, region: Region) -> None:
+        whole = union_region([self._region, region])
+        if whole == self._region:
+            return
+        changed = np.zeros((2, whole.y2 - whole.y1, whole.x2 - whole.x1), np.int32)
+        if not self._region.empty:
+            rows, columns = _place(self._region, whole)
+            changed[:, rows, columns] = self._changed
+        self._region, self._changed = whole, changed
+
+    def _close(self, window: int, pixels: int) -> None:
+        recent = range(self._frames - window + 2, self._frames + 1)
+        true, both = (pixels - sum(at.get(frame, 0) for frame in recent) for at in self._at)
+        if true == 0:
+            self._undefined[window] += 1
+            return
+        self._sums[window] += both / true
+        self._defined[window] += 1
+
+    def figure(self, window: int) -> Figure:
+        """Return the mean over windows so far; those in which no pixel keeps its true side have no value."""
+        n = self._defined[window]
+        return Figure(self._sums[window] / n if n else None, n, self._undefined[window])
 
 
-def video_consistency(
-    predicted: Iterable[NDArray[np.generic]], truth: Iterable[NDArray[np.generic]], window: int
-) -> Figure:
-    """Return VC_n of label maps (H, W), one a frame each: the mean over windows of `window` frames.
+def video_consistency(frames: Iterable[_Pair], window: int) -> Figure:
+    """Return VC_n of one object: the mean over windows of `window` frames.
+
+    Args:
+        frames: (mask, true mask), one a frame, empty where the object is absent.
+        window: n, at least 2.
 
     Raises:
-        ValueError: if one sequence is longer, shapes differ, or the window is below 2.
+        ValueError: if masks are of frames of different sizes, or the window is below 2.
     """
-    accumulator = VideoConsistency(window)
-    for own, true in zip(predicted, truth, strict=True):
-        accumulator.add(own, true)
-    return accumulator.figure()
+    found = VideoConsistency([window])
+    for mask, truth in frames:
+        found.add(mask, truth)
+    return found.figure(window)
 
 
-def _labels(labels: NDArray[np.generic]) -> NDArray[np.integer]:
-    array = np.asarray(labels)
-    if array.dtype == np.bool_:
-        return array.view(np.uint8)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"expected labels of bool or whole numbers, got {array.dtype}")
-    return array
+def _place(part: Region, whole: Region) -> tuple[slice, slice]:
+    """Return the (rows, columns) of a rectangle within another that holds it."""
+    return (
+        slice(part.y1 - whole.y1, part.y2 - whole.y1),
+        slice(part.x1 - whole.x1, part.x2 - whole.x1),
+    )

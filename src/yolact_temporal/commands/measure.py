@@ -212,6 +212,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 
 
 def _run_json(done: Any) -> dict[str, Any]:
+    from yolact_temporal.quality import quality_json
     from yolact_temporal.temporal.metrics import METRICS
 
     result = done.result
@@ -230,5 +231,5 @@ def _run_json(done: Any) -> dict[str, Any]:
             for model, stability in result.stability.items()
         },
         "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
-        "quality": [asdict(own) for own in done.quality],
+        "quality": [quality_json(own) for own in done.quality],
     }

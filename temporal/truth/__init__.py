@@ -1,0 +1,1 @@
+"""What masks are worth against a ground truth, measured frame by frame."""

@@ -1,0 +1,116 @@
+"""`ObjectMeter`: one true object and one model's masks of it, from the clip's first frame to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.metrics.contract import Figure
+from yolact_temporal.temporal.metrics.shape_stability import (
+    SHAPE_STABILITY_SPEC,
+    ShapeStability,
+    shape_contexts,
+    shape_distance,
+)
+from yolact_temporal.temporal.metrics.trajectory import Trajectory, trajectory_error
+from yolact_temporal.temporal.metrics.truth_consistency import (
+    DTSSD_SPEC,
+    VIDEO_CONSISTENCY_SPECS,
+    WINDOWS,
+    Dtssd,
+    VideoConsistency,
+)
+from yolact_temporal.temporal.stability import PairStatus
+
+Shape = NDArray[np.float64]
+
+
+class Shapes:
+    """The outlines' shapes of one frame, and T of two frames' outlines, each computed once however often it is asked.
+
+    The same mask is asked for at every overlap at which it is matched, and the true one by every model.
+    """
+
+    def __init__(self) -> None:
+        self._now: dict[int, tuple[MaskCrop, Shape | None]] = {}
+        self._distances: dict[tuple[int, int], tuple[Shape, Shape, float]] = {}
+
+    def __deepcopy__(self, memo: object) -> Shapes:
+        """Return itself: who is copied goes on asking here."""
+        return self
+
+    def next_frame(self) -> None:
+        """Forget what belongs to the frames before."""
+        self._now, self._distances = {}, {}
+
+    def of(self, mask: MaskCrop) -> Shape | None:
+        """Return the shape of a mask's outline; None where it has none."""
+        if id(mask) not in self._now:
+            # What is remembered is kept alive, so that no other can take its id.
+            self._now[id(mask)] = (mask, shape_contexts(mask) if mask.area else None)
+        return self._now[id(mask)][1]
+
+    def distance(self, first: Shape, second: Shape) -> float:
+        """Return T of two outlines."""
+        key = (id(first), id(second))
+        if key not in self._distances:
+            self._distances[key] = (first, second, shape_distance(first, second))
+        return self._distances[key][2]
+
+
+class ObjectMeter:
+    """Accumulates T, dtSSD, VC and the error trajectory of one object; memory does not grow with the clip.
+
+    Every frame of the clip is given, with empty masks where the object, or the model's mask of it, is absent. Of pairs
+    of identical frames, which flatter everyone, no change is taken, and none across frames that are missing.
+
+    Args:
+        distance: T of two outlines.
+    """
+
+    def __init__(self, distance: Callable[[Shape, Shape], float] = shape_distance) -> None:
+        self._shape = ShapeStability(distance=distance)
+        self._dtssd = Dtssd()
+        self._consistency = VideoConsistency()
+        self._trajectory = Trajectory()
+
+    def add(self, mask: MaskCrop, truth: MaskCrop, shape: Shape | None, status: PairStatus) -> None:
+        """Take the next frame.
+
+        Args:
+            mask: the model's mask of the object; empty where it has none.
+            truth: the true mask; empty where the object is absent.
+            shape: of the mask's outline.
+            status: of the pair of this frame and the last one.
+        """
+        paired = is_paired(status)
+        self._shape.add(shape, paired)
+        self._dtssd.add(mask, truth, paired)
+        self._trajectory.add(trajectory_error(mask, truth), paired)
+        if begins_anew(status):
+            self._consistency.restart()
+        if status != "repeated":
+            self._consistency.add(mask, truth)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of the frames so far, by metric name."""
+        windows = zip(VIDEO_CONSISTENCY_SPECS, WINDOWS, strict=True)
+        return {
+            SHAPE_STABILITY_SPEC.name: self._shape.figure(),
+            DTSSD_SPEC.name: self._dtssd.figure(),
+            **{spec.name: self._consistency.figure(window) for spec, window in windows},
+            **self._trajectory.figures(),
+        }
+
+
+def is_paired(status: PairStatus) -> bool:
+    """Say whether two frames are consecutive and differ, as far as anybody knows."""
+    return status in ("counted", "without_motion")
+
+
+def begins_anew(status: PairStatus) -> bool:
+    """Say whether frames are missing before this one, so that nothing goes on across."""
+    return status in ("first", "after_lost_frames")
