@@ -51,10 +51,15 @@ def _headline(label: str, name: str, figure: ClipFigure, interval: Interval | No
     value = "undefined" if figure.value is None else f"{figure.value:.4g}"
     spread = "" if interval is None else f"{interval.low:.3g} to {interval.high:.3g}"
     unit = "" if METRICS[name].unit == "1" else METRICS[name].unit
-    of = f"{figure.n} values in {figure.tracks} tracks"
-    if figure.n_undefined or figure.tracks_undefined:
-        of += f" ({figure.n_undefined} values, {figure.tracks_undefined} tracks undefined)"
+    of = f"{_counted(figure.n, 'value')} in {_counted(figure.tracks, 'track')}"
+    undefined = [(figure.n_undefined, "value"), (figure.tracks_undefined, "track")]
+    left_out = ", ".join(_counted(count, what) for count, what in undefined if count)
+    of += f" ({left_out} undefined)" if left_out else ""
     return label, value, unit, spread, of
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def count_sentences(stability: ClipStability) -> list[str]:

@@ -1,0 +1,30 @@
+"""The figures for a reader: what a line says of a value, and of what has none."""
+
+import pytest
+
+from yolact_temporal.summary_text import HEADLINES, headline_rows
+from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.stability import ClipFigure, ClipStability
+
+NAME = HEADLINES[0][0]
+
+
+def row(figure, interval=None):
+    figures = {name: ClipFigure(None, 0, 0, 0, 0) for name in METRICS} | {NAME: figure}
+    stability = ClipStability(9, 9, 0, {}, (), figures, None)
+    return headline_rows(stability, {} if interval is None else {NAME: interval})[0]
+
+
+@pytest.mark.parametrize(
+    ("figure", "interval", "expected"),
+    [
+        (ClipFigure(3.93712, 595, 0, 11, 0), Interval(2.9, 5.125), ("3.937", "px", "2.9 to 5.12", "595 values in 11 tracks")),
+        (ClipFigure(0.0, 1, 0, 1, 0), None, ("0", "px", "", "1 value in 1 track")),
+        (ClipFigure(2.0, 8, 1, 2, 0), None, ("2", "px", "", "8 values in 2 tracks (1 value undefined)")),
+        (ClipFigure(2.0, 8, 3, 2, 1), None, ("2", "px", "", "8 values in 2 tracks (3 values, 1 track undefined)")),
+        (ClipFigure(None, 0, 2, 0, 5), None, ("undefined", "px", "", "0 values in 0 tracks (2 values, 5 tracks undefined)")),
+    ],
+)  # fmt: skip
+def test_a_headline_says_its_value_its_interval_and_what_it_is_of(figure, interval, expected):
+    assert row(figure, interval)[1:] == expected
