@@ -17,14 +17,14 @@ def row(figure, interval=None):
 
 
 @pytest.mark.parametrize(
-    ("figure", "interval", "expected"),
+    ("figure", "interval", "value", "spread", "of"),
     [
-        (ClipFigure(3.93712, 595, 0, 11, 0), Interval(2.9, 5.125), ("3.937", "px", "2.9 to 5.12", "595 values in 11 tracks")),
-        (ClipFigure(0.0, 1, 0, 1, 0), None, ("0", "px", "", "1 value in 1 track")),
-        (ClipFigure(2.0, 8, 1, 2, 0), None, ("2", "px", "", "8 values in 2 tracks (1 value undefined)")),
-        (ClipFigure(2.0, 8, 3, 2, 1), None, ("2", "px", "", "8 values in 2 tracks (3 values, 1 track undefined)")),
-        (ClipFigure(None, 0, 2, 0, 5), None, ("undefined", "px", "", "0 values in 0 tracks (2 values, 5 tracks undefined)")),
+        (ClipFigure(3.93712, 595, 0, 11, 0), Interval(2.9, 5.125), "3.937", "2.9 to 5.12", "595 values in 11 tracks"),
+        (ClipFigure(0.0, 1, 0, 1, 0), None, "0", "", "1 value in 1 track"),
+        (ClipFigure(2.0, 8, 1, 2, 0), None, "2", "", "8 values in 2 tracks (1 value undefined)"),
+        (ClipFigure(2.0, 8, 3, 2, 1), None, "2", "", "8 values in 2 tracks (3 values, 1 track undefined)"),
+        (ClipFigure(None, 0, 0, 0, 5), None, "undefined", "", "0 values in 0 tracks (5 tracks undefined)"),
     ],
 )  # fmt: skip
-def test_a_headline_says_its_value_its_interval_and_what_it_is_of(figure, interval, expected):
-    assert row(figure, interval)[1:] == expected
+def test_a_headline_says_its_value_its_interval_and_what_it_is_of(figure, interval, value, spread, of):
+    assert row(figure, interval)[1:] == (value, "px", spread, of)
