@@ -138,6 +138,34 @@ def _merged(runs: NDArray[np.int64]) -> list[int]:
     return merged
 
 
+def polygons_rle(size: tuple[int, int], polygons: object) -> Rle:
+    """Return the union of polygons that somebody else wrote, once it is sure that they can be drawn.
+
+    Args:
+        size: the frame's (height, width) in pixels.
+        polygons: a list of lists of x1, y1, x2, y2 and so on, at least three points each; an empty list is an empty
+            mask. Points may lie outside the frame by as much as its longer side.
+
+    Raises:
+        ValueError: if it is something else, or the frame is empty or larger than `MAX_PIXELS`.
+    """
+    height, width = size
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"a frame of {width}x{height} pixels, outside 1 to {MAX_PIXELS}")
+    if not isinstance(polygons, list):
+        raise ValueError("neither")
+    reach = max(size)
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError("a polygon that is no list of three points or more, x and y each")
+        if not all(type(value) in (int, float) and -reach <= value <= 2 * reach for value in polygon):
+            raise ValueError(f"a polygon with a point that is not within {-reach} to {2 * reach}")
+    if not polygons:
+        return encode_masks(np.zeros((1, height, width), np.bool_))[0]
+    drawn = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+    return checked_rle(size, drawn["counts"])
+
+
 def overlap(masks: Sequence[Rle]) -> int:
     """Return how many more pixels masks of one frame have together than the area that they cover; 0 if none meet."""
     if len(masks) < 2:

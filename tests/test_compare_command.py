@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from PIL import Image
 from yolact_temporal import cli
 from yolact_temporal.analyze import AnalyzeOptions
 from yolact_temporal.compare import compare_runs, write_comparison
+from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
@@ -114,6 +115,52 @@ def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):
     assert one.objects == 3
 
 
+@pytest.mark.parametrize("name", ["masks", "coco", "youtube-vis", "mots", "mots-png", "davis"])
+def test_the_truth_may_be_of_any_format(clips, tmp_path, name):
+    """Written anew from the PNG masks, a file or folder for each clip, it gives the same figures."""
+    ending = {"masks": ".jsonl", "mots": ".txt", "coco": ".json", "youtube-vis": ".json"}.get(name, "")
+    for clip in clips:
+        clip.run(tmp_path / "runs" / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
+        (tmp_path / "truth").mkdir(exist_ok=True)
+        FORMATS[name].write(open_masks(clip.truth), tmp_path / "truth" / f"{clip.name}{ending}")
+    runs = [tmp_path / "runs" / "one"]
+    expected = compare_runs(runs, ground_truth=clips[0].truth).pairs[0].comparison
+    path = tmp_path / "truth" / f"one{ending}"
+    found = compare_runs(runs, ground_truth=path).pairs[0].comparison
+    for metric in ("truth_j", "boundary_px", "loss_1"):
+        one, other = found.find(metric), expected.find(metric)
+        assert (one.first, one.second) == pytest.approx((other.first, other.second)), metric
+    if name in ("coco", "davis"):
+        both = compare_runs([tmp_path / "runs"], ground_truth=tmp_path / "truth").pairs[0].comparison
+        assert both.objects == 6
+
+
+def test_void_of_the_truth_plays_no_part(clips, tmp_path):
+    run = clips[0].run(tmp_path / "run", {"steady": STEADY, "full": ("full_box", 0)})
+    voided = tmp_path / "truth"
+    shutil.copytree(clips[0].truth, voided)
+    for path in voided.iterdir():
+        labels = np.array(Image.open(path))
+        labels[:, 64:] = 255
+        Image.fromarray(labels).save(path)
+    whole, half = (
+        compare_runs([run], ground_truth=path).pairs[0].comparison for path in (clips[0].truth, voided)
+    )
+    assert half.find("truth_j").second != whole.find("truth_j").second
+    assert half.pairs <= whole.pairs
+
+
+def test_frames_without_truth_are_passed_over_and_that_is_said(clips, tmp_path):
+    run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+    shutil.copytree(clips[0].truth, tmp_path / "truth")
+    for index in (0, 5):
+        (tmp_path / "truth" / f"{index:05d}.png").unlink()
+    result = compare_runs([run], ground_truth=tmp_path / "truth")
+    assert f"is of {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
+    whole = compare_runs([run], ground_truth=clips[0].truth)
+    assert result.pairs[0].comparison.pairs < whole.pairs[0].comparison.pairs
+
+
 def test_without_the_clip_nothing_is_decided_and_that_is_said(clips, tmp_path):
     moved = Clip(tmp_path, "moved", 3)
     run = moved.run(tmp_path / "run", {"a": STEADY, "b": NOISY})
@@ -140,6 +187,22 @@ class TestRefusals:
         with pytest.raises(kind, match=match) as caught:
             compare_runs(list(paths), **options)
         assert "\n" not in str(caught.value)
+
+    def test_truth_of_other_frames_or_without_identities(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY}, options=asdict(AnalyzeOptions(end=5)))
+        for name in ("a", "b"):
+            record = RunFolder(run).model(name).masks
+            record.write_text("".join(record.read_text().splitlines(keepends=True)[:5]))
+        late = tmp_path / "late"
+        late.mkdir()
+        for index in (7, 8):
+            shutil.copy(clips[0].truth / f"{index:05d}.png", late)
+        self.refused(InputError, "frames that are measured, 0 to 4, got none", run, ground_truth=late)
+        FORMATS["masks"].write(
+            replace(open_masks(RunFolder(run).model("a").path), identified=False), tmp_path / "nameless.jsonl"
+        )
+        self.refused(InputError, "an identity each", run, ground_truth=tmp_path / "nameless.jsonl")
+        self.refused(InputError, "nothing there", run, ground_truth=tmp_path / "absent")
 
     def test_a_folder_that_is_no_run(self, tmp_path):
         self.refused(UsageError, "holds no run.json", tmp_path)
@@ -205,14 +268,21 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("spoil", "match"),
         [
-            (lambda folder: shutil.rmtree(folder), "a folder of true masks for one"),
-            (lambda folder: [path.unlink() for path in folder.iterdir()], "found none"),
-            (lambda folder: (folder / "00009.png").unlink(), "expected a mask for frame 9, found 9"),
+            (lambda folder: shutil.rmtree(folder), "a folder or file of true masks for one"),
+            (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
+            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "behind its end"),
+            (
+                lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
+                "found one and one.masks",
+            ),
             (lambda folder: Image.new("RGB", (128, 96)).save(folder / "00004.png"), "got mode RGB"),
             (lambda folder: (folder / "00004.png").write_bytes(b"no image"), "cannot be decoded"),
-            (lambda folder: Image.new("L", (64, 48), 1).save(folder / "00004.png"), "true masks of 128x96"),
+            (
+                lambda folder: Image.new("L", (64, 48), 1).save(folder / "00004.png"),
+                "masks of 128x96 pixels in",
+            ),
         ],
-        ids=["absent", "empty", "too few", "colours", "damaged", "another size"],
+        ids=["absent", "empty", "too many", "twice", "colours", "damaged", "another size"],
     )
     def test_true_masks_that_do_not_fit(self, clips, tmp_path, spoil, match):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
@@ -241,7 +311,9 @@ class TestCommand:
         assert found["steadier"] is None
         assert found["common"] <= found["pairs"]
 
-    @pytest.mark.parametrize(("arguments", "code"), [(["absent"], 2), ([], 2)])
+    @pytest.mark.parametrize(
+        ("arguments", "code"), [(["absent"], 2), ([], 2), (["x", "--ground-truth-format", "mots"], 2)]
+    )
     def test_refusals_have_their_exit_code(self, tmp_path, capsys, arguments, code):
         try:
             found = cli.main(["compare", *arguments, "--out", str(tmp_path / "out")])

@@ -4,6 +4,8 @@ Each detection is `{"image_id", "category_id", "score", "segmentation": {"size":
 ([x, y, width, height]) where the box is not the mask's own. Categories count from 1. Two fields of ours, which other
 readers pass over: `category`, the class's name, and `track_id`, which object it is. A frame without detections is
 not mentioned, so the file cannot say how many frames the clip has.
+
+Annotations, as a ground truth comes, are read too: `yolact_temporal.data.formats.coco_annotations`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from yolact_temporal.data.files import atomic_write
+from yolact_temporal.data.formats.coco_annotations import read_coco_annotations
 from yolact_temporal.data.formats.contract import (
     MaskFrame,
     MaskSequence,
@@ -32,14 +35,14 @@ from yolact_temporal.data.formats.detections import (
     refuse_void,
     sequence_of,
 )
-from yolact_temporal.data.formats.text_files import Fields, read_rows
+from yolact_temporal.data.formats.text_files import Fields, read_json, rows_of
 from yolact_temporal.data.masks_jsonl import shortest
 
 NAME = "coco"
 
 
-def read_coco_results(path: Path, options: ReadOptions) -> MaskSequence:
-    """Read COCO results of one clip.
+def read_coco(path: Path, options: ReadOptions) -> MaskSequence:
+    """Read COCO results of one clip, or COCO annotations of its frames (`read_coco_annotations`).
 
     Raises:
         InputError: if the file is none, or does not fit what is known of the clip.
@@ -47,7 +50,10 @@ def read_coco_results(path: Path, options: ReadOptions) -> MaskSequence:
     frames: dict[int, list[Detection]] = defaultdict(list)
     names: dict[int, str] = {}
     size = options.size
-    for number, row in enumerate(read_rows(path, "COCO results")):
+    content = read_json(path, "COCO results")
+    if isinstance(content, dict):
+        return read_coco_annotations(NAME, content, path, options)
+    for number, row in enumerate(rows_of(content, path, "COCO results")):
         fields = Fields(row, path, f"entry {number}")
         first = options.first_frame or 0
         image = fields.whole("image_id")

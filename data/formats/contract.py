@@ -113,6 +113,7 @@ class ReadOptions:
         class_names: names of the classes in order; by default those of the format, or "class 1" and so on.
         first_frame: the number by which the format counts the clip's first frame; by default the format's own.
         video: which video of a file that holds several.
+        prefix: what the options that say so are called with, as in `--ground-truth-first-frame`; for messages.
     """
 
     size: tuple[int, int] | None = None
@@ -120,6 +121,11 @@ class ReadOptions:
     class_names: tuple[str, ...] | None = None
     first_frame: int | None = None
     video: int | None = None
+    prefix: str = ""
+
+    def option(self, name: str) -> str:
+        """Return what an option is called on the command line."""
+        return f"--{self.prefix}{name}"
 
 
 def class_table(named: Mapping[int, str], highest: int, options: ReadOptions, path: Path) -> tuple[str, ...]:
@@ -155,12 +161,14 @@ def require_frame(index: int, options: ReadOptions, path: Path, number: int | No
     if not 0 <= index < MAX_FRAMES:
         raise InputError(
             f"expected frame numbers from {shown - index} to {shown - index + MAX_FRAMES - 1} in {path}, got {shown}: "
-            f"number frames as the clip has them, and say what the first is called with --first-frame"
+            f"number frames as the clip has them, and say what the first is called with "
+            f"{options.option('first-frame')}"
         )
     if options.frame_count is not None and index >= options.frame_count:
         raise InputError(
             f"expected masks of a clip of {options.frame_count} frames in {path}, got frame {shown}, which is behind "
-            f"its end: pass the clip's own masks, or say what its first frame is called with --first-frame"
+            f"its end: pass the clip's own masks, or say what its first frame is called with "
+            f"{options.option('first-frame')}"
         )
     return index
 

@@ -40,6 +40,7 @@ class Collected(NamedTuple):
         names: class names by class id, as far as the file has them.
         voids: pixels of which nothing is known, where there are any.
         frame_count: how many frames the clip has; None if the file does not say.
+        indices: the frames that the file is of, ascending; None for all.
     """
 
     frames: Mapping[int, Sequence[Detection]]
@@ -47,6 +48,7 @@ class Collected(NamedTuple):
     names: Mapping[int, str]
     voids: Mapping[int, Rle]
     frame_count: int | None = None
+    indices: tuple[int, ...] | None = None
 
 
 def sequence_of(
@@ -77,7 +79,9 @@ def sequence_of(
         except ValueError as error:
             raise InputError(f"{error}, at frame {index} of {path}: correct the file") from error
     count = found.frame_count
-    indices = range(max(made, default=-1) + 1 if count is None else count)
+    indices: Sequence[int] = range(max(made, default=-1) + 1 if count is None else count)
+    if found.indices is not None:
+        indices = found.indices
     nothing = Instances.empty(found.size)
 
     def frames() -> Iterator[MaskFrame]:
@@ -90,9 +94,9 @@ def sequence_of(
         found.size,
         classes,
         identified,
-        indices,
+        indices if isinstance(indices, range) else tuple(indices),
         frames,
-        sparse=count is None,
+        sparse=count is None and found.indices is None,
         whole=count is not None,
         notes=notes,
     )

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from pycocotools import mask as coco_mask
-
 from yolact_temporal.data.files import atomic_write
+from yolact_temporal.data.formats.annotations import together
 from yolact_temporal.data.formats.contract import (
     MAX_CLASSES,
     MAX_FRAMES,
@@ -77,9 +76,9 @@ def read_mots_txt(path: Path, options: ReadOptions) -> MaskSequence:
         frames[index].append(Detection(mask, class_id_of(class_number_), identity=identity))
     if size is None:
         raise no_size(path)
-    voids = {index: _together(masks) for index, masks in ignored.items()}
+    voids = {index: together(masks) for index, masks in ignored.items()}
     _refuse_overlaps(frames, voids, path, first)
-    notes = (f"Frames of {path} are numbered from {first}; --first-frame says otherwise.",)
+    notes = (f"Frames of {path} are numbered from {first}; {options.option('first-frame')} says otherwise.",)
     return sequence_of(NAME, path, Collected(frames, size, {}, voids), options, notes)
 
 
@@ -97,10 +96,6 @@ def _line(line: str, path: Path, number: int) -> Fields:
 
 def _is_whole(text: str) -> bool:
     return text.isascii() and text.removeprefix("-").isdigit() and len(text) <= len(str(MAX_IDENTITY)) + 1
-
-
-def _together(masks: list[Rle]) -> Rle:
-    return masks[0] if len(masks) == 1 else coco_mask.merge(masks, intersect=False)
 
 
 def _refuse_overlaps(

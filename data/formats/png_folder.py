@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from yolact_temporal.data.files import part_path, space_for
-from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_frame, require_size
+from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_size
 from yolact_temporal.data.formats.detections import Detection, instances_of
+from yolact_temporal.data.formats.frame_names import frames_of_names
 from yolact_temporal.data.formats.mots_txt import refuse_overlap
 from yolact_temporal.data.formats.text_files import unreadable
 from yolact_temporal.data.rle import MAX_PIXELS, decode_masks, encode_masks
@@ -36,8 +36,7 @@ def list_images(
 ) -> ImageList:
     """Return the PNG images of a folder by frame.
 
-    A frame's index is the number at the end of the image's name, if all names have one after the same beginning;
-    numbers count from 0, or from 1 where the lowest is 1. Otherwise the i-th image by name is the i-th frame.
+    An image's name says of which frame it is, as `frames_of_names` has it, in order of names.
 
     Args:
         path: the folder.
@@ -58,37 +57,14 @@ def list_images(
         raise unreadable(path, error) from error
     if not found:
         raise InputError(f"expected PNG masks in {path}, found none: pass the folder of one clip's masks")
-    numbered, notes = _numbered(found, path, options)
+    indices, notes = frames_of_names([image.name for image in found], path, options, "their names")
+    numbered = dict(sorted(zip(indices, found, strict=True)))
     size = options.size
     for image in numbered.values():
         own = _png_size(image, modes, expected, advice)
         require_size(own, size, path, image.name)
         size = own
     return ImageList(numbered, size or (0, 0), notes)
-
-
-def _numbered(found: list[Path], path: Path, options: ReadOptions) -> tuple[dict[int, Path], tuple[str, ...]]:
-    parts = [re.fullmatch(r"(.*?)([0-9]{1,9})", image.stem) for image in found]
-    matched = [part for part in parts if part is not None]
-    if len(matched) < len(found) or len({part[1] for part in matched}) > 1:
-        named = {require_frame(index, options, path): image for index, image in enumerate(found)}
-        return named, (
-            f"The images of {path} are not numbered alike: they are frames in the order of their names.",
-        )
-    numbers = [int(part[2]) for part in matched]
-    first = options.first_frame
-    if first is None:
-        first = 1 if min(numbers) == 1 else 0
-    by_frame: dict[int, Path] = {}
-    for number, image in sorted(zip(numbers, found, strict=True)):
-        index = require_frame(number - first, options, path, number)
-        if index in by_frame:
-            raise InputError(
-                f"expected one image a frame in {path}, got {by_frame[index].name} and {image.name}: remove one"
-            )
-        by_frame[index] = image
-    notes = (f"Images of {path} are numbered from {first}; --first-frame says otherwise.",) if first else ()
-    return by_frame, notes
 
 
 def _png_size(path: Path, modes: Collection[str], expected: str, advice: str) -> tuple[int, int]:

@@ -70,8 +70,8 @@ _ALL = (
     ),
     MaskFormat(
         coco_results.NAME,
-        "COCO results json, image_id the frame's index",
-        coco_results.read_coco_results,
+        "COCO results json, image_id the frame's index; or COCO annotations",
+        coco_results.read_coco,
         coco_results.write_coco_results,
         folder=False,
         identified=False,
@@ -82,7 +82,7 @@ _ALL = (
     ),
     MaskFormat(
         youtube_vis.NAME,
-        "YouTube-VIS results json, a track a row",
+        "YouTube-VIS results json, a track a row; or YouTube-VIS annotations",
         youtube_vis.read_youtube_vis,
         youtube_vis.write_youtube_vis,
         folder=False,
@@ -135,19 +135,23 @@ FORMATS: Mapping[str, MaskFormat] = MappingProxyType({each.name: each for each i
 """Every format by name."""
 
 
-def mask_format(name: str) -> MaskFormat:
+def mask_format(name: str, option: str = "--format") -> MaskFormat:
     """Return a format by name.
 
     Raises:
         UsageError: if there is none of that name.
     """
     if name not in FORMATS:
-        raise UsageError(f"expected --format of {', '.join(FORMATS)}, got {name!r}: pass one of them")
+        raise UsageError(f"expected {option} of {', '.join(FORMATS)}, got {name!r}: pass one of them")
     return FORMATS[name]
 
 
-def recognise(path: Path) -> MaskFormat:
+def recognise(path: Path, option: str = "--format") -> MaskFormat:
     """Return the format of a file or folder, by its name and its first bytes.
+
+    Args:
+        path: the file or folder.
+        option: what says the format, for the message.
 
     Raises:
         InputError: if it cannot be read, or is of no format that is known.
@@ -164,18 +168,20 @@ def recognise(path: Path) -> MaskFormat:
         return FORMATS[mots_txt.NAME]
     if suffix == ".jsonl" or head.startswith(b'{"frame":'):
         return FORMATS[masks_file.NAME]
-    if suffix == ".json" or head.lstrip()[:1] == b"[":
+    if suffix == ".json" or head.lstrip()[:1] in (b"[", b"{"):
         marks = {
             b'"video_id"': youtube_vis.NAME,
+            b'"videos"': youtube_vis.NAME,
             b'"segmentations"': youtube_vis.NAME,
             b'"image_id"': coco_results.NAME,
+            b'"images"': coco_results.NAME,
         }
         places = {head.find(mark): name for mark, name in marks.items() if mark in head}
         if places:
             return FORMATS[places[min(places)]]
     raise InputError(
         f"expected masks of a format that is known ({', '.join(FORMATS)}) in {path}, got a file of another kind: say "
-        f"which it is with --format"
+        f"which it is with {option}"
     )
 
 
@@ -218,5 +224,7 @@ def open_masks(
         UsageError: if there is no such format.
         InputError: if the masks cannot be read, or do not fit what is known of the clip.
     """
-    chosen = recognise(path) if format_name is None else mask_format(format_name)
-    return chosen.read(path, options or ReadOptions())
+    known = options or ReadOptions()
+    option = known.option("format")
+    chosen = recognise(path, option) if format_name is None else mask_format(format_name, option)
+    return chosen.read(path, known)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from yolact_temporal.data.formats.contract import MAX_CLASSES, MAX_IDENTITY
-from yolact_temporal.data.rle import Rle, checked_rle
+from yolact_temporal.data.rle import Rle, checked_rle, polygons_rle
 from yolact_temporal.errors import InputError
 
 MAX_BYTES = 512 << 20
@@ -71,18 +71,22 @@ def read_json(path: Path, what: str) -> Any:
         ) from error
 
 
-def read_rows(path: Path, what: str) -> list[dict[str, Any]]:
-    """Return a file's JSON, a list of objects.
+def rows_of(content: Any, path: Path, what: str) -> list[dict[str, Any]]:
+    """Return what should be a list of objects.
+
+    Args:
+        content: JSON.
+        path: the file it is from.
+        what: what it should be, as in "COCO results".
 
     Raises:
         InputError: if it is something else.
     """
-    rows = read_json(path, what)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise InputError(
-            f"expected {what} in {path}, a list of objects, got {_kind(rows)}: pass a results file, not annotations"
+            f"expected {what} in {path}, a list of objects, got {_kind(content)}: correct the file"
         )
-    return rows
+    return content
 
 
 def shown(value: object) -> str:
@@ -193,6 +197,22 @@ class Fields:
         if not isinstance(size, list) or len(size) != 2 or not all(type(edge) is int for edge in size):
             raise self.fault(f"a size of [height, width] in {name}", shown(size))
         return self.counts(name, (size[0], size[1]), value.get("counts"))
+
+    def segmentation(self, name: str, value: Any, size: tuple[int, int]) -> Rle:
+        """Return a mask of a frame of a size from any of COCO's three: runs, compressed runs, or polygons.
+
+        Raises:
+            InputError: if it is none of them.
+        """
+        if isinstance(value, dict):
+            mask = self.rle(name, value)
+            if tuple(mask["size"]) != size:
+                raise self.fault(f"a mask of {size[1]}x{size[0]} pixels as {name}", f"{mask['size'][::-1]}")
+            return mask
+        try:
+            return polygons_rle(size, value)
+        except ValueError as error:
+            raise self.fault(f"a run-length encoding or polygons as {name}", str(error)) from error
 
     def counts(self, name: str, size: tuple[int, int], counts: object) -> Rle:
         """Return a mask from its runs.

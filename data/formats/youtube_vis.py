@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.data.files import atomic_write
-from yolact_temporal.data.formats.contract import MaskSequence, ReadOptions, require_size
+from yolact_temporal.data.formats.annotations import Annotations, frame_size, is_crowd, together
+from yolact_temporal.data.formats.contract import MAX_FRAMES, MaskSequence, ReadOptions, require_size
 from yolact_temporal.data.formats.detections import (
     Collected,
     Detection,
@@ -24,7 +25,7 @@ from yolact_temporal.data.formats.detections import (
     refuse_void,
     sequence_of,
 )
-from yolact_temporal.data.formats.text_files import Fields, read_rows, shown
+from yolact_temporal.data.formats.text_files import Fields, read_json, rows_of, shown
 from yolact_temporal.data.formats.tracks import require_tracks, tracks_of
 from yolact_temporal.data.masks_jsonl import shortest
 from yolact_temporal.data.rle import Rle
@@ -37,14 +38,20 @@ VIDEO_ID = 1
 
 
 def read_youtube_vis(path: Path, options: ReadOptions) -> MaskSequence:
-    """Read YouTube-VIS results of one clip.
+    """Read YouTube-VIS results of one clip, or YouTube-VIS annotations (`{"videos", "annotations", "categories"}`).
+
+    Of annotations a crowd (`iscrowd`) is void, an object's identity its annotation's `id`, and its score 1.
 
     Raises:
         InputError: if the file is none, is of several clips and none is chosen, or does not fit what is known of the
             clip.
     """
-    rows = read_rows(path, "YouTube-VIS results")
-    tracks = _of_one_video([Fields(row, path, f"track {i}") for i, row in enumerate(rows)], path, options)
+    content = read_json(path, "YouTube-VIS results")
+    if isinstance(content, dict):
+        return _read_annotations(content, path, options)
+    rows = rows_of(content, path, "YouTube-VIS results")
+    all_tracks = [Fields(row, path, f"track {i}") for i, row in enumerate(rows)]
+    tracks = _of_one_video(all_tracks, "video_id", path, options)
     named = all("id" in fields.row for fields in tracks)
     frames: dict[int, list[Detection]] = defaultdict(list)
     names: dict[int, str] = {}
@@ -66,35 +73,88 @@ def read_youtube_vis(path: Path, options: ReadOptions) -> MaskSequence:
     return sequence_of(NAME, path, Collected(frames, size, names, {}, length), options)
 
 
-def _of_one_video(tracks: list[Fields], path: Path, options: ReadOptions) -> list[Fields]:
-    videos = [fields.whole("video_id") for fields in tracks]
+def _read_annotations(content: Mapping[str, Any], path: Path, options: ReadOptions) -> MaskSequence:
+    known = Annotations(content, path, "YouTube-VIS annotations", "videos")
+    videos = _of_one_video(known.frames, "id", path, options)
+    if len(videos) != 1:
+        raise InputError(
+            f"expected one video of its id in {path}, got {len(videos)}: pass a file that has it once"
+        )
+    (video,) = videos
+    size = frame_size(video)
+    require_size(size, options.size, path, video.where)
+    length = _length(video, options)
+    frames: dict[int, list[Detection]] = defaultdict(list)
+    crowds: dict[int, list[Rle]] = defaultdict(list)
+    for annotation in known.annotations:
+        if annotation.whole("video_id") != video.whole("id"):
+            continue
+        class_id, identity = known.class_id(annotation), annotation.whole("id", 1)
+        crowd = is_crowd(annotation)
+        for index, mask in enumerate(_masks(annotation, length, size)):
+            if mask is not None and crowd:
+                crowds[index].append(mask)
+            elif mask is not None:
+                frames[index].append(Detection(mask, class_id, identity=identity))
+    voids = {index: together(masks) for index, masks in crowds.items()}
+    return sequence_of(NAME, path, Collected(frames, size, known.names, voids, length), options)
+
+
+def _length(video: Fields, options: ReadOptions) -> int:
+    """Return how many frames a video has.
+
+    Raises:
+        InputError: if it does not say, or has another number than the clip.
+    """
+    if "file_names" in video.row:
+        names = video.value("file_names")
+        if not isinstance(names, list):
+            raise video.fault("a list of file_names", shown(names))
+        length = len(names)
+    else:
+        length = video.whole("length", 0, MAX_FRAMES)
+    if options.frame_count not in (None, length):
+        raise video.fault(f"{options.frame_count} frames, as the clip has", str(length))
+    return length
+
+
+def _of_one_video(entries: list[Fields], key: str, path: Path, options: ReadOptions) -> list[Fields]:
+    """Return the entries of the video that is chosen, or of the only one.
+
+    Raises:
+        InputError: if there are several and none is chosen, or there are none of the one that is.
+    """
+    videos = [fields.whole(key) for fields in entries]
+    option = options.option("video")
     if options.video is None and len(set(videos)) > 1:
         raise InputError(
-            f"expected results of one clip in {path}, got {len(set(videos))} videos: choose one with --video, as in "
-            f"--video {videos[0]}"
+            f"expected masks of one clip in {path}, got {len(set(videos))} videos: choose one with {option}, as in "
+            f"{option} {videos[0]}"
         )
-    if options.video is not None and tracks and options.video not in videos:
+    if options.video is not None and entries and options.video not in videos:
         raise InputError(
-            f"expected results of video {options.video} in {path}, found none: it has "
+            f"expected masks of video {options.video} in {path}, found none: it has "
             f"{', '.join(map(str, sorted(set(videos))[:8]))}"
         )
-    return [
-        fields
-        for fields, video in zip(tracks, videos, strict=True)
-        if options.video is None or video == options.video
-    ]
+    chosen = zip(entries, videos, strict=True)
+    return [fields for fields, video in chosen if options.video in (None, video)]
 
 
-def _masks(fields: Fields, length: int | None) -> list[Rle | None]:
+def _masks(fields: Fields, length: int | None, size: tuple[int, int] | None = None) -> list[Rle | None]:
+    """Return a track's masks, one a frame; of a known size they may be polygons."""
     segmentations = fields.value("segmentations")
     if not isinstance(segmentations, list):
         raise fields.fault("a list of segmentations", shown(segmentations))
     if length is not None and len(segmentations) != length:
         raise fields.fault(f"{length} segmentations, one a frame of the clip", str(len(segmentations)))
-    return [
-        None if value is None else fields.rle(f"segmentation {index}", value)
-        for index, value in enumerate(segmentations)
-    ]
+    masks: list[Rle | None] = []
+    for index, value in enumerate(segmentations):
+        name = f"segmentation {index}"
+        if value is None or (size is not None and value == []):
+            masks.append(None)
+        else:
+            masks.append(fields.rle(name, value) if size is None else fields.segmentation(name, value, size))
+    return masks
 
 
 def write_youtube_vis(sequence: MaskSequence, path: Path) -> None:

@@ -41,6 +41,9 @@ _PACKAGES = (
 )
 
 
+FLOW = "optical flow (DIS, medium)"
+"""What a manifest calls the motion that is estimated."""
+
 _MODEL_SETTINGS = (
     "weights",
     "masks",
@@ -84,7 +87,7 @@ def run_clip(
     resume: bool = False,
     overwrite: bool = False,
     motions: Motions | None = None,
-    motion_kind: str = "optical flow (DIS, medium)",
+    motion_kind: str = FLOW,
     truth: MaskSequence | None = None,
     sections: Sequence[tuple[float, str]] = (),
     progress: Callable[[int], object] | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from yolact_temporal.analyze import AnalyzeOptions, Motions
 from yolact_temporal.data.files import atomic_write, space_for
-from yolact_temporal.data.formats.davis_png import DavisMasks
+from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.selection import select_frames
@@ -28,9 +28,9 @@ from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import CsvTable
+from yolact_temporal.truth import TrueFrames, TruthOptions, coverage_notes, open_truth, truth_of_clip
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def compare_runs(
     paths: Sequence[Path],
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
+    truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
@@ -101,8 +102,9 @@ def compare_runs(
     Args:
         paths: run folders, or folders of them. Runs of the same clip are put together.
         models: which models; all that every clip has by default.
-        ground_truth: PNG masks of the clip, a folder of one; for several clips a folder with a folder for each, by the
-            clip's name. Objects are then the true ones.
+        ground_truth: true masks of the clip, in any format that `score` reads; for several clips a folder with a folder
+            or a file for each, by the clip's name. Objects are then the true ones.
+        truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
 
     Raises:
@@ -114,7 +116,10 @@ def compare_runs(
     remarks: list[str] = []
     tables: dict[str, ClipObjects] = {}
     for clip in clips:
-        truth = None if ground_truth is None else _truth_of(ground_truth, clip.name, len(clips))
+        truth = None
+        if ground_truth is not None:
+            where = truth_of_clip(ground_truth, clip.name, len(clips))
+            truth = _open_truth(where, clip, truth_options or TruthOptions())
         table = ClipObjects.from_rows(_rows(clip, chosen, truth, remarks, progress))
         if table.pair.any():
             tables[clip.name] = table
@@ -264,7 +269,7 @@ def _chosen(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str
 def _rows(
     clip: ClipRuns,
     chosen: Sequence[str],
-    truth: Path | None,
+    truth: MaskSequence | None,
     remarks: list[str],
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
@@ -277,7 +282,7 @@ def _rows(
 def _made_rows(
     clip: ClipRuns,
     chosen: Sequence[str],
-    truth: Path | None,
+    truth: MaskSequence | None,
     remarks: list[str],
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
@@ -290,17 +295,34 @@ def _made_rows(
     meter = SupportMeter(
         compared, None if rate is None else float(Fraction(rate)), options.stride, truth=truth is not None
     )
-    masks = None if truth is None else DavisMasks(truth)
+    true_frames = None if truth is None else TrueFrames(truth)
     motion_to = _motions_again(clip, options, remarks)
     records = (read_records(clip.models[name].files.masks) for name in chosen)
+    indices: list[int] = []
     for count, group in enumerate(zip_longest(*records), start=1):
         head = _same_frame(group, clip)
         motion = motion_to(head.index)
-        seen = {name: record.instances for name, record in zip(chosen, group, strict=True)}
-        objects = None if masks is None else _crops(masks, head, clip)
-        yield from meter.update(head.index, head.time_s, seen, motion, truth=objects)
         if progress is not None:
             progress(clip.name, count)
+        seen = {name: record.instances for name, record in zip(chosen, group, strict=True)}
+        if true_frames is None:
+            yield from meter.update(head.index, head.time_s, seen, motion)
+            continue
+        true = true_frames.at(head.index)
+        indices.append(head.index)
+        if true is not None:
+            yield from meter.update(head.index, head.time_s, seen, motion, truth=true.objects, void=true.void)
+    if truth is not None:
+        remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
+
+
+def _open_truth(path: Path, clip: ClipRuns, options: TruthOptions) -> MaskSequence:
+    """Open the true masks of a clip; every frame is read once, so that faults are found before flow is computed."""
+    described = clip.manifest["clip"]
+    size = (int(described["height"]), int(described["width"]))
+    truth = open_truth(path, options, size, described.get("frame_count"))
+    truth.check()
+    return truth
 
 
 def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRecord:
@@ -355,27 +377,3 @@ def _estimated(source: FrameSource, options: AnalyzeOptions) -> Callable[[int], 
         return None
 
     return motion_to
-
-
-def _crops(masks: DavisMasks, record: FrameRecord, clip: ClipRuns) -> dict[int, MaskCrop]:
-    found = masks.read(record.index)
-    size = record.instances.size
-    for mask in found.values():
-        if mask.shape != size:
-            raise InputError(
-                f"expected true masks of {size[1]}x{size[0]} for {clip.name}, got {mask.shape[1]}x{mask.shape[0]} at "
-                f"frame {record.index}: they must be of the clip's own size"
-            )
-    return {key: MaskCrop.from_bitmap(mask) for key, mask in found.items()}
-
-
-def _truth_of(path: Path, clip: str, clips: int) -> Path:
-    """Return the folder of one clip's true masks."""
-    inside = path / clip
-    if inside.is_dir():
-        return inside
-    if clips == 1 and path.is_dir():
-        return path
-    raise InputError(
-        f"expected a folder of true masks for {clip} in {path}, found none: name the folders after the clips"
-    )

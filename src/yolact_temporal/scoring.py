@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from yolact_temporal.analyze import AnalyzeOptions, NoMotions
-from yolact_temporal.clip_run import FinishedRun, run_clip
+from yolact_temporal.clip_run import FLOW, FinishedRun, run_clip
 from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
@@ -20,6 +20,7 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.sights import GivenSight, masks_sha256
+from yolact_temporal.truth import TruthOptions, coverage_notes, open_truth
 
 _NAME = re.compile(r"[^./\\][^/\\]*")
 _TAKEN = frozenset(
@@ -35,7 +36,7 @@ class ScoreOptions:
 
     Attributes:
         format: of the masks; recognised if None.
-        truth_format: of the ground truth; recognised if None.
+        truth: what is known of the ground truth.
         score_threshold: instances whose score is above it count.
         names: what to call the masks, one each; from their files' names if empty.
         class_names: names of the classes in order.
@@ -47,7 +48,7 @@ class ScoreOptions:
     """
 
     format: str | None = None
-    truth_format: str | None = None
+    truth: TruthOptions = field(default_factory=TruthOptions)
     score_threshold: float = 0.0
     names: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
@@ -98,37 +99,52 @@ def score_masks(
         masks = [read.masks(path) for path in paths]
         true = None if truth is None else read.truth(truth)
         indices = _frames_to_measure(masks, names, read.frame_count)
-        frames: FrameSource
-        if source is None:
-            frames = UnseenFrames(_unseen_clip(paths, masks, indices, read), indices, read.times, read.fps)
-        else:
-            frames = WantedFrames(source, indices)
-        frames.warnings.extend(read.notes)
-        stride = _stride(indices)
+        if true is not None:
+            read.notes += coverage_notes(true, indices)
+        frames = _frames(source, paths, masks, indices, read)
+        threshold = options.score_threshold
         return run_clip(
             frames,
             name,
-            [
-                GivenSight(own, sequence, options.score_threshold)
-                for own, sequence in zip(names, masks, strict=True)
-            ],
+            [GivenSight(own, sequence, threshold) for own, sequence in zip(names, masks, strict=True)],
             folder,
-            AnalyzeOptions(
-                start=indices[0],
-                end=indices[-1] + 1,
-                stride=stride,
-                flow_long_side=options.flow_long_side,
-            ),
+            _analyze_options(indices, options),
             resume=resume,
             overwrite=overwrite,
             motions=None if source is not None else NoMotions(),
-            motion_kind="optical flow (DIS, medium)" if source is not None else "none: no clip was given",
+            motion_kind=FLOW if source is not None else "none: no clip was given",
             truth=true,
             progress=progress,
         )
     finally:
         if source is not None:
             source.close()
+
+
+def _frames(
+    source: FrameSource | None,
+    paths: Sequence[Path],
+    masks: Sequence[MaskSequence],
+    indices: Sequence[int],
+    read: _Reading,
+) -> FrameSource:
+    """Return what gives the frames to measure: those of the clip, or frames of which only masks are known."""
+    frames: FrameSource
+    if source is None:
+        frames = UnseenFrames(_unseen_clip(paths, masks, indices, read), indices, read.times, read.fps)
+    else:
+        frames = WantedFrames(source, indices)
+    frames.warnings.extend(read.notes)
+    return frames
+
+
+def _analyze_options(indices: Sequence[int], options: ScoreOptions) -> AnalyzeOptions:
+    return AnalyzeOptions(
+        start=indices[0],
+        end=indices[-1] + 1,
+        stride=_stride(indices),
+        flow_long_side=options.flow_long_side,
+    )
 
 
 def model_names(paths: Sequence[Path], given: Sequence[str] = ()) -> list[str]:
@@ -214,7 +230,12 @@ class _Reading:
         """
         own = self._options
         known = ReadOptions(self.size, self.frame_count, own.class_names, own.first_frame, own.video)
-        found = self._opened(path, own.format, known)
+        found = open_masks(path, own.format, known)
+        for frame in found:
+            if frame.time_s is not None:
+                self.times.setdefault(frame.index, frame.time_s)
+        self.size = found.size
+        self.notes += found.notes
         self.fps = self.fps or found.fps
         return found
 
@@ -224,20 +245,8 @@ class _Reading:
         Raises:
             InputError: if they cannot be read, do not fit the clip, or do not say which object each is.
         """
-        found = self._opened(path, self._options.truth_format, ReadOptions(self.size, self.frame_count))
-        if not found.identified:
-            raise InputError(
-                f"expected true masks with an identity each in {path}, got {found.format} without: pass another "
-                f"format, or add a track_id to every instance"
-            )
-        return found
-
-    def _opened(self, path: Path, format_name: str | None, known: ReadOptions) -> MaskSequence:
-        found = open_masks(path, format_name, known)
-        for frame in found:
-            if frame.time_s is not None:
-                self.times.setdefault(frame.index, frame.time_s)
-        self.size = found.size
+        found = open_truth(path, self._options.truth, self.size, self.frame_count)
+        found.check()
         self.notes += found.notes
         return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,26 +50,68 @@ class TrueFrames:
         )
 
 
-def open_truth(path: Path, format_name: str | None, known: ReadOptions) -> MaskSequence:
+@dataclass(frozen=True)
+class TruthOptions:
+    """What is known of true masks that do not say it themselves.
+
+    Attributes:
+        format: recognised if None.
+        first_frame: the number by which they count the clip's first frame.
+        video: which video of a file of several.
+    """
+
+    format: str | None = None
+    first_frame: int | None = None
+    video: int | None = None
+
+
+def open_truth(
+    path: Path, options: TruthOptions, size: tuple[int, int] | None, frame_count: int | None
+) -> MaskSequence:
     """Open true masks of one clip.
 
     Args:
         path: a file or folder.
-        format_name: recognised if None.
-        known: what is known of the clip.
+        options: what is known of them.
+        size: the clip's (height, width); None where it is not known.
+        frame_count: the clip's frames; None where it is not known.
 
     Raises:
         UsageError: if there is no such format.
         InputError: if they cannot be read, do not fit the clip, or do not say which object each is.
     """
-    found = open_masks(path, format_name, known)
-    if not found.identified:
-        lacking = "got none" if not any(len(frame.instances) for frame in found) else "got masks without"
+    known = ReadOptions(size, frame_count, None, options.first_frame, options.video, prefix="ground-truth-")
+    found = open_masks(path, options.format, known)
+    if not found.identified and any(len(frame.instances) for frame in found):
         raise InputError(
-            f"expected true masks with an identity each in {path}, {lacking} ({found.format}): pass another format, "
-            f"or add a track_id to every instance"
+            f"expected true masks with an identity each in {path}, got {found.format} without: pass another format, or "
+            f"add a track_id to every instance"
         )
     return found
+
+
+def coverage_notes(truth: MaskSequence, indices: Collection[int]) -> list[str]:
+    """Return what is to be said of a truth that is not known for all frames that are measured.
+
+    Raises:
+        InputError: if it is known for none of them.
+    """
+    if truth.sparse:
+        return []
+    measured = indices if isinstance(indices, range) else frozenset(indices)
+    known = sum(index in measured for index in truth.indices)
+    if not known:
+        raise InputError(
+            f"expected true masks of the frames that are measured, {min(indices)} to {max(indices)}, got none of them "
+            f"in {truth.path}: pass the truth of this clip, or say what its first frame is called with "
+            f"--ground-truth-first-frame"
+        )
+    if known == len(indices):
+        return []
+    return [
+        f"The ground truth in {truth.path} is of {known} of the {len(indices)} frames: what is measured against it is "
+        f"of these."
+    ]
 
 
 def truth_of_clip(path: Path, clip: str, clips: int) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +86,8 @@ def add_compare(commands: Any) -> None:
     parser.add_argument(
         "--models", nargs="+", metavar="NAME", help="which models (default: all that every clip was run with)"
     )
-    parser.add_argument(
-        "--ground-truth",
-        type=Path,
-        metavar="FOLDER",
-        help="PNG masks of the clip, one a frame, values as in DAVIS; for several clips a folder with a folder for "
-        "each, named after the clip",
+    _add_truth_options(
+        parser, "; for several clips a folder with a folder or file for each, named after the clip"
     )
     parser.add_argument(
         "--out",
@@ -122,15 +119,12 @@ def add_score(commands: Any) -> None:
     parser.add_argument(
         "--clip", type=Path, metavar="CLIP", help="the clip the masks are of: a video, or images"
     )
-    parser.add_argument(
-        "--ground-truth", type=Path, metavar="PATH", help="true masks with identities, in any of the formats"
-    )
+    _add_truth_options(parser)
     parser.add_argument(
         "--format",
         metavar="F",
         help=f"of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
     )
-    parser.add_argument("--ground-truth-format", metavar="F", help="of --ground-truth (default: recognised)")
     parser.add_argument(
         "--name", action="append", metavar="NAME", help="what to call the masks, once each, in order"
     )
@@ -150,10 +144,27 @@ def add_score(commands: Any) -> None:
     parser.add_argument(
         "--first-frame", type=int, metavar="N", help="the number by which the masks count the first frame"
     )
-    parser.add_argument(
-        "--video", type=int, metavar="ID", help="which video of YouTube-VIS results of several"
-    )
+    parser.add_argument("--video", type=int, metavar="ID", help="which video of YouTube-VIS masks of several")
     add_destination_options(parser, "folder that takes the run folder (default: runs)")
+
+
+def _add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:
+    parser.add_argument(
+        "--ground-truth",
+        type=Path,
+        metavar="PATH",
+        help=f"true masks with identities, in any of the formats, or COCO or YouTube-VIS annotations{several}",
+    )
+    parser.add_argument(
+        "--ground-truth-format", metavar="F", help=f"of --ground-truth: {FORMAT_NAMES} (default: recognised)"
+    )
+    parser.add_argument(
+        "--ground-truth-first-frame",
+        type=int,
+        metavar="N",
+        help="the number by which it counts the first frame",
+    )
+    parser.add_argument("--ground-truth-video", type=int, metavar="ID", help="which video of it, of several")
 
 
 def add_export(commands: Any) -> None:

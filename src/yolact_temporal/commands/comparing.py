@@ -12,11 +12,14 @@ from yolact_temporal.commands.console import progress_bar, say
 
 if TYPE_CHECKING:
     from yolact_temporal.compare import ComparedPair, ComparisonResult
+    from yolact_temporal.truth import TruthOptions
 
 
 def compare(args: argparse.Namespace) -> int:
     """Compare the models of finished runs and write the tables beside them."""
-    result = compare_all(args, args.runs, args.out, args.models, args.ground_truth)
+    from yolact_temporal.commands.masks import truth_options
+
+    result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))
     if args.json:
         found = [comparison_json(pair) for pair in result.pairs]
         print(
@@ -31,13 +34,16 @@ def compare_all(
     out: Path,
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
+    truth_options: TruthOptions | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.compare import compare_runs, write_comparison
     from yolact_temporal.temporal.comparison.comparison_text import console_comparison
 
     with progress_bar(args, "compare", None) as progress:
-        result = compare_runs(runs, models, ground_truth, progress=lambda _clip, done: progress(done))
+        result = compare_runs(
+            runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
+        )
     write_comparison(result, out)
     for pair in result.pairs:
         say(args, f"\n{console_comparison(pair.comparison, pair.verdict)}")

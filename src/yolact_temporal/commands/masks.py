@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.commands.console import at_least_one, progress_bar, say
 from yolact_temporal.commands.measure import clip_name, conclude, print_run
 from yolact_temporal.errors import UsageError
+
+if TYPE_CHECKING:
+    from yolact_temporal.truth import TruthOptions
 
 
 def score(args: argparse.Namespace) -> int:
@@ -25,7 +28,7 @@ def score(args: argparse.Namespace) -> int:
         raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
     options = ScoreOptions(
         format=args.format,
-        truth_format=args.ground_truth_format,
+        truth=truth_options(args),
         score_threshold=threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
@@ -76,6 +79,25 @@ def export(args: argparse.Namespace) -> int:
     for note in done.notes:
         say(args, f"  {note}")
     return 0
+
+
+def truth_options(args: argparse.Namespace) -> TruthOptions:
+    """Return what the arguments say of a ground truth.
+
+    Raises:
+        UsageError: if they say something of none.
+    """
+    from yolact_temporal.truth import TruthOptions
+
+    given = {
+        name: value
+        for name in ("format", "first_frame", "video")
+        if (value := getattr(args, f"ground_truth_{name}")) is not None
+    }
+    if given and args.ground_truth is None:
+        option = f"--ground-truth-{min(given)}".replace("_", "-")
+        raise UsageError(f"expected --ground-truth beside {option}, got none: pass the true masks too")
+    return TruthOptions(**given)
 
 
 def _class_names(text: str) -> tuple[str, ...]:
