@@ -176,7 +176,7 @@ class TestMatching:
             for column in range(width):
                 best = min(total[row, column], total[row, column + 1], total[row + 1, column])
                 total[row + 1, column + 1] = costs[row, column] + best
-        rows, columns = _cheapest_path(np.cumsum(costs, axis=1))
+        rows, columns = _cheapest_path(costs.astype(np.float32))
         assert costs[rows, columns].sum() == pytest.approx(total[-1, -1])
         assert (rows[0], columns[0], rows[-1], columns[-1]) == (height - 1, width - 1, 0, 0)
         steps = -np.diff(np.stack([rows, columns]))

@@ -185,6 +185,7 @@ def _apart(line: NDArray[np.float64], tolerance: float) -> list[int]:
 
 def _douglas_peucker(line: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
     """Return which vertices of a line (n, 2) Douglas-Peucker keeps; all segments of one depth are split at a time."""
+    axes = np.ascontiguousarray(line.T)
     kept = np.zeros(len(line), np.bool_)
     kept[[0, -1]] = True
     open_ = ~kept
@@ -192,7 +193,8 @@ def _douglas_peucker(line: NDArray[np.float64], tolerance: float) -> NDArray[np.
         index = np.flatnonzero(open_)
         ends = np.flatnonzero(kept)
         segment = np.cumsum(kept)[index] - 1
-        distance = _squared_distances(line[index], line[ends[segment]], line[ends[segment + 1]])
+        corners = ends[segment], ends[segment + 1]
+        distance = _squared_distances(axes[:, index], *(axes[:, corner] for corner in corners))
         starts = np.flatnonzero(np.diff(segment, prepend=-1))
         farthest = np.maximum.reduceat(distance, starts)
         sizes = np.diff(starts, append=len(index))
@@ -208,13 +210,15 @@ def _douglas_peucker(line: NDArray[np.float64], tolerance: float) -> NDArray[np.
 def _squared_distances(
     points: NDArray[np.float64], starts: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Squared distance of each point (n, 2) from its segment."""
-    along, offset = ends - starts, points - starts
-    projection = (offset * along).sum(axis=1)
-    length = (along * along).sum(axis=1)
+    """Squared distance of each point (2, n) from its segment."""
+    (x, y), (start_x, start_y), (end_x, end_y) = points, starts, ends
+    along_x, along_y = end_x - start_x, end_y - start_y
+    offset_x, offset_y = x - start_x, y - start_y
+    projection = offset_x * along_x + offset_y * along_y
+    length = along_x * along_x + along_y * along_y
     # Single precision, as in psimpl: it decides between vertices that are equally far from the segment.
     share = projection.astype(np.float32) / np.where(length > 0, length, 1).astype(np.float32)
-    foot = starts + share[:, None].astype(np.float64) * along
-    distance = ((points - foot) ** 2).sum(axis=1)
-    distance = np.where(length <= projection, ((points - ends) ** 2).sum(axis=1), distance)
-    return np.where(projection <= 0, (offset * offset).sum(axis=1), distance)
+    exact = share.astype(np.float64)
+    distance = (x - (start_x + exact * along_x)) ** 2 + (y - (start_y + exact * along_y)) ** 2
+    distance = np.where(length <= projection, (x - end_x) ** 2 + (y - end_y) ** 2, distance)
+    return np.where(projection <= 0, offset_x * offset_x + offset_y * offset_y, distance)

@@ -8,9 +8,10 @@ inside: T is reported, and never decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +56,14 @@ SPECS = (SHAPE_STABILITY_SPEC, TRUE_SHAPE_STABILITY_SPEC)
 ShapeDistance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 _TINY = 2.2204e-16
+_ANGLES = tuple(math.radians(angle) for angle in (30, 60, 120, 150))
+"""Between the angular bins of half a turn, but for the right angle."""
+_SLOTS = RADIAL_BINS + 1
+"""One more than radial bins: 0 is beyond the last radius."""
+_BLOCK = 1 << 16
+"""Pairs of points worked on at a time, which the processor's cache holds."""
+_STEPS = 32
+"""Steps of a path whose costs are laid out at a time, for the same reason."""
 
 
 def shape_contexts(mask: MaskCrop) -> NDArray[np.float64] | None:
@@ -82,13 +91,11 @@ def shape_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
         first, second: (n, 60) and (m, 60), as `shape_contexts` gives them.
     """
     costs = _chi_square(first, second)
-    along = np.cumsum(costs.astype(np.float64), axis=1)
-    rows, columns = _cheapest_path(along)
+    rows, columns = _cheapest_path(costs)
     # The start itself cannot be where to start anew.
     turn = int(np.argmin(costs[rows[:-1], columns[:-1]]))
-    row, column = int(rows[turn]) + 1, int(columns[turn]) + 1
-    rows, columns = _cheapest_path(_rolled(along, row % len(first), column % len(second)))
-    rows, columns = (rows + row) % len(first), (columns + column) % len(second)
+    row, column = (int(rows[turn]) + 1) % len(first), (int(columns[turn]) + 1) % len(second)
+    rows, columns = _cheapest_path(costs, row, column)
     for side in (0, 1):
         kept = _cheapest_of_each((rows, columns)[side], costs[rows, columns])
         rows, columns = rows[kept], columns[kept]
@@ -193,51 +200,82 @@ def _sampled(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
 def _histograms(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the shape contexts (n, 60) of points (n, 2), each point counted in its own innermost bin."""
     n = len(points)
-    x, y = points.astype(np.float32).T
-    radial = _radial_bins(x, y)
-    # One slot more than bins: 0 is beyond the last radius.
-    slots = RADIAL_BINS + 1
-    place = _angular_bins(points[:, 0], points[:, 1]) * np.uint8(slots) + radial
-    whole = ANGULAR_BINS * slots
-    index = np.arange(n)[:, None] * whole + place
-    counts = np.bincount(index.ravel(), minlength=n * whole).reshape(n, ANGULAR_BINS, slots)[:, :, 1:]
-    histograms = counts.reshape(n, ANGULAR_BINS * RADIAL_BINS).astype(np.float64)
+    order = np.lexsort(points.T)
+    codes = _codes(points[order])
+    counts = np.empty((n, ANGULAR_BINS, _SLOTS))
+    whole = ANGULAR_BINS * _SLOTS
+    rows = max(_BLOCK // n, 1)
+    for start in range(0, n, rows):
+        part = codes[start : start + rows]
+        place = part + np.arange(0, len(part) * whole, whole)[:, None]
+        found = np.bincount(place.ravel(), minlength=len(part) * whole)
+        counts[order[start : start + rows]] = found.reshape(len(part), ANGULAR_BINS, _SLOTS)
+    histograms = counts[:, :, 1:].reshape(n, ANGULAR_BINS * RADIAL_BINS)
     return histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
 
 
-def _radial_bins(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the radial bin of each point seen from each, uint8 (n, n): the innermost is 5, what is beyond is 0."""
-    squared = x - x[:, None]
-    np.square(squared, out=squared)
-    height = y - y[:, None]
-    np.square(height, out=height)
-    squared += height
-    mean = float(np.sqrt(squared, out=height).mean(dtype=np.float64))
-    radial = np.zeros(squared.shape, np.uint8)
-    for radius in RADII:
-        radial += squared < np.float32((radius * mean) ** 2)
-    return radial
+def _codes(points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return where each point is seen from each, uint8 (n, n): twelfth of a turn times `_SLOTS`, plus radial bin.
 
+    A bin's lower edge is counted in. The innermost radial bin is 5, what is beyond the last is 0.
 
-def _angular_bins(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return in which twelfth of a turn each point is seen from each, uint8 (n, n), a bin's lower edge counted in.
-
-    A direction has passed an angle if the point lies further along that angle's normal, which is one number a point:
-    there is no arctangent to compute for a pair. On the axes this is exact, wherever points share a row or a column.
+    Args:
+        points: (n, 2), in order of y and then of x. What comes later lies down the picture or to the right, in the
+            first half turn; the other half turn is the same seen back. A point at the same place has no direction, and
+            is counted to the right.
     """
-    below, level = y > y[:, None], y == y[:, None]
-    aside, upright = x > x[:, None], x == x[:, None]
-    passed = ~aside
-    passed = passed.view(np.uint8)
-    for angle in (30, 60, 120, 150):
-        along = math.cos(math.radians(angle)) * y - math.sin(math.radians(angle)) * x
-        passed += along > along[:, None]
-    # The first half turn holds directions down the picture, and the one to the right; a point at the same place has no
-    # direction and is counted with that one.
-    first = below | (level & (aside | upright))
-    bins = np.where(first, passed, np.uint8(ANGULAR_BINS - 1) - passed + upright)
-    bins[level & upright] = 0
-    return bins
+    n = len(points)
+    x = points[:, 0].astype(np.float32)
+    # A direction has passed an angle if the point lies further along that angle's normal, which is one number a point:
+    # there is no arctangent to compute for a pair, and of the numbers only the order counts.
+    normals = (math.cos(angle) * points[:, 1] - math.sin(angle) * points[:, 0] for angle in _ANGLES)
+    ranks = [np.unique(normal, return_inverse=True)[1].astype(np.uint16) for normal in normals]
+    squares, limits = _squared_distances(points)
+    opposite = np.uint8(ANGULAR_BINS // 2 * _SLOTS)
+    codes = np.empty((n, n), np.uint8)
+    start = 0
+    for squared in squares:
+        end = start + len(squared)
+        # On the axes this is exact, wherever points share a row or a column.
+        later = (x[start:] <= x[start:end, None]).view(np.uint8)
+        for rank in ranks:
+            later += rank[start:] > rank[start:end, None]
+        later *= np.uint8(_SLOTS)
+        for limit in limits:
+            later += squared < limit
+        seen_back = later.T + opposite
+        np.copyto(
+            later[:, : len(squared)], seen_back[: len(squared)], where=np.tri(len(squared), k=-1, dtype=bool)
+        )
+        codes[start:end, start:] = later
+        codes[end:, start:end] = seen_back[len(squared) :]
+        start = end
+    np.fill_diagonal(codes, RADIAL_BINS)
+    apart = 1
+    while (same := np.flatnonzero((points[apart:] == points[:-apart]).all(axis=1))).size:
+        codes[same, same + apart] = codes[same + apart, same] = RADIAL_BINS
+        apart += 1
+    return codes
+
+
+def _squared_distances(points: NDArray[np.float64]) -> tuple[list[NDArray[np.float32]], list[np.float32]]:
+    """Return the squared distances of each point from those after it, and the squared radii of the bins.
+
+    Returns:
+        Blocks of rows, float32 (rows, n - first row): each block begins with the column of its own first row. The
+        radii's squares are of the same unit.
+    """
+    n = len(points)
+    x, y = points.T.astype(np.float32)
+    rows = max(_BLOCK // n, 1)
+    squares, total = [], 0.0
+    for start in range(0, n, rows):
+        squared = np.square(x[start:] - x[start : start + rows, None])
+        squared += np.square(y[start:] - y[start : start + rows, None])
+        distance = np.sqrt(squared)
+        total += float(distance.sum(dtype=np.float64)) + float(distance[:, rows:].sum(dtype=np.float64))
+        squares.append(squared)
+    return squares, [np.float32((radius * total / n**2) ** 2) for radius in RADII]
 
 
 def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -261,49 +299,70 @@ def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
     return np.maximum(common, 0, out=common)
 
 
-def _rolled(along: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
-    """Return the sums along rows of the costs (n, m) that begin at another row and column, from those that do not."""
-    before = along[:, column - 1 : column] if column else np.zeros((len(along), 1))
-    rolled = np.concatenate(
-        [along[:, column:] - before, along[:, :column] + (along[:, -1:] - before)], axis=1
-    )
-    return np.concatenate([rolled[row:], rolled[:row]])
+def _by_steps(costs: NDArray[np.float32], row: int, column: int) -> Iterator[NDArray[np.float64]]:
+    """Yield the costs (n, m) of cells by how many steps right and down from a start they lie, both sides being rings.
+
+    Yields:
+        n + m - 1 times float64 (n,): of the k-th, [i] is the cost of row + i and column + k - i; infinite where there
+        is no such column.
+    """
+    height, width = costs.shape
+    down, right, steps = height - row, width - column, height + width - 1
+    rolled = np.empty((height, steps + 1), np.float32)
+    rolled[:down, :right] = costs[row:, column:]
+    rolled[:down, right:width] = costs[row:, :column]
+    rolled[down:, :right] = costs[:row, column:]
+    rolled[down:, right:width] = costs[:row, :column]
+    rolled[:, width:] = np.inf
+    # Cut into rows one shorter than they are, each row begins one further right than the one above.
+    shifted = rolled.ravel()[: height * steps].reshape(height, steps)
+    for start in range(0, steps, _STEPS):
+        few = cv2.transpose(shifted[:, start : start + _STEPS]).reshape(-1, height)
+        yield from few.astype(np.float64)
 
 
-def _cheapest_path(along: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and columns of the cheapest path from the first to the last cell by steps right, down or both.
+def _cheapest_path(
+    costs: NDArray[np.float32], row: int = 0, column: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of the cheapest path by steps right, down or both, from its end to its start.
 
-    From its end to its start. All of a row at a time: the cheapest way to a cell is the cheapest way into its row at
-    some cell further left, and then along the row.
+    It begins at a cell and ends just before it, both sides being closed to rings. Cells as many steps from the start do
+    not depend on each other and are done at a time; all that is kept of them is which way they are reached.
 
     Args:
-        along: float64 (n, m), the costs summed up along each row.
+        costs: float32 (n, m).
+        row, column: where it begins.
     """
-    height, width = along.shape
-    total = np.empty((height, width))
-    total[0] = along[0]
-    entry = np.empty(width)
-    for row in range(1, height):
-        above = total[row - 1]
-        entry[0] = above[0]
-        np.minimum(above[1:], above[:-1], out=entry[1:])
-        entry[1:] -= along[row, :-1]
-        np.minimum.accumulate(entry, out=entry)
-        np.add(entry, along[row], out=total[row])
-    row, column = height - 1, width - 1
-    path = [(row, column)]
-    while row and column:
-        both, up, left = total[row - 1, column - 1], total[row - 1, column], total[row, column - 1]
-        if both <= up and both <= left:
-            row, column = row - 1, column - 1
-        elif up <= left:
-            row -= 1
+    height, width = costs.shape
+    diagonally, from_left = np.empty((2, height + width - 1, height), np.bool_)
+    # What it costs to come to the cells of three numbers of steps, after one cell more that no path comes from; of each
+    # as seen from the left of a cell, and from above. The way to the start begins diagonally before it, at no cost.
+    totals = np.full((3, height + 1), np.inf)
+    before, last, now = ((total[1:], total[:-1]) for total in totals)
+    totals[0, 0] = 0
+    cheapest = np.empty(height)
+    for cost, is_diagonal, is_left in zip(_by_steps(costs, row, column), diagonally, from_left, strict=True):
+        left, above = last
+        np.less(left, above, out=is_left)
+        np.minimum(left, above, out=cheapest)
+        np.less_equal(before[1], cheapest, out=is_diagonal)
+        np.minimum(cheapest, before[1], out=cheapest)
+        np.add(cheapest, cost, out=now[0])
+        totals[0, 0] = np.inf
+        before, last, now = last, now, before
+    i, j = height - 1, width - 1
+    path = [(i, j)]
+    while i and j:
+        if diagonally[i + j, i]:
+            i, j = i - 1, j - 1
+        elif from_left[i + j, i]:
+            j -= 1
         else:
-            column -= 1
-        path.append((row, column))
-    path += [(up, 0) for up in range(row - 1, -1, -1)] + [(0, left) for left in range(column - 1, -1, -1)]
+            i -= 1
+        path.append((i, j))
+    path += [(up, 0) for up in range(i - 1, -1, -1)] + [(0, left) for left in range(j - 1, -1, -1)]
     cells = np.array(path, np.int64)
-    return cells[:, 0], cells[:, 1]
+    return (cells[:, 0] + row) % height, (cells[:, 1] + column) % width
 
 
 def _cheapest_of_each(points: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.intp]:
