@@ -6,17 +6,20 @@ names is only ever compared with what the runs folder holds; a fault is one sent
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
+import altair as alt
 import streamlit
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from yolact_temporal.dashboards.loader import Run, find_run
-from yolact_temporal.dashboards.moments import frame_indices
+from yolact_temporal.dashboards.comparisons import run_comparison
+from yolact_temporal.dashboards.loader import Run, find_run, find_runs, open_run
+from yolact_temporal.dashboards.moments import color_keys, frame_indices
 from yolact_temporal.dashboards.pictures import View, jpeg, model_picture, original_picture
 from yolact_temporal.errors import InputError
 
@@ -70,8 +73,25 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
     return [
         Route(f"/{PICTURE}", answer(_picture)),
         Route(f"/{OVERLAY}", answer(_overlay)),
-        *(Route(f"/{name}", page) for name in pages),
+        # The first page's own address is the root.
+        Route(f"/{pages[0]}", lambda request: RedirectResponse(f"/?{request.query_params}")),
+        *(Route(f"/{name}", page) for name in pages[1:]),
     ]
+
+
+def warm_up(root: Path) -> None:
+    """Read what the first run's pages need once, so that the first visitor does not wait for it."""
+    for entry in find_runs(root):
+        if entry.state != "finished":
+            break
+        with contextlib.suppress(InputError, OSError):
+            run = open_run(root, entry)
+            run_comparison(run)
+            color_keys(run)
+            for model in run.models:
+                run.table(model, "frames")
+            alt.Chart(run.summary()).mark_point().encode(x="metric:N", y="value:Q").to_dict()
+        return
 
 
 def index_page() -> str:

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from yolact_temporal import cli
 from yolact_temporal.commands import serving
 from yolact_temporal.dashboards import comparisons, drawing, jobs, loader, moments
+from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
@@ -359,6 +360,7 @@ def test_serving_elsewhere_warns_and_the_server_is_told_to_keep_to_itself(tmp_pa
         told.update(config, script=served.script_path, args=sys.argv[1:])
 
     monkeypatch.setattr(streamlit.App, "run", run)
+    monkeypatch.setattr(style, "trust_charts", lambda: told.update(trusted=True))
     monkeypatch.setattr(streamlit.config, "_main_script_path", None)
     monkeypatch.setattr(sys, "argv", sys.argv)
     assert cli.main(["dashboard", str(tmp_path / "new"), "--port", "0"]) == 0
@@ -368,6 +370,7 @@ def test_serving_elsewhere_warns_and_the_server_is_told_to_keep_to_itself(tmp_pa
     assert (told["server.address"], told["server.headless"]) == ("127.0.0.1", True)
     assert told["browser.gatherUsageStats"] is False
     assert told["args"] == [str(tmp_path / "new")]
+    assert told["trusted"]
     assert told["script"].name == "app.py"
     assert cli.main(["dashboard", str(tmp_path), "--port", "0", "--address", "0.0.0.0"]) == 0
     assert "no password" in capsys.readouterr().err

@@ -112,7 +112,8 @@ def test_an_overlay_video_is_the_runs_own_file(root):
 
 
 def test_every_page_is_told_where_the_server_is(root):
-    for name in app.page_addresses():
+    assert ask(root, "/overview", run="scene").headers["location"] == "/?run=scene"
+    for name in app.page_addresses()[1:]:
         text = ask(root, f"/{name}").body.decode()
         assert text.count("BACKEND_BASE_URL: window.location.origin") == 1
         assert text.index("BACKEND_BASE_URL") < text.index('<script type="module"')

@@ -40,7 +40,12 @@ def show_table(
     Returns:
         The place of the chosen row; None without one.
     """
-    options: dict[str, Any] = {"hide_index": True, "column_config": dict(columns or {}), "key": key}
+    options: dict[str, Any] = {
+        "hide_index": True,
+        "column_config": dict(columns or {}),
+        "key": key,
+        "placeholder": "undefined",
+    }
     if height is not None:
         options["height"] = height
     chosen = None
@@ -82,7 +87,7 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 def show_verdict(verdict: PairVerdict) -> None:
     """Show who is steadier, or that it is undecided, in the same place, size and weight."""
-    with st.container(border=True, key=f"verdict_{abs(hash(verdict.models))}"):
+    with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
         if verdict.steadier is None:
             st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
         else:

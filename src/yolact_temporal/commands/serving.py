@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import ipaddress
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from yolact_temporal.errors import UsageError
@@ -94,8 +96,9 @@ def _serve(runs: Path, address: str, port: int) -> None:
 
     # Everything that the first page needs is loaded now, and not while somebody waits for it.
     from yolact_temporal.dashboards import app
+    from yolact_temporal.dashboards.charts.style import trust_charts
     from yolact_temporal.dashboards.jobs import MAX_UPLOAD_MB
-    from yolact_temporal.dashboards.server import routes
+    from yolact_temporal.dashboards.server import routes, warm_up
 
     options = {
         "server.address": address,
@@ -121,6 +124,9 @@ def _serve(runs: Path, address: str, port: int) -> None:
     }
     script = str(Path(app.__file__).absolute())
     served = streamlit.App(script, routes=routes(runs, app.page_addresses()))
+    trust_charts()
+    threading.Thread(target=warm_up, args=(runs,), name="warm_up", daemon=True).start()
     # What the script finds as its arguments, and what the server takes for the program: as if it were started alone.
     sys.argv = [script, str(runs)]
-    served.run(config=options)
+    with contextlib.suppress(KeyboardInterrupt):  # how it is told to end
+        served.run(config=options)
