@@ -10,7 +10,14 @@ from yolact_temporal.dashboards.comparisons import Comparison, PairVerdict, run_
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import Context
-from yolact_temporal.dashboards.views.parts import model_badge, number, show_error, show_table, show_verdict
+from yolact_temporal.dashboards.views.parts import (
+    model_badge,
+    number,
+    show_download,
+    show_error,
+    show_table,
+    show_verdict,
+)
 from yolact_temporal.dashboards.views.quality import show_card, show_quality
 from yolact_temporal.errors import InputError
 
@@ -170,8 +177,7 @@ def _show_own_figures(run: Run, summary: pd.DataFrame) -> None:
             value = first["value"].get((name, model))
             row[at + 1].markdown(f"**{plain(number(value))}**")
         row[-1].caption(plain(definitions.direction(name)))
-    with st.expander("Every figure of summary.csv, with how many values it is of"):
-        show_table(summary, "summary.csv", key="own", file=run.file("summary.csv"))
+    show_download(summary, "summary.csv", key="own_csv", file=run.file("summary.csv"))
 
 
 def _show_how(run: Run) -> None:

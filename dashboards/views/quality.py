@@ -79,11 +79,10 @@ def show_quality(run: Run, comparison: Comparison | None, summary: pd.DataFrame)
     cards = _cards(run, comparison)
     if table.empty and not cards:
         st.markdown(UNKNOWN_QUALITY)
-        st.code(
+        st.text(  # not st.code: its highlighting is a quarter of all that the browser must load
             f'yolact-temporal compare "{run.path}" --ground-truth MASKS --out FOLDER'
             if comparison is not None
-            else "yolact-temporal score MASKS --clip CLIP --ground-truth TRUE_MASKS",
-            language=None,
+            else "yolact-temporal score MASKS --clip CLIP --ground-truth TRUE_MASKS"
         )
     if table.empty:
         return
