@@ -40,6 +40,11 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
 )
 
 
+def page_addresses() -> list[str]:
+    """Return the addresses of all pages, from the server's root."""
+    return [key for key, *_ in _PAGES]
+
+
 def main(root: Path) -> None:
     """Show the dashboard of a runs folder."""
     st.set_page_config("yolact-temporal", page_icon=_page_icon(), layout="wide")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -75,6 +76,15 @@ class Comparison:
         own = own[own["support"] == supports]
         order = {name: place for place, name in enumerate(FIGURES)}
         return own.sort_values("metric", key=lambda names: names.map(order), kind="stable")
+
+
+def favoured(row: Mapping[str, Any], models: tuple[str, str]) -> str | None:
+    """Return the model that a row's 95% interval favours; None where it includes 0 or there is none."""
+    low, high = row["ci_low"], row["ci_high"]
+    if pd.isna(low) or pd.isna(high) or low <= 0 <= high:
+        return None
+    first_is_less = bool(high < 0)
+    return models[0 if first_is_less == (FIGURES[row["metric"]].better == "down") else 1]
 
 
 def run_comparison(run: Run) -> Comparison | None:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
+from yolact_temporal.temporal.catalogue import CATALOGUE
 from yolact_temporal.temporal.comparison.comparing import FIGURES
 from yolact_temporal.temporal.metrics import METRICS, MetricSpec
+
+SPECS: Mapping[str, MetricSpec] = MappingProxyType(
+    {spec.name: spec for group in CATALOGUE.values() for spec in group}
+)
+"""Every metric's contract by name, of a model's own figures and of those against a ground truth."""
+
+TRUE_OBJECTS = "true_objects"
+"""The row of `summary.csv` after which a model's figures against the ground truth stand."""
+
+_LOOSE = "_at_iou_"
 
 HEADLINES = {
     "boundary_px_mean": "boundary displacement, mean",
@@ -61,6 +74,10 @@ _OF_COMPARISONS = {
 }
 
 
+_STEADIER = {"down": "lower is steadier", "up": "higher is steadier", "zero": "nearer to 0 is steadier"}
+_BETTER = {"down": "lower is better", "up": "higher is better", "zero": "nearer to 0 is better"}
+
+
 def compared_label(name: str) -> str:
     """Return a compared figure's name for a reader, its symbol first; the name itself if it is unknown."""
     if name not in FIGURES:
@@ -74,12 +91,24 @@ def unit_text(unit: str) -> str:
     return "" if unit in ("1", "") else unit
 
 
+def label(name: str) -> str:
+    """Return the name of a figure of `summary.csv` for a reader: its symbol first, at which IoU it was matched last."""
+    base, _, iou = name.partition(_LOOSE)
+    told = HEADLINES.get(base) or (compared_label(base) if base in FIGURES else base.replace("_", " "))
+    if base in SPECS and base not in HEADLINES and base not in FIGURES:
+        told = f"{SPECS[base].symbol} {told}"
+    return told + (f", matched at IoU {iou}" if iou else "")
+
+
 def definition(name: str) -> str:
-    """Return what a model's own figure is, from its contract: meaning, unit, range, direction, undefined case, source.
+    """Return what a figure of `summary.csv` is, from its contract: meaning, unit, range, direction, undefined, source.
 
     "" for a name that no contract knows.
     """
-    return _contract(METRICS[name]) if name in METRICS else ""
+    base = name.partition(_LOOSE)[0]
+    if base in SPECS:
+        return _contract(SPECS[base])
+    return _OF_COMPARISONS.get(base, "")
 
 
 def compared_definition(name: str) -> str:
@@ -97,10 +126,13 @@ def compared_definition(name: str) -> str:
 
 
 def direction(name: str) -> str:
-    """Return which way a model's own figure is steadier; "" for a name that no contract knows."""
-    if name not in METRICS:
-        return ""
-    return "lower is steadier" if METRICS[name].direction == "down" else "higher is steadier"
+    """Return which way a figure of `summary.csv` is better; "" for a name that no contract knows."""
+    base = name.partition(_LOOSE)[0]
+    if base not in SPECS:
+        return compared_direction(base)
+    if base in METRICS:
+        return _STEADIER[SPECS[base].direction]
+    return _BETTER[SPECS[base].direction]
 
 
 def compared_direction(name: str) -> str:
@@ -112,10 +144,11 @@ def compared_direction(name: str) -> str:
 
 def _contract(spec: MetricSpec) -> str:
     low, high = spec.range
-    end = "no upper end" if math.isinf(high) else f"to {high:g}"
+    bounds = "no lower end" if math.isinf(low) else f"{low:g}"
+    bounds += ", no upper end" if math.isinf(high) else f" to {high:g}"
     unit = f" In {spec.unit}." if unit_text(spec.unit) else ""
     better = direction(spec.name)
     return (
-        f"{spec.symbol}: {spec.meaning}{unit} Range {low:g}, {end}; {better}. Undefined where {spec.undefined}. "
+        f"{spec.symbol}: {spec.meaning}{unit} Range {bounds}; {better}. Undefined where {spec.undefined}. "
         f"From: {spec.inputs}. Source: {spec.source}."
     )

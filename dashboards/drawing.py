@@ -20,8 +20,9 @@ Rgb = NDArray[np.uint8]
 CARRIED: Color = (255, 255, 255)
 """Colour of the outline that the last frame's mask should have here."""
 
-_QUALITY = 90
+_QUALITY = 85
 _SHORT_SIDE = 480
+_LONG_SIDE = 1280
 
 
 def blank_frame(size: tuple[int, int]) -> Rgb:
@@ -43,21 +44,19 @@ def draw_sighting(rgb: Rgb, seen: Sighting, *, boxes: bool = True, labels: bool 
     style = OverlayStyle(boxes=boxes, labels=False)
     canvas = enlarged(draw_overlay(rgb, seen.instances, seen.color_keys, seen.labels, style=style))
     if labels:
-        size = max(10, round(16 * min(canvas.shape[:2]) / 480))
-        factor = canvas.shape[0] / rgb.shape[0]
-        taken: list[tuple[int, int, int, int]] = []
-        for at in range(len(seen.instances)):
-            hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
-            parts = [seen.labels[at], f"{seen.instances.scores[at]:.2f}"]
-            parts += [f"#{seen.track_ids[at]}"] if seen.track_ids[at] else []
-            text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
-            color = track_color(seen.color_keys[at])
-            patch = label_patch(text, size, color, readable_on(color))
-            place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
+        _label(canvas, seen, canvas.shape[0] / rgb.shape[0], scores=True)
     return canvas
 
 
-def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rgb:
+def draw_jitter(
+    rgb: Rgb,
+    before: Sighting,
+    now: Sighting,
+    motion: Motion,
+    *,
+    boxes: bool = False,
+    labels: bool = False,
+) -> Rgb:
     """Draw, for each track seen in both frames, its outline carried here by the motion against its outline here.
 
     Where the two part, the mask has moved and the object has not: that is the boundary displacement. The picture is
@@ -68,6 +67,7 @@ def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rg
         rgb: uint8 (H, W, 3), the frame t.
         before, now: what a model saw at t-1 and at t.
         motion: from t-1 to t.
+        boxes, labels: whether the predicted boxes at t, and the track ids, are drawn too.
 
     Returns:
         uint8, a new picture, enlarged as by `enlarged`.
@@ -85,7 +85,13 @@ def draw_jitter(rgb: Rgb, before: Sighting, now: Sighting, motion: Motion) -> Rg
         canvas[apart] = (canvas[apart].astype(np.uint16) + np.array(color, np.uint16)) // 2
         _outline(canvas, carried, CARRIED, width)
         _outline(canvas, crops[at], color, width)
-    return enlarged(canvas)
+        if boxes:
+            x1, y1, x2, y2 = (round(float(edge)) for edge in now.instances.boxes[at])
+            cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, 1)
+    canvas = enlarged(canvas)
+    if labels:
+        _label(canvas, now, canvas.shape[0] / rgb.shape[0], scores=False)
+    return canvas
 
 
 def enlarged(rgb: Rgb) -> Rgb:
@@ -94,6 +100,22 @@ def enlarged(rgb: Rgb) -> Rgb:
     if factor == 1:
         return rgb
     return np.ascontiguousarray(rgb.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def shrunk(rgb: Rgb) -> Rgb:
+    """Return a picture made smaller where its longer side is over 1280 pixels, more than a column of a page has."""
+    factor = _LONG_SIDE / max(rgb.shape[:2])
+    if factor >= 1:
+        return rgb
+    size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def draw_note(rgb: Rgb, text: str) -> None:
+    """Write a line of text into the upper left corner of a picture."""
+    size = max(10, round(16 * min(rgb.shape[:2]) / 480))
+    patch = label_patch(text, size, (40, 40, 40), (255, 255, 255))[: rgb.shape[0], : rgb.shape[1]]
+    rgb[: patch.shape[0], : patch.shape[1]] = patch
 
 
 def crop_around(rgb: Rgb, box: tuple[float, float, float, float], side: int = 128) -> Rgb:
@@ -123,6 +145,20 @@ def encode_jpeg(rgb: Rgb) -> bytes:
     if not done:
         raise ValueError(f"expected a picture that can be encoded, got {rgb.shape}")
     return data.tobytes()
+
+
+def _label(canvas: Rgb, seen: Sighting, factor: float, *, scores: bool) -> None:
+    """Write class, track id and what the tables note at every instance; `factor` is how far `canvas` is enlarged."""
+    size = max(10, round(16 * min(canvas.shape[:2]) / 480))
+    taken: list[tuple[int, int, int, int]] = []
+    for at in range(len(seen.instances)):
+        hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
+        parts = [seen.labels[at], *([f"{seen.instances.scores[at]:.2f}"] if scores else [])]
+        parts += [f"#{seen.track_ids[at]}"] if seen.track_ids[at] else []
+        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
+        color = track_color(seen.color_keys[at])
+        patch = label_patch(text, size, color, readable_on(color))
+        place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
 
 
 def _outline(canvas: Rgb, mask: MaskCrop, color: Color, width: int) -> None:

@@ -169,13 +169,13 @@ def find_run(root: Path, key: str) -> Run:
     Raises:
         InputError: if there is no such run, or it is not finished or cannot be read.
     """
-    inside(root, key)
-    entry = next((entry for entry in find_runs(root) if entry.key == key), None)
-    if entry is None:
+    path = inside(root, key)
+    alone = (root / _MANIFEST).is_file()
+    if "/" in key or (key == ".") != alone or (key[:1] == "." and not alone) or not path.is_dir():
         raise InputError(
             f"expected one of the runs in {root}, got {key[:80]!r}: choose one of the runs listed"
         )
-    return open_run(root, entry)
+    return open_run(root, _entry(root, key))
 
 
 def open_run(root: Path, entry: RunEntry) -> Run:

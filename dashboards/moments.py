@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
 
 _FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
 _OPEN_CLIPS = 2
+_MOTION_LOCK = Lock()
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,13 @@ def motion_to(run: Run, frame: int) -> Motion | None:
     Raises:
         InputError: as `clip_frame`.
     """
+    with _MOTION_LOCK:  # several models' pictures of a frame are asked for at once; its flow is taken once
+        return _motion(run.path, run.manifest.finished, frame, _Held(run))
+
+
+@lru_cache(maxsize=8)
+def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | None:
+    run = held.run
     before = frame_before(run, frame)
     if before is None:
         return None
@@ -131,11 +140,7 @@ def motion_to(run: Run, frame: int) -> Motion | None:
 def frame_before(run: Run, frame: int) -> int | None:
     """Return the frame that makes a pair with this one; None where it has none (the first, or after lost frames)."""
     before = frame - int(run.manifest.options.get("stride", 1))
-    return before if before in _index_set(run) else None
-
-
-def _index_set(run: Run) -> frozenset[int]:
-    return frozenset(frame_indices(run).tolist())
+    return before if before in frame_indices(run) else None
 
 
 class _Held:

@@ -36,9 +36,13 @@ _NEAR = 48
 
 
 class _Reader(Protocol):
-    def read(self, index: int) -> Rgb | None: ...
+    """Gives a frame by its index, in any order."""
 
-    def close(self) -> None: ...
+    def read(self, index: int) -> Rgb | None:
+        """Return a frame, uint8 (H, W, 3) RGB; None if it cannot be decoded or is not there."""
+
+    def close(self) -> None:
+        """Release what is open; reading opens it again."""
 
 
 class ClipViewer:
@@ -121,28 +125,34 @@ def view_clip(path: str, sha256: str) -> ClipViewer:
 
 
 class _FilmReader:
+    """Renders frames of a synthetic film."""
+
     def __init__(self, film: PhotoFilm) -> None:
         self._film = film
 
     def read(self, index: int) -> Rgb | None:
+        """Return a frame; None if it is not there."""
         return self._film.render(index) if index < len(self._film) else None
 
     def close(self) -> None:
-        pass
+        """Do nothing: nothing stays open."""
 
 
 class _ImageReader:
+    """Reads the images of a folder, one a frame."""
+
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
 
     def read(self, index: int) -> Rgb | None:
+        """Return a frame; None if it is not there or its image cannot be read."""
         try:
             return read_rgb(self._paths[index]) if index < len(self._paths) else None
         except (OSError, ValueError, SyntaxError):
             return None
 
     def close(self) -> None:
-        pass
+        """Do nothing: nothing stays open."""
 
 
 class _ForwardReader:
@@ -155,6 +165,7 @@ class _ForwardReader:
         self._waiting: Frame | None = None
 
     def read(self, index: int) -> Rgb | None:
+        """Return a frame, reading anew from the start where it lies behind; None if it does not come."""
         if self._source is None or self._waiting is None or self._waiting.index > index:
             self.close()
             self._source = open_clip(self._path, decoder="pyav")
@@ -166,6 +177,7 @@ class _ForwardReader:
         return found.rgb if found is not None and found.index == index else None
 
     def close(self) -> None:
+        """Release the decoder."""
         if self._source is not None:
             self._source.close()
         self._source, self._waiting = None, None
@@ -182,6 +194,7 @@ class _SeekingReader:
         self._passed: OrderedDict[int, av.VideoFrame] = OrderedDict()
 
     def read(self, index: int) -> Rgb | None:
+        """Return a frame: of those decoded last, by decoding on, by a seek that can be checked, or from the start."""
         if index >= len(self._probe.ticks):
             return None
         passed = self._passed.get(index)
@@ -201,6 +214,7 @@ class _SeekingReader:
         return None if found is None else self._upright(found)
 
     def close(self) -> None:
+        """Release the decoder and the frames that are kept."""
         if self._container is not None:
             self._container.close()
         self._container, self._next = None, -1

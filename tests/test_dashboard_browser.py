@@ -1,6 +1,7 @@
 """The dashboard in a real browser: what a person does, and nothing amiss in the console."""
 
 import csv
+import importlib.util
 import io
 import os
 import re
@@ -13,83 +14,94 @@ from pathlib import Path
 
 import pytest
 from dashboard_runs import BLINKING, STEADY
+from watched_browser import CHROMIUM, LIMIT_S, WatchedBrowser
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# Last of all, where even the watch on the browser does not help: this ends the process, since a signal cannot.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900, method="thread")]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WAIT_MS = 45_000
 
 
 class Server:
     """A dashboard of its own process, as a person starts it."""
 
-    def __init__(self, root):
+    def __init__(self, root, log):
         self.root = root
         command = [sys.executable, "-m", "yolact_temporal", "dashboard", str(root), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        self.url = re.search(r"http://127\.0\.0\.1:\d+", line)[0]
-        for _ in range(600):
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        end = time.monotonic() + LIMIT_S
+        self.url = None
+        while time.monotonic() < end and self.process.poll() is None:
+            found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
             try:
-                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5).close()
-                return
+                if found:
+                    urllib.request.urlopen(f"{found[0]}/_stcore/health", timeout=5).close()
+                    self.url = found[0]
+                    return
             except OSError:
-                time.sleep(0.1)
-        raise AssertionError("the server did not start")
+                pass
+            time.sleep(0.1)
+        self.close()
+        raise AssertionError(f"the server did not start: {log.read_text()[-2000:]}")
 
     def close(self):
         self.process.terminate()
-        self.process.wait(timeout=60)
-        self.process.stdout.close()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
         pytest.skip("no chromium is installed: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("playwright is not installed: pip install playwright")
+    started = WatchedBrowser()
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="module")
 def server(browser, finished_run, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served") / "runs"
-    shutil.copytree(finished_run.parent, root)
-    started = Server(root)
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(finished_run.parent, folder / "runs")
+    started = Server(folder / "runs", folder / "server.log")
     yield started
     started.close()
 
 
 @pytest.fixture
-def page(browser, server):
+def page(browser, server, request):
     """The overview, open; at the end nothing may have gone wrong in the console or been asked of another machine."""
     wrong = []
-    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
-    opened.set_default_timeout(WAIT_MS)
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda message: wrong.append(message.text) if fault(message) else None)
-    opened.on("request", lambda request: wrong.append(request.url) if elsewhere(request.url) else None)
-    opened.goto(f"{server.url}/?run=scene")
-    title(opened, "scene")
-    yield opened
-    opened.close()
+    seconds = getattr(request.function, "seconds", LIMIT_S)
+    with browser.page(seconds, viewport={"width": 1440, "height": 1000}) as opened:
+        opened.set_default_timeout(WAIT_MS)
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("console", lambda message: wrong.append(message.text) if fault(message) else None)
+        opened.on("request", lambda request: wrong.append(request.url) if elsewhere(request.url) else None)
+        opened.goto(f"{server.url}/?run=scene")
+        title(opened, "scene")
+        yield opened
     assert wrong == []
 
 
+def within(seconds):
+    """Give a test more time than the usual limit."""
+
+    def give(test):
+        test.seconds = seconds
+        return test
+
+    return give
+
+
 def fault(message):
-    # A page opened by its own address is first looked for there: Streamlit asks at two addresses for its own settings.
-    return message.type == "error" and "_stcore" not in str(message.location)
+    return message.type == "error"
 
 
 def elsewhere(url):
@@ -117,10 +129,6 @@ def download(page, button):
     with page.expect_download() as waiting:
         page.get_by_role("button", name=button).click()
     return Path(waiting.value.path()).read_bytes()
-
-
-def pictures(page):
-    return [image.get_attribute("src") for image in page.get_by_test_id("stImage").locator("img").all()]
 
 
 def test_a_person_sees_who_is_steadier_and_takes_the_figures_home(page, server):
@@ -170,39 +178,78 @@ def test_a_stretch_of_time_can_be_zoomed_to_and_left_again(page):
     page.get_by_text("Click a moment to see it").wait_for()
 
 
-def test_the_slider_moves_the_frame_and_the_jitter_can_be_seen(page):
+def shown(page, frame):
+    """Wait until the viewer shows the pictures of a frame."""
+    page.locator(f".columns[data-frame='{frame}']:not(.waiting)").wait_for()
+
+
+def pictures(page):
+    return page.locator(".columns .frame img").evaluate_all("(images) => images.map((image) => image.src)")
+
+
+def test_keys_pressed_quickly_end_at_the_right_frame_and_the_jitter_can_be_seen(page):
     go(page, "Viewer")
-    page.get_by_test_id("stImage").nth(2).wait_for()
-    settle(page)
+    shown(page, 0)
     first = pictures(page)
     assert len(first) == 3
-    for frame in range(1, 6):
-        # a key that is pressed while the page is being drawn anew is lost
-        page.get_by_role("slider", name="Frame").press("ArrowRight")
-        page.get_by_text(re.compile(f"^frame {frame},")).wait_for()
-        settle(page)
-    settle(page)
-    second = pictures(page)
-    assert not set(first) & set(second)
+    slider = page.get_by_role("slider", name="Frame")
+    slider.focus()
+    for key in ["ArrowRight"] * 12 + ["ArrowLeft"] * 5 + ["ArrowRight"]:
+        page.keyboard.press(key)
+    shown(page, 8)
+    page.get_by_text("frame 8, 0.333 s").wait_for()
+    assert not set(first) & set(pictures(page))
+    assert all("frame=8" in address for address in pictures(page))
+    page.wait_for_url(re.compile(r"frame=8\b"))  # the script knows it too, and the viewer has stayed
+    shown(page, 8)
     page.get_by_text("Show the jitter itself").click()
     page.get_by_text("White: the outline").wait_for()
-    settle(page)
-    assert set(pictures(page)) != set(second)
-    page.get_by_role("button", name="Next").click()
-    page.get_by_text(re.compile("^frame 6,")).wait_for()
+    page.wait_for_function("document.querySelector('.stMain').innerText.includes('White: the outline')")
+    page.locator(".columns .frame img[src*='jitter=1']").nth(1).wait_for()
+    shown(page, 8)
+    page.get_by_role("button", name="Next", exact=True).click()
+    shown(page, 9)
+    assert ["jitter=1" in address for address in pictures(page)] == [False, True, True]
 
 
-def test_the_videos_play_in_step(page):
+def test_the_frames_play_one_after_the_other_to_the_last(page):
     go(page, "Viewer")
-    page.wait_for_function(
-        "[...document.querySelectorAll('video')].filter((v) => v.readyState >= 2).length === 2"
+    shown(page, 0)
+    page.evaluate(
+        """() => {
+        const roots = [...document.querySelectorAll('*')].map((element) => element.shadowRoot).filter(Boolean);
+        const columns = roots.map((root) => root.querySelector('.columns')).find((found) => found?.dataset.frame);
+        window.seen = [];
+        new MutationObserver(() => window.seen.push(Number(columns.dataset.frame)))
+            .observe(columns, { attributes: true, attributeFilter: ['data-frame'] });
+        }"""
     )
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
+    shown(page, 23)
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    page.wait_for_url(re.compile(r"frame=23\b"))
+    seen = page.evaluate("window.seen.filter((frame, at, all) => frame !== all[at - 1])")
+    assert seen in (list(range(24)), list(range(1, 24)))
+    shown(page, 23)
+
+
+def test_the_videos_play_in_step_and_go_to_the_moment(page):
+    go(page, "Viewer")
+    videos = page.locator("video")
+    videos.nth(1).wait_for()
     page.get_by_role("button", name="Play all").click()
-    page.wait_for_function("[...document.querySelectorAll('video')].every((v) => v.currentTime > 0.2)")
-    apart = page.evaluate(
-        "() => [...document.querySelectorAll('video')].map((v) => v.currentTime).reduce((a, b) => Math.abs(a - b))"
-    )
-    assert apart < 0.3
+    page.get_by_text(re.compile(r"^0\.[3-9]\d s$")).wait_for()
+    times = videos.evaluate_all("(all) => all.map((video) => video.currentTime)")
+    assert len(times) == 2
+    assert min(times) > 0.1
+    assert abs(times[0] - times[1]) < 0.3
+    page.get_by_role("slider", name="Frame").fill("12")
+    page.wait_for_url(re.compile(r"frame=12\b"))
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="To this moment").click()
+    page.get_by_text("0.50 s", exact=True).wait_for()
+    assert videos.evaluate_all("(all) => all.map((video) => video.paused)") == [True, True]
 
 
 def test_a_track_is_chosen_and_its_table_downloaded(page, server):
@@ -222,6 +269,7 @@ def test_the_folder_is_compared(page):
     assert {row["model_a"] for row in got} == {STEADY}
 
 
+@within(420)
 def test_a_clip_is_uploaded_analyzed_through_a_reload_and_shown(page, server, clip):
     go(page, "New analysis")
     page.get_by_text("Models and thresholds").click()
@@ -251,6 +299,7 @@ def test_a_clip_is_uploaded_analyzed_through_a_reload_and_shown(page, server, cl
     assert (server.root / "plain" / "run.json").is_file()
 
 
+@within(240)
 def test_screens_are_whole_at_both_widths(page, tmp_path):
     folder = Path(os.environ.get("YOLACT_TEMPORAL_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,22 +2,27 @@
 
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import streamlit
 from dashboard_runs import BLINKING, STEADY
 from streamlit.testing.v1 import AppTest
 
 from yolact_temporal import cli
 from yolact_temporal.commands import serving
 from yolact_temporal.dashboards import comparisons, drawing, jobs, loader, moments
+from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
+from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.analysis import analysis_command, time_text
 from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
+from yolact_temporal.dashboards.views.viewer import viewer_data
 from yolact_temporal.errors import InputError, UsageError
 
 PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
@@ -160,18 +165,18 @@ def test_text_of_a_manifest_is_shown_as_text(root):
     assert "<script" not in shown.replace("\\<script", "")
 
 
-def test_the_viewer_steps_slides_and_says_when_the_clip_is_gone(root, monkeypatch):
+def test_the_viewer_is_told_where_to_stand_and_says_when_the_clip_is_gone(root):
+    run = loader.find_run(root, "scene")
     test = one_page(root, "viewer")
-    assert test.slider[0].value == 0
-    assert test.button(key="previous").disabled
-    test.button(key="next").click().run()
-    assert test.slider[0].value == 1
-    test.slider[0].set_value(12).run()
-    assert test.session_state["current_frame"] == 12
-    assert "frame 12, 0.500 s" in texts(test)
-    test.toggle(key="show_jitter").set_value(True).run()
     assert not test.exception
+    assert [item.label for item in test.toggle] == ["Show the jitter itself", "Boxes", "Labels"]
+    test.toggle(key="show_jitter").set_value(True).run()
     assert "White: the outline" in texts(test)
+    data = viewer_data(run, View(), 12, move=3)
+    assert (data["frames"], data["place"], data["move"]) == (list(range(24)), 12, 3)
+    assert data["times"][12] == 0.5
+    assert data["step"] == pytest.approx(1 / 24, abs=1e-5)
+    assert [column["name"] for column in data["columns"]] == ["original", STEADY, BLINKING]
     path = root / "scene" / "run.json"
     manifest = json.loads(path.read_text())
     manifest["clip"]["path"] = "/nowhere/clip.mp4"
@@ -179,17 +184,31 @@ def test_the_viewer_steps_slides_and_says_when_the_clip_is_gone(root, monkeypatc
     gone = one_page(root, "viewer")
     assert not gone.exception
     assert "cannot be shown" in gone.info[0].value
+    run = loader.find_run(root, "scene")
+    assert (original_picture(run, 5) == 96).all()
+    assert model_picture(run, STEADY, 5, View()).std() > 0
 
 
-def test_playing_goes_on_and_ends_at_the_last_frame(root):
-    test = one_page(root, "viewer")
-    test.slider[0].set_value(21).run()
-    test.button(key="play").click().run()
-    assert test.session_state["viewer_playing"]
-    for _ in range(5):
-        test.run()
-    assert test.session_state["current_frame"] == 23
-    assert not test.session_state["viewer_playing"]
+def test_the_viewer_follows_the_timeline_and_not_its_own_echo(root):
+    test = one_page(root, "timeline")
+    standing = test.session_state["current_frame"]
+    assert "moves" not in test.session_state
+
+    def script(root):
+        from pathlib import Path
+
+        from yolact_temporal.dashboards.loader import find_run
+        from yolact_temporal.dashboards.views.context import go_to, stand_at
+
+        run = find_run(Path(root), "scene")
+        go_to(4)
+        stand_at(run, 9)
+        stand_at(run, 10_000)
+
+    moved = AppTest.from_function(script, args=(str(root),)).run()
+    assert not moved.exception
+    assert (moved.session_state["current_frame"], moved.session_state["moves"]) == (9, 1)
+    assert 0 <= standing < 24
 
 
 def test_a_moment_is_what_the_record_and_the_tables_say(root):
@@ -336,20 +355,23 @@ def test_a_port_is_free_or_refused_in_one_sentence():
 
 def test_serving_elsewhere_warns_and_the_server_is_told_to_keep_to_itself(tmp_path, monkeypatch, capsys):
     told = {}
-    from streamlit.web import bootstrap
 
-    monkeypatch.setattr(bootstrap, "load_config_options", lambda flag_options: told.update(flag_options))
-    monkeypatch.setattr(
-        bootstrap, "run", lambda script, _hello, args, _options: told.update(script=script, args=args)
-    )
+    def run(served, config):
+        told.update(config, script=served.script_path, args=sys.argv[1:])
+
+    monkeypatch.setattr(streamlit.App, "run", run)
+    monkeypatch.setattr(style, "trust_charts", lambda: told.update(trusted=True))
+    monkeypatch.setattr(streamlit.config, "_main_script_path", None)
+    monkeypatch.setattr(sys, "argv", sys.argv)
     assert cli.main(["dashboard", str(tmp_path / "new"), "--port", "0"]) == 0
     out = capsys.readouterr()
     assert "http://127.0.0.1:" in out.out
     assert out.err == ""
-    assert (told["server_address"], told["server_headless"]) == ("127.0.0.1", True)
-    assert told["browser_gatherUsageStats"] is False
+    assert (told["server.address"], told["server.headless"]) == ("127.0.0.1", True)
+    assert told["browser.gatherUsageStats"] is False
     assert told["args"] == [str(tmp_path / "new")]
-    assert Path(told["script"]).name == "app.py"
+    assert told["trusted"]
+    assert told["script"].name == "app.py"
     assert cli.main(["dashboard", str(tmp_path), "--port", "0", "--address", "0.0.0.0"]) == 0
     assert "no password" in capsys.readouterr().err
     (tmp_path / "file").write_text("")

@@ -48,7 +48,7 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
     reach = float(values.max()) * 1.15 or 1.0
     scale = alt.Scale(domain=[-reach, reach], nice=False)
     x = alt.X("difference:Q", title=None, scale=scale, axis=alt.Axis(tickCount=7))
-    row_of = {True: "mean", False: "each clip"}
+    row_of = {True: "mean" if len(over) else "this clip", False: "each clip"}
     lanes = [row_of[True]] * bool(len(mean)) + [row_of[False]] * bool(len(clips))
     y = alt.Y(
         "lane:N",

@@ -125,47 +125,49 @@ def jitter_chart(
     top = float(rows["value"].max()) if rows["value"].notna().any() else 1.0
     x = time_axis(timed, span)
     color = alt.Color("model:N", scale=model_scale(models), legend=model_legend())
-    base = alt.Chart(rows)
-    lines = base.mark_line(strokeWidth=1.4, opacity=0.9).encode(
-        x=x,
-        y=alt.Y(
-            "value:Q",
-            title=None,
-            scale=alt.Scale(domain=[-0.08 * top, 1.05 * top], nice=False),
-            axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, values=_ticks(top)),
-        ),
-        color=color,
-        strokeDash=alt.StrokeDash("model:N", scale=model_dashes(models), legend=model_legend()),
-    )
-    moment = alt.selection_point(name=MOMENT, fields=["frame"], nearest=True, on="click", toggle=False)
-    stretch = alt.selection_interval(name=SPAN, encodings=["x"])
-    defined = rows[rows["value"].notna()]
-    points = (
-        alt.Chart(defined)
-        .mark_point(filled=True, size=40, opacity=0)
-        .encode(
-            x=x,
-            y="value:Q",
-            color=color,
-            tooltip=[
-                alt.Tooltip("model:N"),
-                alt.Tooltip("frame:Q"),
-                alt.Tooltip("x:Q", title="time (s)" if timed else "frame", format=".3f"),
-                alt.Tooltip("value:Q", title=JITTER_LABEL, format=".4g"),
-            ],
-        )
-        .add_params(moment, stretch)
-    )
-    alone = _isolated(rows)
     layers = [
-        lines,
-        alt.Chart(alone).mark_point(filled=True, size=12).encode(x=x, y="value:Q", color=color),
+        _jitter_lines(rows, models, x, color, top),
+        alt.Chart(_isolated(rows)).mark_point(filled=True, size=12).encode(x=x, y="value:Q", color=color),
         _event_marks(events, models, x, -0.05 * top),
-        points,
+        _moments_to_choose(rows, x, color, timed),
     ]
     if now is not None:
         layers.insert(0, _now_rule(now, x))
     return finish(alt.layer(*layers).properties(height=290), title)
+
+
+def _jitter_lines(
+    rows: pd.DataFrame, models: Sequence[str], x: alt.X, color: alt.Color, top: float
+) -> alt.Chart:
+    y = alt.Y(
+        "value:Q",
+        title=None,
+        scale=alt.Scale(domain=[-0.08 * top, 1.05 * top], nice=False),
+        axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, values=_ticks(top)),
+    )
+    dash = alt.StrokeDash("model:N", scale=model_dashes(models), legend=model_legend())
+    return (
+        alt.Chart(rows).mark_line(strokeWidth=1.4, opacity=0.9).encode(x=x, y=y, color=color, strokeDash=dash)
+    )
+
+
+def _moments_to_choose(rows: pd.DataFrame, x: alt.X, color: alt.Color, timed: bool) -> alt.Chart:
+    """Return unseen points that say their value, and take a click for a moment and a drag for a stretch of time."""
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("frame:Q"),
+        alt.Tooltip("x:Q", title="time (s)" if timed else "frame", format=".3f"),
+        alt.Tooltip("value:Q", title=JITTER_LABEL, format=".4g"),
+    ]
+    return (
+        alt.Chart(rows[rows["value"].notna()])
+        .mark_point(filled=True, size=40, opacity=0)
+        .encode(x=x, y="value:Q", color=color, tooltip=tooltip)
+        .add_params(
+            alt.selection_point(name=MOMENT, fields=["frame"], nearest=True, on="click", toggle=False),
+            alt.selection_interval(name=SPAN, encodings=["x"]),
+        )
+    )
 
 
 def presence_chart(
@@ -213,36 +215,34 @@ def presence_chart(
         ),
         legend=None,
     )
-    drawn = (
-        alt.Chart(bars)
-        .mark_bar(height={"band": 0.72}, stroke="#7a7a7a", strokeWidth=0.4, clip=True)
-        .encode(
-            x=x,
-            x2="x2:Q",
-            y=y,
-            color=color,
-            tooltip=[
-                alt.Tooltip("label:N", title="track"),
-                alt.Tooltip("x:Q", title="from", format=".3f"),
-                alt.Tooltip("x2:Q", title="to", format=".3f"),
-                alt.Tooltip("frames:Q"),
-            ],
-        )
-    )
-    signs = (
-        alt.Chart(marks)
-        .mark_point(size=46, filled=True, fill="white", stroke=INK, strokeWidth=1.1, opacity=1, clip=True)
-        .encode(
-            x=x,
-            y=y,
-            shape=alt.Shape("event:N", scale=_SHAPES, legend=alt.Legend(orient="top", title=None)),
-            tooltip=[alt.Tooltip("label:N", title="track"), "event:N", "frame:Q"],
-        )
-    )
-    layers = [drawn, signs]
+    layers = [_stretches(bars, x, y, color), _signs(marks, x, y)]
     if now is not None:
         layers.insert(0, _now_rule(now, x))
     return finish(alt.layer(*layers).properties(height=AROUND_PX + 24 * len(order)), title)
+
+
+def _stretches(bars: pd.DataFrame, x: alt.X, y: alt.Y, color: alt.Color) -> alt.Chart:
+    tooltip = [
+        alt.Tooltip("label:N", title="track"),
+        alt.Tooltip("x:Q", title="from", format=".3f"),
+        alt.Tooltip("x2:Q", title="to", format=".3f"),
+        alt.Tooltip("frames:Q"),
+    ]
+    return (
+        alt.Chart(bars)
+        .mark_bar(height={"band": 0.72}, stroke="#7a7a7a", strokeWidth=0.4, clip=True)
+        .encode(x=x, x2="x2:Q", y=y, color=color, tooltip=tooltip)
+    )
+
+
+def _signs(marks: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    shape = alt.Shape("event:N", scale=_SHAPES, legend=alt.Legend(orient="top", title=None))
+    tooltip = [alt.Tooltip("label:N", title="track"), alt.Tooltip("event:N"), alt.Tooltip("frame:Q")]
+    return (
+        alt.Chart(marks)
+        .mark_point(size=46, filled=True, fill="white", stroke=INK, strokeWidth=1.1, opacity=1, clip=True)
+        .encode(x=x, y=y, shape=shape, tooltip=tooltip)
+    )
 
 
 def whole_span(frames: Tables, timed: bool) -> tuple[float, float]:

@@ -32,7 +32,7 @@ def show(context: Context) -> None:
         comparison = next(one for one in whole if one.key == key)
         for verdict in comparison.verdicts:
             show_verdict(verdict)
-        _show(comparison.rows, list(comparison.verdicts[0].models) if comparison.verdicts else [])
+        _show(comparison.rows, context.run.models if context.run is not None else [])
         show_table(comparison.rows, "comparison.csv", key="all_compared", file=comparison.file)
         return
     rows = _rows_of_runs(context)
@@ -52,7 +52,8 @@ def show(context: Context) -> None:
             st.session_state["compare_started"] = True
         if st.session_state.get("compare_started"):
             st.fragment(_await_comparison, run_every=1.0)(context)
-    _show(rows, [str(rows["model_a"].iloc[0]), str(rows["model_b"].iloc[0])])
+    # The chosen run's models first: they then have the colours that they have on its own pages.
+    _show(rows, context.run.models if context.run is not None else [])
     show_table(rows, "clips.csv", key="clips_compared")
 
 
@@ -79,7 +80,11 @@ def deciding_clips(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> 
 
 def _show(rows: pd.DataFrame, models: list[str]) -> None:
     pairs = list(dict.fromkeys(zip(rows["model_a"], rows["model_b"], strict=True)))
-    names = list(dict.fromkeys([*models, *(name for pair in pairs for name in pair)]))
+    compared = dict.fromkeys(name for pair in pairs for name in pair)
+    names = [
+        *(name for name in models if name in compared),
+        *(name for name in compared if name not in models),
+    ]
     st.subheader(
         "Steady, or seeing less?",
         anchor=False,

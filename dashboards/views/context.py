@@ -14,6 +14,8 @@ from yolact_temporal.dashboards.moments import frame_indices
 
 FRAME = "current_frame"
 SPAN = "current_span"
+MOVE = "moves"
+"""How often the viewer was moved from elsewhere: it then follows, and otherwise stands where it is."""
 PAGES = "pages"
 
 
@@ -44,6 +46,17 @@ def current_frame(run: Run) -> int:
 
 def go_to(frame: int) -> None:
     """Move the viewer to a frame, and the address with it."""
+    st.session_state[MOVE] = st.session_state.get(MOVE, 0) + 1
+    _note(frame)
+
+
+def stand_at(run: Run, frame: int) -> None:
+    """Note that the viewer has moved to a frame by itself; what is no frame of the run is nothing."""
+    if frame in frame_indices(run):
+        _note(frame)
+
+
+def _note(frame: int) -> None:
     st.session_state[FRAME] = int(frame)
     st.query_params["frame"] = str(int(frame))
 

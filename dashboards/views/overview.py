@@ -11,15 +11,15 @@ from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import Context
 from yolact_temporal.dashboards.views.parts import (
-    interval,
     model_badge,
     number,
+    show_download,
     show_error,
     show_table,
     show_verdict,
 )
+from yolact_temporal.dashboards.views.quality import show_card, show_quality
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.comparison.comparing import FIGURES
 
 OWN_FIGURES = (
     "Each model's own figures, over the instances it saw: a model that drops the hard objects looks steadier here. "
@@ -45,10 +45,15 @@ def show(context: Context) -> None:
     else:
         for verdict in comparison.verdicts:
             show_verdict(verdict)
-            _show_cards(comparison, verdict)
+        _show_pairs(run, comparison)
         _show_compared_table(comparison)
-        _show_quality(comparison)
-    _show_own_figures(run)
+    try:
+        summary = run.summary()
+    except InputError as error:
+        show_error(error)
+    else:
+        show_quality(run, comparison, summary)
+        _show_own_figures(run, summary)
     _show_how(run)
 
 
@@ -107,30 +112,26 @@ def _nothing_compared(run: Run) -> None:
             st.markdown("No object counts for two models in this clip, so that they cannot be compared here.")
 
 
-def _show_cards(comparison: Comparison, verdict: PairVerdict) -> None:
-    """Show the figures that the verdict rests on: both models' values, the difference and its interval."""
-    rows = comparison.figures(verdict.models).set_index("metric")
+def _show_pairs(run: Run, comparison: Comparison) -> None:
+    """Show what each verdict rests on, a tab for every two models where there are more."""
+    verdicts = comparison.verdicts
+    names = [plain(f"{first} against {second}") for first, second in (one.models for one in verdicts)]
+    places = st.tabs(names) if len(verdicts) > 1 else [st.container()]
+    for place, verdict in zip(places, verdicts, strict=True):
+        with place:
+            _show_cards(run, comparison, verdict)
+
+
+def _show_cards(run: Run, comparison: Comparison, verdict: PairVerdict) -> None:
+    """Show the figures that a verdict rests on: both models' values, the difference and its interval."""
+    rows = comparison.figures(verdict.models).set_index("metric", drop=False)
     names = [name for name in definitions.COMPARED_HEADLINES if name in rows.index]
     for start in range(0, len(names), 3):
         with st.container(key=f"pair_cards_{start}_{'_'.join(verdict.models)}"):
             columns = st.columns(3)
         for column, name in zip(columns, names[start : start + 3], strict=False):
             with column.container(border=True, height="stretch"):
-                _show_card(name, rows.loc[name], verdict.models)
-
-
-def _show_card(name: str, row: pd.Series, models: tuple[str, str]) -> None:
-    unit = definitions.unit_text(FIGURES[name].unit)
-    st.markdown(
-        f"**{plain(definitions.compared_label(name))}**" + (f" ({plain(unit)})" if unit else ""),
-        help=plain(definitions.compared_definition(name)),
-    )
-    for place, (side, model) in enumerate(zip(("value_a", "value_b"), models, strict=True)):
-        st.markdown(f"{model_badge(model, place)}  **{plain(number(row[side]))}**")
-    st.caption(
-        f"{plain(definitions.compared_direction(name))} · difference {plain(number(row['difference'], 3, '+'))}"
-        f" · 95%: {plain(interval(row['ci_low'], row['ci_high']))}"
-    )
+                show_card(run, rows.loc[name], verdict.models)
 
 
 def _show_compared_table(comparison: Comparison) -> None:
@@ -156,48 +157,27 @@ def _show_compared_table(comparison: Comparison) -> None:
         show_table(table, "comparison.csv", key="compared", file=comparison.file)
 
 
-def _show_quality(comparison: Comparison) -> None:
-    st.subheader("Quality beside stability", anchor=False)
-    rows = comparison.overall
-    found = rows[rows["metric"].isin(definitions.QUALITY) & (rows["support"] == "universe")]
-    if found.empty:
-        st.markdown(
-            "This run was compared without a ground truth, so how good the masks are is not known: an empty, a frozen "
-            "and a full-box mask are all perfectly steady."
-        )
-        st.code(
-            f'yolact-temporal compare "{comparison.file.parent}" --ground-truth MASKS --out FOLDER',
-            language=None,
-        )
-        return
-    for column, (_, row) in zip(st.columns(max(2, len(found))), found.iterrows(), strict=False):
-        with column.container(border=True):
-            _show_card(str(row["metric"]), row, (str(row["model_a"]), str(row["model_b"])))
-
-
-def _show_own_figures(run: Run) -> None:
+def _show_own_figures(run: Run, summary: pd.DataFrame) -> None:
     st.subheader("Each model by itself", anchor=False, help=plain(OWN_FIGURES))
-    try:
-        summary = run.summary()
-    except InputError as error:
-        show_error(error)
-        return
-    values = summary.pivot_table(
-        index="metric", columns="model", values="value", aggfunc="first", sort=False, dropna=False
-    )
-    names = [name for name in definitions.HEADLINES if name in values.index]
-    table = pd.DataFrame({"figure": [definitions.HEADLINES[name] for name in names]})
-    units = summary.drop_duplicates("metric").set_index("metric")["unit"]
-    table["unit"] = [definitions.unit_text(str(units[name])) for name in names]
-    for model in run.models:
-        table[model] = [number(values[model].get(name)) if model in values else "undefined" for name in names]
-    table["direction"] = [definitions.direction(name) for name in names]
-    table["what it is"] = [definitions.definition(name) for name in names]
-    columns = {
-        "what it is": st.column_config.TextColumn(width="large", help="From the metric's own contract.")
-    }
-    show_table(table, "summary.csv", key="own", columns=columns, file=run.file("summary.csv"))
     st.caption(plain(OWN_FIGURES))
+    first = summary.drop_duplicates(["metric", "model"]).set_index(["metric", "model"])
+    units = summary.drop_duplicates("metric").set_index("metric")["unit"]
+    widths = [4, *[2] * len(run.models), 2]
+    head = st.columns(widths, vertical_alignment="center")
+    for at, model in enumerate(run.models):
+        head[at + 1].markdown(model_badge(model, at))
+    for name in [name for name in definitions.HEADLINES if name in units.index]:
+        row = st.columns(widths, vertical_alignment="center")
+        unit = definitions.unit_text(str(units[name]))
+        row[0].markdown(
+            plain(definitions.HEADLINES[name] + (f" ({unit})" if unit else "")),
+            help=plain(definitions.definition(name)),
+        )
+        for at, model in enumerate(run.models):
+            value = first["value"].get((name, model))
+            row[at + 1].markdown(f"**{plain(number(value))}**")
+        row[-1].caption(plain(definitions.direction(name)))
+    show_download(summary, "summary.csv", key="own_csv", file=run.file("summary.csv"))
 
 
 def _show_how(run: Run) -> None:

@@ -40,7 +40,12 @@ def show_table(
     Returns:
         The place of the chosen row; None without one.
     """
-    options: dict[str, Any] = {"hide_index": True, "column_config": dict(columns or {}), "key": key}
+    options: dict[str, Any] = {
+        "hide_index": True,
+        "column_config": dict(columns or {}),
+        "key": key,
+        "placeholder": "undefined",
+    }
     if height is not None:
         options["height"] = height
     chosen = None
@@ -50,21 +55,26 @@ def show_table(
         chosen = int(rows[0]) if rows and rows[0] < len(table) else None
     else:
         st.dataframe(table, **options)
+    show_download(table, name, key=f"{key}_csv", file=file)
+    return chosen
+
+
+def show_download(table: pd.DataFrame, name: str, *, key: str, file: Path | None = None) -> None:
+    """Show a button that downloads a table as CSV: the run's own file where `file` names it, byte for byte."""
     try:
         data = table.to_csv(index=False, lineterminator="\n").encode() if file is None else file.read_bytes()
     except OSError:
-        return chosen
+        return
     st.download_button(
         f"Download {plain(name)}",
         data,
         name,
         "text/csv",
-        key=f"{key}_csv",
+        key=key,
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",
     )
-    return chosen
 
 
 def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) -> Any:
@@ -82,7 +92,7 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 def show_verdict(verdict: PairVerdict) -> None:
     """Show who is steadier, or that it is undecided, in the same place, size and weight."""
-    with st.container(border=True, key=f"verdict_{abs(hash(verdict.models))}"):
+    with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
         if verdict.steadier is None:
             st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
         else:

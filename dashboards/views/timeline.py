@@ -162,7 +162,7 @@ def _holds_frames(run: Run, span: tuple[float, float]) -> bool:
 def _show_moment(run: Run) -> None:
     frame = current_frame(run)
     st.subheader(plain(moment_text(run, frame)), anchor=False)
-    show_moment(run, frame, jitter=True, small=True)
+    show_moment(run, frame)
     page = st.session_state.get(PAGES, {}).get("viewer")
     if page is not None and st.button("Open in the viewer", key="to_viewer", icon=":material/smart_display:"):
         st.switch_page(page)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import frame_indices
+from yolact_temporal.dashboards.pictures import View, clip_fault
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views.context import Context, current_frame, go_to, moment_text, time_of
-from yolact_temporal.dashboards.views.moment import JITTER_HELP, show_moment
+from yolact_temporal.dashboards.server import OVERLAY, PICTURE, overlay_query, picture_query
+from yolact_temporal.dashboards.views.client import frame_viewer, overlay_videos
+from yolact_temporal.dashboards.views.context import MOVE, Context, current_frame, stand_at, time_of
+from yolact_temporal.dashboards.views.moment import CLIP_GONE, JITTER_HELP
 from yolact_temporal.dashboards.views.overview import show_first_steps
-from yolact_temporal.dashboards.views.parts import model_badge
-from yolact_temporal.dashboards.views.video_sync import show_video_controls
+from yolact_temporal.temporal.plot_style import model_color
 
-PLAYING, PLACE = "viewer_playing", "viewer_place"
-_TICK_S = 0.5
+_UNTIMED_STEP_S = 0.1
+"""How long a frame lasts when a clip without a time of its own is played."""
 
 
 def show(context: Context) -> None:
@@ -25,89 +30,78 @@ def show(context: Context) -> None:
         show_first_steps(context)
         return
     st.title("Viewer", anchor=False)
-    # A fragment of its own: moving the slider draws the pictures anew and leaves the videos alone.
-    ticking = st.session_state.get(PLAYING, False)
-    st.fragment(_show_frames, run_every=_TICK_S if ticking else None)(run)
-    _show_videos(run)
+    # A fragment of its own: only what it shows is made anew when the viewer tells where it stands.
+    st.fragment(_show_viewer)(run)
 
 
-def _show_frames(run: Run) -> None:
-    indices = frame_indices(run)
-    if not len(indices):
+def viewer_data(run: Run, view: View, frame: int, move: int) -> dict[str, Any]:
+    """Return what `client.frame_viewer` shows of a run.
+
+    Args:
+        run: the run.
+        view: how moments are drawn.
+        frame: a measured frame, where it stands.
+        move: another number when it is to go there.
+    """
+    table = run.table(run.models[0], "frames")
+    frames = frame_indices(run)
+    times = table["time_s"].to_numpy(float) if run.timed else None
+    clip = run.manifest.clip
+    columns = [{"name": "original", "color": "", "query": picture_query(run, None, view)}]
+    columns += [
+        {"name": model, "color": model_color(at), "query": picture_query(run, model, view)}
+        for at, model in enumerate(run.models)
+    ]
+    steps = np.diff(times) if times is not None and len(times) > 1 else np.array([_UNTIMED_STEP_S])
+    return {
+        "at": PICTURE,
+        "columns": columns,
+        "frames": frames.tolist(),
+        "times": None if times is None else times.round(6).tolist(),
+        "size": [clip.width, clip.height],
+        "step": float(np.median(steps)),
+        "place": int(np.searchsorted(frames, frame)),
+        "move": move,
+    }
+
+
+def _show_viewer(run: Run) -> None:
+    if not len(frame_indices(run)):
         st.markdown("No frame was measured.")
         return
-    place = int(np.searchsorted(indices, current_frame(run)))
-    if st.session_state.get(PLAYING):
-        if place + 1 < len(indices):
-            place += 1
-            st.session_state["current_frame"] = int(indices[place])
-        else:
-            st.session_state[PLAYING] = False
-            st.rerun()
-    st.session_state[PLACE] = place
-    playing = st.session_state.get(PLAYING, False)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="viewer_buttons"):
-        st.button(
-            "Previous",
-            key="previous",
-            icon=":material/skip_previous:",
-            on_click=_step,
-            args=(run, -1),
-            disabled=place == 0,
-        )
-        sign = ":material/pause:" if playing else ":material/play_arrow:"
-        if st.button("Pause" if playing else "Play", key="play", icon=sign):
-            st.session_state[PLAYING] = not playing
-            st.rerun()
-        st.button(
-            "Next",
-            key="next",
-            icon=":material/skip_next:",
-            on_click=_step,
-            args=(run, 1),
-            disabled=place == len(indices) - 1,
-        )
-        frame = int(indices[place])
-        st.markdown(f"**{plain(moment_text(run, frame))}**", width="content")
-    if len(indices) > 1:
-        st.slider("Frame", 0, len(indices) - 1, key=PLACE, on_change=_slid, args=(run,))
+    frame = current_frame(run)
     with st.container(horizontal=True):
         jitter = st.toggle("Show the jitter itself", key="show_jitter", help=JITTER_HELP)
-        boxes = st.toggle("Boxes", value=True, key="show_boxes", disabled=jitter)
-        labels = st.toggle("Labels", value=True, key="show_labels", disabled=jitter)
-    show_moment(run, frame, jitter=jitter, boxes=boxes, labels=labels)
-    st.caption("The same object has the same colour in every model; the number is the model's own track id.")
-
-
-def _step(run: Run, by: int) -> None:
-    indices = frame_indices(run)
-    place = int(np.searchsorted(indices, current_frame(run))) + by
-    st.session_state[PLAYING] = False
-    go_to(int(indices[min(max(place, 0), len(indices) - 1)]))
-
-
-def _slid(run: Run) -> None:
-    indices = frame_indices(run)
-    st.session_state[PLAYING] = False
-    go_to(int(indices[min(st.session_state[PLACE], len(indices) - 1)]))
+        boxes = st.toggle("Boxes", value=True, key="show_boxes")
+        labels = st.toggle("Labels", value=True, key="show_labels")
+    if fault := clip_fault(run, frame):
+        st.info(plain(CLIP_GONE.format(fault)), icon=":material/image:")
+    data = viewer_data(run, View(jitter, boxes, labels), frame, st.session_state.get(MOVE, 0))
+    frame_viewer(f"viewer_{run.key}", data, partial(stand_at, run))
+    st.caption(
+        JITTER_HELP
+        if jitter
+        else "The same object has the same colour in every model; the number is the model's own track id. Arrow keys "
+        "step while the slider has the focus."
+    )
+    _show_videos(run)
 
 
 def _show_videos(run: Run) -> None:
     st.subheader("Overlay videos, in step", anchor=False)
-    videos = [(model, run.file(model, "overlay.mp4")) for model in run.models]
-    there = [(model, path) for model, path in videos if path.is_file()]
-    for model, path in videos:
-        if not path.is_file():
+    there = [model for model in run.models if run.file(model, "overlay.mp4").is_file()]
+    for model in run.models:
+        if model not in there:
             st.info(plain(f"{model} has no overlay video."))
     if not there:
         return
     first = run.table(run.models[0], "frames")["time_s"]
     start = float(first.iloc[0]) if len(first) else 0.0
-    with st.container(key="overlay_videos"):
-        for column, (model, path) in zip(st.columns(max(2, len(there))), there, strict=False):
-            with column:
-                st.markdown(model_badge(model, run.models.index(model)))
-                st.video(path.read_bytes(), format="video/mp4", muted=True)
     moment = time_of(run, current_frame(run))
-    show_video_controls(".st-key-overlay_videos", 0.0 if moment is None else max(0.0, moment - start))
+    columns = [
+        {"name": model, "color": model_color(run.models.index(model)), "query": overlay_query(run, model)}
+        for model in there
+    ]
+    time_s = 0.0 if moment is None else max(0.0, moment - start)
+    overlay_videos(f"videos_{run.key}", {"at": OVERLAY, "columns": columns, "time": time_s})
     st.caption("As recorded: each video is coloured by its model's own track ids.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import ipaddress
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from yolact_temporal.errors import UsageError
@@ -90,33 +92,41 @@ def _runs_folder(path: Path) -> Path:
 
 def _serve(runs: Path, address: str, port: int) -> None:
     """Run the server in this process; returns when it is told to end."""
-    from streamlit.web import bootstrap
+    import streamlit
 
     # Everything that the first page needs is loaded now, and not while somebody waits for it.
     from yolact_temporal.dashboards import app
+    from yolact_temporal.dashboards.charts.style import trust_charts
     from yolact_temporal.dashboards.jobs import MAX_UPLOAD_MB
+    from yolact_temporal.dashboards.server import routes, warm_up
 
     options = {
-        "server_address": address,
-        "server_port": port,
-        "server_headless": True,
-        "server_fileWatcherType": "none",
-        "server_runOnSave": False,
-        "server_maxUploadSize": MAX_UPLOAD_MB,
-        "browser_gatherUsageStats": False,
-        "browser_serverAddress": address,
-        "client_toolbarMode": "minimal",
-        "client_showErrorDetails": "type",
-        "runner_magicEnabled": False,
-        "logger_hideWelcomeMessage": True,
-        "theme_base": "light",
-        "theme_primaryColor": "#1f44d6",
+        "server.address": address,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.maxUploadSize": MAX_UPLOAD_MB,
+        "browser.gatherUsageStats": False,
+        "browser.serverAddress": address,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "type",
+        "runner.magicEnabled": False,
+        "logger.hideWelcomeMessage": True,
+        "theme.base": "light",
+        "theme.primaryColor": "#1f44d6",
         # The models' colours of the charts, for their names in the text.
-        "theme_blueTextColor": "#1f44d6",
-        "theme_orangeTextColor": "#d97900",
-        "theme_greenTextColor": "#0c7f50",
-        "theme_redTextColor": "#b22610",
-        "theme_violetTextColor": "#8a4f78",
+        "theme.blueTextColor": "#1f44d6",
+        "theme.orangeTextColor": "#d97900",
+        "theme.greenTextColor": "#0c7f50",
+        "theme.redTextColor": "#b22610",
+        "theme.violetTextColor": "#8a4f78",
     }
-    bootstrap.load_config_options(flag_options=options)
-    bootstrap.run(str(Path(app.__file__).absolute()), False, [str(runs)], options)
+    script = str(Path(app.__file__).absolute())
+    served = streamlit.App(script, routes=routes(runs, app.page_addresses()))
+    trust_charts()
+    threading.Thread(target=warm_up, args=(runs,), name="warm_up", daemon=True).start()
+    # What the script finds as its arguments, and what the server takes for the program: as if it were started alone.
+    sys.argv = [script, str(runs)]
+    with contextlib.suppress(KeyboardInterrupt):  # how it is told to end
+        served.run(config=options)

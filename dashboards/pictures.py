@@ -1,0 +1,91 @@
+"""One picture of a moment: what a model saw, or how its outlines moved, as a page shows it and as a JPEG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.dashboards.drawing import (
+    blank_frame,
+    draw_jitter,
+    draw_note,
+    draw_sighting,
+    encode_jpeg,
+    shrunk,
+)
+from yolact_temporal.dashboards.loader import Run
+from yolact_temporal.dashboards.moments import clip_frame, frame_before, motion_to, sighting
+from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.motion import Motion
+
+NO_PAIR_HERE = "no pair with the frame before"
+"""Written on a picture of jitter where there is none to be shown."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a moment is drawn.
+
+    Attributes:
+        jitter: the outline carried from the frame before against the one here, in place of the masks.
+        boxes, labels: whether they are drawn too.
+    """
+
+    jitter: bool = False
+    boxes: bool = True
+    labels: bool = True
+
+
+def clip_fault(run: Run, frame: int) -> str:
+    """Return why a frame of the clip cannot be shown, in words for a reader; "" where it can."""
+    try:
+        return "" if clip_frame(run, frame) is not None else "this frame cannot be decoded"
+    except InputError as error:
+        return str(error)
+
+
+def original_picture(run: Run, frame: int) -> NDArray[np.uint8]:
+    """Return a frame of the clip, uint8 (H, W, 3), grey where it cannot be had."""
+    return _canvas(run, frame)
+
+
+def model_picture(run: Run, model: str, frame: int, view: View) -> NDArray[np.uint8]:
+    """Return what a model saw in a frame, drawn on it, uint8 (H, W, 3), on grey where the frame cannot be had.
+
+    Raises:
+        InputError: if the record or a table cannot be read.
+    """
+    canvas = _canvas(run, frame)
+    seen = sighting(run, model, frame)
+    if not view.jitter:
+        return draw_sighting(canvas, seen, boxes=view.boxes, labels=view.labels)
+    before, motion = frame_before(run, frame), _motion(run, frame)
+    if before is None or motion is None:
+        picture = draw_sighting(canvas, seen, boxes=False, labels=False)
+        draw_note(picture, NO_PAIR_HERE)
+        return picture
+    last = sighting(run, model, before)
+    return draw_jitter(canvas, last, seen, motion, boxes=view.boxes, labels=view.labels)
+
+
+def jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """Return a picture as a JPEG, made smaller where no column of a page could show it whole."""
+    return encode_jpeg(shrunk(picture))
+
+
+def _canvas(run: Run, frame: int) -> NDArray[np.uint8]:
+    clip = run.manifest.clip
+    try:
+        rgb = clip_frame(run, frame)
+    except InputError:
+        rgb = None
+    return blank_frame((clip.height, clip.width)) if rgb is None else rgb
+
+
+def _motion(run: Run, frame: int) -> Motion | None:
+    try:
+        return motion_to(run, frame)
+    except InputError:
+        return None

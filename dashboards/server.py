@@ -1,0 +1,128 @@
+"""What the dashboard's server answers besides Streamlit's own: its pages by address, frames' pictures, overlay videos.
+
+The viewer asks for each frame's pictures when it needs them, so that a step takes no run of the script. What a request
+names is only ever compared with what the runs folder holds; a fault is one sentence of plain text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import altair as alt
+import streamlit
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from yolact_temporal.dashboards.comparisons import run_comparison
+from yolact_temporal.dashboards.loader import Run, find_run, find_runs, open_run
+from yolact_temporal.dashboards.moments import color_keys, frame_indices
+from yolact_temporal.dashboards.pictures import View, jpeg, model_picture, original_picture
+from yolact_temporal.errors import InputError
+
+PICTURE, OVERLAY = "picture", "overlay"
+"""Addresses, from the server's root: of a picture of a frame, and of a model's overlay video."""
+
+_KEPT = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+_HEAD = "<head>"
+_BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' }</script>"
+
+
+def picture_query(run: Run, model: str | None, view: View) -> str:
+    """Return the query of a picture's address but for its frame; the original's where `model` is None."""
+    query = {"run": run.key, "state": run.manifest.finished}
+    if model is not None:
+        query |= {"model": model}
+        query |= {
+            name: "1"
+            for name, on in (("jitter", view.jitter), ("boxes", view.boxes), ("labels", view.labels))
+            if on
+        }
+    return urlencode(query)
+
+
+def overlay_query(run: Run, model: str) -> str:
+    """Return the query of an overlay video's address."""
+    return urlencode({"run": run.key, "model": model, "state": run.manifest.finished})
+
+
+def routes(root: Path, pages: Sequence[str]) -> list[Route]:
+    """Return the routes of the dashboard of a runs folder.
+
+    Args:
+        root: the runs folder.
+        pages: the addresses of the pages. Streamlit's own script would look for its server below such an address
+            first, and leave two errors in the browser's console; here it is told where the server is.
+    """
+
+    def answer(make: Callable[[Request, Run], Response]) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            try:
+                return make(request, find_run(root, request.query_params.get("run", "")))
+            except (InputError, OSError) as error:
+                return PlainTextResponse(str(error), 404)
+
+        return endpoint
+
+    def page(_request: Request) -> Response:
+        return HTMLResponse(index_page(), headers={"Cache-Control": "no-cache"})
+
+    return [
+        Route(f"/{PICTURE}", answer(_picture)),
+        Route(f"/{OVERLAY}", answer(_overlay)),
+        # The first page's own address is the root.
+        Route(f"/{pages[0]}", lambda request: RedirectResponse(f"/?{request.query_params}")),
+        *(Route(f"/{name}", page) for name in pages[1:]),
+    ]
+
+
+def warm_up(root: Path) -> None:
+    """Read what the first run's pages need once, so that the first visitor does not wait for it."""
+    for entry in find_runs(root):
+        if entry.state != "finished":
+            break
+        with contextlib.suppress(InputError, OSError):
+            run = open_run(root, entry)
+            run_comparison(run)
+            color_keys(run)
+            for model in run.models:
+                run.table(model, "frames")
+            alt.Chart(run.summary()).mark_point().encode(x="metric:N", y="value:Q").to_dict()
+        return
+
+
+def index_page() -> str:
+    """Return Streamlit's own page, told where its server is."""
+    text = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return text.replace(_HEAD, _HEAD + _BASE, 1)
+
+
+def _picture(request: Request, run: Run) -> Response:
+    query = request.query_params
+    text = query.get("frame", "")
+    frame = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    if frame not in frame_indices(run):
+        raise InputError(f"expected a frame that was measured, got {text[:20]!r}: choose one in the viewer")
+    model = query.get("model")
+    if model is None:
+        picture = original_picture(run, frame)
+    else:
+        view = View(*(query.get(name) == "1" for name in ("jitter", "boxes", "labels")))
+        picture = model_picture(run, _model(run, model), frame, view)
+    return Response(jpeg(picture), media_type="image/jpeg", headers=_KEPT)
+
+
+def _overlay(request: Request, run: Run) -> Response:
+    path = run.file(_model(run, request.query_params.get("model", "")), "overlay.mp4")
+    if not path.is_file():
+        raise InputError("expected an overlay video, found none: analyze the clip anew with --overwrite")
+    return FileResponse(path, media_type="video/mp4", headers=_KEPT)
+
+
+def _model(run: Run, name: str) -> str:
+    if name not in run.models:
+        raise InputError(f"expected one of the models {', '.join(run.models)}, got {name[:80]!r}")
+    return name
