@@ -1,6 +1,7 @@
 """`compare` on run folders: what goes together, what is refused in one sentence, and truth beside it."""
 
 import json
+import re
 import shutil
 from dataclasses import asdict, replace
 
@@ -10,14 +11,16 @@ from PIL import Image
 
 from yolact_temporal import cli
 from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.compare import compare_runs, write_comparison
+from yolact_temporal.compare import _clips, _Gathered, _rows, compare_runs, write_comparison
 from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.plots import read_table
+from yolact_temporal.temporal.report import CsvTable
 
 FRAMES = 10
 STEADY, NOISY, BLIND = ("boundary_noise", 0.2), ("boundary_noise", 1.5), ("dropped", 1.0)
@@ -82,7 +85,8 @@ def test_models_of_one_run_are_compared_from_what_they_saw(clips, tmp_path):
     assert comparison.models == ("steady", "noisy")
     assert comparison.find("boundary_px").difference < -0.5
     assert comparison.find("motion_compensated_jitter").difference < 0
-    assert result.remarks == ()
+    (remark,) = result.remarks
+    assert remark.startswith("Not compared, because no other model sees an object there: steady 0 of ")
 
 
 def test_runs_of_one_clip_in_different_folders_are_put_together(clips, tmp_path):
@@ -102,6 +106,28 @@ def test_a_folder_of_runs_is_all_its_runs_and_three_models_are_three_comparisons
     assert set(result.pairs[0].comparison.clips) == {"one", "two"}
     only = compare_runs([tmp_path / "runs"], models=["c", "a"])
     assert [pair.comparison.models for pair in only.pairs] == [("c", "a")]
+
+
+def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path):
+    """Of finished runs' own tables as of those made anew; of runs that did not count it nothing is said."""
+    for clip in clips:
+        clip.run(tmp_path / "runs" / clip.name, {"a": STEADY, "b": ("dropped", 0.4)})
+    (made,) = compare_runs([tmp_path / "runs"]).remarks
+    counts = {name: re.search(rf"{name} (\d+) of (\d+) instances", made) for name in "ab"}
+    assert int(counts["b"][1]) == 0, "it sees nothing that the other does not"
+    assert int(counts["a"][2]) > int(counts["b"][2]) > 0
+    for clip in clips:
+        folder = RunFolder(tmp_path / "runs" / clip.name)
+        with CsvTable(folder.objects, OBJECT_COLUMNS):
+            pass
+        manifest = folder.read_manifest()
+        folder.write_manifest(manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}})
+    gathered = _Gathered()
+    for clip in _clips([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
+        list(_rows(clip, ["a", "b"], None, gathered, None))
+    assert gathered.all_outside(["a", "b"]) == {"a": (4, 10), "b": (4, 10)}
+    gathered.add(None)
+    assert gathered.all_outside(["a", "b"]) == {}
 
 
 def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):

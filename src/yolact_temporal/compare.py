@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations, zip_longest
 from pathlib import Path
@@ -22,11 +22,11 @@ from yolact_temporal.runs import ModelFolder, RunFolder
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
-from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison
+from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import CsvTable
@@ -113,18 +113,18 @@ def compare_runs(
     """
     clips = _clips(_run_folders(paths))
     chosen = _chosen(clips, models)
-    remarks: list[str] = []
+    gathered = _Gathered()
     tables: dict[str, ClipObjects] = {}
     for clip in clips:
         truth = None
         if ground_truth is not None:
             where = truth_of_clip(ground_truth, clip.name, len(clips))
             truth = _open_truth(where, clip, truth_options or TruthOptions())
-        table = ClipObjects.from_rows(_rows(clip, chosen, truth, remarks, progress))
+        table = ClipObjects.from_rows(_rows(clip, chosen, truth, gathered, progress))
         if table.pair.any():
             tables[clip.name] = table
         else:
-            remarks.append(
+            gathered.remarks.append(
                 f"{clip.name}: no object counts for both models, so that nothing can be compared there."
             )
     if not tables:
@@ -134,7 +134,32 @@ def compare_runs(
         )
     untimed = frozenset(clip.name for clip in clips if not clip.timed)
     thresholds = {name: clips[0].models[name].score_threshold for name in chosen}
+    remarks = list(gathered.remarks)
+    if outside := gathered.all_outside(chosen):
+        remarks.append(outside_sentence(outside, ground_truth is not None))
     return ComparisonResult(compare_objects(tables, thresholds, untimed), tuple(remarks))
+
+
+@dataclass
+class _Gathered:
+    """What a reader should know beside the tables: remarks, and instances that are of no object, over all clips."""
+
+    remarks: list[str] = field(default_factory=list)
+    outside: list[Mapping[str, Outside] | None] = field(default_factory=list)
+
+    def add(self, outside: Mapping[str, Outside] | None) -> None:
+        """Add the counts of one more clip; None where they are not known."""
+        self.outside.append(outside)
+
+    def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
+        """Return the counts over all clips by model; empty where they are not known of every clip."""
+        known = [clip for clip in self.outside if clip is not None]
+        if len(known) < len(self.outside):
+            return {}
+        return {
+            name: Outside(sum(clip[name].instances for clip in known), sum(clip[name].of for clip in known))
+            for name in models
+        }
 
 
 def compare_objects(
@@ -270,20 +295,23 @@ def _rows(
     clip: ClipRuns,
     chosen: Sequence[str],
     truth: MaskSequence | None,
-    remarks: list[str],
+    gathered: _Gathered,
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     """Read the clip's table of objects where it is there, else make it from what the models saw."""
     if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
+        # a run of before these were counted says nothing of them, and then nothing is said
+        counts = clip.manifest.get("outside")
+        gathered.add(None if counts is None else {name: Outside(**own) for name, own in counts.items()})
         return read_objects(clip.objects)
-    return _made_rows(clip, chosen, truth, remarks, progress)
+    return _made_rows(clip, chosen, truth, gathered, progress)
 
 
 def _made_rows(
     clip: ClipRuns,
     chosen: Sequence[str],
     truth: MaskSequence | None,
-    remarks: list[str],
+    gathered: _Gathered,
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     options = AnalyzeOptions(**clip.manifest["options"])
@@ -296,7 +324,7 @@ def _made_rows(
         compared, None if rate is None else float(Fraction(rate)), options.stride, truth=truth is not None
     )
     true_frames = None if truth is None else TrueFrames(truth)
-    motion_to = _motions_again(clip, options, remarks)
+    motion_to = _motions_again(clip, options, gathered.remarks)
     records = (read_records(clip.models[name].files.masks) for name in chosen)
     indices: list[int] = []
     for count, group in enumerate(zip_longest(*records), start=1):
@@ -313,7 +341,8 @@ def _made_rows(
         if true is not None:
             yield from meter.update(head.index, head.time_s, seen, motion, truth=true.objects, void=true.void)
     if truth is not None:
-        remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
+        gathered.remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
+    gathered.add(meter.summary().outside)
 
 
 def _open_truth(path: Path, clip: ClipRuns, options: TruthOptions) -> MaskSequence:
