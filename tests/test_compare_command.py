@@ -11,7 +11,8 @@ from PIL import Image
 
 from yolact_temporal import cli
 from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.compare import _clips, _Gathered, _rows, compare_runs, write_comparison
+from yolact_temporal.clip_runs import runs_by_clip
+from yolact_temporal.compare import _Gathered, _rows, compare_runs, write_comparison
 from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
 from yolact_temporal.data.sources import open_clip
@@ -123,7 +124,7 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
         manifest = folder.read_manifest()
         folder.write_manifest(manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}})
     gathered = _Gathered()
-    for clip in _clips([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
+    for clip in runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
         list(_rows(clip, ["a", "b"], None, gathered, None))
     assert gathered.all_outside(["a", "b"]) == {"a": (4, 10), "b": (4, 10)}
     gathered.add(None)

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations, zip_longest
 from pathlib import Path
-from typing import Any
 
 from yolact_temporal.analyze import AnalyzeOptions, Motions
+from yolact_temporal.clip_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
 from yolact_temporal.data.files import atomic_write, space_for
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.sources import DECODERS, open_clip
-from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import ModelFolder, RunFolder
+from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
@@ -31,42 +30,6 @@ from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import CsvTable
 from yolact_temporal.truth import TrueFrames, TruthOptions, coverage_notes, open_truth, truth_of_clip
-
-
-@dataclass(frozen=True)
-class RunModel:
-    """One model of a finished run: what compares it, and where its masks lie."""
-
-    name: str
-    files: ModelFolder
-    score_threshold: float
-    config: Mapping[str, Any]
-
-    def class_names(self) -> Sequence[str]:
-        """Return what the recorded class ids stand for."""
-        return self.config["class_names"]
-
-
-@dataclass(frozen=True)
-class ClipRuns:
-    """All runs of one clip that are compared together.
-
-    Attributes:
-        name: the clip's name.
-        manifest: of the first of its runs; clip, frame range and flow are the same in all.
-        models: from all its runs, by name.
-        objects: a table of objects that speaks of exactly these models; None if it must be made.
-    """
-
-    name: str
-    manifest: Mapping[str, Any]
-    models: Mapping[str, RunModel]
-    objects: Path | None
-
-    @property
-    def timed(self) -> bool:
-        """Whether the clip has a rate of its own."""
-        return self.manifest["clip"]["fps"] is not None
 
 
 @dataclass(frozen=True)
@@ -111,8 +74,8 @@ def compare_runs(
         UsageError: if a path is no run, or there are not two models to compare.
         InputError: if a run is not complete or cannot be read, or runs of one clip do not go together.
     """
-    clips = _clips(_run_folders(paths))
-    chosen = _chosen(clips, models)
+    clips = runs_by_clip(run_folders(paths))
+    chosen = models_to_compare(clips, models)
     gathered = _Gathered()
     tables: dict[str, ClipObjects] = {}
     for clip in clips:
@@ -197,98 +160,6 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "") ->
         for number, pair in enumerate(result.pairs):
             name = "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
             plot_comparison(pair.comparison, pair.verdict, folder / name, title)
-
-
-def _run_folders(paths: Sequence[Path]) -> list[RunFolder]:
-    """Find the runs that paths name: a run, or a folder of runs."""
-    found: list[RunFolder] = []
-    for path in paths:
-        if (path / "run.json").is_file():
-            found.append(RunFolder(path))
-            continue
-        inside = sorted(p.parent for p in path.glob("*/run.json")) if path.is_dir() else []
-        if not inside:
-            raise UsageError(
-                f"expected a run folder, or a folder of them, got {path}, which holds no run.json: pass a folder that "
-                f"analyze or score has written"
-            )
-        found += [RunFolder(folder) for folder in inside]
-    return list(dict.fromkeys(found))
-
-
-def _clips(folders: Sequence[RunFolder]) -> list[ClipRuns]:
-    """Put runs of the same clip together and check that they go together."""
-    by_clip: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
-    for folder in folders:
-        manifest = folder.read_manifest() or {}
-        if not manifest.get("completed"):
-            raise InputError(
-                f"expected finished runs, got {folder.path}, which was interrupted: finish it with the same command "
-                f"and --resume"
-            )
-        by_clip.setdefault(manifest["clip"]["sha256"], []).append((folder, manifest))
-    clips = [_one_clip(runs) for runs in by_clip.values()]
-    names = [clip.name for clip in clips]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                f"expected clips of different names, got two different ones named {name}: analyze one of them under "
-                f"another file name"
-            )
-    return clips
-
-
-def _one_clip(runs: Sequence[tuple[RunFolder, dict[str, Any]]]) -> ClipRuns:
-    folder, manifest = runs[0]
-    for other, theirs in runs[1:]:
-        for what in ("start", "end", "stride"):
-            mine, yours = manifest["options"].get(what), theirs["options"].get(what)
-            if mine != yours:
-                raise InputError(
-                    f"expected runs of the same frames of {manifest['name']}, got {what} {mine} in {folder.path} and "
-                    f"{yours} in {other.path}: analyze both with the same range and stride"
-                )
-    if manifest["frames_measured"] < 2:
-        raise InputError(
-            f"expected at least two frames to compare, got {manifest['frames_measured']} in {folder.path}: a single "
-            f"frame cannot jitter"
-        )
-    models: dict[str, RunModel] = {}
-    for other, theirs in runs:
-        for name, own in theirs["models"].items():
-            if name in models:
-                raise UsageError(
-                    f"expected models of different names for {manifest['name']}, got {name} in two runs: leave "
-                    f"one out"
-                )
-            models[name] = RunModel(name, other.model(name), float(own["score_threshold"]), own["config"])
-    whole = len(runs) == 1 and folder.objects.is_file()
-    return ClipRuns(manifest["name"], manifest, models, folder.objects if whole else None)
-
-
-def _chosen(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str]:
-    shared = [name for name in clips[0].models if all(name in clip.models for clip in clips)]
-    for name in models or ():
-        if name not in shared:
-            lacking = next(clip for clip in clips if name not in clip.models)
-            raise UsageError(
-                f"expected runs of {name} for every clip, found none for {lacking.name} (it has "
-                f"{', '.join(lacking.models)}): analyze it with --baseline {name}, or leave it out"
-            )
-    chosen = list(models or shared)
-    if len(set(chosen)) < 2 or len(set(chosen)) < len(chosen):
-        raise UsageError(
-            f"expected at least two different models that were run on every clip, got "
-            f"{', '.join(chosen) or 'none'}: analyze with a --baseline, or give the other model's runs too"
-        )
-    for name in chosen:
-        levels = {clip.models[name].score_threshold for clip in clips}
-        if len(levels) > 1:
-            raise InputError(
-                f"expected one score threshold of {name} in all runs, got {', '.join(map(str, sorted(levels)))}: "
-                f"analyze the clips with the same one"
-            )
-    return chosen
 
 
 def _rows(
