@@ -49,8 +49,10 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py
 	$(BIN)/python -m pip install --editable .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py
+# trackeval's dependencies bring opencv-python, which would be written over opencv-python-headless: it comes alone.
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py Makefile
 	$(BIN)/python -m pip install --editable '.[dev]'
+	$(BIN)/python -m pip install --no-deps 'trackeval>=1.3'
 	touch $(VENV)/.installed $@
 
 clean:

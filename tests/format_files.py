@@ -29,6 +29,51 @@ def vis_row(**changes):
     } | changes
 
 
+def coco_annotations(**changes):
+    """Three images of one object, named by frame; in the second it is a polygon, and there is a crowd."""
+    runs = {"size": [4, 6], "counts": [3, 5, 16]}
+    square = [[1, 1, 4, 1, 4, 3, 1, 3]]
+    crowd = {"size": [4, 6], "counts": [20, 4]}
+    return {
+        "info": {"description": "made up"},
+        "images": [
+            {"id": 7 + number, "height": 4, "width": 6, "file_name": f"walk/{5 * number:05d}.jpg"}
+            for number in range(3)
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "segmentation": runs, "iscrowd": 0, "track_id": 4},
+            {"id": 2, "image_id": 8, "category_id": 3, "segmentation": square, "iscrowd": 0, "track_id": 4},
+            {"id": 3, "image_id": 8, "category_id": 3, "segmentation": crowd, "iscrowd": 1},
+        ],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 3, "name": "dog"}],
+    } | changes
+
+
+def vis_annotations(**changes):
+    """Two videos; the first has one object that is absent, a mask and a polygon, and a crowd in its last frame."""
+    runs = {"size": [4, 6], "counts": [3, 5, 16]}
+    square = [[1, 1, 4, 1, 4, 3, 1, 3]]
+    crowd = {"size": [4, 6], "counts": [20, 4]}
+    return {
+        "videos": [
+            {"id": number, "height": 4, "width": 6, "length": 3, "file_names": ["0.jpg", "5.jpg", "10.jpg"]}
+            for number in (1, 2)
+        ],
+        "annotations": [
+            {"id": 8, "video_id": 1, "category_id": 2, "iscrowd": 0, "segmentations": [None, runs, square]},
+            {"id": 9, "video_id": 1, "category_id": 2, "iscrowd": 1, "segmentations": [None, None, crowd]},
+            {"id": 10, "video_id": 2, "category_id": 1, "iscrowd": 0, "segmentations": [runs, None, None]},
+        ],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+    } | changes
+
+
+def changed(content, key, number, **changes):
+    """An annotation file with one entry of one of its lists changed; a field that is None is left out."""
+    row = {name: value for name, value in (content[key][number] | changes).items() if value is not None}
+    return content | {key: [*content[key][:number], row, *content[key][number + 1 :]]}
+
+
 def mots_line(frame_number=1, identity=1001, class_number=1, height=4, width=6, runs=(3, 5, 16)):
     counts = checked_rle((4, 6), list(runs))["counts"].decode()
     return f"{frame_number} {identity} {class_number} {height} {width} {counts}"

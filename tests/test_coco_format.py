@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from format_files import coco_row, refuse_file
+from format_files import changed, coco_annotations, coco_row, refuse_file
 from mask_clips import rle
+from pycocotools import mask as coco_mask
 
-from yolact_temporal.data.formats import contract, open_masks
+from yolact_temporal.data.formats import ReadOptions, contract, open_masks
 from yolact_temporal.data.rle import MAX_PIXELS
 
 BAD_FILES = {
@@ -99,3 +100,110 @@ def test_uncompressed_runs_and_runs_of_nothing_are_read_as_the_same_mask(tmp_pat
     bitmap = np.zeros(24, np.bool_)
     bitmap[3:8] = True
     assert only.instances.masks[0] == rle(bitmap.reshape(6, 4).T)
+
+
+def bitmap(*runs):
+    return np.repeat(np.arange(len(runs)) % 2 > 0, runs).reshape(6, 4).T
+
+
+RUNS, SQUARE, CROWD = bitmap(3, 5, 16), bitmap(5, 2, 2, 2, 2, 2, 9), bitmap(20, 4)
+
+
+class TestAnnotations:
+    """The object that a ground truth comes as: images are frames, crowds are void."""
+
+    def opened(self, tmp_path, content, **options):
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        return open_masks(tmp_path / "a.json", options=ReadOptions(**options))
+
+    def test_images_are_frames_and_a_crowd_is_void(self, tmp_path):
+        found = self.opened(tmp_path, coco_annotations())
+        assert (found.format, found.size, found.identified, found.sparse) == ("coco", (4, 6), True, False)
+        assert (found.indices, found.class_names) == ((0, 5, 10), ("cat", "class 2", "dog"))
+        frames = list(found)
+        assert [each.identities for each in frames] == [(4,), (4,), ()]
+        assert [each.void for each in frames] == [None, rle(CROWD), None]
+        assert [each.instances.masks for each in frames] == [(rle(RUNS),), (rle(SQUARE),), ()]
+        assert frames[0].instances.class_ids.tolist() == [2]
+        assert frames[0].instances.scores.tolist() == [1]
+
+    def test_polygons_are_what_pycocotools_makes_of_them(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            polygons = [(rng.random(2 * int(rng.integers(3, 9))) * 9 - 1).tolist() for _ in range(2)]
+            content = changed(coco_annotations(), "annotations", 0, segmentation=polygons)
+            first = next(iter(self.opened(tmp_path, content)))
+            expected = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, 4, 6)))
+            assert (first.instances.bitmaps()[0] == expected).all()
+
+    @pytest.mark.parametrize(
+        ("names", "first_frame", "indices"),
+        [
+            (("1.jpg", "2.jpg", "4.jpg"), None, (0, 1, 3)),
+            (("1.jpg", "2.jpg", "4.jpg"), 0, (1, 2, 4)),
+            (("b.jpg", "a.jpg", "c.jpg"), None, (0, 1, 2)),
+            ((None, None, None), None, (0, 1, 2)),
+            (("3.jpg", "1.jpg", "2.jpg"), None, (2, 0, 1)),
+        ],
+    )
+    def test_names_say_which_frame(self, tmp_path, names, first_frame, indices):
+        content = coco_annotations()
+        for number, name in enumerate(names):
+            content = changed(content, "images", number, file_name=name)
+        found = self.opened(tmp_path, content, first_frame=first_frame)
+        assert found.indices == tuple(sorted(indices))
+        assert [each.index for each in found if len(each.instances)] == sorted(indices[:2])
+
+    def test_identity_may_be_an_instance_id_or_nobodys(self, tmp_path):
+        content = coco_annotations()
+        for number in (0, 1):
+            content = changed(content, "annotations", number, track_id=None, instance_id=6)
+        assert next(iter(self.opened(tmp_path, content))).identities == (6,)
+        for number in (0, 1):
+            content = changed(content, "annotations", number, instance_id=None)
+        assert not self.opened(tmp_path, content).identified
+
+    def test_categories_may_count_from_0(self, tmp_path):
+        content = coco_annotations(categories=[{"id": 0, "name": "cat"}, {"id": 3, "name": "dog"}])
+        found = self.opened(tmp_path, content)
+        assert found.class_names == ("cat", "class 2", "class 3", "dog")
+        assert next(iter(found)).instances.class_ids.tolist() == [3]
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (coco_annotations(images=3), "images of COCO annotations"),
+            (coco_annotations(annotations={}), "a list of objects, got an object"),
+            (coco_annotations(categories=[3]), "a list of other things"),
+            (changed(coco_annotations(), "images", 1, id=7), "7 twice"),
+            (changed(coco_annotations(), "images", 1, height=5), "masks of 6x4 pixels"),
+            (changed(coco_annotations(), "images", 1, height=None), "a field height"),
+            (changed(coco_annotations(), "images", 1, file_name="walk/00000.png"), "one image a frame"),
+            (changed(coco_annotations(), "images", 1, file_name="run/00005.jpg"), "the folders run and walk"),
+            (changed(coco_annotations(), "images", 1, file_name="walk/9999999.jpg"), "--first-frame"),
+            (changed(coco_annotations(), "annotations", 1, image_id=70), "the file's images"),
+            (changed(coco_annotations(), "annotations", 1, category_id=2), "the file's categories"),
+            (changed(coco_annotations(), "annotations", 1, iscrowd=2), "whole iscrowd from 0 to 1"),
+            (changed(coco_annotations(), "annotations", 1, segmentation=[[1, 1, 4, 1]]), "three points"),
+            (changed(coco_annotations(), "annotations", 1, segmentation=[[1, 1, 4, 1, 1e9, 3]]), "within -6"),
+            (
+                changed(coco_annotations(), "annotations", 1, segmentation=[[1, 1, 4, 1, None, 3]]),
+                "within -6",
+            ),
+            (
+                changed(coco_annotations(), "annotations", 1, segmentation="a"),
+                "run-length encoding or polygons",
+            ),
+            (
+                changed(coco_annotations(), "annotations", 1, segmentation={"size": [6, 4], "counts": [24]}),
+                "a mask of 6x4 pixels",
+            ),
+            (changed(coco_annotations(), "annotations", 1, track_id=None), "or for none"),
+            (changed(coco_annotations(), "annotations", 1, image_id=7), "once a frame, got 4"),
+            (changed(coco_annotations(), "categories", 1, id=1), "1 twice"),
+            (changed(coco_annotations(), "categories", 1, name=None), "a name"),
+            ({"images": [], "annotations": [], "categories": []}, "pass the clip too"),
+        ],
+    )
+    def test_bad_ones_are_one_sentence(self, tmp_path, content, sentence):
+        refuse_file(tmp_path / "a.json", None, content, sentence)

@@ -1,4 +1,4 @@
-"""Whatever bytes a parser of masks is given, it reads them or says what is wrong in one InputError: 2,400 examples."""
+"""Whatever bytes a parser of masks is given, it reads them or says what is wrong in one InputError: 3,400 examples."""
 
 import json
 import warnings
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from format_files import coco_annotations, vis_annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mask_clips import frame, sequence
@@ -15,8 +16,8 @@ from yolact_temporal.data.rle import checked_rle, decode_masks
 from yolact_temporal.errors import InputError
 
 MUTATED, STRUCTURED, RANDOM, RUNS = 200, 300, 50, 300
-"""Examples: of damaged files, for each of six formats; of made-up JSON, for each of two; of noise, for each of six; of
-run-length text. 6 * 200 + 2 * 300 + 6 * 50 + 300 = 2400."""
+"""Examples: of damaged files, for each of six formats and two kinds of annotations; of made-up JSON, for each of four;
+of noise, for each of six; of run-length text. 8 * 200 + 4 * 300 + 6 * 50 + 300 = 3400."""
 
 FILES = {"masks": "a.jsonl", "coco": "a.json", "youtube-vis": "a.json", "mots": "a.txt"}
 OPTIONS = (ReadOptions(), ReadOptions(size=(5, 7), frame_count=3), ReadOptions(first_frame=2))
@@ -53,7 +54,7 @@ def whole(tmp_path_factory):
     return found
 
 
-def parse(path: Path, name: str, options: ReadOptions) -> None:
+def parse(path: Path, name: str | None, options: ReadOptions) -> None:
     """Read everything; anything but success or an InputError of one sentence fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of large images
@@ -110,6 +111,18 @@ def test_damaged_files(whole, tmp_path, name, data):
     parse(place(tmp_path, name, broken), name, data.draw(st.sampled_from(OPTIONS)))
 
 
+ANNOTATIONS = {"coco": coco_annotations(), "youtube-vis": vis_annotations()}
+
+
+@pytest.mark.parametrize("name", ANNOTATIONS)
+@fuzz(MUTATED)
+@given(data=st.data())
+def test_damaged_annotations(tmp_path, name, data):
+    broken = data.draw(damage(json.dumps(ANNOTATIONS[name]).encode()))
+    options = data.draw(st.sampled_from((*OPTIONS, ReadOptions(video=1))))
+    parse(place(tmp_path, name, broken), data.draw(st.sampled_from([name, None])), options)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @fuzz(RANDOM)
 @given(
@@ -164,6 +177,32 @@ ROWS = {
 def test_made_up_json(tmp_path, name, data):
     content = data.draw(st.one_of(st.lists(ROWS[name], max_size=3), st.lists(ROWS[name], max_size=2), ODD))
     parse(place(tmp_path, name, json.dumps(content).encode()), name, data.draw(st.sampled_from(OPTIONS)))
+
+
+@pytest.mark.parametrize("name", ANNOTATIONS)
+@fuzz(STRUCTURED)
+@given(data=st.data())
+def test_made_up_annotations(tmp_path, name, data):
+    """Valid annotations, of which some fields, entries or whole lists are replaced by something odd, or left out."""
+    content = json.loads(json.dumps(ANNOTATIONS[name]))
+    polygon = st.lists(st.lists(st.one_of(st.integers(-9, 20), ODD), max_size=8), max_size=2)
+    odd = st.one_of(ODD, MASK, polygon, st.lists(st.one_of(MASK, polygon), max_size=4))
+    for _ in range(data.draw(st.integers(1, 3))):
+        key = data.draw(st.sampled_from(sorted(content)))
+        entries = content[key]
+        if not isinstance(entries, list) or not entries or data.draw(st.integers(0, 9)) == 0:
+            content[key] = data.draw(odd)
+            continue
+        place_ = data.draw(st.integers(0, len(entries) - 1))
+        if not isinstance(entries[place_], dict) or data.draw(st.integers(0, 9)) == 0:
+            entries[place_] = data.draw(odd)
+            continue
+        entries[place_][data.draw(st.sampled_from(sorted(entries[place_])))] = data.draw(odd)
+    parse(
+        place(tmp_path, name, json.dumps(content).encode()),
+        name,
+        ReadOptions(video=data.draw(st.sampled_from([None, 1]))),
+    )
 
 
 @fuzz(RUNS)

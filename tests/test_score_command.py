@@ -228,6 +228,72 @@ def test_against_the_ground_truth_the_truth_is_perfect(score, images, tmp_path, 
     assert again.models == ("exact", "shifted")
 
 
+def test_frames_without_truth_are_left_out_of_what_is_measured_against_it(score, images, tmp_path):
+    truth = write(tmp_path / "truth", true_frames(keep=[2, 3, 4, 5, 9]), "davis")
+    masks = write(tmp_path / "a.json", true_frames())
+    code, out, err = score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, "--json")
+    assert code == 0
+    assert f"is of 5 of the {FRAMES} frames" in err
+    figures = json.loads(out)["runs"][0]["quality"][0]["figures"]
+    assert figures["truth_j"]["n"] == 10
+    assert figures["dtssd"]["n"] == 6
+
+
+@pytest.mark.parametrize("kind", ["coco", "youtube-vis"])
+def test_a_truth_may_be_annotations(score, images, tmp_path, kind):
+    """The same truth as PNG masks and as an annotation file has the same figures; a crowd is what void is."""
+    void = np.zeros(SIZE, np.bool_)
+    void[:, :20] = True
+    made = [
+        frame(
+            each.index, [mask & ~void for mask in each.instances.bitmaps()], SIZE, each.identities, void=void
+        )
+        for each in true_frames()
+    ]
+    png = write(tmp_path / "truth", made, "davis")
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(annotations_of(made, kind)))
+    masks = write(tmp_path / "a.json", [
+        frame(each.index, [np.roll(mask, 3, axis=1) for mask in each.instances.bitmaps()], SIZE, each.identities)
+        for each in true_frames()
+    ])  # fmt: skip
+    found = []
+    for number, truth in enumerate((png, path)):
+        out = tmp_path / f"runs{number}"
+        assert score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, out=out)[0] == 0
+        found.append(summary(out / "walk"))
+    assert found[0] == found[1]
+    assert 0.3 < float(found[0]["a", "truth_j"]) < 0.95
+
+
+def annotations_of(frames, kind):
+    """Frames as COCO or YouTube-VIS annotations."""
+    content = {"annotations": [], "categories": [{"id": 1, "name": "object"}]}
+    size = {"height": SIZE[0], "width": SIZE[1]}
+    tracks = {}
+    for each in frames:
+        masks = [*zip(each.identities, each.instances.masks, strict=True), (99, each.void)]
+        for key, mask in masks:
+            coded = {"size": mask["size"], "counts": mask["counts"].decode()}
+            tracks.setdefault(key, [None] * len(frames))[each.index] = coded
+    crowd = {key: int(key == 99) for key in tracks}
+    if kind == "youtube-vis":
+        names = [f"{each.index}.jpg" for each in frames]
+        content["videos"] = [{"id": 1, "file_names": names, **size}]
+        content["annotations"] = [
+            {"id": key, "video_id": 1, "category_id": 1, "iscrowd": crowd[key], "segmentations": own}
+            for key, own in tracks.items()
+        ]
+        return content
+    content["images"] = [{"id": each.index, "file_name": f"{each.index}.jpg", **size} for each in frames]
+    for key, own in tracks.items():
+        for index, coded in enumerate(own):
+            if coded is not None:
+                row = {"image_id": index, "category_id": 1, "iscrowd": crowd[key], "segmentation": coded}
+                content["annotations"].append(row | ({} if crowd[key] else {"track_id": key}))
+    return content
+
+
 def test_frames_without_masks_are_passed_over(score, images, tmp_path):
     kept = [0, 1, 2, 5, 6, 7, 8]
     path = write(tmp_path / "theirs", true_frames(keep=kept), "davis", ("object",))
@@ -319,6 +385,28 @@ class TestRefusals:
         self.refused(
             score, tmp_path, "nowhere", write(tmp_path / "a.json", own), "--clip", tmp_path / "nowhere"
         )
+
+    def test_a_truth_that_does_not_fit(self, score, images, tmp_path):
+        masks = write(tmp_path / "a.json", true_frames())
+        shown = np.ones((9, 9), np.bool_)
+        small = write(tmp_path / "small", [frame(t, [shown], (9, 9), [1]) for t in range(FRAMES)], "davis")
+        nameless = write(tmp_path / "nameless.json", true_frames(identities=False))
+        late = write(tmp_path / "late", [frame(FRAMES, [SCENE[0].masks[1]], SIZE, [1])], "davis")
+        half = write(tmp_path / "half", true_frames(keep=range(6)), "davis")
+        odd = write(tmp_path / "odd", true_frames(keep=range(7, FRAMES)), "davis")
+        for truth, sentence, code in (
+            ([small], "masks of 128x96 pixels in", 3),
+            ([nameless], "an identity each", 3),
+            ([late], "--ground-truth-first-frame", 3),
+            ([tmp_path / "nowhere"], "cannot be read", 3),
+            ([images], "got mode RGB: save object indices", 3),
+            ([half, "--ground-truth-first-frame", 3], "frame numbers from 3", 3),
+            ([half, "--ground-truth-format", "x"], "--ground-truth-format of masks, coco", 2),
+        ):
+            arguments = [masks, "--clip", images, "--ground-truth", *truth]
+            self.refused(score, tmp_path, sentence, *arguments, code=code)
+        first = write(tmp_path / "first", true_frames(keep=range(3)), "davis")
+        self.refused(score, tmp_path, "frames that are measured, 0 to 2", first, "--ground-truth", odd)
 
     def test_masks_that_do_not_go_together(self, score, tmp_path):
         folders = [

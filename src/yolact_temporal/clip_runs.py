@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import ModelFolder, RunFolder
+from yolact_temporal.runs import ModelFolder, RunFolder, clip_rate
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ClipRuns:
     @property
     def timed(self) -> bool:
         """Whether the clip has a rate of its own."""
-        return self.manifest["clip"]["fps"] is not None
+        return clip_rate(self.manifest) is not None
 
 
 def run_folders(paths: Sequence[Path]) -> list[RunFolder]:
@@ -78,12 +78,7 @@ def runs_by_clip(folders: Sequence[RunFolder]) -> list[ClipRuns]:
     """
     by_clip: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
     for folder in folders:
-        manifest = folder.read_manifest() or {}
-        if not manifest.get("completed"):
-            raise InputError(
-                f"expected finished runs, got {folder.path}, which was interrupted: finish it with the same command "
-                f"and --resume"
-            )
+        manifest = folder.finished_manifest()
         by_clip.setdefault(manifest["clip"]["sha256"], []).append((folder, manifest))
     clips = [_one_clip(runs) for runs in by_clip.values()]
     names = [clip.name for clip in clips]

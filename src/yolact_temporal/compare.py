@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import combinations, zip_longest
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.sources import DECODERS, open_clip
 from yolact_temporal.errors import InputError
+from yolact_temporal.runs import clip_rate
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
@@ -82,7 +82,9 @@ def compare_runs(
         truth = None
         if ground_truth is not None:
             where = truth_of_clip(ground_truth, clip.name, len(clips))
-            truth = _open_truth(where, clip, truth_options or TruthOptions())
+            known = clip.manifest["clip"]
+            size = (int(known["height"]), int(known["width"]))
+            truth = open_truth(where, truth_options or TruthOptions(), size, known["frame_count"])
         table = ClipObjects.from_rows(_rows(clip, chosen, truth, gathered, progress))
         if table.pair.any():
             tables[clip.name] = table
@@ -186,13 +188,13 @@ def _made_rows(
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     options = AnalyzeOptions(**clip.manifest["options"])
-    rate = clip.manifest["clip"]["fps"]
+    rate = clip_rate(clip.manifest)
     compared = {
         name: ComparedModel(clip.models[name].class_names(), clip.models[name].score_threshold)
         for name in chosen
     }
     meter = SupportMeter(
-        compared, None if rate is None else float(Fraction(rate)), options.stride, truth=truth is not None
+        compared, None if rate is None else float(rate), options.stride, truth=truth is not None
     )
     true_frames = None if truth is None else TrueFrames(truth)
     motion_to = _motions_again(clip, options, gathered.remarks)
@@ -214,15 +216,6 @@ def _made_rows(
     if truth is not None:
         gathered.remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
     gathered.add(meter.summary().outside)
-
-
-def _open_truth(path: Path, clip: ClipRuns, options: TruthOptions) -> MaskSequence:
-    """Open the true masks of a clip; every frame is read once, so that faults are found before flow is computed."""
-    described = clip.manifest["clip"]
-    size = (int(described["height"]), int(described["width"]))
-    truth = open_truth(path, options, size, described.get("frame_count"))
-    truth.check()
-    return truth
 
 
 def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRecord:
@@ -249,7 +242,7 @@ def _motions_again(
         )
         return lambda _index: None
     decoder = described["decoder"] if described["decoder"] in DECODERS else "auto"
-    rate = None if decoder != "auto" or described["fps"] is None else Fraction(described["fps"])
+    rate = clip_rate(clip.manifest) if decoder == "auto" else None
     source = open_clip(path, decoder=decoder, fps=rate if Path(path).is_dir() else None)
     if source.info.sha256 != described["sha256"]:
         source.close()

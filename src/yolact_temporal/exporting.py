@@ -18,7 +18,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.rle import encode_masks, mask_areas, overlap
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import ModelFolder, RunFolder
+from yolact_temporal.runs import ModelFolder, RunFolder, clip_rate
 
 RECORD = "run"
 """What the masks of a run call their format."""
@@ -61,16 +61,16 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
     """
     chosen = mask_format(format_name)
     folder = RunFolder(run)
-    manifest = finished_manifest(folder)
+    manifest = folder.finished_manifest()
     name = _model_name(manifest, run, model)
     if out.exists():
         raise UsageError(f"expected a new path to write, got {out}, which exists: pass another --out")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"expected a folder for {out}, got none: make {out.absolute().parent} first")
-    own, rate = manifest["models"][name], manifest["clip"]["fps"]
+    own = manifest["models"][name]
     masks = run_masks(
         folder,
-        None if rate is None else Fraction(rate),
+        clip_rate(manifest),
         name,
         float(own["score_threshold"]),
         tuple(own["config"]["class_names"]),
@@ -84,27 +84,6 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
         ) from error
     counts = fitted.counts()
     return Exported(out, name, len(fitted.sequence), counts[0], counts[1], tuple(fitted.notes()))
-
-
-def finished_manifest(folder: RunFolder) -> dict[str, Any]:
-    """Return the manifest of a finished run.
-
-    Raises:
-        UsageError: if the folder holds no run.
-        InputError: if the run is not finished, or its manifest cannot be read.
-    """
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise UsageError(
-            f"expected a run folder, got {folder.path}, which holds no run.json: pass a folder that analyze or score "
-            f"has written"
-        )
-    if not manifest.get("completed"):
-        raise InputError(
-            f"expected a finished run, got {folder.path}, which was interrupted: finish it with the same command and "
-            f"--resume"
-        )
-    return manifest
 
 
 def _model_name(manifest: Mapping[str, Any], run: Path, model: str | None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +113,36 @@ class RunFolder:
             )
         return data
 
+    def finished_manifest(self) -> dict[str, Any]:
+        """Return the manifest of a finished run.
+
+        Raises:
+            UsageError: if the folder holds no run.
+            InputError: if the run is not finished, or its manifest cannot be read.
+        """
+        manifest = self.read_manifest()
+        if manifest is None:
+            raise UsageError(
+                f"expected a run folder, got {self.path}, which holds no run.json: pass a folder that analyze or score "
+                f"has written"
+            )
+        if not manifest.get("completed"):
+            raise InputError(
+                f"expected a finished run, got {self.path}, which was interrupted: finish it with the same command and "
+                f"--resume"
+            )
+        return manifest
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write the manifest whole or not at all."""
         with atomic_write(self.manifest) as file:
             file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def clip_rate(manifest: Mapping[str, Any]) -> Fraction | None:
+    """Return the frames a second of a manifest's clip; None where it has no time."""
+    rate = manifest["clip"]["fps"]
+    return None if rate is None else Fraction(rate)
 
 
 def prepare_run_folder(path: Path, resume: bool, overwrite: bool) -> RunFolder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class TruthOptions:
 def open_truth(
     path: Path, options: TruthOptions, size: tuple[int, int] | None, frame_count: int | None
 ) -> MaskSequence:
-    """Open true masks of one clip.
+    """Open true masks of one clip; every frame is read once, so that faults are found before anything is measured.
 
     Args:
         path: a file or folder.
@@ -82,7 +82,10 @@ def open_truth(
     """
     known = ReadOptions(size, frame_count, None, options.first_frame, options.video, prefix="ground-truth-")
     found = open_masks(path, options.format, known)
-    if not found.identified and any(len(frame.instances) for frame in found):
+    if not sum(len(frame.instances) for frame in found):
+        note = f"The ground truth in {path} has no object: only false alarms can be told against it."
+        return replace(found, notes=(*found.notes, note))
+    if not found.identified:
         raise InputError(
             f"expected true masks with an identity each in {path}, got {found.format} without: pass another format, or "
             f"add a track_id to every instance"
