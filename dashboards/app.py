@@ -21,13 +21,17 @@ from yolact_temporal.errors import InputError, YolactTemporalError
 
 RUN = "chosen_run"
 
-# On a narrow screen, columns in containers whose key begins so stand below each other, or in twos.
+# Columns in a container whose key begins with "cards_" stand in threes; on a narrow screen in twos, as those of "pair_"
+# do, and those of "stack_" below each other.
 _NARROW = """
+[class*="st-key-cards_"] [data-testid="stHorizontalBlock"] { display: grid; grid-template-columns: repeat(3, 1fr); }
+[class*="st-key-cards_"] [data-testid="stColumn"] { width: auto; min-width: 0; }
 @media (max-width: 1000px) {
+  [class*="st-key-cards_"] [data-testid="stHorizontalBlock"] { grid-template-columns: repeat(2, 1fr); }
   [class*="st-key-stack_"] [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
   [class*="st-key-pair_"] [data-testid="stColumn"] { min-width: calc(50% - 1.5rem); max-width: calc(50% - 0.5rem); }
 }
-.stMainBlockContainer { padding-top: 3.5rem; }
+.stMainBlockContainer { padding: 3.5rem 2rem 4rem; }
 """
 
 _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (

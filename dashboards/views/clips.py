@@ -46,7 +46,7 @@ def show(context: Context) -> None:
             f"at least 8 of them."
         )
         command = ["compare", str(context.root), "--out", str(context.root / "comparison")]
-        st.code(jobs.command_text(command), language=None)
+        st.code(jobs.command_text(command), language=None, wrap_lines=True)
         if st.button("Compare all clips now", key="compare_now", type="primary"):
             jobs.start_job(context.root, "comparison", command)
             st.session_state["compare_started"] = True

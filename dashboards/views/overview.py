@@ -78,7 +78,7 @@ def show_first_steps(context: Context) -> None:
             _to_analysis()
     with third.container(border=True, height="stretch"):
         st.markdown("**The command line**")
-        st.code(f'yolact-temporal analyze CLIP.mp4 --out "{context.root}"', language=None)
+        st.code(f'yolact-temporal analyze CLIP.mp4 --out "{context.root}"', language=None, wrap_lines=True)
 
 
 def _to_analysis() -> None:
@@ -126,12 +126,13 @@ def _show_cards(run: Run, comparison: Comparison, verdict: PairVerdict) -> None:
     """Show the figures that a verdict rests on: both models' values, the difference and its interval."""
     rows = comparison.figures(verdict.models).set_index("metric", drop=False)
     names = [name for name in definitions.COMPARED_HEADLINES if name in rows.index]
-    for start in range(0, len(names), 3):
-        with st.container(key=f"pair_cards_{start}_{'_'.join(verdict.models)}"):
-            columns = st.columns(3)
-        for column, name in zip(columns, names[start : start + 3], strict=False):
-            with column.container(border=True, height="stretch"):
-                show_card(run, rows.loc[name], verdict.models)
+    if not names:
+        return
+    with st.container(key=f"cards_{'_'.join(verdict.models)}"):
+        columns = st.columns(len(names))
+    for column, name in zip(columns, names, strict=True):
+        with column.container(border=True, height="stretch"):
+            show_card(run, rows.loc[name], verdict.models)
 
 
 def _show_compared_table(comparison: Comparison) -> None:

@@ -50,9 +50,12 @@ def show(context: Context) -> None:
         left, right = st.columns([3, 2], gap="medium")
     with left:
         _show_charts(run, frames, instances, rows, events)
+    # The list first, the pictures above it after: they take longest.
+    moment = right.container()
     with right:
-        _show_moment(run)
         _show_worst(run, rows, events)
+    with moment:
+        _show_moment(run)
 
 
 def worst_moments(rows: pd.DataFrame, events: pd.DataFrame, count: int = WORST) -> pd.DataFrame:

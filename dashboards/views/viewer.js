@@ -123,6 +123,7 @@ function viewer(root, tell) {
         loaded.clear(); coming.clear(); lost.clear();
         shown = -1;
         const kept = [...columns.querySelectorAll(".frame")].map((frame) => frame.firstChild);
+        columns.style.setProperty("--least", data.columns.length === 3 ? "30%" : "40%");
         columns.replaceChildren(...data.columns.map((column, at) => {
           const cell = document.createElement("figure"), head = document.createElement("figcaption");
           const mark = document.createElement("span"), frame = document.createElement("div");

@@ -27,8 +27,6 @@ def dashboard(args: argparse.Namespace) -> int:
             f"the page asks for no password",
             file=sys.stderr,
         )
-    host = f"[{args.address}]" if ":" in args.address else args.address
-    print(f"Dashboard of {runs}: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
     _serve(runs, args.address, port)
     return 0
 
@@ -128,5 +126,7 @@ def _serve(runs: Path, address: str, port: int) -> None:
     threading.Thread(target=warm_up, args=(runs,), name="warm_up", daemon=True).start()
     # What the script finds as its arguments, and what the server takes for the program: as if it were started alone.
     sys.argv = [script, str(runs)]
+    host = f"[{address}]" if ":" in address else address
+    print(f"Dashboard of {runs}: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):  # how it is told to end
         served.run(config=options)
