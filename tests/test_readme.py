@@ -1,4 +1,4 @@
-"""What the README says of columns, options and exit codes is what the code does."""
+"""What the README and docs/tables.md say of columns, options and exit codes is what the code does."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,9 @@ from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, SUMMARY_COLUMNS, TRACK_COLUMNS
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLES = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
 
 
 def row(column):
@@ -22,8 +24,8 @@ def row(column):
 
 
 def section(title):
-    """The lines of the README's table under the bold line that names the file."""
-    return README.split(f"**`{title}`**", 1)[1].split("\n**", 1)[0].split("\n## ", 1)[0]
+    """The lines of the table under the bold line that names the file."""
+    return TABLES.split(f"**`{title}`**", 1)[1].split("\n**", 1)[0].split("\n## ", 1)[0]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,29 @@ def test_every_option_that_the_readme_names_exists():
 
 
 def test_pictures_and_linked_files_exist():
-    root = Path(__file__).parent.parent
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (root / target).is_file(), target
+        assert (ROOT / target).is_file(), target
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("summary.csv", SUMMARY_COLUMNS),
+        ("MODEL/frames.csv", FRAME_COLUMNS),
+        ("MODEL/instances.csv", INSTANCE_COLUMNS),
+        ("MODEL/tracks.csv", TRACK_COLUMNS),
+        ("objects.csv", OBJECT_COLUMNS),
+        ("comparison.csv", COMPARISON_COLUMNS),
+        ("camera_moves.csv", CAMERA_MOVE_COLUMNS),
+        ("calibration.csv", CALIBRATION_COLUMNS),
+    ],
+)
+def test_the_main_columns_that_the_readme_names_are_there_in_that_order(table, columns):
+    rows = README.split("## The tables", 1)[1].split("\n## ", 1)[0].splitlines()
+    (line,) = [line for line in rows if line.startswith(f"| `{table}`")]
+    named = re.findall(r"\w[\w*]*", re.findall(r"`([^`]*)`", line.split("|")[3])[0])
+    places = [
+        min(i for i, column in enumerate(columns) if re.fullmatch(name.replace("*", r"\w+"), column.name))
+        for name in named
+    ]
+    assert places == sorted(places)

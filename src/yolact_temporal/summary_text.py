@@ -142,7 +142,8 @@ def markdown_report(
         lines += ["## Remarks", "", *(f"- {remark}" for remark in remarks), ""]
     lines += sections
     lines += [
-        "All figures, with units and counts, are in `summary.csv`; README.md documents every column.",
+        "All figures, with units and counts, are in `summary.csv`; docs/tables.md explains every column, and "
+        "`yolact-temporal metrics` every metric.",
         "",
     ]
     return "\n".join(lines)
