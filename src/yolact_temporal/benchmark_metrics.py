@@ -234,7 +234,7 @@ def _boundary_of_frame(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def time_shape_stability(seen: Sequence[Seen]) -> dict[str, Any]:
     """Time T of consecutive frames by the thread's own clock; all objects count as one, as DAVIS 2016 has them."""
     masks = [
-        MaskCrop.from_bitmap(decode_masks(frame.instances.masks, frame.instances.size).any(axis=0))
+        MaskCrop.from_bitmap(np.logical_or.reduce(decode_masks(frame.instances.masks, frame.instances.size)))
         for frame in seen
     ]
     pairs, points = [], []
