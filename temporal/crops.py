@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.rle import Rle, decode_masks, mask_boxes
+from yolact_temporal.data.rle import Rle, decode_part, mask_boxes
 
 
 class Region(NamedTuple):
@@ -107,7 +107,7 @@ class MaskCrop:
         x1, y1, x2, y2 = (int(edge) for edge in mask_boxes([mask])[0])
         if x2 <= x1 or y2 <= y1:
             return cls(np.zeros((0, 0), np.uint8), 0, 0, size, 0)
-        return cls.from_bitmap(decode_masks([mask], size)[0, y1:y2, x1:x2], size, x1, y1)
+        return cls.from_bitmap(decode_part(mask, x1, y1, x2, y2), size, x1, y1)
 
     @property
     def region(self) -> Region:

@@ -80,7 +80,7 @@ class Motion:
         if (reduced_height, reduced_width) == (height, width):
             return cls.from_flow(backward, forward)
         scale = np.array([width / reduced_width, height / reduced_height], np.float32)
-        backward, forward = backward * scale, forward * scale
+        backward, forward = (_along_rows(np.multiply, flow, scale) for flow in (backward, forward))
         visible = consistent_pixels(backward, forward, scale)
         full = np.asarray(cv2.resize(backward, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         visible = (
@@ -154,7 +154,7 @@ def consistent_pixels(
     """
     if forward.shape != backward.shape:
         raise ValueError(f"expected forward flow of shape {backward.shape}, got {forward.shape}")
-    columns, rows = _sources(np.asarray(backward / scale, np.float32))
+    columns, rows = _sources(_along_rows(np.divide, backward, scale))
     carried = cv2.remap(forward, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     back_again = np.asarray(carried, np.float32)
     allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(backward)) + VISIBILITY_ABSOLUTE_PX2
@@ -170,9 +170,22 @@ def _sources(backward: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     return columns, rows
 
 
+def _along_rows(
+    operation: np.ufunc, vectors: NDArray[np.float32], scale: NDArray[np.float32] | float
+) -> NDArray[np.float32]:
+    """Multiply or divide vectors (h, w, 2) by a scale, (x, y) or one of both, whole rows at a time.
+
+    Broadcast over single pixels, NumPy's inner loop would be two numbers long.
+    """
+    height, width = vectors.shape[:2]
+    row = np.tile(np.broadcast_to(np.asarray(scale, np.float32), 2), width)
+    scaled: NDArray[np.float32] = operation(vectors.reshape(height, 2 * width), row)
+    return scaled.reshape(height, width, 2)
+
+
 def _squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    x, y = vectors[..., 0], vectors[..., 1]
-    return x * x + y * y
+    squares = vectors * vectors
+    return squares[..., 0] + squares[..., 1]
 
 
 def _comes_from_inside(backward: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -30,13 +30,13 @@ def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, 
     assert list(figures["models"]) == ["yolact_compact", "mask_rcnn_compact"]
     for own in figures["models"].values():
         assert own["weights"] == "own"
-        assert 0 < own["forward_ms"] < own["analyze_ms"]
-        assert own["ratio"] == pytest.approx(own["analyze_ms"] / own["forward_ms"], rel=0.01)
+        assert min(own["forward_ms"], own["segment_ms"], own["analyze_ms"]) > 0
+        # Of a single round the ratio is the quotient; which of the two took longer is the machine's affair.
+        assert own["ratio"] == pytest.approx(own["analyze_ms"] / own["forward_ms"])
         assert {"decode", "flow", "measure", "overlay"} <= set(own["stages_ms"])
     (pair,) = figures["pairs"]
     assert pair["models"] == ["yolact_compact", "mask_rcnn_compact"]
-    assert pair["forward_ratio"] > 0
-    assert pair["ratio_to_sum"] > 0
+    assert min(pair["forward_ratio"], pair["analyze_ms"], pair["ratio_to_sum"]) > 0
     table = benchmark.format_benchmark(figures)
     assert "mask_rcnn_compact takes" in table
     assert "times the sum of their forward passes" in table

@@ -149,9 +149,9 @@ def analyze_clip(
     Raises:
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
     """
-    clock = _Clock()
+    clock = StageClock()
     motions = motions or Motions(options.flow_long_side)
-    with space_for(folder.path), _single_threaded_opencv(), ExitStack() as stack:
+    with space_for(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(ModelRecording(folder, sight, source.info, options, resume, motions.pictures))
             for sight in sights
@@ -164,7 +164,7 @@ def analyze_clip(
 
         selected = select_frames(source, options.start, options.end, options.stride)
         frames = ahead(clock.timed("decode", selected), "decode")
-        moved = ahead(_with_motion(frames, motions, clock), "flow")
+        moved = ahead(with_motion(frames, motions, clock), "flow")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, clock), "measure")
         count = 0
@@ -185,7 +185,7 @@ def analyze_clip(
 
 
 @contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
+def single_threaded_opencv() -> Iterator[None]:
     """Keep OpenCV's own threads, which spin while they wait and do not make the flow faster, from the network."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -195,7 +195,8 @@ def _single_threaded_opencv() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _with_motion(frames: Iterator[Frame], motions: Motions, clock: _Clock) -> Iterator[Step]:
+def with_motion(frames: Iterator[Frame], motions: Motions, clock: StageClock) -> Iterator[Step]:
+    """Add the motion that leads to each frame; the time that takes counts as the stage `flow`."""
     for frame in frames:
         with clock.running("flow"):
             motion = motions.update(frame)
@@ -203,7 +204,7 @@ def _with_motion(frames: Iterator[Frame], motions: Motions, clock: _Clock) -> It
 
 
 def _segment(
-    steps: Iterator[Step], recordings: Sequence[ModelRecording], batch: int, clock: _Clock
+    steps: Iterator[Step], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
 ) -> Iterator[Step]:
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(steps, batch):
@@ -222,7 +223,7 @@ def _measure(
     steps: Iterator[Step],
     recordings: Sequence[ModelRecording],
     objects: Sequence[ObjectsRecording],
-    clock: _Clock,
+    clock: StageClock,
 ) -> Iterator[Step]:
     for step in steps:
         with clock.running("measure"):
@@ -247,7 +248,7 @@ def _batches(steps: Iterator[Step], size: int) -> Iterator[list[Step]]:
         yield group
 
 
-class _Clock:
+class StageClock:
     """Wall time by stage; each stage has a thread of its own, so a plain sum a name is safe."""
 
     def __init__(self) -> None:
@@ -255,6 +256,7 @@ class _Clock:
         self._spent: dict[str, float] = {}
 
     def running(self, name: str) -> _Lap:
+        """Count the time within a `with` block for a stage."""
         return _Lap(self._spent, name)
 
     def timed(self, name: str, items: Iterator[T]) -> Iterator[T]:
@@ -268,6 +270,7 @@ class _Clock:
             yield item
 
     def seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage so far, and as `total` those since the clock was made."""
         return {name: round(value, 3) for name, value in self._spent.items()} | {
             "total": round(time.perf_counter() - self._start, 3)
         }

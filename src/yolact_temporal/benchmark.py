@@ -47,7 +47,7 @@ def run_benchmark(
     The forward pass is the network alone, on frames that are already resized and normalised; of a region-based
     network that includes proposals, suppression and masks, which cannot be told apart from it. The whole of analyze is
     all that the command does to a frame, from reading the file to the encoded overlay, start-up left out. What is
-    compared is timed `ROUNDS` times by turns; a ratio is the median of the rounds' own ratios.
+    compared is timed `ROUNDS` times by turns; a ratio is the median of the rounds' own ratios. No figure is rounded.
 
     Args:
         models: names; one whose weights are not on this machine is timed with random ones. A model whose counterpart
@@ -107,19 +107,17 @@ class _Runner:
             done = self._analyze([model], f"{name}-{turn}")
             seconds, count = done.result.seconds, done.result.frames
             rounds.append((forward, segment, 1e3 * seconds["total"] / count))
-            stages = {
-                stage: round(1e3 * value / count, 2) for stage, value in seconds.items() if stage != "total"
-            }
+            stages = {stage: 1e3 * value / count for stage, value in seconds.items() if stage != "total"}
             instances = done.result.stability[name].instances / count
         forward, segment, whole = (statistics.median(values) for values in zip(*rounds, strict=True))
         return {
-            "forward_ms": round(forward, 2),
-            "segment_ms": round(segment, 2),
-            "analyze_ms": round(whole, 2),
-            "ratio": round(statistics.median(total / bare for bare, _, total in rounds), 3),
+            "forward_ms": forward,
+            "segment_ms": segment,
+            "analyze_ms": whole,
+            "ratio": statistics.median(total / bare for bare, _, total in rounds),
             "stages_ms": stages,
             "weights": weights,
-            "instances_a_frame": round(instances, 2),
+            "instances_a_frame": instances,
         }
 
     def time_pair(self, first: str, second: str) -> dict[str, Any]:
@@ -132,9 +130,9 @@ class _Runner:
             rounds.append((one, other, 1e3 * result.seconds["total"] / result.frames))
         return {
             "models": [first, second],
-            "forward_ratio": round(statistics.median(other / one for one, other, _ in rounds), 3),
-            "analyze_ms": round(statistics.median(whole for *_, whole in rounds), 2),
-            "ratio_to_sum": round(statistics.median(w / (one + other) for one, other, w in rounds), 3),
+            "forward_ratio": statistics.median(other / one for one, other, _ in rounds),
+            "analyze_ms": statistics.median(whole for *_, whole in rounds),
+            "ratio_to_sum": statistics.median(w / (one + other) for one, other, w in rounds),
         }
 
     def _forward(self, model: LoadedModel) -> float:
@@ -222,7 +220,7 @@ def format_benchmark(figures: dict[str, Any]) -> str:
             f"{own['ratio']:>16.2f}  {own['weights']}"
         )
         stages = ", ".join(f"{stage} {value:.1f}" for stage, value in own["stages_ms"].items())
-        lines.append(f"  stages, overlapping: {stages}; {own['instances_a_frame']} instances a frame")
+        lines.append(f"  stages, overlapping: {stages}; {own['instances_a_frame']:.2f} instances a frame")
     for pair in figures["pairs"]:
         first, second = pair["models"]
         lines.append(

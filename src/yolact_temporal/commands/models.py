@@ -105,12 +105,15 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def benchmark(args: argparse.Namespace) -> int:
-    """Time networks and the whole of analyze."""
+    """Time networks and the whole of analyze, or the metrics."""
+    frames = at_least_one("--frames", args.frames)
+    if args.metrics:
+        return _benchmark_metrics(args, frames)
     from yolact_temporal.benchmark import format_benchmark, run_benchmark
 
     figures = run_benchmark(
         args.models,
-        frames=at_least_one("--frames", args.frames),
+        frames=frames,
         clip=args.clip,
         device=args.device,
         precision=args.precision,
@@ -119,6 +122,17 @@ def benchmark(args: argparse.Namespace) -> int:
         print(json.dumps(figures, indent=2))
     else:
         say(args, format_benchmark(figures))
+    return 0
+
+
+def _benchmark_metrics(args: argparse.Namespace, frames: int) -> int:
+    from yolact_temporal.benchmark_metrics import format_metrics_benchmark, run_metrics_benchmark
+
+    figures = run_metrics_benchmark(frames)
+    if args.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        say(args, format_metrics_benchmark(figures))
     return 0
 
 
