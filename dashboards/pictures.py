@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.drawing import (
     blank_frame,
+    crop_around,
     draw_jitter,
     draw_note,
     draw_sighting,
@@ -68,6 +69,23 @@ def model_picture(run: Run, model: str, frame: int, view: View) -> NDArray[np.ui
         return picture
     last = sighting(run, model, before)
     return draw_jitter(canvas, last, seen, motion, boxes=view.boxes, labels=view.labels)
+
+
+def crop_picture(run: Run, model: str, frame: int, track_id: int) -> NDArray[np.uint8]:
+    """Return the surroundings of a track's box in a frame, with the masks, uint8 (128, 128, 3).
+
+    Raises:
+        InputError: if the track is not seen there, or the record or a table cannot be read.
+    """
+    table = run.table(model, "instances")
+    own = table[(table["frame"] == frame) & (table["track_id"] == track_id)]
+    if own.empty:
+        raise InputError(f"expected a track that is seen in frame {frame}, got {track_id}: choose one listed")
+    x1, y1, x2, y2 = (float(own[f"box_{edge}_px"].iloc[0]) for edge in ("x1", "y1", "x2", "y2"))
+    canvas = _canvas(run, frame)
+    drawn = draw_sighting(canvas, sighting(run, model, frame), boxes=False, labels=False)
+    factor = drawn.shape[0] / canvas.shape[0]
+    return crop_around(drawn, (x1 * factor, y1 * factor, x2 * factor, y2 * factor))
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

@@ -20,11 +20,11 @@ from starlette.routing import Route
 from yolact_temporal.dashboards.comparisons import run_comparison
 from yolact_temporal.dashboards.loader import Run, find_run, find_runs, open_run
 from yolact_temporal.dashboards.moments import color_keys, frame_indices
-from yolact_temporal.dashboards.pictures import View, jpeg, model_picture, original_picture
+from yolact_temporal.dashboards.pictures import View, crop_picture, jpeg, model_picture, original_picture
 from yolact_temporal.errors import InputError
 
-PICTURE, OVERLAY = "picture", "overlay"
-"""Addresses, from the server's root: of a picture of a frame, and of a model's overlay video."""
+PICTURE, CROP, OVERLAY = "picture", "crop", "overlay"
+"""Addresses, from the server's root: of a picture of a frame, of a track's part of it, of a model's overlay video."""
 
 _KEPT = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 _HEAD = "<head>"
@@ -42,6 +42,11 @@ def picture_query(run: Run, model: str | None, view: View) -> str:
             if on
         }
     return urlencode(query)
+
+
+def crop_query(run: Run, model: str, track_id: int) -> str:
+    """Return the query of the address of a track's crop, but for its frame."""
+    return urlencode({"run": run.key, "model": model, "track": track_id, "state": run.manifest.finished})
 
 
 def overlay_query(run: Run, model: str) -> str:
@@ -72,6 +77,7 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
 
     return [
         Route(f"/{PICTURE}", answer(_picture)),
+        Route(f"/{CROP}", answer(_crop)),
         Route(f"/{OVERLAY}", answer(_overlay)),
         # The first page's own address is the root.
         Route(f"/{pages[0]}", lambda request: RedirectResponse(f"/?{request.query_params}")),
@@ -102,10 +108,7 @@ def index_page() -> str:
 
 def _picture(request: Request, run: Run) -> Response:
     query = request.query_params
-    text = query.get("frame", "")
-    frame = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-    if frame not in frame_indices(run):
-        raise InputError(f"expected a frame that was measured, got {text[:20]!r}: choose one in the viewer")
+    frame = _frame(request, run)
     model = query.get("model")
     if model is None:
         picture = original_picture(run, frame)
@@ -115,11 +118,29 @@ def _picture(request: Request, run: Run) -> Response:
     return Response(jpeg(picture), media_type="image/jpeg", headers=_KEPT)
 
 
+def _crop(request: Request, run: Run) -> Response:
+    model = _model(run, request.query_params.get("model", ""))
+    picture = crop_picture(run, model, _frame(request, run), _number(request.query_params.get("track", "")))
+    return Response(jpeg(picture), media_type="image/jpeg", headers=_KEPT)
+
+
 def _overlay(request: Request, run: Run) -> Response:
     path = run.file(_model(run, request.query_params.get("model", "")), "overlay.mp4")
     if not path.is_file():
         raise InputError("expected an overlay video, found none: analyze the clip anew with --overwrite")
     return FileResponse(path, media_type="video/mp4", headers=_KEPT)
+
+
+def _number(text: str) -> int:
+    """Return what a query says is a number; -1 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _frame(request: Request, run: Run) -> int:
+    text = request.query_params.get("frame", "")
+    if _number(text) not in frame_indices(run):
+        raise InputError(f"expected a frame that was measured, got {text[:20]!r}: choose one in the viewer")
+    return _number(text)
 
 
 def _model(run: Run, name: str) -> str:

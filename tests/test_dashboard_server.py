@@ -12,7 +12,13 @@ from starlette.datastructures import QueryParams
 
 from yolact_temporal.dashboards import app, loader, server
 from yolact_temporal.dashboards.drawing import CARRIED, shrunk
-from yolact_temporal.dashboards.pictures import NO_PAIR_HERE, View, model_picture, original_picture
+from yolact_temporal.dashboards.pictures import (
+    NO_PAIR_HERE,
+    View,
+    crop_picture,
+    model_picture,
+    original_picture,
+)
 
 
 @pytest.fixture
@@ -84,6 +90,10 @@ def test_jitter_shows_the_carried_outline_or_says_that_there_is_no_pair(root):
         ("/picture", {"run": "scene", "frame": "9" * 400}, "frame that was measured"),
         ("/picture", {"run": "scene", "frame": "\u0663"}, "frame that was measured"),
         ("/picture", {"run": "scene", "frame": "1", "model": "../x"}, "one of the models"),
+        ("/crop", {"run": "scene", "frame": "1", "model": STEADY, "track": "999"}, "a track that is seen"),
+        ("/crop", {"run": "scene", "frame": "1", "model": STEADY, "track": "-1"}, "a track that is seen"),
+        ("/crop", {"run": "scene", "frame": "x", "model": STEADY, "track": "1"}, "frame that was measured"),
+        ("/crop", {"run": "..", "frame": "1", "model": STEADY, "track": "1"}, "inside the runs folder"),
         ("/overlay", {"run": "scene", "model": ""}, "one of the models"),
         ("/overlay", {"run": "scene", "model": BLINKING}, "expected an overlay video"),
         ("/overlay", {"run": "scene", "model": STEADY}, "leads out"),
@@ -103,6 +113,20 @@ def test_what_is_no_run_no_frame_and_no_model_is_refused_in_one_sentence(
     assert answer.status_code == 404
     assert told in answer.body.decode()
     assert answer.media_type == "text/plain"
+
+
+def test_a_crop_is_the_tracks_part_of_the_picture(root):
+    run = loader.find_run(root, "scene")
+    row = run.table(STEADY, "instances").iloc[0]
+    frame, track = int(row["frame"]), int(row["track_id"])
+    query = {name: value[0] for name, value in parse_qs(server.crop_query(run, STEADY, track)).items()}
+    answer = ask(root, "/crop", frame=frame, **query)
+    assert answer.status_code == 200
+    got = cv2.imdecode(np.frombuffer(answer.body, np.uint8), cv2.IMREAD_COLOR)
+    assert got.shape == (128, 128, 3)
+    middle = crop_picture(run, STEADY, frame, track)[64, 64].astype(int)
+    plain = original_picture(run, frame)[int(row["centroid_y_px"]), int(row["centroid_x_px"])]
+    assert np.abs(middle - plain).max() > 20  # the mask is drawn on it
 
 
 def test_an_overlay_video_is_the_runs_own_file(root):

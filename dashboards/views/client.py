@@ -1,4 +1,8 @@
-"""Two pieces that run in the browser: the frame viewer, and overlay videos under one set of controls."""
+"""Pieces that run in the browser: the frame viewer, overlay videos under one set of controls, rows of pictures.
+
+What they show they ask the server for by address (`server.routes`). Pictures that a script hands to Streamlit are gone
+with the script's next run, and a browser that is late then finds nothing.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +70,21 @@ def overlay_videos(key: str, data: Mapping[str, Any]) -> None:
     _videos()(key=key, data=dict(data))
 
 
+def pictures(key: str, data: Mapping[str, Any], chosen: Callable[[int], None] | None = None) -> None:
+    """Show pictures side by side.
+
+    Args:
+        key: of the widget.
+        data: what it shows. `at` is the pictures' address, `least` how wide one is at least (CSS); `pictures` have a
+            `name`, a `color` ("" for none), a `query`, an `alt` text, a `size` (width, height), and a `frame` where
+            they are a button to it, else None.
+        chosen: called with the frame whose picture is pressed.
+    """
+    found = _pictures()(key=key, data=dict(data), on_frame_change=lambda: None)
+    if found.frame is not None and chosen is not None:
+        chosen(int(found.frame))
+
+
 def _text(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
@@ -74,6 +93,16 @@ def _text(name: str) -> str:
 def _viewer() -> Any:
     return st.components.v2.component(
         "yolact_temporal_viewer", html=_VIEWER, css=_text("viewer.css"), js=_text("viewer.js")
+    )
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> Any:
+    return st.components.v2.component(
+        "yolact_temporal_pictures",
+        html='<div class="columns strip"></div>',
+        css=_text("viewer.css"),
+        js=_text("pictures.js"),
     )
 
 

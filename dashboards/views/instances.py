@@ -11,14 +11,16 @@ import streamlit as st
 from yolact_temporal.dashboards.charts.tracks import track_chart, track_rows
 from yolact_temporal.dashboards.colors import key_hex
 from yolact_temporal.dashboards.definitions import HEADLINES, definition
-from yolact_temporal.dashboards.drawing import crop_around, draw_sighting, encode_jpeg
 from yolact_temporal.dashboards.loader import Run
-from yolact_temporal.dashboards.moments import clip_frame, color_keys, sighting
+from yolact_temporal.dashboards.moments import color_keys
+from yolact_temporal.dashboards.pictures import clip_fault
 from yolact_temporal.dashboards.plain_text import plain
+from yolact_temporal.dashboards.server import CROP, crop_query
+from yolact_temporal.dashboards.views.client import pictures
 from yolact_temporal.dashboards.views.context import PAGES, Context, go_to
+from yolact_temporal.dashboards.views.moment import CLIP_GONE
 from yolact_temporal.dashboards.views.overview import show_first_steps
 from yolact_temporal.dashboards.views.parts import show_chart, show_table
-from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.report import TRACK_COLUMNS
 
 CROPS = 8
@@ -101,7 +103,7 @@ def _show_track(run: Run, model: str, track_id: int, name: str) -> None:
         st.markdown("This track is not in the table of instances.")
         return
     key = color_keys(run).get(model, {}).get(track_id, track_id)
-    _show_crops(run, model, own)
+    _show_crops(run, model, track_id, own)
     rows = track_rows(frames, instances, track_id, run.timed)
     show_chart(
         track_chart(rows, f"#{track_id} {name} over time", key_hex(key), run.timed),
@@ -113,36 +115,27 @@ def _show_track(run: Run, model: str, track_id: int, name: str) -> None:
         )
 
 
-def _show_crops(run: Run, model: str, own: pd.DataFrame) -> None:
+def _show_crops(run: Run, model: str, track_id: int, own: pd.DataFrame) -> None:
     places = np.unique(np.linspace(0, len(own) - 1, CROPS).round().astype(int))
-    columns = st.columns(CROPS)
+    frames = [int(own["frame"].iloc[place]) for place in places]
+    if fault := clip_fault(run, frames[0]):
+        st.info(plain(CLIP_GONE.format(fault)), icon=":material/image:")
+    shown = [
+        {
+            "name": str(frame),
+            "color": "",
+            "query": f"{crop_query(run, model, track_id)}&frame={frame}",
+            "alt": f"track {track_id} of {model}, frame {frame}",
+            "size": [1, 1],
+            "frame": frame,
+        }
+        for frame in frames
+    ]
+    pictures(f"crops_{model}_{track_id}", {"at": CROP, "least": "6rem", "pictures": shown}, _to_viewer)
+
+
+def _to_viewer(frame: int) -> None:
+    go_to(frame)
     page = st.session_state.get(PAGES, {}).get("viewer")
-    for column, (_, row) in zip(columns, own.iloc[places].iterrows(), strict=False):
-        frame = int(row["frame"])
-        box = tuple(float(row[f"box_{edge}_px"]) for edge in ("x1", "y1", "x2", "y2"))
-        with column:
-            try:
-                picture = _crop(run, model, frame, (box[0], box[1], box[2], box[3]))
-            except InputError as error:
-                st.info(plain(f"No pictures: {error}"))
-                return
-            st.image(picture, width="stretch")
-            if st.button(str(frame), key=f"crop_{model}_{frame}", help="Go to this frame", width="stretch"):
-                go_to(frame)
-                if page is not None:
-                    st.switch_page(page)
-
-
-def _crop(run: Run, model: str, frame: int, box: tuple[float, float, float, float]) -> bytes:
-    """Return one picture of the strip; kept for the session, since decoding far apart frames takes time."""
-    kept: dict[tuple[str, str, int, str], bytes] = st.session_state.setdefault("crops", {})
-    key = (run.key, model, frame, f"{box}{run.manifest.finished}")
-    if key not in kept:
-        rgb = clip_frame(run, frame)
-        if rgb is None:
-            raise InputError(f"frame {frame} of the clip cannot be decoded")
-        drawn = draw_sighting(rgb, sighting(run, model, frame), boxes=False, labels=False)
-        while len(kept) >= 4 * CROPS:
-            kept.pop(next(iter(kept)))
-        kept[key] = encode_jpeg(crop_around(drawn, box))
-    return kept[key]
+    if page is not None:
+        st.switch_page(page)
