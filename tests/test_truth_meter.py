@@ -66,6 +66,7 @@ BY_HAND = {
     "trajectory_bias_centre_x": ((0 + 0.2) / 2, 5, 3, 2, 0),
     "trajectory_bias_log_area": (0, 5, 3, 2, 0),
     "trajectory_jitter_centre_x": (0, 3, 3, 1, 1),
+    "fragmentation": (0, None, None, 2, 0),
     "association_quality": (ASSOCIATION, None, None, None, None),
     "segmentation_quality": (CLASSES, None, None, None, None),
     "segmentation_tracking_quality": (math.sqrt(ASSOCIATION * CLASSES), None, None, None, None),
@@ -97,6 +98,21 @@ def test_a_mask_that_overlaps_little_is_the_objects_only_at_the_loose_overlap(tm
     # Boxes match by themselves, by half: never found, which has the worst value.
     assert figures["box_fragment_error"]["value"] == 1
     assert "box_fragment_error_at_iou_0.1" not in figures
+
+
+def test_an_object_that_is_given_three_tracks_is_in_two_pieces_too_many(tmp_path, capsys):
+    """Object 1 is 4, 4, 5, 6; object 2 is 8, then 8 again after a gap; object 3 is never seen."""
+    where = {1: square(0, 0), 2: square(15, 0), 3: square(0, 10)}
+    true = [[(mask, key) for key, mask in where.items()]] * 4
+    tracks = [(4, 8), (4, None), (5, None), (6, 8)]
+    own = [
+        [(where[key], track) for key, track in zip((1, 2), pair, strict=True) if track is not None]
+        for pair in tracks
+    ]
+    found = score(tmp_path, capsys, own, true, "--fps", "24")["figures"]
+    for name in ("fragmentation", "fragmentation_at_iou_0.1"):
+        own = found[name]
+        assert (own["value"], own["objects"], own["objects_undefined"]) == ((2 + 0) / 2, 2, 1)
 
 
 def test_where_nothing_is_seen_overlap_is_0_and_the_rest_undefined(tmp_path, capsys):

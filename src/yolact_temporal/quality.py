@@ -26,6 +26,7 @@ from yolact_temporal.temporal.metrics import (
     trajectory,
     truth_consistency,
 )
+from yolact_temporal.temporal.metrics.flicker import FRAGMENTATION_SPEC
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Column, Row
 from yolact_temporal.temporal.truth.sequences import region_sequences
 from yolact_temporal.temporal.truth.truth_meter import MATCH_IOUS, TruthFigure, at_iou
@@ -42,13 +43,21 @@ GROUPS: tuple[tuple[str, tuple[MetricSpec, ...]], ...] = (
     ("How steady their boxes are (Zhang and Wang)", box_stability.SPECS),
     ("What of their error stays, and what jitters", trajectory.SPECS),
     ("Every pixel of the clip, for a small number of objects", panoptic.SPECS),
+    ("Which track an object is given", (FRAGMENTATION_SPEC,)),
     ("Identity", identity.SPECS),
 )
 """Figures against the ground truth as a reader is shown them."""
 
 MATCHED = frozenset(
     spec.name
-    for specs in (region.APPEARANCE_SPECS, region.SPECS, _UNIVERSE_SPECS, _CHANGE_SPECS, trajectory.SPECS)
+    for specs in (
+        region.APPEARANCE_SPECS,
+        region.SPECS,
+        _UNIVERSE_SPECS,
+        _CHANGE_SPECS,
+        trajectory.SPECS,
+        (FRAGMENTATION_SPEC,),
+    )
     for spec in specs
 ) - {shape_stability.TRUE_SHAPE_STABILITY_SPEC.name}
 """Figures of masks matched with objects; each is given twice.
@@ -81,6 +90,7 @@ _LABELS = {
     "box_centre_error": "E_C: centre",
     "box_scale_ratio_error": "E_R: scale and ratio",
     "box_error_sum": "E_F + E_C + E_R",
+    "fragmentation": "tracks less one, of an object that is seen at all",
     "trajectory_bias_centre_x": "bias of x, in widths",
     "trajectory_bias_centre_y": "bias of y, in heights",
     "trajectory_bias_log_area": "bias of log area",

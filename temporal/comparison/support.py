@@ -73,8 +73,9 @@ class SupportSummary:
 
 
 class Judged(NamedTuple):
-    """A model's mask of a true object: the mask less the void, its score, its J and its F."""
+    """A model's mask of a true object: its place among the instances, the mask less the void, score, J and F."""
 
+    index: int
     mask: MaskCrop
     score: float
     iou: float
@@ -302,7 +303,9 @@ def _judged(
         if index is not None and sighting.truth is not None:
             mask = without(seen.masks[index], void)
             iou, outline = region_iou(mask, sighting.truth), boundary_f(mask, sighting.truth)
-            found[sighting.object_id] = Judged(mask, _score(kept, index), _digits(iou), _digits(outline))
+            found[sighting.object_id] = Judged(
+                index, mask, _score(kept, index), _digits(iou), _digits(outline)
+            )
     return found
 
 

@@ -20,6 +20,7 @@ from yolact_temporal.temporal.metrics.box_stability import (
     mean_box_errors,
 )
 from yolact_temporal.temporal.metrics.contract import Figure, mean_figure
+from yolact_temporal.temporal.metrics.flicker import FRAGMENTATION_SPEC, fragmentation
 from yolact_temporal.temporal.metrics.panoptic import (
     STQ_SPECS,
     VPQ_SPECS,
@@ -125,6 +126,7 @@ class _ModelMeter:
         self._threshold = model.score_threshold
         self._shapes = shapes
         self._objects: dict[float, dict[int, ObjectMeter]] = {iou: {} for iou in MATCH_IOUS}
+        self._given: dict[float, dict[int, set[int]]] = {iou: {} for iou in MATCH_IOUS}
         self._absent = ObjectMeter(shapes.distance)
         self._boxes: dict[int, BoxStability] = {}
         self.pixels = _EveryPixel(model.class_names, true_names)
@@ -135,6 +137,7 @@ class _ModelMeter:
         counted = np.flatnonzero(frame.seen[name].scores > self._threshold).tolist()
         masks = [without(frame.seen[name].masks[index], frame.void) for index in counted]
         self._update_objects(name, frame)
+        self._update_tracks(name, frame, dict(zip(counted, tracks.tolist(), strict=True)))
         self._update_boxes(masks, frame.true)
         instances = frame.instances[name].select(counted)
         size = instances.size
@@ -163,6 +166,15 @@ class _ModelMeter:
                 meter.add(mask, frame.true.get(key, nothing), self._shapes.of(mask), frame.status)
         self._absent.add(nothing, nothing, None, frame.status)
 
+    def _update_tracks(self, name: str, frame: JudgedFrame, tracks: Mapping[int, int]) -> None:
+        """Note which track each object is given; `tracks` are those of the instances that count, by their place."""
+        for iou, given in self._given.items():
+            for key in frame.true:
+                given.setdefault(key, set())
+                own = frame.matched[name].get(key)
+                if own is not None and own.index in tracks and own.iou >= iou:
+                    given[key].add(tracks[own.index])
+
     def _update_boxes(self, masks: Sequence[MaskCrop], true: Mapping[int, MaskCrop]) -> None:
         boxes, true_boxes = [mask_box(mask) for mask in masks], [mask_box(mask) for mask in true.values()]
         matched = match_boxes(boxes, true_boxes)
@@ -176,6 +188,10 @@ class _ModelMeter:
             rows = [meter.figures() for meter in objects.values()]
             for name in self._absent.figures():
                 found[at_iou(name, iou)] = over_objects(row[name] for row in rows)
+            tracks = fragmentation(self._given[iou].values())
+            found[at_iou(FRAGMENTATION_SPEC.name, iou)] = TruthFigure(
+                tracks.value, None, None, tracks.n, tracks.n_undefined
+            )
         errors = [meter.errors() for meter in self._boxes.values()]
         frames = sum(one.frames for one in errors)
         for name, figure in mean_box_errors(errors).items():
