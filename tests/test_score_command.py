@@ -1,92 +1,41 @@
 """`score`: somebody's masks measured as a model's are, with the clip and without; one sentence for what is wrong."""
 
-import csv
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
-import davis
 import numpy as np
 import pytest
-from clips import write_images
 from mask_clips import frame, sequence, without_plots  # noqa: F401
+from scored_masks import (  # noqa: F401
+    FPS,
+    FRAMES,
+    NAMES,
+    SCENE,
+    SIZE,
+    images_fixture,
+    refused,
+    rows,
+    score_fixture,
+    summary,
+    true_frames,
+    write,
+)
 
-from yolact_temporal import cli, clip_run
+from yolact_temporal import clip_run
 from yolact_temporal.analyze import AnalyzeOptions
 from yolact_temporal.clip_run import run_clip
 from yolact_temporal.compare import compare_runs
-from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.sources import open_clip
-from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
+from yolact_temporal.data.synthetic import make_stand_in
 from yolact_temporal.models import LoadedModel
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.plots import write_plots
 
-SIZE, FRAMES, FPS = (96, 128), 12, 24
-SCENE = list(SyntheticScene(SceneOptions(seed=1, size=SIZE, frames=FRAMES, camera="pan", objects=2)))
-NAMES = ("person", "vehicle", "animal")
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
-BOXES = ("box_fragment_error", "box_centre_error", "box_scale_ratio_error")
+
+
 FLOW = {name for name in METRICS if name.startswith(("boundary", "motion_comp", "area_blinks"))}
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_images(tmp_path_factory.mktemp("clips") / "walk", (each.rgb for each in SCENE))
-
-
-def true_frames(identities=True, keep=range(FRAMES), **changes):
-    """The scene's own masks; class and identity by object."""
-    made = []
-    for index in keep:
-        masks = {key: mask for key, mask in SCENE[index].masks.items() if mask.any()}
-        made.append(
-            frame(
-                index,
-                list(masks.values()),
-                SIZE,
-                [key + 10 for key in masks] if identities else None,
-                [key % 3 for key in masks],
-                **changes,
-            )
-        )
-    return made
-
-
-def write(path, frames, format_name="coco", names=NAMES):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    FORMATS[format_name].write(sequence(frames, names), path)
-    return path
-
-
-@pytest.fixture
-def score(tmp_path, capsys):
-    """Run `score` in this process; returns the exit code, stdout and stderr."""
-
-    def run(*arguments, out=tmp_path / "runs"):
-        capsys.readouterr()
-        code = cli.main(["score", *map(str, arguments), "--out", str(out)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def summary(run):
-    return {(row["model"], row["metric"]): row["value"] for row in rows(run / "summary.csv")}
-
-
-def one_sentence(err):
-    lines = [line for line in err.splitlines() if line.startswith("yolact-temporal: ")]
-    assert len(lines) == 1, err
-    assert "Traceback" not in err
-    return lines[0]
 
 
 def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, monkeypatch):
@@ -204,96 +153,6 @@ def test_several_masks_are_several_models_that_compare_works_on(score, images, t
     assert compare_runs([tmp_path / "runs" / "mine"]).pairs[0].verdict.steadier is None
 
 
-@pytest.mark.parametrize("truth_format", ["davis", "coco"])
-def test_against_the_ground_truth_the_truth_is_perfect(score, images, tmp_path, truth_format):
-    truth = write(tmp_path / "truth", true_frames(), truth_format)
-    worse = [
-        frame(
-            each.index, [np.roll(mask, 4, axis=1) for mask in each.instances.bitmaps()], SIZE, each.identities
-        )
-        for each in true_frames()
-    ]
-    paths = [write(tmp_path / "exact.json", true_frames()), write(tmp_path / "shifted.json", worse)]
-    code, out, _ = score(*paths, "--clip", images, "--fps", FPS, "--ground-truth", truth)
-    assert code == 0
-    run = tmp_path / "runs" / "walk"
-    found = summary(run)
-    assert found["exact", "truth_j"] == found["exact", "truth_f"] == found["exact", "coverage"] == "1"
-    assert found["exact", "true_objects"] == "2"
-    assert 0.3 < float(found["shifted", "truth_j"]) < 0.9
-    assert "## Against the ground truth" in (run / "report.md").read_text()
-    assert "exact against the ground truth, 2 objects" in out
-    assert (run / "true_objects.csv").is_file()
-    again = compare_runs([run]).pairs[0].comparison
-    assert again.models == ("exact", "shifted")
-
-
-def test_frames_without_truth_are_left_out_of_what_is_measured_against_it(score, images, tmp_path):
-    truth = write(tmp_path / "truth", true_frames(keep=[2, 3, 4, 5, 9]), "davis")
-    masks = write(tmp_path / "a.json", true_frames())
-    code, out, err = score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, "--json")
-    assert code == 0
-    assert f"is of 5 of the {FRAMES} frames" in err
-    figures = json.loads(out)["runs"][0]["quality"][0]["figures"]
-    assert figures["truth_j"]["n"] == 10
-    assert figures["dtssd"]["n"] == 6
-
-
-@pytest.mark.parametrize("kind", ["coco", "youtube-vis"])
-def test_a_truth_may_be_annotations(score, images, tmp_path, kind):
-    """The same truth as PNG masks and as an annotation file has the same figures; a crowd is what void is."""
-    void = np.zeros(SIZE, np.bool_)
-    void[:, :20] = True
-    made = [
-        frame(
-            each.index, [mask & ~void for mask in each.instances.bitmaps()], SIZE, each.identities, void=void
-        )
-        for each in true_frames()
-    ]
-    png = write(tmp_path / "truth", made, "davis")
-    path = tmp_path / "truth.json"
-    path.write_text(json.dumps(annotations_of(made, kind)))
-    masks = write(tmp_path / "a.json", [
-        frame(each.index, [np.roll(mask, 3, axis=1) for mask in each.instances.bitmaps()], SIZE, each.identities)
-        for each in true_frames()
-    ])  # fmt: skip
-    found = []
-    for number, truth in enumerate((png, path)):
-        out = tmp_path / f"runs{number}"
-        assert score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, out=out)[0] == 0
-        found.append(summary(out / "walk"))
-    assert found[0] == found[1]
-    assert 0.3 < float(found[0]["a", "truth_j"]) < 0.95
-
-
-def annotations_of(frames, kind):
-    """Frames as COCO or YouTube-VIS annotations."""
-    content = {"annotations": [], "categories": [{"id": 1, "name": "object"}]}
-    size = {"height": SIZE[0], "width": SIZE[1]}
-    tracks = {}
-    for each in frames:
-        masks = [*zip(each.identities, each.instances.masks, strict=True), (99, each.void)]
-        for key, mask in masks:
-            coded = {"size": mask["size"], "counts": mask["counts"].decode()}
-            tracks.setdefault(key, [None] * len(frames))[each.index] = coded
-    crowd = {key: int(key == 99) for key in tracks}
-    if kind == "youtube-vis":
-        names = [f"{each.index}.jpg" for each in frames]
-        content["videos"] = [{"id": 1, "file_names": names, **size}]
-        content["annotations"] = [
-            {"id": key, "video_id": 1, "category_id": 1, "iscrowd": crowd[key], "segmentations": own}
-            for key, own in tracks.items()
-        ]
-        return content
-    content["images"] = [{"id": each.index, "file_name": f"{each.index}.jpg", **size} for each in frames]
-    for key, own in tracks.items():
-        for index, coded in enumerate(own):
-            if coded is not None:
-                row = {"image_id": index, "category_id": 1, "iscrowd": crowd[key], "segmentation": coded}
-                content["annotations"].append(row | ({} if crowd[key] else {"track_id": key}))
-    return content
-
-
 def test_frames_without_masks_are_passed_over(score, images, tmp_path):
     kept = [0, 1, 2, 5, 6, 7, 8]
     path = write(tmp_path / "theirs", true_frames(keep=kept), "davis", ("object",))
@@ -366,47 +225,16 @@ def test_json_holds_the_figures(score, images, tmp_path):
 class TestRefusals:
     """One sentence, the documented exit code, and nothing written."""
 
-    def refused(self, score, tmp_path, sentence, *arguments, code=3):
-        out = tmp_path / "none"
-        found, _, err = score(*arguments, out=out)
-        assert found == code, err
-        assert sentence in one_sentence(err)
-        assert not out.exists()
-
     def test_masks_that_do_not_fit_the_clip(self, score, images, tmp_path):
         own = true_frames()
         late = write(tmp_path / "late.json", [frame(FRAMES, [SCENE[0].masks[1]], SIZE)])
         small = write(tmp_path / "small.json", [frame(0, [np.ones((9, 9), np.bool_)], (9, 9))])
         short = write(tmp_path / "short.json", own[:5], "youtube-vis")
-        self.refused(score, tmp_path, f"a clip of {FRAMES} frames", late, "--clip", images)
-        self.refused(score, tmp_path, "masks of 128x96 pixels", small, "--clip", images)
-        self.refused(score, tmp_path, f"{FRAMES} segmentations", short, "--clip", images)
-        self.refused(score, tmp_path, "cannot be read", tmp_path / "nothing.json", "--clip", images)
-        self.refused(
-            score, tmp_path, "nowhere", write(tmp_path / "a.json", own), "--clip", tmp_path / "nowhere"
-        )
-
-    def test_a_truth_that_does_not_fit(self, score, images, tmp_path):
-        masks = write(tmp_path / "a.json", true_frames())
-        shown = np.ones((9, 9), np.bool_)
-        small = write(tmp_path / "small", [frame(t, [shown], (9, 9), [1]) for t in range(FRAMES)], "davis")
-        nameless = write(tmp_path / "nameless.json", true_frames(identities=False))
-        late = write(tmp_path / "late", [frame(FRAMES, [SCENE[0].masks[1]], SIZE, [1])], "davis")
-        half = write(tmp_path / "half", true_frames(keep=range(6)), "davis")
-        odd = write(tmp_path / "odd", true_frames(keep=range(7, FRAMES)), "davis")
-        for truth, sentence, code in (
-            ([small], "masks of 128x96 pixels in", 3),
-            ([nameless], "an identity each", 3),
-            ([late], "--ground-truth-first-frame", 3),
-            ([tmp_path / "nowhere"], "cannot be read", 3),
-            ([images], "got mode RGB: save object indices", 3),
-            ([half, "--ground-truth-first-frame", 3], "frame numbers from 3", 3),
-            ([half, "--ground-truth-format", "x"], "--ground-truth-format of masks, coco", 2),
-        ):
-            arguments = [masks, "--clip", images, "--ground-truth", *truth]
-            self.refused(score, tmp_path, sentence, *arguments, code=code)
-        first = write(tmp_path / "first", true_frames(keep=range(3)), "davis")
-        self.refused(score, tmp_path, "frames that are measured, 0 to 2", first, "--ground-truth", odd)
+        refused(score, tmp_path, f"a clip of {FRAMES} frames", late, "--clip", images)
+        refused(score, tmp_path, "masks of 128x96 pixels", small, "--clip", images)
+        refused(score, tmp_path, f"{FRAMES} segmentations", short, "--clip", images)
+        refused(score, tmp_path, "cannot be read", tmp_path / "nothing.json", "--clip", images)
+        refused(score, tmp_path, "nowhere", write(tmp_path / "a.json", own), "--clip", tmp_path / "nowhere")
 
     def test_masks_that_do_not_go_together(self, score, tmp_path):
         folders = [
@@ -414,23 +242,23 @@ class TestRefusals:
             for name, kept in (("a", range(6)), ("b", range(5)))
         ]
         longer = write(tmp_path / "longer.json", true_frames())
-        self.refused(score, tmp_path, "got frame 5 of only one of a and b", *folders)
-        self.refused(score, tmp_path, "up to 5, got frame 11", folders[0], longer)
+        refused(score, tmp_path, "got frame 5 of only one of a and b", *folders)
+        refused(score, tmp_path, "up to 5, got frame 11", folders[0], longer)
 
     def test_a_bad_frame_is_found_before_anything_is_written(self, score, images, tmp_path):
         folder = write(tmp_path / "theirs", true_frames(), "davis", ("object",))
         last = max(folder.iterdir())
         last.write_bytes(last.read_bytes()[:-30])
-        self.refused(score, tmp_path, last.name, folder, "--clip", images)
+        refused(score, tmp_path, last.name, folder, "--clip", images)
 
     def test_ground_truth_without_identities(self, score, tmp_path):
         masks = write(tmp_path / "a.json", true_frames())
         truth = write(tmp_path / "truth.json", true_frames(identities=False))
-        self.refused(score, tmp_path, "an identity each", masks, "--ground-truth", truth)
+        refused(score, tmp_path, "an identity each", masks, "--ground-truth", truth)
 
     def test_an_empty_list_without_the_clip(self, score, tmp_path):
         (tmp_path / "a.json").write_text("[]")
-        self.refused(score, tmp_path, "pass the clip too", tmp_path / "a.json", "--format", "coco")
+        refused(score, tmp_path, "pass the clip too", tmp_path / "a.json", "--format", "coco")
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
@@ -449,11 +277,11 @@ class TestRefusals:
     )
     def test_wrong_usage(self, score, tmp_path, arguments, sentence):
         masks = write(tmp_path / "a.json", true_frames())
-        self.refused(score, tmp_path, sentence, masks, *arguments, code=2)
+        refused(score, tmp_path, sentence, masks, *arguments, code=2)
 
     def test_two_masks_of_one_name(self, score, tmp_path):
         paths = [write(tmp_path / kind / "x" / "a.json", true_frames()) for kind in ("one", "two")]
-        self.refused(score, tmp_path, "got x more than once", *paths, code=2)
+        refused(score, tmp_path, "got x more than once", *paths, code=2)
 
     def test_a_taken_run_folder_and_its_own_masks(self, score, tmp_path):
         masks = write(tmp_path / "a.json", true_frames())
@@ -466,38 +294,3 @@ class TestRefusals:
         assert (code, "outside the run folder" in err) == (2, True)
         assert (tmp_path / "runs" / "a" / "run.json").read_bytes() == before
         assert score(masks, "--overwrite")[0] == 0
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize("name", ["blackswan", "car-shadow"])
-def test_published_results_on_davis_have_the_published_figures(real_clips, score, tmp_path, name):
-    folder = Path(real_clips).parent / "datasets" / "davis"
-    masks, truth = (folder / kind / name for kind in (davis.OSVOS, davis.TRUTH))
-    assert score(masks, "--ground-truth", truth, "--fps", FPS)[0] == 0
-    found = summary(tmp_path / "runs" / name)
-    frames, *statistics, dtssd, boxes, _ = davis.OSVOS_FIGURES[name]
-    expected = dict(zip(("dtssd", *BOXES), (dtssd, *boxes), strict=True))
-    for figure, values in zip(("region_iou", "boundary_f"), statistics, strict=True):
-        expected |= {
-            f"{figure}_{part}": value for part, value in zip(("mean", "recall", "decay"), values, strict=True)
-        }
-    for figure, value in expected.items():
-        assert float(found[name, figure]) == pytest.approx(value, abs=1e-4), figure
-    for figure, kind in (("shape_stability", davis.OSVOS), ("shape_stability_of_truth", davis.TRUTH)):
-        assert float(found[name, figure]) == pytest.approx(davis.SHAPE_STABILITY[name, kind], rel=0.02)
-    assert len(rows(tmp_path / "runs" / name / name / "frames.csv")) == frames
-
-
-@pytest.mark.real_data
-def test_what_overlaps_less_than_half_has_the_published_figures_at_the_loose_overlap(
-    real_clips, score, tmp_path
-):
-    folder = Path(real_clips).parent / "datasets" / "davis"
-    masks, truth = (folder / kind / "breakdance" for kind in (davis.OSVOS, davis.TRUTH))
-    assert score(masks, "--ground-truth", truth, "--fps", FPS)[0] == 0
-    found = summary(tmp_path / "runs" / "breakdance")
-    _, (j_mean, *_), (f_mean, *_), dtssd, *_ = davis.OSVOS_FIGURES["breakdance"]
-    for figure, value in (("region_iou_mean", j_mean), ("boundary_f_mean", f_mean), ("dtssd", dtssd)):
-        loose = float(found["breakdance", f"{figure}_at_iou_0.1"])
-        assert loose == pytest.approx(value, abs=1e-4)
-        assert abs(float(found["breakdance", figure]) - value) > 0.01
