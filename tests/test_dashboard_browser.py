@@ -260,6 +260,11 @@ def test_a_track_is_chosen_and_its_table_downloaded(page, server):
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name=BLINKING).click()
     page.get_by_role("heading", name=re.compile(f"of {BLINKING}")).wait_for()
+    crop = page.get_by_title("Go to this frame").nth(1)
+    frame = crop.inner_text().strip()
+    crop.click()
+    title(page, "Viewer")
+    shown(page, frame)
 
 
 def test_the_folder_is_compared(page):
