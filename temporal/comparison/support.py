@@ -73,9 +73,9 @@ class SupportSummary:
 
 
 class Judged(NamedTuple):
-    """A model's mask of a true object: its place among the instances, the mask less the void, score, J and F."""
+    """A model's mask of a true object: its place among the model's instances, the mask less the void, score, J and F."""
 
-    index: int
+    place: int
     mask: MaskCrop
     score: float
     iou: float

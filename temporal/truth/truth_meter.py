@@ -172,8 +172,8 @@ class _ModelMeter:
             for key in frame.true:
                 given.setdefault(key, set())
                 own = frame.matched[name].get(key)
-                if own is not None and own.index in tracks and own.iou >= iou:
-                    given[key].add(tracks[own.index])
+                if own is not None and own.place in tracks and own.iou >= iou:
+                    given[key].add(tracks[own.place])
 
     def _update_boxes(self, masks: Sequence[MaskCrop], true: Mapping[int, MaskCrop]) -> None:
         boxes, true_boxes = [mask_box(mask) for mask in masks], [mask_box(mask) for mask in true.values()]
