@@ -73,7 +73,7 @@ class SupportSummary:
 
 
 class Judged(NamedTuple):
-    """A model's mask of a true object: its place among the model's instances, the mask less the void, score, J and F."""
+    """A model's mask of a true object: its place among the instances, itself less the void, score, J and F."""
 
     place: int
     mask: MaskCrop
