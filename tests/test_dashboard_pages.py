@@ -81,6 +81,15 @@ def test_every_page_shows_a_finished_run_and_an_empty_folder(root, tmp_path, nam
     assert empty.title[0].value in ("No run yet", "New analysis")
 
 
+def test_a_models_own_figures_stand_beside_their_intervals(root):
+    shown = [item.value for item in one_page(root, "overview").markdown]
+    summary = pd.read_csv(root / "scene" / "summary.csv").set_index(["metric", "model"])
+    for model in (STEADY, BLINKING):
+        row = summary.loc[("motion_compensated_jitter", model)]
+        expected = f"**{row['value']:.4g}** ({row['ci_low']:.3g} to {row['ci_high']:.3g})"
+        assert expected.replace(".", "\\.") in [text.replace("\\", "").replace(".", "\\.") for text in shown]
+
+
 def test_the_overview_says_undecided_as_plainly_as_a_win(root):
     test = one_page(root, "overview")
     comparison = comparisons.run_comparison(loader.find_run(root, "scene"))

@@ -23,7 +23,7 @@ from yolact_temporal.errors import InputError
 
 OWN_FIGURES = (
     "Each model's own figures, over the instances it saw: a model that drops the hard objects looks steadier here. "
-    "They do not rank models."
+    "They do not rank models. In brackets the 95% interval over this clip's frames, which says nothing of other clips."
 )
 
 
@@ -175,8 +175,9 @@ def _show_own_figures(run: Run, summary: pd.DataFrame) -> None:
             help=plain(definitions.definition(name)),
         )
         for at, model in enumerate(run.models):
-            value = first["value"].get((name, model))
-            row[at + 1].markdown(f"**{plain(number(value))}**")
+            value, low, high = (first[key].get((name, model)) for key in ("value", "ci_low", "ci_high"))
+            within = f" ({number(low, 3)} to {number(high, 3)})" if pd.notna(low) and pd.notna(high) else ""
+            row[at + 1].markdown(f"**{plain(number(value))}**{plain(within)}")
         row[-1].caption(plain(definitions.direction(name)))
     show_download(summary, "summary.csv", key="own_csv", file=run.file("summary.csv"))
 
