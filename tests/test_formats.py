@@ -178,6 +178,14 @@ def test_an_empty_list_is_a_clip_without_instances_where_the_clip_is_known(tmp_p
     assert [len(each.instances) for each in found] == [0, 0, 0]
 
 
+@pytest.mark.parametrize(("prefix", "option"), [("", "--video"), ("ground-truth-", "--ground-truth-video")])
+def test_a_video_is_chosen_only_where_there_are_several(tmp_path, prefix, option):
+    path = tmp_path / "masks.txt"
+    path.write_text("")
+    with pytest.raises(UsageError, match=f"expected {option} with masks of several videos .*which is mots"):
+        open_masks(path, "mots", ReadOptions((9, 9), 3, video=2, prefix=prefix))
+
+
 def test_formats_without_void_refuse_it_and_leave_nothing(tmp_path):
     full = np.ones(SIZE, np.bool_)
     masks = sequence([frame(0, [], SIZE, [], void=full)])

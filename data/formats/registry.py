@@ -40,6 +40,7 @@ class MaskFormat:
         scores, boxes: whether each instance keeps its score and its box.
         classes: "instance" if each instance keeps its class, "track" if each object has one, None if there is none.
         max_identity: the largest identity it can hold; None for any.
+        videos: whether one file can hold several videos.
     """
 
     name: str
@@ -53,6 +54,7 @@ class MaskFormat:
     boxes: bool
     classes: str | None
     max_identity: int | None = None
+    videos: bool = False
 
 
 _ALL = (
@@ -91,6 +93,7 @@ _ALL = (
         scores=False,
         boxes=False,
         classes="track",
+        videos=True,
     ),
     MaskFormat(
         mots_txt.NAME,
@@ -221,10 +224,15 @@ def open_masks(
         options: what is known of the clip.
 
     Raises:
-        UsageError: if there is no such format.
+        UsageError: if there is no such format, or a video is chosen in one that has no videos.
         InputError: if the masks cannot be read, or do not fit what is known of the clip.
     """
     known = options or ReadOptions()
     option = known.option("format")
     chosen = recognise(path, option) if format_name is None else mask_format(format_name, option)
+    if known.video is not None and not chosen.videos:
+        raise UsageError(
+            f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}), got it with {path}, "
+            f"which is {chosen.name}: leave it out"
+        )
     return chosen.read(path, known)
