@@ -1,5 +1,7 @@
 """T of DAVIS 2016: the published values, the outline and its simplification, and matching by definition."""
 
+import sys
+
 import cv2
 import davis
 import numpy as np
@@ -8,10 +10,9 @@ from masks import disk, rectangle
 
 from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon, outline_loops, simplified
+from yolact_temporal.temporal.metrics.outline_matching import cheapest_path, chi_square_costs, matching
 from yolact_temporal.temporal.metrics.shape_stability import (
     RADII,
-    _cheapest_path,
-    _chi_square,
     _histograms,
     _sampled,
     sequence_shape_stability,
@@ -165,7 +166,7 @@ class TestMatching:
         first, second = (shape_contexts(crop(mask)) for mask in (block(), disk(SIZE, 60, 40, 20)))
         one, other = first[:, None], second[None]
         expected = 0.5 * ((one - other) ** 2 / (one + other + 1e-16)).sum(axis=2)
-        np.testing.assert_allclose(_chi_square(first, second), expected, atol=2e-6)
+        np.testing.assert_allclose(chi_square_costs(first, second), expected, atol=2e-6)
 
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 6), (6, 1), (5, 9), (12, 7)])
     def test_the_cheapest_path_is_the_cheapest(self, height, width):
@@ -176,11 +177,43 @@ class TestMatching:
             for column in range(width):
                 best = min(total[row, column], total[row, column + 1], total[row + 1, column])
                 total[row + 1, column + 1] = costs[row, column] + best
-        rows, columns = _cheapest_path(costs.astype(np.float32))
+        rows, columns = cheapest_path(costs.astype(np.float32), 0, 0)
         assert costs[rows, columns].sum() == pytest.approx(total[-1, -1])
         assert (rows[0], columns[0], rows[-1], columns[-1]) == (height - 1, width - 1, 0, 0)
         steps = -np.diff(np.stack([rows, columns]))
         assert set(map(tuple, steps.T.tolist())) <= {(0, 1), (1, 0), (1, 1)}
+
+
+class TestCompiled:
+    """The compiled functions, where the extra `speed` is installed, against those of NumPy: equal to the last bit."""
+
+    @pytest.fixture
+    def compiled(self):
+        pytest.importorskip("numba", reason="the extra `speed` is not installed")
+        found = matching()
+        assert found.compiled
+        return found
+
+    @pytest.mark.parametrize("noise", [0, 1, 3])
+    def test_costs_are_the_same(self, compiled, noise):
+        rng = np.random.default_rng(noise)
+        first, second = (shape_contexts(crop(disk(SIZE, 60, 40, radius, noise, rng))) for radius in (25, 30))
+        found = compiled.chi_square_costs(first, second)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, chi_square_costs(first, second))
+
+    @pytest.mark.parametrize("start", [(0, 0), (0, 3), (4, 0), (2, 5)])
+    @pytest.mark.parametrize("levels", [2, 1000])
+    def test_the_path_is_the_same_ties_too(self, compiled, start, levels):
+        costs = np.random.default_rng(levels).integers(0, levels, (11, 8)).astype(np.float32)
+        for found, expected in zip(
+            compiled.cheapest_path(costs, *start), cheapest_path(costs, *start), strict=True
+        ):
+            assert np.array_equal(found, expected)
+
+    def test_is_not_needed(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "numba", None)
+        assert matching.__wrapped__() == (chi_square_costs, cheapest_path, False)
 
 
 class TestShapeStability:

@@ -94,10 +94,17 @@ def longest_polygon(mask: MaskCrop, tolerance_px: float = TOLERANCE_PX) -> NDArr
         are equally long the lowest. None for an empty mask, and where every outline is left with two vertices, as that
         of a single pixel is.
     """
+    loops = outline_loops(mask.pixels)
     best: NDArray[np.float64] | None = None
-    for loop in outline_loops(mask.pixels):
+    best_is = (0, 0)
+    # The longest first: simplification adds no vertex, so that the short ones that remain need not be simplified.
+    for index in sorted(range(len(loops)), key=lambda index: -len(loops[index].points)):
+        loop = loops[index]
+        if len(loop.points) + 1 < best_is[0]:
+            break
         line = simplified(_opened(loop), tolerance_px)
-        if len(line) > 3 and (best is None or len(line) >= len(best)):
+        if len(line) > 3 and (len(line), index) > best_is:
+            best_is = len(line), index
             best = line if _is_clockwise(line) != loop.hole else line[::-1]
     return None if best is None else best[:, ::-1] + (mask.x, mask.y)
 

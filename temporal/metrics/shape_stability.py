@@ -8,16 +8,16 @@ inside: T is reported, and never decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.outline_matching import matching
 
 SEGMENT_PX = 3.0
 """Segments of the polygon that are longer are cut into equal parts no longer."""
@@ -62,8 +62,6 @@ _SLOTS = RADIAL_BINS + 1
 """One more than radial bins: 0 is beyond the last radius."""
 _BLOCK = 1 << 16
 """Pairs of points worked on at a time, which the processor's cache holds."""
-_STEPS = 32
-"""Steps of a path whose costs are laid out at a time, for the same reason."""
 
 
 def shape_contexts(mask: MaskCrop) -> NDArray[np.float64] | None:
@@ -90,12 +88,13 @@ def shape_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
     Args:
         first, second: (n, 60) and (m, 60), as `shape_contexts` gives them.
     """
-    costs = _chi_square(first, second)
-    rows, columns = _cheapest_path(costs)
+    chi_square_costs, cheapest_path, _ = matching()
+    costs = chi_square_costs(first, second)
+    rows, columns = cheapest_path(costs, 0, 0)
     # The start itself cannot be where to start anew.
     turn = int(np.argmin(costs[rows[:-1], columns[:-1]]))
     row, column = (int(rows[turn]) + 1) % len(first), (int(columns[turn]) + 1) % len(second)
-    rows, columns = _cheapest_path(costs, row, column)
+    rows, columns = cheapest_path(costs, row, column)
     for side in (0, 1):
         kept = _cheapest_of_each((rows, columns)[side], costs[rows, columns])
         rows, columns = rows[kept], columns[kept]
@@ -276,93 +275,6 @@ def _squared_distances(points: NDArray[np.float64]) -> tuple[list[NDArray[np.flo
         total += float(distance.sum(dtype=np.float64)) + float(distance[:, rows:].sum(dtype=np.float64))
         squares.append(squared)
     return squares, [np.float32((radius * total / n**2) ** 2) for radius in RADII]
-
-
-def _chi_square(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return half the chi-square distance of all histograms of two outlines, float32 (n, m) in 0..1.
-
-    For histograms of sum 1 it is 1 - 2 sum(a b / (a + b)), and a b / (a + b) = 1 / (1 / a + 1 / b) is 0 wherever either
-    is, so that a row's sum goes over its own bins only.
-    """
-    with np.errstate(divide="ignore"):
-        one, other = (1 / first).astype(np.float32), np.ascontiguousarray((1 / second).T.astype(np.float32))
-    common = np.empty((len(first), len(second)), np.float32)
-    ones, buffer = np.ones(len(other), np.float32), np.empty_like(other)
-    for row, (inverse, histogram) in enumerate(zip(one, first, strict=True)):
-        bins = np.flatnonzero(histogram)
-        sums = np.take(other, bins, axis=0, out=buffer[: len(bins)], mode="clip")
-        sums += inverse[bins, None]
-        np.divide(1, sums, out=sums)
-        np.dot(ones[: len(bins)], sums, out=common[row])
-    common *= -2
-    common += 1
-    return np.maximum(common, 0, out=common)
-
-
-def _by_steps(costs: NDArray[np.float32], row: int, column: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the costs (n, m) of cells by how many steps right and down from a start they lie, both sides being rings.
-
-    Yields:
-        n + m - 1 times float64 (n,): of the k-th, [i] is the cost of row + i and column + k - i; infinite where there
-        is no such column.
-    """
-    height, width = costs.shape
-    down, right, steps = height - row, width - column, height + width - 1
-    rolled = np.empty((height, steps + 1), np.float32)
-    rolled[:down, :right] = costs[row:, column:]
-    rolled[:down, right:width] = costs[row:, :column]
-    rolled[down:, :right] = costs[:row, column:]
-    rolled[down:, right:width] = costs[:row, :column]
-    rolled[:, width:] = np.inf
-    # Cut into rows one shorter than they are, each row begins one further right than the one above.
-    shifted = rolled.ravel()[: height * steps].reshape(height, steps)
-    for start in range(0, steps, _STEPS):
-        few = cv2.transpose(shifted[:, start : start + _STEPS]).reshape(-1, height)
-        yield from few.astype(np.float64)
-
-
-def _cheapest_path(
-    costs: NDArray[np.float32], row: int = 0, column: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and columns of the cheapest path by steps right, down or both, from its end to its start.
-
-    It begins at a cell and ends just before it, both sides being closed to rings. Cells as many steps from the start do
-    not depend on each other and are done at a time; all that is kept of them is which way they are reached.
-
-    Args:
-        costs: float32 (n, m).
-        row, column: where it begins.
-    """
-    height, width = costs.shape
-    diagonally, from_left = np.empty((2, height + width - 1, height), np.bool_)
-    # What it costs to come to the cells of three numbers of steps, after one cell more that no path comes from; of each
-    # as seen from the left of a cell, and from above. The way to the start begins diagonally before it, at no cost.
-    totals = np.full((3, height + 1), np.inf)
-    before, last, now = ((total[1:], total[:-1]) for total in totals)
-    totals[0, 0] = 0
-    cheapest = np.empty(height)
-    for cost, is_diagonal, is_left in zip(_by_steps(costs, row, column), diagonally, from_left, strict=True):
-        left, above = last
-        np.less(left, above, out=is_left)
-        np.minimum(left, above, out=cheapest)
-        np.less_equal(before[1], cheapest, out=is_diagonal)
-        np.minimum(cheapest, before[1], out=cheapest)
-        np.add(cheapest, cost, out=now[0])
-        totals[0, 0] = np.inf
-        before, last, now = last, now, before
-    i, j = height - 1, width - 1
-    path = [(i, j)]
-    while i and j:
-        if diagonally[i + j, i]:
-            i, j = i - 1, j - 1
-        elif from_left[i + j, i]:
-            j -= 1
-        else:
-            i -= 1
-        path.append((i, j))
-    path += [(up, 0) for up in range(i - 1, -1, -1)] + [(0, left) for left in range(j - 1, -1, -1)]
-    cells = np.array(path, np.int64)
-    return (cells[:, 0] + row) % height, (cells[:, 1] + column) % width
 
 
 def _cheapest_of_each(points: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.intp]:
