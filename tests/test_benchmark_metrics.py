@@ -48,6 +48,7 @@ def test_what_is_derived_follows_from_what_was_timed(figures):
     assert figures["instances_a_frame"] == 2
     assert stability["frames"] == 9
     assert stability["frames_per_s"] * stability["ms_a_frame"] == pytest.approx(1000)
+    assert stability["processor_ms_a_frame"] > 0
     assert stability["stages_ms"].keys() == stability["stage_shares"].keys() == {"flow", "measure"}
     assert sum(stability["stage_shares"].values()) == pytest.approx(1)
     assert region["pairs"] == 4 * 2
