@@ -9,6 +9,7 @@ import pytest
 from masks import disk, rectangle
 
 from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.temporal.metrics.compiled_outline_matching import compiled_function
 from yolact_temporal.temporal.metrics.contours import longest_polygon, outline_loops, simplified
 from yolact_temporal.temporal.metrics.outline_matching import cheapest_path, chi_square_costs, matching
 from yolact_temporal.temporal.metrics.shape_stability import (
@@ -210,6 +211,12 @@ class TestCompiled:
             compiled.cheapest_path(costs, *start), cheapest_path(costs, *start), strict=True
         ):
             assert np.array_equal(found, expected)
+
+    def test_needs_no_folder_to_keep_what_is_compiled(self, compiled, monkeypatch):
+        """Numba finds none for a function that has no file, and says so when it is to be kept."""
+        space = {}
+        exec("def twice(number):\n    return 2 * number", space)
+        assert compiled_function(space["twice"])(21) == 42
 
     def test_is_not_needed(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "numba", None)

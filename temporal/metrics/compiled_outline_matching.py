@@ -23,11 +23,9 @@ def compiled_functions() -> tuple[Costs, Path]:
     Raises:
         ImportError: if Numba is not installed, or does not work with this Python or NumPy.
     """
-    from numba import njit
-
     # Without Python's check for a division by zero, which keeps the loop from being done eight numbers at a time.
-    add_up = njit(cache=True, nogil=True, error_model="numpy")(_costs)
-    go = njit(cache=True, nogil=True)(_path)
+    add_up = compiled_function(_costs, error_model="numpy")
+    go = compiled_function(_path)
 
     def chi_square_costs(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float32]:
         points, bins = np.nonzero(first)
@@ -47,6 +45,16 @@ def compiled_functions() -> tuple[Costs, Path]:
         return (cells[:, 0] + row) % costs.shape[0], (cells[:, 1] + column) % costs.shape[1]
 
     return chi_square_costs, cheapest_path
+
+
+def compiled_function(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Return a function compiled, and kept on disk where Numba finds a folder that it can write to."""
+    from numba import njit
+
+    try:
+        return njit(cache=True, nogil=True, **options)(function)
+    except RuntimeError:  # no such folder
+        return njit(nogil=True, **options)(function)
 
 
 def _costs(inverse: Any, bins: Any, ends: Any, other: Any) -> Any:
