@@ -94,9 +94,10 @@ def unit_text(unit: str) -> str:
 def label(name: str) -> str:
     """Return the name of a figure of `summary.csv` for a reader: its symbol first, at which IoU it was matched last."""
     base, _, iou = name.partition(_LOOSE)
-    told = HEADLINES.get(base) or (compared_label(base) if base in FIGURES else base.replace("_", " "))
-    if base in SPECS and base not in HEADLINES and base not in FIGURES:
-        told = f"{SPECS[base].symbol} {told}"
+    told = HEADLINES.get(base)
+    if told is None:
+        told = FIGURES[base].label.strip() if base in FIGURES else base.replace("_", " ")
+        told = f"{SPECS[base].symbol} {told}" if base in SPECS else told
     return told + (f", matched at IoU {iou}" if iou else "")
 
 
