@@ -13,7 +13,7 @@ from mask_clips import frame, sequence
 
 from yolact_temporal.data.formats import FORMATS, ReadOptions, open_masks
 from yolact_temporal.data.rle import checked_rle, decode_masks
-from yolact_temporal.errors import InputError
+from yolact_temporal.errors import InputError, UsageError
 
 MUTATED, STRUCTURED, RANDOM, RUNS = 200, 300, 50, 300
 """Examples: of damaged files, for each of six formats and two kinds of annotations; of made-up JSON, for each of four;
@@ -55,7 +55,7 @@ def whole(tmp_path_factory):
 
 
 def parse(path: Path, name: str | None, options: ReadOptions) -> None:
-    """Read everything; anything but success or an InputError of one sentence fails."""
+    """Read everything; anything but success or one sentence for the user fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of large images
         message = ""
@@ -63,7 +63,7 @@ def parse(path: Path, name: str | None, options: ReadOptions) -> None:
             found = open_masks(path, name, options)
             for each in found if len(found) < 100 else ():
                 decode_masks(each.instances.masks, found.size)
-        except InputError as error:
+        except (InputError, UsageError) as error:
             message = str(error)
     assert "\n" not in message
     assert len(message) < 700
