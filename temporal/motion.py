@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -241,12 +242,17 @@ class FlowEstimator:
     """Dense flow between each frame and the one before it, both directions.
 
     Dense Inverse Search, medium preset, as in OpenCV (Kroeger et al., ECCV 2016), on grey frames reduced to a long side
-    of `long_side` pixels where they are larger. Keeps only the previous frame.
+    of `long_side` pixels where they are larger. Keeps only the previous frame. The two directions are searched at the
+    same time, one of them in a thread of its own.
     """
 
     def __init__(self, long_side: int = FlowOptions.long_side) -> None:
         self.options = FlowOptions(long_side)
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        # A search keeps its buffers, so that each direction needs one of its own.
+        self._backward, self._forward = (
+            cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) for _ in range(2)
+        )
+        self._beside = ThreadPoolExecutor(1, "flow")
         self._previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
 
     def update(self, rgb: NDArray[np.uint8]) -> Motion | None:
@@ -266,9 +272,9 @@ class FlowEstimator:
         self._previous = (rgb.copy(), grey)
         if previous is None:
             return None
-        backward = self._flow(grey, previous[1])
-        forward = self._flow(previous[1], grey)
-        return Motion.from_reduced_flow(backward, forward, size)
+        coming = self._beside.submit(_flow, self._forward, previous[1], grey)
+        backward = _flow(self._backward, grey, previous[1])
+        return Motion.from_reduced_flow(backward, coming.result(), size)
 
     def _reduce(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -279,14 +285,17 @@ class FlowEstimator:
         reduced = (max(round(width * ratio), 1), max(round(height * ratio), 1))
         return np.asarray(cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def _flow(self, start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Estimate flow start -> end, float32 (h, w, 2); a frame too small for the search is extended by its edge."""
-        height, width = start.shape
-        down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
-        if down or right:
-            start, end = (
-                np.asarray(cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-                for grey in (start, end)
-            )
-        flow = self._search.calc(start, end, None)  # type: ignore[call-overload]
-        return np.ascontiguousarray(flow[:height, :width])
+
+def _flow(
+    search: cv2.DISOpticalFlow, start: NDArray[np.uint8], end: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Estimate flow start -> end, float32 (h, w, 2); a frame too small for the search is extended by its edge."""
+    height, width = start.shape
+    down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
+    if down or right:
+        start, end = (
+            np.asarray(cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+            for grey in (start, end)
+        )
+    flow = search.calc(start, end, None)  # type: ignore[call-overload]
+    return np.ascontiguousarray(flow[:height, :width])
