@@ -55,8 +55,8 @@ SPECS = (
 )
 """What is computed. Class plays no part, as everywhere with tracks here."""
 
-INSTALL = "pip install --no-deps trackeval tabulate"
-"""How to get `trackeval`: without its dependencies, one of which is a second OpenCV over the one that is there."""
+INSTALL = "pip install 'yolact-temporal[identity]'"
+"""How to get `trackeval`. It brings a second OpenCV beside the one that is there; the README has a way without."""
 
 _MATCH_IOU, _IN_VOID = 0.5, 0.5
 _MARGIN = float(np.finfo(np.float64).eps)
