@@ -122,7 +122,7 @@ def run_clip(
         folder.write_manifest(manifest)
     result = analyze_clip(source, sights, folder, options, resume, motions, truth, progress)
     with space_for(path):
-        comparison = _compare(folder, name, sights, source.info, result, truth is not None)
+        comparison = _compare(folder, name, sights, result, truth is not None)
         quality: Sequence[Quality] = ()
         if truth is not None and result.truth is not None:
             quality = measure_quality(folder, sights, source.info, truth, result.truth)
@@ -130,16 +130,7 @@ def run_clip(
             write_comparison(comparison, folder.path, name)
         intervals = {model: _intervals(folder, model, result, options) for model in result.stability}
         _write_reports(folder, name, sights, result, intervals, comparison, quality, sections)
-        manifest |= {
-            "completed": True,
-            "finished_utc": _now(),
-            "frames_measured": result.frames,
-            "losses": [asdict(loss) for loss in result.losses],
-            "warnings": list(result.warnings),
-            "outside": {model: own._asdict() for model, own in result.outside.items()},
-            "seconds": result.seconds,
-        }
-        folder.write_manifest(manifest)
+        folder.write_manifest(manifest | _outcome(result))
     return FinishedRun(name, folder, result, intervals, comparison, tuple(quality))
 
 
@@ -147,7 +138,6 @@ def _compare(
     folder: RunFolder,
     name: str,
     sights: Sequence[Sight],
-    clip: ClipInfo,
     result: AnalyzeResult,
     on_truth: bool,
 ) -> ComparisonResult:
@@ -160,7 +150,7 @@ def _compare(
         return ComparisonResult(
             (), ("No object counts for two models, so that they cannot be compared here.", *outside)
         )
-    untimed = frozenset() if clip.fps is not None else frozenset({name})
+    untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     return ComparisonResult(
         compare_objects({name: table}, {s.name: s.score_threshold for s in sights}, untimed), outside
     )
@@ -193,6 +183,19 @@ def _manifest(
         "models": {sight.name: sight.manifest for sight in sights},
         "packages": _versions(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def _outcome(result: AnalyzeResult) -> dict[str, Any]:
+    """Return what the manifest says of a run that came to its end."""
+    return {
+        "completed": True,
+        "finished_utc": _now(),
+        "frames_measured": result.frames,
+        "losses": [asdict(loss) for loss in result.losses],
+        "warnings": list(result.warnings),
+        "outside": {model: own._asdict() for model, own in result.outside.items()},
+        "seconds": result.seconds,
     }
 
 
