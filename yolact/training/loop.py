@@ -46,6 +46,7 @@ from yolact_temporal.yolact.training.schedule import (
     learning_rate,
     set_learning_rate,
     train_mode,
+    training_sizes,
 )
 from yolact_temporal.yolact.training.trainee import trainee_for
 
@@ -93,6 +94,7 @@ class _Run:
         )
         decay = self.recipe.optimization.ema
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), decay) if decay else None
+        self.size = self.trainee.size
         self.autocast = autocast_dtype(options.precision)
         scaled = self.autocast is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
@@ -106,7 +108,7 @@ class _Run:
 
     def go(self, stop: threading.Event) -> TrainingResult:
         options = self.options
-        self.log = TrainingLog(self.output / "log.csv", self.iteration)
+        self.log = TrainingLog(self.output / "metrics.csv", self.iteration)
         _cut_evaluations(self.output / "evaluations.jsonl", self.iteration)
         self.dataset.fill_cache()
         batches = self._batches()
@@ -145,6 +147,7 @@ class _Run:
         )
         set_learning_rate(self.optimizer, rate)
         self.rate = rate
+        self._take_size(batch.images.shape[1])
         losses = self._losses(batch.to(self.device))
         total = torch.stack(list(losses.values())).sum()
         if bool(torch.isfinite(total)):
@@ -170,6 +173,11 @@ class _Run:
             self.average.update(self.iteration)
         self.iteration += 1
 
+    def _take_size(self, size: int) -> None:
+        if size != self.size:
+            self.trainee.resize(self.model, size)
+            self.size = size
+
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         seed = self.options.seed * 1_000_003 + self.iteration
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
@@ -182,7 +190,8 @@ class _Run:
         means = {name: value / self.summed for name, value in self.sums.items()}
         done = self.iteration - self.window_start
         speed = done * self.recipe.batch_size / max(now - self.window_time, 1e-9)
-        self.log.append(self.iteration, now, self.rate, means, speed)
+        images = self.iteration * self.recipe.batch_size
+        self.log.append(self.iteration, images, now, self.size, self.rate, means, speed)
         bar.set_postfix_str(f"loss {sum(means.values()):.3f}, {speed:.1f} images/s", refresh=False)
         self.sums, self.summed = {}, 0
         self.window_start, self.window_time = self.iteration, now
@@ -193,6 +202,7 @@ class _Run:
             return
         before = self._time()
         folder = options.val_images or options.images
+        self._take_size(self.trainee.size)
         segmenter = segmenter_of(self._trained(), score_threshold=0.0, precision=options.precision)
         figures = evaluate(segmenter, options.val_annotations, folder)
         train_mode(self.trainee, self.model, self.recipe)
@@ -224,7 +234,10 @@ class _Run:
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def _batches(self) -> Generator[Batch, None, None]:
-        sizes = self.trainee.target_sizes(self.model)
+        sizes = [
+            (iteration, self.trainee.target_sizes(self.model, size))
+            for iteration, size in training_sizes(self.recipe, self.trainee.size)
+        ]
         loader = training_loader(
             self.dataset,
             self.recipe,

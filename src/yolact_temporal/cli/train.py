@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.data.files import space_for
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
+    from yolact_temporal.yolact.training.memory import keep_freed_memory
 
     options = TrainingOptions(
         model=args.model,
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         init_weights=args.init,
         progress=not (args.quiet or args.json),
     )
+    keep_freed_memory()
     with space_for(args.out):
         result = run_training(options)
     if result.interrupted:
