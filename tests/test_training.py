@@ -1,9 +1,11 @@
 import csv
 import json
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -32,8 +34,10 @@ from yolact_temporal.yolact.training.batches import (
     image_repeats,
     training_loader,
 )
+from yolact_temporal.yolact.training.curve import draw_curve
 from yolact_temporal.yolact.training.log import TrainingLog
 from yolact_temporal.yolact.training.options import resolve_recipe
+from yolact_temporal.yolact.training.progress import TimeLeft
 from yolact_temporal.yolact.training.recipe import (
     LossConfig,
     Matching,
@@ -350,6 +354,37 @@ def losses(folder):
         ]
 
 
+def killed_run(options):
+    """Train until SIGKILL ends it in its sixth iteration, between two checkpoints; a process's whole work."""
+    append = TrainingLog.append
+
+    def killing(self, done, *rest):
+        append(self, done, *rest)
+        if done == 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    TrainingLog.append = killing
+    train(options)
+
+
+def test_a_killed_run_resumes_to_the_losses_of_an_unbroken_one(tmp_path):
+    changes = growing(at_input_size(PRESETS["yolact_compact"], 96)) | {"checkpoint_every": 2}
+    train(options(tmp_path, output=tmp_path / "whole", **changes))
+    process = multiprocessing.get_context("spawn").Process(
+        target=killed_run, args=(options(tmp_path, **changes),)
+    )
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    (tmp_path / "run/.last.pt.1.tmp").write_bytes(b"half a checkpoint")
+    assert torch.load(tmp_path / "run/last.pt", weights_only=True)["iteration"] == 4
+    assert train(options(tmp_path, resume=True, **changes)).finished
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    first, second = (load_file(tmp_path / name / "final.safetensors") for name in ("whole", "run"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".tmp"]
+
+
 class CrashError(Exception):
     pass
 
@@ -455,10 +490,14 @@ def test_the_best_weights_are_kept_with_the_evaluation_that_chose_them(tmp_path,
 
     def scripted(segmenter, *_, **__):
         seen.append({key: value.clone() for key, value in segmenter.model.state_dict().items()})
-        return {"segm": {"AP50": next(figures)}, "bbox": {"AP50": 0.9}}
+        masks = {"AP50": next(figures), "AP": 0.1, "AP50_large": None}
+        return {"segm": masks, "bbox": {"AP50": 0.9}}
 
     monkeypatch.setattr(loop_module, "evaluate", scripted)
-    result = train(options(tmp_path, evaluate_every=2, val_annotations=tmp_path / "annotations.json"))
+    said = []
+    result = train(
+        options(tmp_path, evaluate_every=2, val_annotations=tmp_path / "annotations.json"), said.append
+    )
     assert result.best == 0.5
     best = load_file(tmp_path / "run/best.safetensors")
     assert all(torch.equal(best[key], seen[1][key]) for key in best)
@@ -467,6 +506,37 @@ def test_the_best_weights_are_kept_with_the_evaluation_that_chose_them(tmp_path,
     )
     lines = [json.loads(line) for line in (tmp_path / "run/evaluations.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [2, 4, 6, 8]
+    assert said[1:3] == [
+        "after 8 of 16 images: mask AP50 0.500, AP 0.100, AP50 of large objects -, box AP50 0.900 (best yet)",
+        "after 12 of 16 images: mask AP50 0.300, AP 0.100, AP50 of large objects -, box AP50 0.900",
+    ]
+    assert cv2.imread(str(tmp_path / "run/curve.png")).std() > 10
+
+
+def test_the_time_left_counts_what_larger_images_will_cost():
+    recipe = TrainingRecipe(iterations=30, sizes=((0, 10), (2 / 3, 20)))
+    left = TimeLeft(recipe, 20)
+    assert left.after(0) is None
+    for _ in range(5):
+        left.step(1.0, 10)
+    assert left.after(5) == pytest.approx(15 + 10 * 4)
+    assert left.after(25) == pytest.approx(5 * 4)
+    assert left.after(30) == 0
+
+
+def test_a_curve_needs_no_evaluations_but_something_logged(tmp_path):
+    log = TrainingLog(tmp_path / "metrics.csv", 0)
+    files = (tmp_path / "metrics.csv", tmp_path / "evaluations.jsonl", tmp_path / "curve.png")
+    assert not draw_curve(*files)
+    assert not files[2].exists()
+    for iteration in (1, 2):
+        log.append(iteration, 4 * iteration, 1.0, 64 * iteration, 0.1, {"class": 1.0 / iteration}, 4.0)
+    assert draw_curve(*files)
+    alone = cv2.imread(str(files[2])).shape
+    figures = {"iteration": 2, "segm": {"AP50": 0.5, "AP": None}, "bbox": {}}
+    files[1].write_text(json.dumps(figures) + "\n" + '{"iteration": 3, "se')
+    assert draw_curve(*files)
+    assert cv2.imread(str(files[2])).shape[0] > alone[0]
 
 
 def test_a_run_in_mixed_precision_stays_near_one_in_full_precision(tmp_path):

@@ -8,14 +8,13 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
@@ -31,6 +30,7 @@ from yolact_temporal.yolact.training.checkpoint import (
     save_weights,
     write_whole,
 )
+from yolact_temporal.yolact.training.curve import draw_curve, read_evaluations
 from yolact_temporal.yolact.training.log import TrainingLog
 from yolact_temporal.yolact.training.options import (
     TrainingOptions,
@@ -38,6 +38,7 @@ from yolact_temporal.yolact.training.options import (
     first_difference,
     resolve_recipe,
 )
+from yolact_temporal.yolact.training.progress import ProgressBar, evaluation_line
 from yolact_temporal.yolact.training.schedule import (
     WeightAverage,
     build_optimizer,
@@ -54,18 +55,22 @@ from yolact_temporal.yolact.training.trainee import trainee_for
 _PATIENCE = 50
 
 
-def train(options: TrainingOptions) -> TrainingResult:
+def train(options: TrainingOptions, report: Callable[[str], None] | None = None) -> TrainingResult:
     """Train a model, or go on with a run.
 
     Randomness depends on the seed and the iteration alone: an interrupted and resumed run sees the same images,
     changed in the same way, as an unbroken one.
+
+    Args:
+        options: what to train, on what, and where.
+        report: told each evaluation's figures, in a line for a person to read.
 
     Raises:
         UsageError: the output holds another run, or options do not go together.
         InputError: annotations, images or a checkpoint cannot be read.
         WeightsError: the weights to start from do not fit.
     """
-    run = _Run(options)
+    run = _Run(options, report)
     with _interruptible() as stop:
         return run.go(stop)
 
@@ -73,8 +78,9 @@ def train(options: TrainingOptions) -> TrainingResult:
 class _Run:
     """One session of a run: everything that `train` needs at hand."""
 
-    def __init__(self, options: TrainingOptions) -> None:
+    def __init__(self, options: TrainingOptions, report: Callable[[str], None] | None = None) -> None:
         self.options = options
+        self.report = report
         self.recipe = resolve_recipe(options)
         self.device = resolve_device(options.device)
         self.output = _prepare_output(options)
@@ -115,19 +121,14 @@ class _Run:
         limit = self.elapsed + 60 * options.max_minutes if options.max_minutes else float("inf")
         train_mode(self.trainee, self.model, self.recipe)
         self._start_clock()
-        bar = tqdm(
-            total=self.recipe.iterations,
-            initial=self.iteration,
-            disable=None if options.progress else True,
-            unit="it",
-            dynamic_ncols=True,
-        )
+        bar = ProgressBar(self.recipe, self.trainee.size, self.iteration, options.progress)
         saved = self.iteration if options.resume else None
         with bar, contextlib.closing(batches):
             while self.iteration < self.recipe.iterations and not stop.is_set() and self._time() < limit:
+                before = self._time()
                 self._step(next(batches))
-                bar.update()
-                self._report(bar)
+                bar.step(self.iteration, self._time() - before, self.size)
+                self._log(bar)
                 if self.iteration % options.evaluate_every == 0 or self.iteration == self.recipe.iterations:
                     self._evaluate()
                 if self.iteration % options.checkpoint_every == 0:
@@ -135,6 +136,7 @@ class _Run:
                     saved = self.iteration
         if saved != self.iteration:
             self._save()
+        self._draw()
         finished = self.iteration >= self.recipe.iterations
         if finished:
             save_weights(self.output / "final.safetensors", self._trained().state_dict(), self._metadata())
@@ -183,7 +185,7 @@ class _Run:
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             return self.trainee.losses(self.model, batch, self.recipe, seed)
 
-    def _report(self, bar: tqdm) -> None:
+    def _log(self, bar: ProgressBar) -> None:
         if self.iteration % self.options.log_every or not self.summed:
             return
         now = self._time()
@@ -192,7 +194,7 @@ class _Run:
         speed = done * self.recipe.batch_size / max(now - self.window_time, 1e-9)
         images = self.iteration * self.recipe.batch_size
         self.log.append(self.iteration, images, now, self.size, self.rate, means, speed)
-        bar.set_postfix_str(f"loss {sum(means.values()):.3f}, {speed:.1f} images/s", refresh=False)
+        bar.note(sum(means.values()), speed)
         self.sums, self.summed = {}, 0
         self.window_start, self.window_time = self.iteration, now
 
@@ -211,10 +213,20 @@ class _Run:
             file.write(line + "\n")
         kind, figure = options.best_metric
         value = figures[kind][figure]
-        if value is not None and (self.best is None or value > self.best):
+        better = value is not None and (self.best is None or value > self.best)
+        if better:
             self.best = value
             save_weights(self.output / "best.safetensors", self._trained().state_dict(), self._metadata())
+        if self.report is not None:
+            batch = self.recipe.batch_size
+            done, whole = self.iteration * batch, self.recipe.iterations * batch
+            self.report(evaluation_line(figures, done, whole, better))
+        self._draw()
         self.window_time += self._time() - before
+
+    def _draw(self) -> None:
+        output = self.output
+        draw_curve(output / "metrics.csv", output / "evaluations.jsonl", output / "curve.png")
 
     def _trained(self) -> nn.Module:
         """The network whose weights are evaluated and kept."""
@@ -312,6 +324,8 @@ def _prepare_output(options: TrainingOptions) -> Path:
         )
     try:
         output.mkdir(parents=True, exist_ok=True)
+        for unfinished in output.glob(".*.tmp"):  # of a run that was killed while it wrote
+            unfinished.unlink()
     except OSError as error:
         raise UsageError(
             f"Expected to write to {output}, but {error.strerror}; name another folder."
@@ -321,9 +335,9 @@ def _prepare_output(options: TrainingOptions) -> Path:
 
 def _cut_evaluations(path: Path, iteration: int) -> None:
     """Drop the evaluations of a run that went further than its checkpoint."""
-    lines = path.read_text(encoding="utf-8").splitlines() if iteration and path.is_file() else []
-    kept = [line for line in lines if json.loads(line)["iteration"] <= iteration]
-    write_whole(path, lambda temporary: temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8"))
+    lines = read_evaluations(path) if iteration else []
+    kept = [json.dumps(line) + "\n" for line in lines if line["iteration"] <= iteration]
+    write_whole(path, lambda temporary: temporary.write_text("".join(kept), "utf-8"))
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ class TrainingOptions:
     Attributes:
         model: a preset's name, or a configuration.
         annotations, images: COCO instance annotations, and the folder their file names are relative to.
-        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `metrics.csv`, `evaluations.jsonl`.
+        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `metrics.csv`, `evaluations.jsonl`,
+            `curve.png`.
         recipe: the preset's own if None.
         iterations, batch_size, learning_rate: in place of the recipe's. Another batch size scales rate and
             iterations unless they are given; other iterations stretch the schedule.
@@ -35,7 +36,7 @@ class TrainingOptions:
         precision: of the forward pass, by autocast; weights and losses stay float32.
         init_backbone, init_weights: files to start the backbone or the whole model from.
         max_minutes: stop after so long, with a checkpoint to resume from.
-        progress: show a progress bar on standard error.
+        progress: show a progress bar on standard error, if that is a terminal.
     """
 
     model: str | YolactConfig | MaskRcnnConfig

@@ -57,6 +57,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train a model."""
+    from tqdm import tqdm
+
     from yolact_temporal.data.files import space_for
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     )
     keep_freed_memory()
     with space_for(args.out):
-        result = run_training(options)
+        result = run_training(options, None if args.quiet or args.json else tqdm.write)
     if result.interrupted:
         raise KeyboardInterrupt
     if args.json:
