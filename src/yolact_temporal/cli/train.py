@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="images of --val-annotations")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="takes checkpoints and the log"
+        "--out", type=Path, required=True, metavar="FOLDER", help="takes checkpoints, metrics and curve"
     )
     parser.add_argument(
         "--backbone", type=Path, metavar="FILE", help="pretrained backbone weights to start from"
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--iterations", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="default: the model's recipe")
-    parser.add_argument("--input-size", type=int, metavar="PX", help="default: the model's")
+    parser.add_argument("--input-size", type=int, metavar="PX", help="all along (default: the recipe's)")
     parser.add_argument(
         "--max-minutes", type=float, metavar="M", help="stop after so long, with a checkpoint to resume from"
     )
