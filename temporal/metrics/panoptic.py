@@ -107,12 +107,14 @@ class PanopticFrame(NamedTuple):
     @property
     def classes(self) -> NDArray[np.int64]:
         """Each pixel's class, int64 (H, W)."""
-        return np.array([label[0] for label in self.labels], np.int64)[self.segments]
+        classes: NDArray[np.int64] = np.array([label[0] for label in self.labels], np.int64)[self.segments]
+        return classes
 
     @property
     def tracks(self) -> NDArray[np.int64]:
         """Each pixel's track, int64 (H, W)."""
-        return np.array([label[1] for label in self.labels], np.int64)[self.segments]
+        tracks: NDArray[np.int64] = np.array([label[1] for label in self.labels], np.int64)[self.segments]
+        return tracks
 
 
 class TrackingQuality(NamedTuple):

@@ -210,7 +210,8 @@ def _histograms(points: NDArray[np.float64]) -> NDArray[np.float64]:
         found = np.bincount(place.ravel(), minlength=len(part) * whole)
         counts[order[start : start + rows]] = found.reshape(len(part), ANGULAR_BINS, _SLOTS)
     histograms = counts[:, :, 1:].reshape(n, ANGULAR_BINS * RADIAL_BINS)
-    return histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
+    shares: NDArray[np.float64] = histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
+    return shares
 
 
 def _codes(points: NDArray[np.float64]) -> NDArray[np.uint8]:
