@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.temporal.calibration import calibrating, expectations, plan
 from yolact_temporal.temporal.calibration.bias import CentreBias

@@ -21,13 +21,14 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal import clip_run
-from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.clip_run import run_clip
-from yolact_temporal.compare import compare_runs
+from yolact_temporal.analyzing import run_clip as clip_run
+from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.request import Destination, RunRequest
+from yolact_temporal.analyzing.run_clip import run_clip
+from yolact_temporal.comparing.compare_runs import compare_runs
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import make_stand_in
-from yolact_temporal.models import LoadedModel
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.plots import write_plots
@@ -67,7 +68,11 @@ def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, t
         segment=lambda pixels: [stand_in.see(next(frames)) for _ in pixels],
     )
     model = LoadedModel(segmenter, 0.3, {"note": "a stand-in", "config": {}, "score_threshold": 0.3})
-    run_clip(open_clip(images, fps=FPS), "walk", [model], tmp_path / "analyzed", AnalyzeOptions(batch=5))
+    run_clip(
+        open_clip(images, fps=FPS),
+        [model],
+        RunRequest(Destination("walk", tmp_path / "analyzed"), AnalyzeOptions(batch=5)),
+    )
     own = tmp_path / "analyzed" / "noisy"
     code, *_ = score(own, "--clip", images, "--fps", FPS, "--score-threshold", 0.3)
     assert code == 0
