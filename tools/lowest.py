@@ -48,7 +48,9 @@ def constraints(project: Mapping[str, Any]) -> list[str]:
             continue
         bounds = [clause.version for clause in requirement.specifier if clause.operator == ">="]
         if len(bounds) != 1:
-            raise ValueError(f"expected one lower bound in pyproject.toml, got {text!r}: write it as NAME>=VERSION")
+            raise ValueError(
+                f"expected one lower bound in pyproject.toml, got {text!r}: write it as NAME>=VERSION"
+            )
         marker = f"; {requirement.marker}" if requirement.marker else ""
         lines.append(f"{requirement.name}=={bounds[0]}{marker}")
     return lines
@@ -63,7 +65,9 @@ def lend(environment: Path) -> None:
     (site,) = environment.glob("lib/python3.*/site-packages")
     lent = [each for each in distributions() if _is_lent(canonicalize_name(each.name))]
     if not any(each.name == "torch" for each in lent):
-        raise ValueError(f"expected torch in the environment of {sys.executable}, found none: install it there")
+        raise ValueError(
+            f"expected torch in the environment of {sys.executable}, found none: install it there"
+        )
     for distribution in lent:
         for name in _top_names(map(str, distribution.files or ())):
             link = site / name

@@ -57,7 +57,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train a model."""
-    from yolact_temporal.data.files import space_for
+    from yolact_temporal.data.files import results_in
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         init_weights=args.init,
         progress=not (args.quiet or args.json),
     )
-    with space_for(args.out):
+    with results_in(args.out):
         result = run_training(options)
     if result.interrupted:
         raise KeyboardInterrupt
