@@ -57,12 +57,17 @@ def constraints(project: Mapping[str, Any]) -> list[str]:
 
 
 def lend(environment: Path) -> None:
-    """Link what is lent into another environment of the same Python, metadata and all, so that pip finds it there.
+    """Link what is lent into another environment, metadata and all, so that pip finds it there.
+
+    An environment of another Python is left as it is, since torch is built for one: pip then installs it.
 
     Raises:
-        ValueError: if there is no such environment, or torch is not installed here.
+        ValueError: if torch is not installed here.
     """
-    (site,) = environment.glob("lib/python3.*/site-packages")
+    site = environment / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    if not site.is_dir():
+        print(f"{environment} has another Python: torch will be installed into it", file=sys.stderr)
+        return
     lent = [each for each in distributions() if _is_lent(canonicalize_name(each.name))]
     if not any(each.name == "torch" for each in lent):
         raise ValueError(
