@@ -48,6 +48,7 @@ def rows(quick):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 class TestQuickRun:
     def test_all_comes_out_as_it_must(self, quick):
         code, printed, _, calibration = quick
@@ -218,6 +219,7 @@ class TestExpectations:
         assert all(row["holds"] is False for row in calibration_rows(empty))
 
 
+@pytest.mark.slow
 class TestBrokenMetric:
     """The whole way: a metric that is wrong in the code makes the command fail."""
 

@@ -443,15 +443,23 @@ def test_a_run_that_dies_and_resumes_has_the_losses_of_an_unbroken_one(tmp_path,
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number):
+def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number, times):
     before = signal.getsignal(number)
-    fail_at(monkeypatch, 3, lambda: os.kill(os.getpid(), number))
+    fail_at(monkeypatch, 3, lambda: [os.kill(os.getpid(), number) for _ in range(times)])
     result = train(options(tmp_path))
     assert (result.iteration, result.finished, result.interrupted) == (3, False, True)
     assert torch.load(tmp_path / "run/last.pt", weights_only=True)["iteration"] == 3
     assert signal.getsignal(number) is before
     assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".tmp"]
+
+
+def test_a_signal_some_time_after_the_first_interrupts_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("yolact_temporal.yolact.training.loop._SAME_WISH_S", 0.0)
+    fail_at(monkeypatch, 3, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    with pytest.raises(KeyboardInterrupt):
+        train(options(tmp_path))
 
 
 def test_a_run_stops_in_time_and_can_go_on(tmp_path):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -53,6 +54,9 @@ from yolact_temporal.yolact.training.trainee import trainee_for
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
+
+#: Signals that come so soon after the first ask for nothing more than it did.
+_SAME_WISH_S = 1.0
 
 
 def train(options: TrainingOptions, report: Callable[[str], None] | None = None) -> TrainingResult:
@@ -342,18 +346,28 @@ def _cut_evaluations(path: Path, iteration: int) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Let the first SIGINT or SIGTERM end the iteration and save; a second one interrupts at once."""
+    """Let the first SIGINT or SIGTERM end the iteration and save; one that comes later is answered as before.
+
+    One that comes soon after the first is the same wish: a key held down, or a signal to the process and its group.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    asked_s = 0.0
 
-    def handle(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked_s
+        if not stop.is_set():
+            asked_s = time.monotonic()
+            stop.set()
+        elif time.monotonic() - asked_s >= _SAME_WISH_S:
+            answer = previous[number]
+            (answer if callable(answer) else signal.default_int_handler)(number, frame)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {
+        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """Train a model."""
     from tqdm import tqdm
 
-    from yolact_temporal.data.files import space_for
+    from yolact_temporal.data.files import results_in
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
     from yolact_temporal.yolact.training.memory import keep_freed_memory
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         progress=not (args.quiet or args.json),
     )
     keep_freed_memory()
-    with space_for(args.out):
+    with results_in(args.out):
         result = run_training(options, None if args.quiet or args.json else tqdm.write)
     if result.interrupted:
         raise KeyboardInterrupt
