@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, THRESHOLD, FloorResult, SceneResult
 from yolact_temporal.temporal.calibration.plan import RATES, REFERENCE, Plan, Subject
-from yolact_temporal.temporal.comparison.comparing import FIGURES, TRUTH_IOU
+from yolact_temporal.temporal.comparison.comparing import TRUTH_IOU
 from yolact_temporal.temporal.comparison.figures import ClipObjects, PairFigures, compare_clip
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 
 COMPARED = {
     "truth_j": "1",
@@ -45,7 +45,7 @@ def scene_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[M
             chosen = [one for one, crosses in zip(own, crossing, strict=True) if crosses == wanted]
             for kind in (EXACT, FLOW):
                 figures = [one.stability[kind].figures for one in chosen]
-                for name, spec in METRICS.items():
+                for name, spec in REGISTRY.own().items():
                     key = Key(experiment, subject.fault, subject.dose, kind, name)
                     values = tuple(figure[name].value for figure in figures)
                     yield Measurement(key, injected, spec.unit, values)
@@ -64,7 +64,7 @@ def _compared(subject: Subject, injected: float, tables: Sequence[ClipObjects]) 
         return lambda figures: figures.series[name].values()[0]
 
     measures: dict[str, Callable[[PairFigures], float | None]] = {
-        name: first(name) for name in COMPARED if name in FIGURES
+        name: first(name) for name in COMPARED if name in REGISTRY.compared()
     }
     measures["common_share"] = lambda figures: figures.common_share
     measures["boundary_px_on_common"] = first("boundary_px")
@@ -80,7 +80,7 @@ def long_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[Me
         own = [result.subjects[subject] for result in results]
         injected = _injected(subject, [one.injected for one in own])
         tracks = [track.figures for one in own for track in one.stability[FLOW].tracks]
-        for name, spec in METRICS.items():
+        for name, spec in REGISTRY.own().items():
             key = Key("long", subject.fault, subject.dose, FLOW, name)
             values = tuple(track[name].value for track in tracks)
             yield Measurement(key, injected, spec.unit, values, "objects")
@@ -100,7 +100,7 @@ def floor_measurements(experiment: str, dose: float, results: Sequence[FloorResu
         for name in FLOOR_METRICS:
             key = Key(experiment, "truth", dose, kind, name)
             values = tuple(result.stability[kind].figures[name].value for result in results)
-            yield Measurement(key, dose, METRICS[name].unit, values)
+            yield Measurement(key, dose, REGISTRY[name].unit, values)
     for kind in results[0].hidden_share:
         key = Key(experiment, "truth", dose, kind, "hidden_share")
         yield Measurement(key, dose, "1", tuple(result.hidden_share[kind] for result in results))
