@@ -11,7 +11,7 @@ from yolact_temporal.cli import main as cli
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, SUMMARY_COLUMNS, TRACK_COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -43,20 +43,20 @@ def section(title):
     ],
 )
 def test_every_column_is_documented_in_order(title, columns):
-    own = [row(column) for column in columns if column.name not in METRICS]
+    own = [row(column) for column in columns if column.name not in REGISTRY.own()]
     assert [line for line in section(title).splitlines() if line.startswith("| `")] == own
 
 
 def test_every_metric_is_documented():
     written = {column.name: column for columns in (FRAME_COLUMNS, TRACK_COLUMNS) for column in columns}
-    expected = [row(written[name]) for name in METRICS]
+    expected = [row(written[name]) for name in REGISTRY.own()]
     assert [line for line in section("metrics").splitlines() if line.startswith("| `")] == expected
 
 
 def test_the_pair_metrics_are_named_where_they_stand():
-    pairs = [column.name for column in INSTANCE_COLUMNS if column.name in METRICS]
-    assert pairs == [column.name for column in FRAME_COLUMNS if column.name in METRICS]
-    assert pairs == [name for name, spec in METRICS.items() if spec.level == "pair"]
+    pairs = [column.name for column in INSTANCE_COLUMNS if column.name in REGISTRY.own()]
+    assert pairs == [column.name for column in FRAME_COLUMNS if column.name in REGISTRY.own()]
+    assert pairs == list(REGISTRY.pairs())
 
 
 def test_every_option_that_the_readme_names_exists():

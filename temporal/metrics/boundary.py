@@ -22,6 +22,7 @@ _STATISTICS = ("mean", "median", "p95")
 # What is said of some of them only: those that are shown first, and those that models are compared by.
 _TOLD: dict[str, dict[str, Any]] = {
     "boundary_px_mean": {
+        "aliases": ("boundary_px_on_common",),
         "label": "boundary displacement, mean",
         "headline": 1,
         "compared": Compared("boundary_px", "boundary displacement", "common", "B1", headline=True, order=1),

@@ -116,11 +116,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         return sum(len(entry.specs) for entry in self._known())
 
     def __getitem__(self, name: str) -> MetricSpec:
-        return (
-            next(spec for spec in self._specs() if spec.name == name)
-            if name in list(self)
-            else _missing(name)
-        )
+        return {spec.name: spec for spec in self._specs()}[name]
 
     def _specs(self) -> Iterator[MetricSpec]:
         return (spec for entry in self._known() for spec in entry.specs)
@@ -129,6 +125,17 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         """Return the metric that a column or row holds, by any of its names, with or without its overlap's ending."""
         own, iou = without_iou(name)
         return next((spec for spec in self._specs() if own in spec.names and (spec.matched or not iou)), None)
+
+    def known(self, name: str) -> MetricSpec:
+        """Return the metric of a column or row that is sure to hold one; as `find`.
+
+        Raises:
+            KeyError: if no metric has that name.
+        """
+        spec = self.find(name)
+        if spec is None:
+            raise KeyError(name)
+        return spec
 
     def of(self, *scopes: Scope) -> dict[str, MetricSpec]:
         """Return the metrics of some scopes, by name."""
@@ -187,10 +194,6 @@ class MetricRegistry(Mapping[str, MetricSpec]):
     def pair_measures(self) -> list[PairMeasure]:
         """Return what a pair of masks is measured by; together they give every metric of a pair."""
         return [entry.pair for entry in self._known() if entry.pair is not None]
-
-
-def _missing(name: str) -> MetricSpec:
-    raise KeyError(name)
 
 
 def _import_all() -> None:

@@ -21,8 +21,6 @@ from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
 from yolact_temporal.temporal.truth.sequences import region_sequences
 from yolact_temporal.temporal.truth.truth_meter import TruthFigure
 
-_FROM_TABLE = ("truth_j", "truth_f", "coverage", "loss_0", "loss_1")
-
 
 @dataclass(frozen=True)
 class Quality:
@@ -81,18 +79,23 @@ def _names() -> list[str]:
     return [*specs, *loose]
 
 
+def _of_comparison() -> list[str]:
+    """Return the figures against a ground truth that are those of a comparison, of the model with itself."""
+    return [spec.name for spec in REGISTRY.against_truth().values() if spec.compared is not None]
+
+
 def _from_table(
     table: ClipObjects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
 ) -> dict[str, TruthFigure]:
     if not len(table.frame):
-        names = (*_FROM_TABLE, *(spec.name for spec in region.SPECS))
+        names = (*_of_comparison(), *(spec.name for spec in region.SPECS))
         return {name: TruthFigure(None, 0, 0) for name in names}
     level = mask_source.score_threshold
     pairs = compare_clip(
         table, (mask_source.name, mask_source.name), (level, level), iou, clip.fps is not None
     )
     found = {}
-    for name in _FROM_TABLE:
+    for name in _of_comparison():
         series = pairs.series[name]
         found[name] = TruthFigure(series.values()[0], series.n, series.n_undefined)
     return found | region_sequences(table, mask_source.name, level, iou, frames)
@@ -110,7 +113,7 @@ def quality_rows(clip: str, quality: Quality) -> list[Row]:
             | {
                 "metric": name,
                 "value": value,
-                "unit": _unit(name),
+                "unit": REGISTRY.known(name).unit,
                 "n": n,
                 "n_undefined": n_undefined,
                 "tracks": objects,
@@ -122,7 +125,10 @@ def quality_rows(clip: str, quality: Quality) -> list[Row]:
 
 def quality_json(quality: Quality) -> dict[str, Any]:
     """Return one model's figures for a machine to read."""
-    figures = {name: {"unit": _unit(name)} | figure._asdict() for name, figure in quality.figures.items()}
+    figures = {
+        name: {"unit": REGISTRY.known(name).unit} | figure._asdict()
+        for name, figure in quality.figures.items()
+    }
     return {
         "model": quality.model,
         "objects": quality.objects,
@@ -191,12 +197,6 @@ def _grouped(quality: Sequence[Quality]) -> list[tuple[str, list[tuple[str, list
 def _told(spec: MetricSpec) -> str:
     """Return what a figure is, and which way is better, for a reader."""
     return f"{spec.label} ({spec.better})"
-
-
-def _unit(name: str) -> str:
-    spec = REGISTRY.find(name)
-    assert spec is not None, name
-    return spec.unit
 
 
 def _left_out(figure: TruthFigure) -> str:
