@@ -11,7 +11,7 @@ ROOMS := data yolact temporal dashboards
 TYPES := build/types
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format types pytest clean
+.PHONY: demo test lint format types pytest clean tables-page
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -22,6 +22,9 @@ test: lint types pytest
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+tables-page: $(VENV)/.installed
+	$(BIN)/python -m yolact_temporal.tables_page docs/tables.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from yolact_temporal.temporal.catalogue import contract_sentence
+from yolact_temporal.temporal.catalogue import SUPPORTS, contract_sentence
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import without_iou
 
 TRUE_OBJECTS = "true_objects"
 """The row of `summary.csv` after which a model's figures against the ground truth stand."""
-
-_SUPPORTS: Mapping[str, str] = MappingProxyType(
-    {
-        "common": "Here over the common support: pairs at which both models see the object in both frames.",
-        "universe": "Here over the universe: all pairs of objects that count, whoever sees them.",
-    }
-)
 
 
 def headlines() -> dict[str, str]:
@@ -66,7 +56,7 @@ def definition(name: str) -> str:
 def compared_definition(name: str) -> str:
     """Return what a compared figure is and over which pairs it is taken; "" for a name that no contract knows."""
     figure = REGISTRY.compared().get(name)
-    return "" if figure is None else f"{contract_sentence(figure.spec)} {_SUPPORTS[figure.support]}"
+    return "" if figure is None else f"{contract_sentence(figure.spec)} {SUPPORTS[figure.support]}"
 
 
 def direction(name: str) -> str:

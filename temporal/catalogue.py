@@ -24,6 +24,15 @@ SCOPES: Mapping[Scope, str] = MappingProxyType(
 """What a metric may be of, and the tables it stands in."""
 
 
+SUPPORTS: Mapping[str, str] = MappingProxyType(
+    {
+        "common": "Here over the common support: pairs at which both models see the object in both frames.",
+        "universe": "Here over the universe: all pairs of objects that count, whoever sees them.",
+    }
+)
+"""What a compared figure is taken over."""
+
+
 def by_scope() -> dict[Scope, tuple[MetricSpec, ...]]:
     """Return all metrics by what they are of."""
     return {scope: tuple(REGISTRY.of(scope).values()) for scope in SCOPES}

@@ -31,6 +31,7 @@ from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.stability import (
     Box,
     ClipStability,
+    Event,
     FrameStability,
     InstanceStability,
     PairStatus,
@@ -317,12 +318,12 @@ def _events(
     class_id: int,
     pair: Mapping[str, float | None] | None,
     paired: bool,
-) -> tuple[str, ...]:
+) -> tuple[Event, ...]:
     if key == NO_TRACK:
         return ("empty_mask",)
     if track is None:
         return ("new",)
-    events = [] if track.present else ["return"]
+    events: list[Event] = [] if track.present else ["return"]
     if paired and track.present and class_id != track.class_id:
         events.append("class_flip")
     if pair is not None:

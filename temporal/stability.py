@@ -17,7 +17,7 @@ from yolact_temporal.temporal.metrics.contract import FrameSums
 PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
 """Why the pair of this frame and the last one counts ("counted") or does not."""
 
-EVENTS = ("new", "return", "class_flip", "area_blink", "box_cut", "empty_mask")
+Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "empty_mask"]
 """What may be noted of an instance: first seen; seen again after a gap; of another class than in the last frame; of
 another size by more than half; cut by its moving box; or without a single pixel."""
 
@@ -35,7 +35,7 @@ class InstanceStability:
         area_px: pixels of the mask.
         centroid: (x, y) in pixels, a pixel's centre at its index + 0.5; None for an empty mask.
         gap_frames: frames of absence that this sighting ends, repeated frames not counted; 0 without a gap.
-        events: some of `EVENTS`.
+        events: what is noted of it.
         pair: figures of the pair (t-1, t) by metric name; None where there is no such pair to measure.
     """
 
@@ -48,7 +48,7 @@ class InstanceStability:
     area_px: int
     centroid: tuple[float, float] | None
     gap_frames: int
-    events: tuple[str, ...]
+    events: tuple[Event, ...]
     pair: Mapping[str, float | None] | None
 
 
@@ -79,7 +79,7 @@ class FrameStability:
         """Return a pair metric's mean over this frame's pairs."""
         return mean_figure(item.pair[name] for item in self.instances if item.pair is not None)
 
-    def count(self, event: str) -> int:
+    def count(self, event: Event) -> int:
         """Return how many instances have an event."""
         return sum(event in item.events for item in self.instances)
 
