@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from yolact_temporal.cli import main as cli
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.temporal.calibration import calibrating, expectations, plan
 from yolact_temporal.temporal.calibration.bias import CentreBias
@@ -18,7 +19,6 @@ from yolact_temporal.temporal.calibration.expectations import all_checks
 from yolact_temporal.temporal.calibration.gathering import verdict_key
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement, Table
 from yolact_temporal.temporal.calibration.plan import REFERENCE, TRUTH, Subject, full_plan, quick_plan
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics import REGISTRY, jitter
 from yolact_temporal.temporal.report import CsvTable
 
@@ -48,6 +48,7 @@ def rows(quick):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 class TestQuickRun:
     def test_all_comes_out_as_it_must(self, quick):
         code, printed, _, calibration = quick
@@ -223,6 +224,7 @@ class TestExpectations:
         assert all(row["holds"] is False for row in calibration_rows(empty))
 
 
+@pytest.mark.slow
 class TestBrokenMetric:
     """The whole way: a metric that is wrong in the code makes the command fail."""
 

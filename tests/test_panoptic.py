@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from series import panoptic_quality, tracking_quality
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.panoptic import (
     BACKGROUND,
     VOID,

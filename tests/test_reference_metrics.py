@@ -10,7 +10,7 @@ import pytest
 from masks import disk, rectangle
 from series import box_errors, dtssd_of, video_consistency
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.box_stability import (
     MIN_MATCHED,
     box_iou,

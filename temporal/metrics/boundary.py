@@ -209,7 +209,8 @@ def near_box_edge(
     beside_y = np.minimum(np.abs(y - y1), np.abs(y - y2)) <= BOX_EDGE_PX
     along_x = (x >= x1 - BOX_EDGE_PX) & (x <= x2 + BOX_EDGE_PX)
     along_y = (y >= y1 - BOX_EDGE_PX) & (y <= y2 + BOX_EDGE_PX)
-    return (beside_x & along_y) | (beside_y & along_x)
+    near: NDArray[np.bool_] = (beside_x & along_y) | (beside_y & along_x)
+    return near
 
 
 def _quantile(ordered: NDArray[np.float64], share: float) -> float:

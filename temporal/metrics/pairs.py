@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolact_temporal.temporal.crops import MaskCrop, union_region
+from yolact_temporal.data.crops import MaskCrop, union_region
 from yolact_temporal.temporal.metrics.contract import (
     NO_VALUE,
     Accumulator,

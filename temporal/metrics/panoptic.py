@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
@@ -124,12 +124,14 @@ class PanopticFrame(NamedTuple):
     @property
     def classes(self) -> NDArray[np.int64]:
         """Each pixel's class, int64 (H, W)."""
-        return np.array([label[0] for label in self.labels], np.int64)[self.segments]
+        classes: NDArray[np.int64] = np.array([label[0] for label in self.labels], np.int64)[self.segments]
+        return classes
 
     @property
     def tracks(self) -> NDArray[np.int64]:
         """Each pixel's track, int64 (H, W)."""
-        return np.array([label[1] for label in self.labels], np.int64)[self.segments]
+        tracks: NDArray[np.int64] = np.array([label[1] for label in self.labels], np.int64)[self.segments]
+        return tracks
 
 
 class TrackingQuality(NamedTuple):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
 from yolact_temporal.temporal.metrics.contract import Compared, MetricSpec
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
@@ -206,12 +206,13 @@ def _box_sums(
     top, bottom = -half_height * line, (half_height + 1) * line
     left, right = -half_width, half_width + 1
     flat = sums.ravel()
-    return (
+    counts: NDArray[np.int32] = (
         flat[centre + (bottom + right)]
         - flat[centre + (top + right)]
         - flat[centre + (bottom + left)]
         + flat[centre + (top + left)]
     )
+    return counts
 
 
 def _require_one_size(mask: MaskCrop, truth: MaskCrop) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 from yolact_temporal.temporal.metrics.outline_matching import matching
@@ -181,7 +181,8 @@ def _histograms(points: NDArray[np.float64]) -> NDArray[np.float64]:
         found = np.bincount(place.ravel(), minlength=len(part) * whole)
         counts[order[start : start + rows]] = found.reshape(len(part), ANGULAR_BINS, _SLOTS)
     histograms = counts[:, :, 1:].reshape(n, ANGULAR_BINS * RADIAL_BINS)
-    return histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
+    shares: NDArray[np.float64] = histograms / (histograms.sum(axis=1, keepdims=True) + _TINY)
+    return shares
 
 
 def _codes(points: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import markdown_report
 from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
-from yolact_temporal.data.files import atomic_write, space_for
+from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
 from yolact_temporal.errors import UsageError
 from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
@@ -93,6 +93,7 @@ def run_clip(
         UsageError: if the folder is taken, cannot be written, or holds a run with other settings.
         InputError: if the clip cannot be read.
         OutOfSpaceError: if the disk is full.
+        OutputError: if the folder is removed or moved meanwhile.
     """
     destination, options, truth = request.destination, request.options, request.truth
     name = destination.name
@@ -104,10 +105,10 @@ def run_clip(
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
     if destination.resume:
         _require_same_run(folder, manifest)
-    with space_for(folder.path):
+    with results_in(folder.path):
         folder.write_manifest(manifest)
     result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
-    with space_for(folder.path):
+    with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None)
         quality: Sequence[Quality] = ()
         if truth is not None and result.truth is not None:
