@@ -25,7 +25,7 @@ from yolact_temporal.temporal.comparison.comparison_text import markdown_compari
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.statistics import Interval
-from yolact_temporal.temporal.intervals import FRAME_COLUMNS, INSTANCE_COLUMNS, own_intervals
+from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
@@ -115,7 +115,7 @@ def run_clip(
             quality = measure_quality(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
-        intervals = {model: _intervals(folder, model, result, options) for model in result.stability}
+        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         _write_reports(folder, name, mask_sources, result, intervals, comparison, quality, request.sections)
         folder.write_manifest(manifest | _outcome(result))
     return FinishedRun(name, folder, result, intervals, comparison, tuple(quality))
@@ -140,19 +140,6 @@ def _compare(
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     return ComparisonResult(
         compare_objects({name: table}, {s.name: s.score_threshold for s in mask_sources}, untimed), outside
-    )
-
-
-def _intervals(
-    folder: RunFolder, model: str, result: AnalyzeResult, options: AnalyzeOptions
-) -> dict[str, Interval]:
-    """Return the intervals of one model's own figures, from its tables."""
-    files, rate = folder.model(model), result.clip.fps
-    return own_intervals(
-        read_table(files.frames, FRAME_COLUMNS),
-        read_table(files.instances, INSTANCE_COLUMNS),
-        None if rate is None else float(options.stride / rate),
-        result.stability[model].pictures,
     )
 
 
