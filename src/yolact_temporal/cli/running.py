@@ -77,20 +77,10 @@ def clip_name(clip: str) -> str:
 
 def print_run(args: argparse.Namespace, done: Any) -> None:
     """Print a run's figures, where they lie, and what was lost."""
-    from yolact_temporal.analyzing.against_truth import quality_lines
-    from yolact_temporal.analyzing.run_clip import loss_sentence
-    from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, console_report
-    from yolact_temporal.temporal.comparison.comparison_text import console_comparison
+    from yolact_temporal.analyzing.run_clip import loss_sentence, run_report
+    from yolact_temporal.temporal.documents import as_console
 
-    say(args, console_report(done.name, done.result.stability, done.intervals))
-    say(args, f"  {CAVEAT}\n  {INTERVAL_NOTE}")
-    for line in quality_lines(done.quality):
-        say(args, line)
-    for pair in done.comparison.pairs:
-        say(args, f"\n{done.name}: {console_comparison(pair.comparison, pair.verdict)}")
-    for remark in done.comparison.remarks:
-        say(args, f"  {remark}")
-    say(args, f"  Results: {done.folder.path}")
+    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
     for loss in done.result.losses:
         print(f"yolact-temporal: {done.name}: {loss_sentence(loss)}", file=sys.stderr)
     if not args.quiet:
@@ -115,6 +105,8 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 
 def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.analyzing.against_truth import quality_json
+    from yolact_temporal.analyzing.run_clip import run_report
+    from yolact_temporal.temporal.documents import as_data
     from yolact_temporal.temporal.metrics import REGISTRY
 
     result = done.result
@@ -134,6 +126,7 @@ def _run_json(done: Any) -> dict[str, Any]:
         },
         "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
         "quality": [quality_json(own) for own in done.quality],
+        "report": as_data(run_report(done)),
     }
 
 
@@ -146,19 +139,15 @@ def compare_all(
     truth_options: TruthOptions | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
-    from yolact_temporal.comparing.compare_runs import compare_runs, write_comparison
-    from yolact_temporal.temporal.comparison.comparison_text import console_comparison
+    from yolact_temporal.comparing.compare_runs import compare_runs, comparison_report, write_comparison
+    from yolact_temporal.temporal.documents import as_console
 
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
             runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
         )
     write_comparison(result, out)
-    for pair in result.pairs:
-        say(args, f"\n{console_comparison(pair.comparison, pair.verdict)}")
-    for remark in result.remarks:
-        say(args, f"  {remark}")
-    say(args, f"  Comparison: {out / 'comparison.csv'}")
+    say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
     return result
 
 

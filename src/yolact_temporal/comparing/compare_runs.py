@@ -28,12 +28,13 @@ from yolact_temporal.runs import clip_rate
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
-from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
+from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.report import CsvTable
@@ -152,6 +153,13 @@ def compare_objects(
     return tuple(pairs)
 
 
+def comparison_report(result: ComparisonResult, title: str = "") -> Section:
+    """Return what a comparison says to a reader."""
+    blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
+    blocks += [Items(result.remarks)] if result.remarks else []
+    return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
+
+
 def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
     """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
     with results_in(folder):
@@ -159,13 +167,8 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "") ->
         with CsvTable(folder / "comparison.csv", COMPARISON_COLUMNS) as table:
             for pair in result.pairs:
                 table.write_all(comparison_rows(pair.comparison, pair.verdict))
-        sections = [markdown_comparison(pair.comparison, pair.verdict) for pair in result.pairs]
-        remarks = [f"- {remark}" for remark in result.remarks]
         with atomic_write(folder / "comparison.md") as file:
-            file.write(
-                "\n".join([f"# Which model is steadier{f' in {title}' if title else ''}", "", *sections])
-            )
-            file.write("\n".join(["", *remarks, ""]) if remarks else "")
+            file.write(as_markdown(comparison_report(result, title)))
         for number, pair in enumerate(result.pairs):
             name = "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
             plot_comparison(pair.comparison, pair.verdict, folder / name, title)
