@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from typing import Literal, NamedTuple
 
 from yolact_temporal.temporal.metrics.contract import (
@@ -64,6 +65,8 @@ class MetricRegistry(Mapping[str, MetricSpec]):
 
     def __init__(self, discover: Callable[[], object] = lambda: None) -> None:
         self._discover: Callable[[], object] | None = discover
+        self._complete = False
+        self._lock = RLock()
         self._entries: list[_Entry] = []
 
     def register(
@@ -108,10 +111,22 @@ class MetricRegistry(Mapping[str, MetricSpec]):
             self._entries = kept
 
     def _known(self) -> list[_Entry]:
-        discover, self._discover = self._discover, None
-        if discover is not None:
-            discover()
+        if not self._complete:
+            with self._lock:  # models are measured in threads of their own
+                self._find_all()
         return self._entries
+
+    def _find_all(self) -> None:
+        # What asks while it is being imported, in this very thread, gets what is registered so far.
+        discover, self._discover = self._discover, None
+        if discover is None:
+            return
+        try:
+            discover()
+        except BaseException:
+            self._discover = discover
+            raise
+        self._complete = True
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names in the order of the tables."""
