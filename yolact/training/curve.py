@@ -49,7 +49,8 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path) -> bool:
             for axis in axes:
                 axis.axvline(int(before["images"]), color="0.6", linewidth=0.8, linestyle=":")
             text = f" from here {after['input_size']} px"
-            axes[0].text(int(before["images"]), 0.98, text, transform=axes[0].get_xaxis_transform(), va="top")
+            place = axes[0].get_xaxis_transform()
+            axes[0].text(int(before["images"]), 0.02, text, transform=place, fontsize="small")
     axes[-1].set_xlabel("image passes")
     write_whole(picture, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
     return True
@@ -75,7 +76,7 @@ def _draw_losses(axis: Any, rows: list[dict[str, str]]) -> None:
             axis.plot(*zip(*points, strict=True), label=label, linewidth=width)
     axis.set_yscale("log")
     axis.set_ylabel("loss")
-    axis.legend(fontsize="small", ncols=2)
+    axis.legend(fontsize="small", ncols=2, loc="upper right")
 
 
 def _draw_evaluations(axis: Any, evaluated: list[dict[str, Any]], batch: float) -> None:
@@ -89,4 +90,4 @@ def _draw_evaluations(axis: Any, evaluated: list[dict[str, Any]], batch: float) 
             axis.plot(*zip(*points, strict=True), label=label, marker="o", markersize=3)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("on the validation images")
-    axis.legend(fontsize="small")
+    axis.legend(fontsize="small", loc="lower right")
