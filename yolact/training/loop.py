@@ -21,7 +21,7 @@ from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
-from yolact_temporal.yolact.families import segmenter_of
+from yolact_temporal.yolact.families import segmenter_of, trainee_for
 from yolact_temporal.yolact.training.batches import Batch, training_loader
 from yolact_temporal.yolact.training.checkpoint import (
     load_backbone,
@@ -47,7 +47,6 @@ from yolact_temporal.yolact.training.schedule import (
     set_learning_rate,
     train_mode,
 )
-from yolact_temporal.yolact.training.trainee import trainee_for
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50

@@ -17,7 +17,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import project_masks_on_boxes
 from torchvision.ops import roi_align
 
-from yolact_temporal.yolact.baselines.network import (
+from yolact_temporal.yolact.families.mask_rcnn.network import (
     Proposals,
     RegionMasks,
     classify,

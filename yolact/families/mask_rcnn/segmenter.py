@@ -14,7 +14,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.yolact.baselines.network import (
+from yolact_temporal.yolact.families.mask_rcnn.network import (
     Size,
     classify,
     of_class,

@@ -17,9 +17,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import FrozenBatchNorm2d
 
-from yolact_temporal.yolact.baselines.compact import HIDDEN, build_compact
-from yolact_temporal.yolact.baselines.config import MaskRcnnConfig, baseline
-from yolact_temporal.yolact.baselines.mask_iou_head import MaskIouHead
+from yolact_temporal.yolact.families.mask_rcnn.compact import HIDDEN, build_compact
+from yolact_temporal.yolact.families.mask_rcnn.config import MaskRcnnConfig, baseline
+from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import MaskIouHead
 
 Size = tuple[int, int]
 
