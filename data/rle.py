@@ -56,6 +56,36 @@ def decode_part(mask: Rle, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uin
     return np.ascontiguousarray(columns.reshape(x2 - x1, height)[:, y1:y2].T)
 
 
+def encode_part(pixels: NDArray[np.uint8], x: int, y: int, size: tuple[int, int]) -> Rle:
+    """Encode a mask given as a part of its frame, at the cost of the part's columns; the inverse of `decode_part`.
+
+    Args:
+        pixels: uint8 (h, w) of 0 and 1; of no pixels for an empty mask.
+        x, y: the frame's column and row of the part's first pixel.
+        size: the frame's (height, width).
+
+    Returns:
+        The very encoding that `encode_masks` gives of the whole frame.
+
+    Raises:
+        ValueError: if the part is not of the frame.
+    """
+    height, width = size
+    rows, columns = pixels.shape
+    if not (0 <= x <= x + columns <= width and 0 <= y <= y + rows <= height):
+        raise ValueError(
+            f"expected a part of a frame of {width}x{height}, got {columns}x{rows} pixels at {x}, {y}"
+        )
+    strip = np.zeros((columns, height), np.int8)
+    strip[:, y : y + rows] = pixels.T
+    # A pixel of 0 before and after the strip, so that a run that touches its ends begins and ends there.
+    edges = np.flatnonzero(np.diff(strip.ravel(), prepend=np.int8(0), append=np.int8(0))) + x * height
+    runs = np.diff(edges, prepend=0, append=height * width)
+    if runs[-1] == 0 and len(runs) > 1:
+        runs = runs[:-1]
+    return coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
+
+
 def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
     """Return the area of each mask in pixels, int64 (N,)."""
     # pycocotools' `area` fails on more than 255 masks at a time under NumPy 2.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.association import (
     NO_TRACK,
@@ -16,7 +17,6 @@ from yolact_temporal.temporal.association import (
     Associator,
     GivenTracks,
 )
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.metrics import ACCUMULATORS, METRICS, Figure, Observation, pair_figures
 from yolact_temporal.temporal.metrics.contract import UNDEFINED
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
@@ -172,7 +172,7 @@ class StabilityMeter:
             self._close_forgotten()
         status = pair_status(None if self._last is None else self._last[0], frame_index, self._stride, motion)
         seconds = self._seconds(time_s)
-        masks = crop_masks(instances)
+        masks = instances.crops
         ids = self._track(masks, motion, identities)
         seen: list[InstanceStability] = []
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):

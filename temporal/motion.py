@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop, Region
+from yolact_temporal.data.crops import MaskCrop, Region
 
 VISIBILITY_RELATIVE = 0.01
 """Squared disagreement of forward and backward flow allowed per squared length of both (Sundaram et al., ECCV 2010)."""

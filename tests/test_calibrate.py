@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.temporal.calibration import calibrating, expectations, plan
 from yolact_temporal.temporal.calibration.bias import CentreBias
@@ -18,7 +19,6 @@ from yolact_temporal.temporal.calibration.expectations import all_checks
 from yolact_temporal.temporal.calibration.gathering import verdict_key
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement, Table
 from yolact_temporal.temporal.calibration.plan import REFERENCE, TRUTH, Subject, full_plan, quick_plan
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics import METRICS, jitter
 from yolact_temporal.temporal.report import CsvTable
 

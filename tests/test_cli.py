@@ -15,7 +15,7 @@ import torch
 from clips import damage, truncate, write_clip, write_images
 from safetensors.torch import save_file
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.temporal.plots import read_table
@@ -58,7 +58,7 @@ def one_sentence(err):
 class TestHelp:
     def test_help_is_instant_and_loads_nothing_heavy(self):
         code = (
-            "import sys; from yolact_temporal import cli\n"
+            "import sys; from yolact_temporal.cli import main as cli\n"
             "try: cli.main(['analyze', '--help'])\n"
             "except SystemExit: pass\n"
             "print(sorted({'torch', 'cv2', 'numpy', 'av', 'matplotlib', 'tqdm'} & set(sys.modules)))"
@@ -320,7 +320,9 @@ class TestBaselines:
     def test_missing_weights_of_a_baseline_nobody_asked_for_name_both_ways_out(
         self, analyze, clip, monkeypatch
     ):
-        monkeypatch.setattr("yolact_temporal.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn")
+        monkeypatch.setattr(
+            "yolact_temporal.analyzing.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn"
+        )
         monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", "/nonexistent")
         code, _, err = analyze(clip, alone=False)
         assert code == 3

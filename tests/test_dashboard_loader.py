@@ -8,7 +8,8 @@ import time
 import pytest
 from dashboard_runs import BLINKING, STEADY
 
-from yolact_temporal import runs, summary_text
+from yolact_temporal import runs
+from yolact_temporal.analyzing import summary_text
 from yolact_temporal.dashboards import comparisons, definitions, loader, tables
 from yolact_temporal.dashboards.paths import inside, upload_name
 from yolact_temporal.dashboards.plain_text import plain

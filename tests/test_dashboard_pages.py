@@ -12,8 +12,8 @@ import streamlit
 from dashboard_runs import BLINKING, STEADY
 from streamlit.testing.v1 import AppTest
 
-from yolact_temporal import cli
-from yolact_temporal.commands import serving
+from yolact_temporal.cli import dashboard as serving
+from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import comparisons, drawing, jobs, loader, moments
 from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows

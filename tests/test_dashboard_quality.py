@@ -9,7 +9,7 @@ from clips import write_images
 from mask_clips import frame, sequence, without_plots  # noqa: F401
 from streamlit.testing.v1 import AppTest
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import comparisons, definitions, loader
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.quality import truth_rows, truth_table

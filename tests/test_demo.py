@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data import photo_film
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from masks import disk, instances, rectangle
 
+from yolact_temporal.analyzing.summary_text import HEADLINES
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.summary_text import HEADLINES
 from yolact_temporal.temporal.intervals import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,

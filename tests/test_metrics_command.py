@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.temporal.catalogue import CATALOGUE, COMPARISON_SPECS, catalogue_rows
 from yolact_temporal.temporal.comparison.comparing import FIGURES
 from yolact_temporal.temporal.metrics import METRICS
@@ -115,7 +115,7 @@ def test_quiet_prints_nothing(capsys):
 
 def test_loads_no_network():
     code = (
-        "import sys; from yolact_temporal import cli\n"
+        "import sys; from yolact_temporal.cli import main as cli\n"
         "cli.main(['metrics', '--quiet'])\n"
         "print(sorted({'torch', 'torchvision', 'matplotlib', 'av', 'decord'} & set(sys.modules)))"
     )

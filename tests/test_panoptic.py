@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.panoptic import (
     BACKGROUND,
     VOID,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from yolact_temporal import cli
-from yolact_temporal.demo import CAMERA_MOVE_COLUMNS
-from yolact_temporal.quality import documented
+from yolact_temporal.analyzing.against_truth import documented
+from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
+from yolact_temporal.cli import main as cli
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS

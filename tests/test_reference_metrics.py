@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from masks import disk, rectangle
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.box_stability import (
     MIN_MATCHED,
     box_errors,

@@ -21,7 +21,7 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal.compare import compare_runs
+from yolact_temporal.comparing.compare_runs import compare_runs
 
 BOXES = ("box_fragment_error", "box_centre_error", "box_scale_ratio_error")
 

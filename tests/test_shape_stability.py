@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from masks import disk, rectangle
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.compiled_outline_matching import compiled_function
 from yolact_temporal.temporal.metrics.contours import longest_polygon, outline_loops, simplified
 from yolact_temporal.temporal.metrics.outline_matching import cheapest_path, chi_square_costs, matching

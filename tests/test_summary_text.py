@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolact_temporal.summary_text import HEADLINES, headline_rows
+from yolact_temporal.analyzing.summary_text import HEADLINES, headline_rows
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import METRICS
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability

@@ -5,7 +5,7 @@ import pytest
 from masks import rectangle
 from scipy.signal import periodogram
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics import Observation
 from yolact_temporal.temporal.metrics.flicker import fragmentation
 from yolact_temporal.temporal.metrics.spectrum import (

@@ -2,7 +2,7 @@
 
 import sys
 
-from yolact_temporal.cli import main
+from yolact_temporal.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

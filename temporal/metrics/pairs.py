@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolact_temporal.temporal.crops import MaskCrop, union_region
+from yolact_temporal.data.crops import MaskCrop, union_region
 from yolact_temporal.temporal.metrics import boundary, flicker, jitter
 from yolact_temporal.temporal.metrics.contract import Figure, Observation
 from yolact_temporal.temporal.motion import Motion, warp_mask

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 
 WINDOWS = (1, 2, 3, 4)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 
 TOLERANCE = 0.008

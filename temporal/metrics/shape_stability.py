@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 from yolact_temporal.temporal.metrics.outline_matching import matching

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from yolact_temporal.temporal.crops import MaskCrop, Region, union_region
+from yolact_temporal.data.crops import MaskCrop, Region, union_region
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 
 WINDOWS = (8, 16)

@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.comparison.support import ComparedModel, JudgedFrame
 from yolact_temporal.temporal.comparison.truth import without
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.metrics.box_stability import (
     BoxStability,
     mask_box,
