@@ -108,7 +108,9 @@ class UserSegmenter:
 
     def _fitting(self, found: Instances, size: tuple[int, int]) -> Instances:
         if found.size != size:
-            raise self._unfit(f"masks of {size[0]}x{size[1]}, as the frame", f"{found.size[0]}x{found.size[1]}")
+            raise self._unfit(
+                f"masks of {size[0]}x{size[1]}, as the frame", f"{found.size[0]}x{found.size[1]}"
+            )
         unknown = found.class_ids[(found.class_ids < 0) | (found.class_ids >= len(self.class_names))]
         if len(unknown):
             raise self._unfit(f"class ids from 0 to {len(self.class_names) - 1}", str(unknown[0]))
@@ -116,7 +118,9 @@ class UserSegmenter:
         return found.select(order[found.scores[order] > self.record_threshold])
 
     def _unfit(self, expected: str, got: str) -> UsageError:
-        return UsageError(f"expected {self.name}.segment to return {expected}, got {got}: mend {self.factory}")
+        return UsageError(
+            f"expected {self.name}.segment to return {expected}, got {got}: mend {self.factory}"
+        )
 
 
 def load_user_segmenter(name: str, **offered: Any) -> UserSegmenter:

@@ -1,7 +1,7 @@
 """What a model family is: everything that the rest of the program asks of a kind of model.
 
-A family is a folder of this package whose module `family` makes one `ModelFamily`. Its models are `ModelEntry`s, each with
-all that is known of one model; nothing else in the program names a model.
+A family is a folder of this package whose module `family` makes one `ModelFamily`. Its models are `ModelEntry`s, each
+with all that is known of one model; nothing else in the program names a model.
 """
 
 from __future__ import annotations
@@ -101,9 +101,7 @@ class ModelFamily(ABC):
         """Build a network with random weights, in eval mode; `network.config` is its configuration."""
 
     @abstractmethod
-    def segmenter(
-        self, network: Any, score_threshold: float, precision: str
-    ) -> NetworkSegmenter[Any, Any]:
+    def segmenter(self, network: Any, score_threshold: float, precision: str) -> NetworkSegmenter[Any, Any]:
         """Return a network that `build` made as a `Segmenter`."""
 
     def trainee(self, config: Any, size: int | None) -> Trainee:
@@ -118,7 +116,7 @@ class ModelFamily(ABC):
         """Return a state dict of the models' authors under the names used here; None where it is not one."""
         return None
 
-    def keep_busy(self, network: Any) -> None:
+    def keep_busy(self, network: Any) -> None:  # noqa: B027 (most have nothing to change)
         """Change random weights so that the network has as much to do as with trained ones, to be timed."""
 
 
@@ -138,5 +136,3 @@ def small_model_note(class_names: Sequence[str], published: str) -> str:
         f"is this project's own small model (classes {', '.join(class_names)}), not a published one: for the "
         f"published kind pass --model {published}."
     )
-
-
