@@ -8,7 +8,7 @@ from yolact_temporal.yolact.families.family import (
     ModelFamily,
     WeightsSource,
 )
-from yolact_temporal.yolact.families.register import (
+from yolact_temporal.yolact.families.registry import (
     build_model,
     families,
     family_of,

@@ -202,9 +202,9 @@ def _require_known(name: str) -> None:
 
 def _require_own_name(name: str, factory: str) -> None:
     """Refuse a user's model whose name is another's, or cannot be a folder of a run."""
-    from yolact_temporal.scoring import require_name
+    from yolact_temporal.exchanging.scoring import require_name
 
-    require_name(name, f"the name of what {factory} makes")
+    require_name(name, f"the attribute name of what {factory} makes")
     if name in model_names():
         raise UsageError(
             f"expected a name of its own for what {factory} makes, got {name}, which another model has: change it"
