@@ -61,7 +61,8 @@ def _conv_norm(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
     Folding spares a pass over the feature map forward and another backward: training on a CPU is nearly twice as fast.
     """
     if isinstance(norm, nn.Identity) or norm.training:
-        return norm(conv(x))
+        normalized: Tensor = norm(conv(x))
+        return normalized
     gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     weight = conv.weight * gain[:, None, None, None]
     bias = norm.bias - norm.running_mean * gain

@@ -149,7 +149,7 @@ class _Run:
         if bool(torch.isfinite(total)):
             self.unusable = 0
             self.optimizer.zero_grad(set_to_none=True)
-            self.scaler.scale(total).backward()
+            torch.autograd.backward(self.scaler.scale(total))
             self.scaler.unscale_(self.optimizer)
             norm = gradient_norm(self.model, recipe.optimization.clip)
             if norm is None or self.scaler.is_enabled() or bool(torch.isfinite(norm)):

@@ -162,7 +162,9 @@ def _load_users_own(
     weights: Path | None,
     record_threshold: float,
 ) -> LoadedModel:
-    offered = {"device": device, "precision": precision} | ({} if weights is None else {"weights": weights})
+    offered: dict[str, Any] = {"device": device, "precision": precision}
+    if weights is not None:
+        offered["weights"] = weights
     segmenter = load_user_segmenter(name, **offered)
     taken = segmenter.accepted
     if weights is not None and "weights" not in taken:

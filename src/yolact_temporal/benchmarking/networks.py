@@ -92,7 +92,7 @@ def counterparts(names: Sequence[str]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for name in sorted(set(names) & set(model_names()), key=model_names().index):
         beside = counterpart(name)
-        if beside in names and (beside, name) not in pairs:
+        if beside is not None and beside in names and (beside, name) not in pairs:
             pairs.append((name, beside))
     return pairs
 

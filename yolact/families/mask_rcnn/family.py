@@ -28,9 +28,10 @@ from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
 from yolact_temporal.yolact.families.mask_rcnn.config import BASELINES, MaskRcnnConfig
 from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import KEY_PREFIX
 from yolact_temporal.yolact.families.mask_rcnn.network import build_mask_rcnn
-from yolact_temporal.yolact.families.mask_rcnn.recipes import COMPACT, PUBLISHED, SCORING_COMPACT
+from yolact_temporal.yolact.families.mask_rcnn.recipes import PUBLISHED, SCORING_COMPACT
 from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
 from yolact_temporal.yolact.families.mask_rcnn.trainee import MaskRcnnTrainee
+from yolact_temporal.yolact.families.yolact.recipes import COMPACT
 
 BUSY_REGIONS = 10
 """Regions an image that go through the mask head of a network with random weights, where it is timed."""

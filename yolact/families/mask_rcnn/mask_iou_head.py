@@ -35,7 +35,8 @@ class _Predictor(nn.Module):
         self.maskiou = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.maskiou(x)
+        expected: Tensor = self.maskiou(x)
+        return expected
 
 
 class MaskIouHead(nn.Module):
@@ -67,4 +68,5 @@ class MaskIouHead(nn.Module):
     def forward(self, features: Tensor, masks: Tensor) -> Tensor:
         """Map region features (N, channels, s, s) and mask probabilities (N, 1, 2s, 2s) to IoU (N, classes)."""
         pooled = F.max_pool2d(masks, kernel_size=2, stride=2).to(features.dtype)
-        return self.predictor(self.feature_extractor(torch.cat((features, pooled), dim=1)))
+        expected: Tensor = self.predictor(self.feature_extractor(torch.cat((features, pooled), dim=1)))
+        return expected

@@ -95,7 +95,8 @@ def prepare(network: MaskRCNN, frames: Tensor) -> ImageList:
 
 def normalize(network: MaskRCNN, frames: Tensor) -> Tensor:
     """Normalise frames, uint8 RGB (B, 3, H, W), that have the input's size already."""
-    return network.transform.normalize(_channels_as_trained(network, frames))
+    normalized: Tensor = network.transform.normalize(_channels_as_trained(network, frames))
+    return normalized
 
 
 def _channels_as_trained(network: MaskRCNN, frames: Tensor) -> Tensor:

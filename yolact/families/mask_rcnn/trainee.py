@@ -29,7 +29,8 @@ class MaskRcnnTrainee:
 
     def build(self) -> nn.Module:
         """Build the network."""
-        return build_mask_rcnn(self.config, self.size)
+        network: nn.Module = build_mask_rcnn(self.config, self.size)
+        return network
 
     def target_sizes(self, model: nn.Module) -> TargetSizes:
         """Masks are compared at the input's own size, region by region; there is no semantic map to speak of."""
@@ -45,11 +46,13 @@ class MaskRcnnTrainee:
 
     def backbone(self, model: Any) -> nn.Module:
         """Return the feature extractor, without the pyramid."""
-        return model.backbone.body
+        body: nn.Module = model.backbone.body
+        return body
 
     def stages(self, model: Any) -> list[list[nn.Module]]:
         """Return the backbone's blocks by stage."""
         body = model.backbone.body
         if self.config.architecture == "compact":
-            return body.stages()
+            stages: list[list[nn.Module]] = body.stages()
+            return stages
         return [[body.conv1, body.bn1, body.layer1], [body.layer2], [body.layer3], [body.layer4]]

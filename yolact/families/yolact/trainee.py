@@ -55,13 +55,15 @@ class YolactTrainee:
 
     def backbone(self, model: Any) -> nn.Module:
         """Return the feature extractor."""
-        return model.backbone
+        backbone: nn.Module = model.backbone
+        return backbone
 
     def stages(self, model: Any) -> list[list[nn.Module]]:
         """Return the backbone's blocks by stage."""
         if self.config.backbone.kind == "mobilenet_v2":
-            return model.backbone.stages()
-        stages: list[list[nn.Module]] = [[stage] for stage in model.backbone.layers]
+            stages: list[list[nn.Module]] = model.backbone.stages()
+            return stages
+        stages = [[stage] for stage in model.backbone.layers]
         stem = [module for name, module in model.backbone.named_children() if name != "layers"]
         return [stem + stages[0], *stages[1:]]
 
