@@ -25,14 +25,16 @@ def encode_masks(bitmaps: NDArray[np.bool_]) -> list[Rle]:
         return []
     # The encoder walks columns: (N, W, H) in C order is (H, W, N) in Fortran order without a second copy.
     columns = np.ascontiguousarray(bitmaps.transpose(0, 2, 1)).view(np.uint8)
-    return coco_mask.encode(columns.transpose(2, 1, 0))
+    encoded: list[Rle] = coco_mask.encode(columns.transpose(2, 1, 0))
+    return encoded
 
 
 def decode_masks(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Decode N encodings to bool (N, H, W); `size` gives (H, W) where N is 0."""
     if len(masks) == 0:
         return np.zeros((0, *size), np.bool_)
-    return coco_mask.decode(list(masks)).astype(np.bool_, copy=False).transpose(2, 0, 1)
+    bitmaps: NDArray[np.bool_] = coco_mask.decode(list(masks)).astype(np.bool_, copy=False).transpose(2, 0, 1)
+    return bitmaps
 
 
 def decode_part(mask: Rle, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uint8]:
@@ -83,7 +85,8 @@ def encode_part(pixels: NDArray[np.uint8], x: int, y: int, size: tuple[int, int]
     runs = np.diff(edges, prepend=0, append=height * width)
     if runs[-1] == 0 and len(runs) > 1:
         runs = runs[:-1]
-    return coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
+    encoded: Rle = coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
+    return encoded
 
 
 def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
@@ -138,7 +141,8 @@ def checked_rle(size: tuple[int, int], counts: object) -> Rle:
         raise ValueError(f"runs that do not make up a frame of {width}x{height}")
     if compressed and (len(runs) == 1 or runs[1:].all()):
         return Rle(size=[height, width], counts=counts)  # type: ignore[typeddict-item]
-    return coco_mask.frPyObjects({"size": [height, width], "counts": _merged(runs)}, height, width)
+    encoded: Rle = coco_mask.frPyObjects({"size": [height, width], "counts": _merged(runs)}, height, width)
+    return encoded
 
 
 def _as_runs(counts: object) -> NDArray[np.int64]:

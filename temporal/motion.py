@@ -193,7 +193,10 @@ def _comes_from_inside(backward: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell which pixels' nearest source pixel lies in the frame."""
     height, width = backward.shape[:2]
     columns, rows = _sources(backward)
-    return (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
+    inside: NDArray[np.bool_] = (
+        (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
+    )
+    return inside
 
 
 def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:

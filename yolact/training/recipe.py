@@ -124,6 +124,8 @@ class TrainingRecipe:
     Attributes:
         iterations: at `batch_size`; another batch size changes them, and the schedule, in inverse proportion, and
             the learning rate in proportion.
+        sizes: the side of the training square over the run: (share of the iterations from which on, side), the first
+            from 0 on. The last is the model's own size, at which it is evaluated. Empty to train at that throughout.
         matching, loss: of YOLACT; the region-based baselines keep to Mask R-CNN's.
         augmentation: "ssd", as published; "affine", which takes `jitter` and `copy_paste`; or "none".
         freeze_norms: which batch normalisation keeps its statistics and weights. The original freezes all
@@ -135,6 +137,7 @@ class TrainingRecipe:
 
     batch_size: int = 8
     iterations: int = 800_000
+    sizes: tuple[tuple[float, int], ...] = ()
     augmentation: Literal["ssd", "affine", "none"] = "ssd"
     jitter: AffineJitter = field(default_factory=AffineJitter)
     copy_paste: CopyPaste | None = None
@@ -146,6 +149,11 @@ class TrainingRecipe:
     freeze_norms: Literal["none", "backbone", "all"] = "none"
     frozen_stages: int = 0
     trained_prefix: str = ""
+
+    def __post_init__(self) -> None:
+        shares = [share for share, _ in self.sizes]
+        if shares and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
+            raise ValueError(f"expected sizes from shares that rise from 0 to below 1, got {self.sizes}")
 
     def for_batch(self, batch_size: int) -> TrainingRecipe:
         """Return the recipe for another batch size, rates and iterations scaled linearly (Goyal et al. 2017)."""

@@ -16,7 +16,7 @@ class Trainee(Protocol):
 
     Attributes:
         config: the model's configuration.
-        size: side of the square input it is trained on.
+        size: side of the square input it is built for and ends its training on.
         backbone_prefix: what the keys of the backbone's weights begin with.
     """
 
@@ -30,8 +30,12 @@ class Trainee(Protocol):
         """Build the network with random weights, for input of `size`."""
         ...
 
-    def target_sizes(self, model: nn.Module) -> TargetSizes:
-        """Return the sizes of what the losses compare with."""
+    def resize(self, model: nn.Module, size: int) -> None:
+        """Ready the network, in place, for square input of another side."""
+        ...
+
+    def target_sizes(self, model: nn.Module, size: int) -> TargetSizes:
+        """Return the sizes of what the losses compare with, for square input of side `size`."""
         ...
 
     def losses(self, model: nn.Module, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:

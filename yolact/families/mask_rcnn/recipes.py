@@ -22,6 +22,7 @@ PUBLISHED = TrainingRecipe(
 SCORING_COMPACT = replace(
     COMPACT,
     iterations=600,
+    sizes=(),
     schedule=replace(COMPACT.schedule, warmup=50),
     optimization=replace(COMPACT.optimization, learning_rate=1e-3),
     trained_prefix=KEY_PREFIX,

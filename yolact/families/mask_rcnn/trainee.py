@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
+from yolact_temporal.yolact.families.mask_rcnn.compact import compact_anchors
 from yolact_temporal.yolact.families.mask_rcnn.config import MaskRcnnConfig
 from yolact_temporal.yolact.families.mask_rcnn.losses import mask_rcnn_losses
 from yolact_temporal.yolact.families.mask_rcnn.network import build_mask_rcnn, normalize
@@ -32,14 +33,20 @@ class MaskRcnnTrainee:
         network: nn.Module = build_mask_rcnn(self.config, self.size)
         return network
 
-    def target_sizes(self, model: nn.Module) -> TargetSizes:
+    def resize(self, model: Any, size: int) -> None:
+        """Scale the anchors of a compact network; those of the others are of one size in pixels."""
+        if self.config.architecture == "compact":
+            model.rpn.anchor_generator = compact_anchors(size)
+
+    def target_sizes(self, model: nn.Module, size: int) -> TargetSizes:
         """Masks are compared at the input's own size, region by region; there is no semantic map to speak of."""
-        return TargetSizes(self.size, (self.size, self.size), (1, 1))
+        return TargetSizes(size, (size, size), (1, 1))
 
     def losses(self, model: Any, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:
         """See `mask_rcnn_losses`."""
         images = batch.images.permute(0, 3, 1, 2)
-        sizes = [(self.size, self.size)] * len(images)
+        height, width = images.shape[2:]
+        sizes = [(height, width)] * len(images)
         with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
             torch.manual_seed(seed)
             return mask_rcnn_losses(model, ImageList(normalize(model, images), sizes), batch)

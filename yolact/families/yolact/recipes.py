@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from yolact_temporal.data.augment import AffineJitter
 from yolact_temporal.data.copy_paste import CopyPaste
 from yolact_temporal.yolact.training.recipe import (
     LossConfig,
@@ -20,11 +21,19 @@ PUBLISHED = TrainingRecipe()
 PASCAL = replace(PUBLISHED, iterations=120_000, schedule=Schedule(steps=(60_000, 100_000)))
 """The paper's for Pascal VOC."""
 
+# 81,600 image passes of some 3,900 images, the last third at the models' own size.
 COMPACT = TrainingRecipe(
     batch_size=16,
-    iterations=4_500,
+    iterations=5_100,
+    sizes=((0, 320), (2 / 3, 384)),
     augmentation="affine",
-    copy_paste=CopyPaste(class_weights={"person": 1.0, "vehicle": 2.0, "animal": 1.0}),
+    jitter=AffineJitter(scale=(0.5, 1.6), brightness=32.0, contrast=0.35, saturation=0.4),
+    copy_paste=CopyPaste(
+        probability=0.6,
+        most=4,
+        extent=(0.1, 0.6),
+        class_weights={"person": 1.0, "vehicle": 2.0, "animal": 1.0},
+    ),
     matching=Matching(positive_iou=0.5, negative_iou=0.4, best_k=9, best_k_iou=0.2),
     loss=LossConfig(box_loss="both", box_weight=1.0, giou_weight=2.0, masks_per_image=48),
     schedule=Schedule(kind="cosine", warmup=500, final=0.01),
@@ -39,7 +48,7 @@ COMPACT = TrainingRecipe(
     ),
     sampling=Sampling(
         class_repeats={"vehicle": 1.5, "animal": 1.0},
-        source_repeats={"coco": 4.0, "voc": 4.0, "adas": 1.0, "ccp": 0.5, "komaanimals": 0.7},
+        source_repeats={"coco": 5.0, "voc": 5.0, "adas": 1.0, "ccp": 0.5, "komaanimals": 0.6},
         weak_negatives={"ccp": ("person",)},
     ),
     freeze_norms="backbone",

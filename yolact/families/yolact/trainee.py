@@ -29,8 +29,11 @@ class YolactTrainee:
         """Build the network; anchors are as large relative to the input as at the model's own size."""
         return build_yolact(at_input_size(self.config, self.size))
 
+    def resize(self, model: nn.Module, size: int) -> None:
+        """Nothing to do: anchors are relative to the image, and placed by the feature maps' sizes."""
+
     @torch.no_grad()
-    def target_sizes(self, model: Any) -> TargetSizes:
+    def target_sizes(self, model: Any, size: int) -> TargetSizes:
         """Find the sizes of prototypes and semantic maps by trying it."""
         parameter = next(model.parameters())
         # One step of a batch of one: batch normalisation in training mode would otherwise learn from zeros.
@@ -38,11 +41,11 @@ class YolactTrainee:
         for module in probe.modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
                 module.eval()
-        raw = probe.predict(torch.zeros(1, 3, self.size, self.size, device=parameter.device))
+        raw = probe.predict(torch.zeros(1, 3, size, size, device=parameter.device))
         assert raw.semantic_logits is not None
         height, width = raw.prototypes.shape[1:3]
         rows, columns = raw.semantic_logits.shape[2:]
-        return TargetSizes(self.size, (height, width), (rows, columns))
+        return TargetSizes(size, (height, width), (rows, columns))
 
     def losses(self, model: Any, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:
         """See `yolact_losses`."""
