@@ -45,6 +45,7 @@ _PACKAGES = (
 
 
 _MODEL_SETTINGS = (
+    "factory",
     "weights",
     "masks",
     "score_threshold",

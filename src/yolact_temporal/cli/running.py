@@ -52,7 +52,7 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model
+    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
@@ -63,7 +63,8 @@ def load_models(args: argparse.Namespace) -> list[Any]:
             if name == args.model or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
-        announce(args, name)
+        announce(args, models[-1].note)
+    require_distinct([model.name for model in models])
     return models
 
 
