@@ -279,6 +279,7 @@ def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name)
     assert any(key.startswith("roi_heads.mask_head") for key in reached)
 
 
+@pytest.mark.slow
 def test_shapes_are_learnt_by_heart(tmp_path):
     """A few images, seen again and again, are told apart ever better."""
     recipe = replace(

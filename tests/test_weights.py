@@ -406,6 +406,7 @@ def test_a_broken_record_counts_as_none(cache: Path, record: str) -> None:
         find_weights("yolact_base")
 
 
+@pytest.mark.slow
 def test_processes_that_store_at_once_leave_one_whole_record(tmp_path: Path, cache: Path) -> None:
     program = (
         "import sys\n"

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 from yolact_temporal.errors import UsageError
 
 
@@ -28,6 +26,8 @@ def progress_bar(
     args: argparse.Namespace, label: str, total: int | None, unit: str = "frame"
 ) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr, unless that is no terminal or quiet was asked for; yields what is told the count done."""
+    from tqdm import tqdm  # not for --help
+
     with tqdm(
         desc=label, total=total, unit=unit, disable=True if args.quiet else None, dynamic_ncols=True
     ) as bar:
