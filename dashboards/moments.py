@@ -46,7 +46,8 @@ class Sighting:
 
 def frame_indices(run: Run) -> NDArray[np.int64]:
     """Return the clip's indices of the frames that were measured, int64 (N,), ascending."""
-    return run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    indices: NDArray[np.int64] = run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    return indices
 
 
 def color_keys(run: Run) -> ColorKeys:
