@@ -16,7 +16,7 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.stage_clock import StageClock
-from yolact_temporal.data.files import space_for
+from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
@@ -90,9 +90,10 @@ def analyze_clip(
 
     Raises:
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
+        OutputError: if the folder is removed or moved meanwhile.
     """
     clock = StageClock()
-    with space_for(folder.path), single_threaded_opencv(), ExitStack() as stack:
+    with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(
                 ModelRecording(folder, mask_source, source.info, options, resume, motion.pictures)
@@ -115,6 +116,7 @@ def analyze_clip(
             with clock.running("overlay"):
                 for recording in recordings:
                     recording.draw(frame)
+            require_folder(folder.path)
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
