@@ -42,7 +42,7 @@ TEXT_COLUMNS = frozenset(
 )
 """Columns that hold text; all others hold numbers."""
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
+COLUMNS: dict[str, Iterable[Column]] = {
     layout.FRAMES: FRAME_COLUMNS,
     layout.INSTANCES: INSTANCE_COLUMNS,
     layout.TRACKS: TRACK_COLUMNS,

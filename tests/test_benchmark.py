@@ -23,6 +23,7 @@ def one_round(monkeypatch):
     monkeypatch.setattr(networks, "ROUNDS", 1)
 
 
+@pytest.mark.slow
 def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, one_round):
     arguments = ["benchmark", "--models", "yolact_compact", "mask_rcnn_compact", "--clip", str(clip)]
     assert cli.main([*arguments, "--frames", "2", "--device", "cpu", "--json"]) == 0

@@ -159,6 +159,7 @@ class TestUnreadableInput:
         assert code == 3
         assert "12" in one_sentence(err)
 
+    @pytest.mark.slow
     def test_one_bad_clip_does_not_keep_the_others_from_being_measured(self, analyze, clip, tmp_path):
         code, out, err = analyze(tmp_path / "absent.mp4", clip, "--json", "--quiet")
         assert code == 3
@@ -191,6 +192,8 @@ def run(clip, tmp_path_factory):
     return out / "film"
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 class TestARun:
     def test_every_file_is_there_and_no_part_is_left(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -299,6 +302,7 @@ class TestARun:
         assert rows["dropout_rate"]["value"] == ""
 
 
+@pytest.mark.slow
 class TestBaselines:
     """Which models are run beside each other."""
 
@@ -350,6 +354,7 @@ class TestBaselines:
         assert {row["verdict"] for row in rows if row["clip"] == ""} == {"undecided"}
 
 
+@pytest.mark.slow
 class TestLosses:
     """Frames lost to corruption: exit code 4, the losses named, the rest done."""
 
@@ -412,6 +417,7 @@ def unbroken(long_clip, tmp_path_factory):
     return out / "long"
 
 
+@pytest.mark.slow
 class TestInterruption:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
@@ -458,6 +464,7 @@ class TestInterruption:
             assert sentence in one_sentence(err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path):
     disk = tmp_path / "disk"

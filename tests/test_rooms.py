@@ -161,6 +161,7 @@ def test_the_command_line_starts_with_nothing_heavy() -> None:
     assert not loaded & heavy
 
 
+@pytest.mark.slow
 def test_nothing_touches_an_accelerator_on_import() -> None:
     program = (
         "import torch, yolact_temporal.yolact, yolact_temporal.yolact.weights\n"

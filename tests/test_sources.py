@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -365,3 +366,16 @@ def test_av_reads_what_the_builders_hide(clip: Clip) -> None:
     with av.open(str(clip("edit_list.mp4"))) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert sum(packet.is_discard for packet in packets) == 5
+
+
+def test_pngs_are_read_after_decord_whoever_loads_it_first(tmp_path):
+    program = (
+        "import sys; from yolact_temporal.data.sources.decord_source import load_decord; load_decord()\n"
+        "import cv2, numpy as np\n"
+        "assert cv2.imwrite(sys.argv[1], np.full((40, 50, 3), 7, np.uint8))\n"
+        "print(cv2.imread(sys.argv[1])[0, 0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "one.png")], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[7 7 7]", done.stderr

@@ -22,7 +22,13 @@ _MOST_AHEAD_BYTES = 64_000_000
 
 
 def load_decord() -> ModuleType | None:
-    """Import decord, silenced; None where it is not installed or does not load."""
+    """Import decord, silenced; None where it is not installed or does not load.
+
+    OpenCV comes first: decord's library brings a zlib of its own, and an OpenCV that is loaded beside it takes that
+    one and can neither read nor write a PNG.
+    """
+    import cv2  # noqa: F401
+
     try:
         import decord  # slow to import, and not there on every machine
     except (ImportError, OSError):

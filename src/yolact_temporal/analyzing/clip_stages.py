@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import cv2
 
-from yolact_temporal.analyzing.frame_in_flight import FrameInFlight
+from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, MovedFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.stage_clock import StageClock
-from yolact_temporal.data.files import space_for
+from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
-from yolact_temporal.temporal.stability import ClipStability
+from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
 T = TypeVar("T")
 
@@ -87,9 +90,10 @@ def analyze_clip(
 
     Raises:
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
+        OutputError: if the folder is removed or moved meanwhile.
     """
     clock = StageClock()
-    with space_for(folder.path), single_threaded_opencv(), ExitStack() as stack:
+    with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(
                 ModelRecording(folder, mask_source, source.info, options, resume, motion.pictures)
@@ -108,11 +112,11 @@ def analyze_clip(
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, clock), "measure")
         count = 0
-        for count, step in enumerate(measured, start=1):
+        for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
                 for recording in recordings:
-                    name = recording.name
-                    recording.draw(step.frame, step.seen[name], step.stability[name], step.cut)
+                    recording.draw(frame)
+            require_folder(folder.path)
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
@@ -138,54 +142,54 @@ def single_threaded_opencv() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def with_motion(frames: Iterator[Frame], source: MotionSource, clock: StageClock) -> Iterator[FrameInFlight]:
+def with_motion(frames: Iterator[Frame], source: MotionSource, clock: StageClock) -> Iterator[MovedFrame]:
     """Add the motion that leads to each frame; the time that takes counts as the stage `flow`."""
     for frame in frames:
         with clock.running("flow"):
             motion = source.update(frame)
-        yield FrameInFlight(frame, motion, source.is_cut(frame))
+        yield MovedFrame(frame, motion, source.is_cut(frame))
 
 
 def _segment(
-    steps: Iterator[FrameInFlight], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
-) -> Iterator[FrameInFlight]:
+    frames: Iterator[MovedFrame], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
+) -> Iterator[SeenFrame]:
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
-    for group in _batches(steps, batch):
-        frames = [step.frame for step in group]
-        for recording in recordings:
-            found = recording.recorded(frames[0].index, len(frames))
-            if found is None:
-                with clock.running(recording.name):
-                    found = recording.mask_source.see(frames)
-            for step, record in zip(group, found, strict=True):
-                step.seen[recording.name] = record
-        yield from group
+    for group in _batches(frames, batch):
+        pictures = [moved.frame for moved in group]
+        found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
+        for place, moved in enumerate(group):
+            yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
+
+
+def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[FrameRecord]:
+    recorded = recording.recorded(frames[0].index, len(frames))
+    if recorded is not None:
+        return recorded
+    with clock.running(recording.name):
+        return recording.mask_source.see(frames)
 
 
 def _measure(
-    steps: Iterator[FrameInFlight],
+    frames: Iterator[SeenFrame],
     recordings: Sequence[ModelRecording],
     objects: Sequence[ObjectsRecording],
     clock: StageClock,
-) -> Iterator[FrameInFlight]:
-    for step in steps:
+) -> Iterator[MeasuredFrame]:
+    """Record what was seen, and add how steady it is."""
+    for seen in frames:
+        counted: dict[str, Instances] = {}
+        stability: dict[str, FrameStability] = {}
         with clock.running("measure"):
             for recording in recordings:
-                step.stability[recording.name] = recording.measure(
-                    step.frame, step.seen[recording.name], step.motion, step.cut
-                )
+                record = recording.counted(seen.records[recording.name])
+                counted[recording.name] = record.instances
+                stability[recording.name] = recording.measure(seen, record)
         with clock.running("compare"):
             for table in objects:
-                table.measure(step.frame, step.seen, step.stability, step.motion, step.cut)
-        yield step
+                table.measure(seen, stability)
+        yield MeasuredFrame(seen, counted, stability)
 
 
-def _batches(steps: Iterator[FrameInFlight], size: int) -> Iterator[list[FrameInFlight]]:
-    group: list[FrameInFlight] = []
-    for step in steps:
-        group.append(step)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
+def _batches(frames: Iterator[MovedFrame], size: int) -> Iterator[list[MovedFrame]]:
+    while group := list(islice(frames, size)):
         yield group

@@ -9,7 +9,7 @@ from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
-from yolact_temporal.data.files import space_for
+from yolact_temporal.data.files import results_in
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import read_records
 from yolact_temporal.data.photo_film import PhotoFilm
@@ -85,7 +85,7 @@ def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedM
     Returns:
         A table of jitter by camera move for the terminal.
     """
-    with space_for(done.folder.path):
+    with results_in(done.folder.path):
         rows = {model.name: _camera_moves(film, done.folder, model) for model in models}
         with CsvTable(done.folder.camera_moves, CAMERA_MOVE_COLUMNS) as table:
             for own in rows.values():

@@ -10,13 +10,14 @@ from fractions import Fraction
 from itertools import compress, islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.true_masks import TrueFrames
 from yolact_temporal.data.files import make_folder, part_path
 from yolact_temporal.data.formats import MaskSequence
-from yolact_temporal.data.frames import ClipInfo, Frame
+from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
 from yolact_temporal.data.runs.layout import RunFolder
@@ -25,7 +26,6 @@ from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -37,9 +37,6 @@ from yolact_temporal.temporal.report import (
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
-
-if TYPE_CHECKING:
-    from yolact_temporal.analyzing.options import AnalyzeOptions
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
@@ -134,12 +131,12 @@ class ModelRecording:
             identities = ()  # a record of no instance, read back, cannot say that it has identities
         return replace(seen, instances=seen.instances.select(keep), identities=identities)
 
-    def measure(self, frame: Frame, seen: FrameRecord, motion: Motion | None, cut: bool) -> FrameStability:
+    def measure(self, seen: SeenFrame, counted: FrameRecord) -> FrameStability:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
         if self._written >= self._kept:
-            self._record.write(seen)
+            self._record.write(seen.records[self.name])
         self._written += 1
-        counted = self.counted(seen)
+        frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         stability = self._meter.update(
             frame.index, frame.time_s, counted.instances, motion, cut, counted.identities
         )
@@ -147,13 +144,14 @@ class ModelRecording:
         self._instances.write_all(instance_rows(stability))
         return stability
 
-    def draw(self, frame: Frame, seen: FrameRecord, stability: FrameStability, cut: bool) -> None:
+    def draw(self, measured: MeasuredFrame) -> None:
         """Draw what counts of the next frame and append it to the overlay video, if there are pictures."""
         if self._painter is None:
             return
-        if cut:
+        if measured.seen.moved.cut:
             self._painter.forget()
-        instances = self.counted(seen).instances
+        frame = measured.seen.moved.frame
+        instances, stability = measured.counted[self.name], measured.stability[self.name]
         names = [item.class_name for item in stability.instances]
         events = [item.events for item in stability.instances]
         drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
@@ -229,14 +227,12 @@ class ObjectsRecording:
 
     def measure(
         self,
-        frame: Frame,
-        seen: Mapping[str, FrameRecord],
+        seen: SeenFrame,
         stability: Mapping[str, FrameStability],
-        motion: Motion | None,
-        cut: bool,
     ) -> None:
         """Write what every model made of each object of the next frame; nothing where the truth is not known."""
-        found = {name: record.instances for name, record in seen.items()}
+        found = {name: record.instances for name, record in seen.records.items()}
+        frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         if self._truth is None or self._measured is None:
             rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
             self._table.write_all(object_row_cells(row) for row in rows)

@@ -18,7 +18,7 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import markdown_report
 from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
-from yolact_temporal.data.files import atomic_write, make_folder, space_for
+from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
@@ -28,7 +28,7 @@ from yolact_temporal.temporal.comparison.comparison_text import markdown_compari
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.statistics import Interval
-from yolact_temporal.temporal.intervals import FRAME_COLUMNS, INSTANCE_COLUMNS, own_intervals
+from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
@@ -98,6 +98,7 @@ def run_clip(
         UsageError: if the folder is taken, cannot be written, or holds a run with other settings.
         InputError: if the clip cannot be read.
         OutOfSpaceError: if the disk is full.
+        OutputError: if the folder is removed or moved meanwhile.
     """
     destination = request.destination
     mask_sources = [as_mask_source(model) for model in models]
@@ -135,17 +136,17 @@ def _run(
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
-    with space_for(folder.path):
+    with results_in(folder.path):
         write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
-    with space_for(folder.path):
+    with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None)
         quality: Sequence[Quality] = ()
         if truth is not None and result.truth is not None:
             quality = measure_quality(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
-        intervals = {model: _intervals(folder, model, result, options) for model in result.stability}
+        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         _write_reports(folder, name, mask_sources, result, intervals, comparison, quality, request.sections)
         write_manifest(folder.path, manifest | _outcome(result))
     return FinishedRun(name, folder, result, intervals, comparison, tuple(quality), claimed.left)
@@ -170,19 +171,6 @@ def _compare(
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     return ComparisonResult(
         compare_objects({name: table}, {s.name: s.score_threshold for s in mask_sources}, untimed), outside
-    )
-
-
-def _intervals(
-    folder: RunFolder, model: str, result: AnalyzeResult, options: AnalyzeOptions
-) -> dict[str, Interval]:
-    """Return the intervals of one model's own figures, from its tables."""
-    files, rate = folder.model(model), result.clip.fps
-    return own_intervals(
-        read_table(files.frames, FRAME_COLUMNS),
-        read_table(files.instances, INSTANCE_COLUMNS),
-        None if rate is None else float(options.stride / rate),
-        result.stability[model].pictures,
     )
 
 

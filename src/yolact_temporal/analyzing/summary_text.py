@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from yolact_temporal.temporal.catalogue import unit_text
 from yolact_temporal.temporal.comparison.statistics import Interval
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
-
-HEADLINES = (
-    ("boundary_px_mean", "boundary displacement, mean"),
-    ("boundary_px_p95", "boundary displacement, 95th percentile"),
-    ("boundary_share_mean", "boundary displacement over sqrt(area)"),
-    ("motion_compensated_jitter", "motion-compensated jitter, 1 - IoU"),
-    ("second_difference_centroid_x_px", "centroid shake, x"),
-    ("second_difference_centroid_y_px", "centroid shake, y"),
-    ("second_difference_log_area", "log area shake"),
-    ("score_jitter", "score jitter (not comparable across models)"),
-    ("presence_flips_per_s", "presence flips"),
-    ("dropout_rate", "dropout: absent within a track's life"),
-    ("class_flip_rate", "class flips per pair"),
-    ("area_blinks_per_s", "area blinks"),
-)
-"""The metrics a reader is shown first, and what they are called there."""
 
 INTERVAL_NOTE = (
     "Intervals are 95% over the frames of this clip (stationary block bootstrap): they say nothing of "
@@ -44,18 +29,20 @@ def headline_rows(stability: ClipStability, intervals: Intervals) -> list[_Headl
 
     An undefined value reads "undefined"; where there is no interval, its text is empty.
     """
-    return [_headline(label, name, stability.figures[name], intervals.get(name)) for name, label in HEADLINES]
+    return [
+        _headline(spec, stability.figures[name], intervals.get(name))
+        for name, spec in REGISTRY.headlines().items()
+    ]
 
 
-def _headline(label: str, name: str, figure: ClipFigure, interval: Interval | None) -> _Headline:
+def _headline(spec: MetricSpec, figure: ClipFigure, interval: Interval | None) -> _Headline:
     value = "undefined" if figure.value is None else f"{figure.value:.4g}"
     spread = "" if interval is None else f"{interval.low:.3g} to {interval.high:.3g}"
-    unit = "" if METRICS[name].unit == "1" else METRICS[name].unit
     of = f"{_counted(figure.n, 'value')} in {_counted(figure.tracks, 'track')}"
     undefined = [(figure.n_undefined, "value"), (figure.tracks_undefined, "track")]
     left_out = ", ".join(_counted(count, what) for count, what in undefined if count)
     of += f" ({left_out} undefined)" if left_out else ""
-    return label, value, unit, spread, of
+    return spec.label, value, unit_text(spec.unit), spread, of
 
 
 def _counted(count: int, what: str) -> str:

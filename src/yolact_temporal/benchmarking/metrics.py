@@ -22,15 +22,15 @@ from yolact_temporal.analyzing.clip_stages import (
     single_threaded_opencv,
     with_motion,
 )
-from yolact_temporal.analyzing.frame_in_flight import FrameInFlight
+from yolact_temporal.analyzing.frames_in_flight import MovedFrame
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.stage_clock import StageClock
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import decode_masks
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.data.synthetic.scenes import CLASS_NAMES
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics.outline_matching import matching
 from yolact_temporal.temporal.metrics.region import TOLERANCE, boundary_f, region_iou
@@ -153,12 +153,12 @@ def measure_stability(
         for number in range(frames):
             yield Frame(number, number / fps, seen[order[number % len(order)]].rgb)
 
-    def measured(steps: Iterator[FrameInFlight]) -> Iterator[int]:
-        for step in steps:
-            number = step.frame.index
+    def measured(moving: Iterator[MovedFrame]) -> Iterator[int]:
+        for moved in moving:
+            number = moved.frame.index
             instances = seen[order[number % len(order)]].instances
             with clock.running("measure"):
-                meter.update(number, step.frame.time_s, instances, step.motion)
+                meter.update(number, moved.frame.time_s, instances, moved.motion)
             yield number
 
     moved = overlapped(

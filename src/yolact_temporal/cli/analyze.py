@@ -117,4 +117,5 @@ def _expected_frames(count: int | None, options: Any) -> int | None:
     if count is None or isinstance(options.start, float) or isinstance(options.end, float):
         return None
     end = count if options.end is None else min(count, options.end)
-    return max(0, -(-(end - options.start) // options.stride))
+    expected: int = max(0, -(-(end - options.start) // options.stride))
+    return expected

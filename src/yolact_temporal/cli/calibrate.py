@@ -94,12 +94,12 @@ def _claim(out: Path) -> None:
 
 
 def _write(calibration: Calibration, out: Path) -> None:
-    from yolact_temporal.data.files import space_for
+    from yolact_temporal.data.files import results_in
     from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS, calibration_rows
     from yolact_temporal.temporal.calibration.calibration_plot import plot_calibration
     from yolact_temporal.temporal.report import CsvTable
 
-    with space_for(out):
+    with results_in(out):
         out.mkdir(parents=True, exist_ok=True)
         with CsvTable(out / TABLE, CALIBRATION_COLUMNS) as table:
             table.write_all(calibration_rows(calibration))

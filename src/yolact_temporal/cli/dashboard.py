@@ -5,20 +5,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import ipaddress
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.options import command
 from yolact_temporal.errors import UsageError
 
+if TYPE_CHECKING:
+    from yolact_temporal.dashboards.hosts import Place
+
 FIRST_PORT = 8501
-
-
 _PORTS_TRIED = 100
+_DETAILS = """\
+Serve a page over finished runs: who is steadier and why, when and where masks
+jitter and flicker, frames and videos side by side, clips compared, and new
+analyses.
+
+It answers only what is asked for by its own names (127.0.0.1, [::1] and
+localhost with the port; with --address that address, and every --allow-host)
+and only its own pages: a page of another site, or another program's page on
+this machine, can neither read the runs nor start an analysis, nor show the
+dashboard in a frame. It asks for no password and speaks plain HTTP: whoever
+can reach it by one of its names, every user of this machine among them, can
+see the runs and start analyses."""
 
 
 def add(commands: Any) -> None:
@@ -27,9 +40,7 @@ def add(commands: Any) -> None:
         commands,
         "dashboard",
         "look at finished runs in the browser, and start new ones",
-        "Serve a page over finished runs: who is steadier and why, when and where masks jitter and flicker, frames and "
-        "videos side by side, clips compared, and new analyses. Only this machine can open it, unless --address says "
-        "otherwise.",
+        _DETAILS,
     )
     parser.add_argument(
         "runs",
@@ -49,40 +60,42 @@ def add(commands: Any) -> None:
         "--address",
         default="127.0.0.1",
         metavar="HOST",
-        help="address to serve at (default: 127.0.0.1, this machine only); the page asks for no password",
+        help="address to serve at (default: 127.0.0.1, this machine only)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a further name that browsers ask for the dashboard by, with its port where a tunnel or a proxy gives it "
+        "another one; may be repeated; needed with --address 0.0.0.0",
     )
     parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve the dashboard of a runs folder until it is ended."""
+    from yolact_temporal.dashboards import hosts
+
+    numbers = hosts.resolve(args.address)
+    port = free_port(numbers, args.port)
+    places = hosts.own_places(args.address, numbers, port, args.allow_host)
     runs = _runs_folder(args.runs)
-    port = free_port(args.address, args.port)
-    if not is_loopback(args.address):
+    if not hosts.is_loopback(numbers):
         print(
-            f"yolact-temporal: anyone who can reach {args.address} can see these runs and start analyses; "
+            f"yolact-temporal: anyone who can reach {places[0]} can see these runs and start analyses; "
             f"the page asks for no password",
             file=sys.stderr,
         )
-    _serve(runs, args.address, port)
+    _serve(runs, numbers, port, places)
     return 0
-
-
-def is_loopback(address: str) -> bool:
-    """Say whether only this machine can reach an address."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def free_port(address: str, wanted: int | None) -> int:
     """Return the port to serve at.
 
     Args:
-        address: the address to serve at.
+        address: the address to serve at, in numbers.
         wanted: 0 for any free one, None for `FIRST_PORT` or the next free one.
 
     Raises:
@@ -98,10 +111,6 @@ def free_port(address: str, wanted: int | None) -> int:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(place)
                 return int(probe.getsockname()[1])
-        except socket.gaierror as error:
-            raise UsageError(
-                f"expected an address of this machine, got {address}: pass --address 127.0.0.1"
-            ) from error
         except OSError as error:
             if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
                 raise UsageError(
@@ -125,25 +134,30 @@ def _runs_folder(path: Path) -> Path:
     return path.resolve()
 
 
-def _serve(runs: Path, address: str, port: int) -> None:
+def _serve(runs: Path, address: str, port: int, places: Sequence[Place]) -> None:
     """Run the server in this process; returns when it is told to end."""
-    import streamlit
-
     # Everything that the first page needs is loaded now, and not while somebody waits for it.
     from yolact_temporal.dashboards import app
     from yolact_temporal.dashboards.charts.style import trust_charts
     from yolact_temporal.dashboards.jobs import MAX_UPLOAD_MB
-    from yolact_temporal.dashboards.server import routes, warm_up
+    from yolact_temporal.dashboards.server import Dashboard, warm_up
 
     options = {
         "server.address": address,
         "server.port": port,
         "server.headless": True,
+        # What a person's own configuration of Streamlit says of these is meant for pages of their own.
+        "server.allowedHosts": sorted({place.name for place in places}),
+        "server.corsAllowedOrigins": [],
+        "server.enableAgentApi": False,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "server.enableXsrfProtection": True,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": False,
-        "browser.serverAddress": address,
+        "browser.serverAddress": places[0].name,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "type",
         "runner.magicEnabled": False,
@@ -158,12 +172,11 @@ def _serve(runs: Path, address: str, port: int) -> None:
         "theme.violetTextColor": "#8a4f78",
     }
     script = str(Path(app.__file__).absolute())
-    served = streamlit.App(script, routes=routes(runs, app.page_addresses()))
+    served = Dashboard(script, runs, app.page_addresses(), places)
     trust_charts()
     threading.Thread(target=warm_up, args=(runs,), name="warm_up", daemon=True).start()
     # What the script finds as its arguments, and what the server takes for the program: as if it were started alone.
     sys.argv = [script, str(runs)]
-    host = f"[{address}]" if ":" in address else address
-    print(f"Dashboard of {runs}: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
+    print(f"Dashboard of {runs}: http://{places[0]}  (Ctrl-C ends it)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):  # how it is told to end
         served.run(config=options)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
+from typing import NoReturn
 
 from yolact_temporal.cli import (
     analyze,
@@ -24,10 +23,9 @@ from yolact_temporal.cli import (
     train,
     weights,
 )
+from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.errors import YolactTemporalError
-
-INTERRUPTED = 130
 
 COMMANDS = (
     analyze,
@@ -61,8 +59,28 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+def run_process() -> NoReturn:
+    """Run the command line as a process of its own, to the end of the process, whatever signals come."""
+    interrupts = Interrupts()
+    interrupts.listen()
+    try:
+        code = main(interrupts=interrupts)
+    except KeyboardInterrupt:  # while the command line itself was at work, before the command or after it
+        print("yolact-temporal: interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    interrupts.deafen()
+    if code == INTERRUPTED:
+        leave(code)  # a thread inside a library may still run, and Python would end under it
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: those of the process, unless given.
+        interrupts: what may have asked for an end, if the process listens to signals.
+    """
     parser = build_parser()
     args = parser.parse_args(arguments)
     if args.version:
@@ -78,7 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     _limit_memory_arenas()
-    _raise_on_termination()
     try:
         handler: Callable[[argparse.Namespace], int] = args.handler
         return handler(args)
@@ -91,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if interrupts is not None and interrupts.asked:  # a library made another error of it
+            return _fail(args, KeyboardInterrupt(), INTERRUPTED)
         return _fail(args, error, 1)
 
 
@@ -107,16 +126,6 @@ def _limit_memory_arenas() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
         if mallopt is not None:
             mallopt(arena_max, 2)
-
-
-def _raise_on_termination() -> None:
-    """Let a termination request end the run as Ctrl-C does: files whole, what was done kept."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, interrupt)
 
 
 def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:

@@ -26,7 +26,7 @@ EXIT_CODES = """exit codes:
 
 def command(commands: Any, name: str, summary: str, details: str = "") -> argparse.ArgumentParser:
     """Add a command and return its parser."""
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=details or summary[0].upper() + summary[1:] + ".",

@@ -120,7 +120,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 
 def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.analyzing.against_truth import quality_json
-    from yolact_temporal.temporal.metrics import METRICS
+    from yolact_temporal.temporal.metrics import REGISTRY
 
     result = done.result
     return {
@@ -132,7 +132,7 @@ def _run_json(done: Any) -> dict[str, Any]:
         "seconds": result.seconds,
         "models": {
             model: {
-                name: {"unit": METRICS[name].unit} | figure._asdict()
+                name: {"unit": REGISTRY[name].unit} | figure._asdict()
                 for name, figure in stability.figures.items()
             }
             for model, stability in result.stability.items()

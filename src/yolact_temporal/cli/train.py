@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="images of --val-annotations")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="takes checkpoints and the log"
+        "--out", type=Path, required=True, metavar="FOLDER", help="takes checkpoints, metrics and curve"
     )
     parser.add_argument(
         "--backbone", type=Path, metavar="FILE", help="pretrained backbone weights to start from"
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--iterations", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="default: the model's recipe")
-    parser.add_argument("--input-size", type=int, metavar="PX", help="default: the model's")
+    parser.add_argument("--input-size", type=int, metavar="PX", help="all along (default: the recipe's)")
     parser.add_argument(
         "--max-minutes", type=float, metavar="M", help="stop after so long, with a checkpoint to resume from"
     )
@@ -57,9 +57,12 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train a model."""
-    from yolact_temporal.data.files import space_for
+    from tqdm import tqdm
+
+    from yolact_temporal.data.files import results_in
     from yolact_temporal.yolact.training import TrainingOptions
     from yolact_temporal.yolact.training import train as run_training
+    from yolact_temporal.yolact.training.memory import keep_freed_memory
 
     options = TrainingOptions(
         model=args.model,
@@ -85,8 +88,9 @@ def run(args: argparse.Namespace) -> int:
         init_weights=args.init,
         progress=not (args.quiet or args.json),
     )
-    with space_for(args.out):
-        result = run_training(options)
+    keep_freed_memory()
+    with results_in(args.out):
+        result = run_training(options, None if args.quiet or args.json else tqdm.write)
     if result.interrupted:
         raise KeyboardInterrupt
     if args.json:

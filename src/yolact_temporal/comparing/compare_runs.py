@@ -17,7 +17,7 @@ from yolact_temporal.comparing.true_masks import (
     open_truth,
     truth_of_clip,
 )
-from yolact_temporal.data.files import atomic_write, space_for
+from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
@@ -188,7 +188,7 @@ def _holds_comparison(folder: Path) -> bool:
 
 def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
     """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
-    with space_for(folder):
+    with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
             for pair in result.pairs:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 
 
 class TrueFrame(NamedTuple):
@@ -44,7 +44,7 @@ class TrueFrames:
             return None
         keys, size = found.identities or (), found.instances.size
         return TrueFrame(
-            dict(zip(keys, crop_masks(found.instances), strict=True)),
+            dict(zip(keys, found.instances.crops, strict=True)),
             dict(zip(keys, found.instances.class_ids.tolist(), strict=True)),
             None if found.void is None else MaskCrop.from_rle(found.void, size),
         )

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.rle import Rle, decode_part, mask_boxes
+from yolact_temporal.data.rle import Rle, decode_part, encode_part, mask_boxes
 
 
 class Region(NamedTuple):
@@ -115,6 +114,10 @@ class MaskCrop:
         height, width = self.pixels.shape
         return Region(self.x, self.y, self.x + width, self.y + height)
 
+    def rle(self) -> Rle:
+        """Return the run-length encoding of the mask in its frame."""
+        return encode_part(self.pixels, self.x, self.y, self.size)
+
     def centroid(self) -> tuple[float, float] | None:
         """Return the mean (x, y) of the mask's pixels, a pixel's centre at its index + 0.5; None if empty."""
         if self.area == 0:
@@ -140,11 +143,6 @@ class MaskCrop:
     def bitmap(self) -> NDArray[np.bool_]:
         """Return the mask as bool (H, W) of the frame."""
         return self.within(Region(0, 0, self.size[1], self.size[0])).astype(np.bool_)
-
-
-def crop_masks(instances: Instances) -> list[MaskCrop]:
-    """Decode every mask of a frame once, in the instances' order."""
-    return [MaskCrop.from_rle(mask, instances.size) for mask in instances.masks]
 
 
 def same_mask(first: MaskCrop, second: MaskCrop) -> bool:
