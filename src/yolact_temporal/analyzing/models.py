@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from yolact_temporal.data.runs.names import require_free
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact import Segmenter
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
@@ -204,9 +205,7 @@ def _require_known(name: str) -> None:
 
 def _require_own_name(name: str, factory: str) -> None:
     """Refuse a user's model whose name is another's, or cannot be a folder of a run."""
-    from yolact_temporal.exchanging.scoring import require_name
-
-    require_name(name, f"the attribute name of what {factory} makes")
+    require_free(name, f"the attribute name of what {factory} makes")
     if name in model_names():
         raise UsageError(
             f"expected a name of its own for what {factory} makes, got {name}, which another model has: change it"
