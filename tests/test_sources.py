@@ -19,7 +19,7 @@ from PIL import Image
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.decord_source import load_decord
-from yolact_temporal.data.sources.probe import fill_gaps
+from yolact_temporal.data.sources.packets import fill_gaps
 from yolact_temporal.errors import InputError, UsageError
 
 Clip = Callable[[str], Path]

@@ -13,19 +13,20 @@ import av
 import av.container
 import av.error
 import av.video.stream
+from av.codec.context import Flags
 
+from yolact_temporal.data.sources.avi import AviPictures, avi_pictures
+from yolact_temporal.data.sources.mp4 import TableFault, table_fault
 from yolact_temporal.data.sources.orientation import Orientation
+from yolact_temporal.data.sources.packets import Packets, Schedule, with_gaps_filled
 from yolact_temporal.data.sources.structure import lacks_index, structural_fault
 from yolact_temporal.errors import InputError
 
 _NO_VIDEO_FORMATS = {"tty", "hls", "dash", "concat", "sdp", "rtsp", "ffmetadata", "lavfi"}
 """Demuxers that take text for video, or that would read other files than the one given."""
 
-_PACKED_BITSTREAM_MARK = 19
-"""MPEG-4 packets up to this size in AVI may stand for no frame of their own (as in FFmpeg's decoder)."""
-
-_LONGEST_HOLE = 1_000
-"""Frames missing in a row beyond which a gap in times is a pause rather than a loss."""
+_CONSTANT_RATE = {"mpegts", "mpeg"}
+"""Containers without a rate but their times: stations, discs and cameras keep it constant."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,15 @@ class Probe:
         interlaced: whether the first frame says so.
         video_streams: how many the file has; the first is read.
         time_base: seconds a tick.
-        ticks: display times of the frames in ascending order, in ticks.
-        matched: whether a decoded frame's own time is one of `ticks`; otherwise frames and ticks go by order.
+        schedule: when the packets' frames are shown.
         frame_count: displayed frames; None where only decoding can tell.
         hidden: frames hidden by an edit list.
         fps: average displayed frames a second.
         variable_rate: whether the gaps between frames differ.
-        fault: how the file is cut short or unreadable from some place on; None if nothing shows it.
-        promised: frames the container's header speaks of where `fault` is set and they are more than were found.
+        fault: how the file is cut short, broken or at odds with itself; None if nothing shows it.
+        promised: frames the container speaks of where `fault` is set and they are more than were found.
+        doubts: what of the container is at odds with the rest but costs no frame, as clauses.
+        ignores_edits: whether the file is to be read without its edit list.
     """
 
     path: Path
@@ -60,14 +62,25 @@ class Probe:
     interlaced: bool
     video_streams: int
     time_base: Fraction
-    ticks: array[int]
-    matched: bool
+    schedule: Schedule
     frame_count: int | None
     hidden: int
     fps: Fraction
     variable_rate: bool
     fault: str | None
     promised: int | None
+    doubts: tuple[str, ...] = ()
+    ignores_edits: bool = False
+
+    @property
+    def ticks(self) -> array[int]:
+        """Display times of the frames in ascending order, in ticks."""
+        return self.schedule.ticks
+
+    @property
+    def matched(self) -> bool:
+        """Whether each packet tells its frame's own place; otherwise frames go by the order in which they come."""
+        return self.schedule.places is not None
 
     def time_s(self, position: int) -> float:
         """Return when the frame at this place in display order is shown, from the first one on."""
@@ -79,15 +92,16 @@ class Probe:
         return self.time_s(len(self.ticks) - 1) + float(beyond / self.fps)
 
 
-def open_container(path: Path) -> av.container.InputContainer:
-    """Open a video file with FFmpeg, and nothing but this file.
+def open_container(path: Path, ignores_edits: bool = False) -> av.container.InputContainer:
+    """Open a video file with FFmpeg, and nothing but this file; `ignores_edits`: show what its edit list hides, too.
 
     Raises:
         InputError: if it is not a video, or one without an index.
     """
     try:
         # "file:" keeps names such as "a:b.mp4" from being taken for a protocol, the whitelist keeps playlists at home.
-        container = av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
+        options = {"protocol_whitelist": "file"} | ({"ignore_editlist": "1"} if ignores_edits else {})
+        container = av.open(f"file:{path.absolute()}", options=options)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
         if lacks_index(path):
             raise InputError(
@@ -110,8 +124,14 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
     streams = _video_streams(container)
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream"
-        path = str(container.name).removeprefix("file:")
+        path = container.name.removeprefix("file:")
         raise InputError(f"expected a video stream in {path}, found only {kinds}: give a file with pictures")
+    # PyAV leaves the decoder out where FFmpeg has none.
+    if cast(Any, streams[0]).codec_context is None:
+        raise InputError(
+            f"expected video that can be decoded in {container.name.removeprefix('file:')}, but its pictures cannot be "
+            "decoded: unknown or encrypted codec; convert it to H.264 first"
+        )
     return streams[0]
 
 
@@ -121,40 +141,45 @@ def probe_clip(path: Path) -> Probe:
     Raises:
         InputError: if it is not a video, has no video stream, or yields no frame at all.
     """
-    with open_container(path) as container:
+    table = table_fault(path)
+    # An edit list hides frames; where it, or the times it goes by, are at odds with the rest, better too many than few.
+    ignores_edits = table is not None and (table.distrusts_edits or table.distrusts_order)
+    first = _first_frame(path, ignores_edits)
+    with open_container(path, ignores_edits) as container:
         stream = video_stream(container)
-        packets = _Packets()
-        packets.read(container, stream)
-        fault = structural_fault(path) or packets.fault
-        video_streams = len(_video_streams(container))
-        average = stream.average_rate or stream.guessed_rate
-        ticks = packets.display_ticks(container.format.name)
-        # A transport stream has no rate but its own times, and stations and cameras keep it constant.
-        if fault is not None or packets.damaged or container.format.name == "mpegts":
-            found, ticks = len(ticks), fill_gaps(ticks)
-            if fault is None and len(ticks) > found:
-                fault = f"{len(ticks) - found} frames are missing from the sequence of times"
-        counted = not (
-            container.format.name == "avi" and _codec_name(stream) == "mpeg4" and packets.has_marks
-        )
-        fps, variable = _rate(ticks, stream.time_base or Fraction(1, 1000), average)
-        promised = None
-        if fault is not None:
-            promised = stream.frames - packets.hidden
-            if not stream.frames and "matroska" in container.format.name and container.duration:
-                promised = round(container.duration * fps / 1_000_000)
         name, codec = container.format.name, _codec_name(stream)
+        packets = Packets()
+        packets.read(container, stream, name == "mpeg" and codec in {"mpeg1video", "mpeg2video"})
+        pictures = avi_pictures(path) if name == "avi" else None
+        fault = structural_fault(path) or packets.fault or (pictures and pictures.fault) or None
+        schedule = _schedule(packets, stream, table, pictures, first)
+        short = table is not None and (table.samples or 0) - packets.hidden > packets.count
+        doubted = table is None and (fault or packets.damaged or name in _CONSTANT_RATE)
+        if (doubted or short) and name != "avi":
+            found, schedule = len(schedule.ticks), with_gaps_filled(schedule)
+            if fault is None and len(schedule.ticks) > found:
+                fault = f"{len(schedule.ticks) - found} frames are missing from the sequence of times"
+        count = len(schedule.ticks) or packets.count
+        time_base = stream.time_base or Fraction(1, 1000)
+        fps, variable = _rate(schedule.ticks, time_base, stream.average_rate or stream.guessed_rate)
+        doubts: tuple[str, ...] = ()
+        promised = None
+        if table is not None and table.samples is not None:
+            promised = table.samples - packets.hidden
+            if promised <= count and fault is None:
+                doubts = (table.reason,)
+        if table is not None and not doubts:
+            fault = fault or table.reason
+        if fault is not None and promised is None:
+            promised = _promised(container, stream, packets, pictures, fps)
+        video_streams = len(_video_streams(container))
+        skips_marks = name == "avi" and codec == "mpeg4" and packets.has_marks
         time_base = stream.time_base or 1 / fps
-    frame = _first_frame(path)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    orientation = (
-        Orientation() if matrix is None else Orientation.from_display_matrix(bytes(cast(Any, matrix)))
-    )
-    size = (frame.height, frame.width) if orientation.a else (frame.width, frame.height)
-    count = len(ticks) or packets.count
+    frame = first.frame
+    orientation = _orientation(frame)
     return Probe(
         path=path,
-        size=size,
+        size=(frame.height, frame.width) if orientation.a else (frame.width, frame.height),
         orientation=orientation,
         codec=codec,
         container=name,
@@ -162,89 +187,58 @@ def probe_clip(path: Path) -> Probe:
         interlaced=frame.interlaced_frame,
         video_streams=video_streams,
         time_base=time_base,
-        ticks=ticks,
-        matched=packets.times_are_frames(name),
-        frame_count=count if counted else None,
+        schedule=schedule,
+        frame_count=None if skips_marks else count,
         hidden=packets.hidden,
         fps=fps,
         variable_rate=variable,
         fault=fault,
         promised=promised if promised is not None and promised > count else None,
+        doubts=doubts,
+        ignores_edits=ignores_edits,
     )
 
 
-class _Packets:
-    """The packets of one stream, boiled down to what their frames' display times need."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.hidden = 0
-        self.has_marks = False
-        self.damaged = False
-        self.fault: str | None = None
-        self._presented = array("q")
-        self._decoded = array("q")
-        self._first_key: int | None = None
-
-    def read(self, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> None:
-        try:
-            for packet in container.demux(stream):
-                if not packet.size:
-                    continue
-                self.damaged |= packet.is_corrupt
-                self.has_marks |= packet.size <= _PACKED_BITSTREAM_MARK
-                if self._first_key is None and packet.is_keyframe and packet.pts is not None:
-                    self._first_key = packet.pts
-                if packet.is_discard:
-                    self.hidden += 1
-                    continue
-                self.count += 1
-                if packet.pts is not None:
-                    self._presented.append(packet.pts)
-                if packet.dts is not None:
-                    self._decoded.append(packet.dts)
-        except av.error.FFmpegError as error:
-            self.fault = f"reading stopped early ({error.strerror})"
-
-    def times_are_frames(self, container: str) -> bool:
-        """Return whether each packet has the display time of its frame (AVI has none: FFmpeg makes them up)."""
-        times = self._presented
-        return container != "avi" and len(times) == self.count > 0 and len(set(times)) == self.count
-
-    def display_ticks(self, container: str) -> array[int]:
-        """Return the display times in order; empty if there are none.
-
-        Decoding times in order stand in for missing display times. Frames before the first keyframe cannot be
-        decoded, so no player shows them.
-        """
-        if self.times_are_frames(container):
-            first = self._first_key
-            return array("q", sorted(tick for tick in self._presented if first is None or tick >= first))
-        if len(self._decoded) == self.count:
-            return array("q", sorted(self._decoded))
-        return array("q")
+def _schedule(
+    packets: Packets,
+    stream: av.video.stream.VideoStream,
+    table: TableFault | None,
+    pictures: AviPictures | None,
+    first: _First,
+) -> Schedule:
+    reorders = bool(stream.codec_context.has_b_frames)
+    found: Schedule | None = None
+    if pictures is not None:
+        packed = packets.has_marks and _codec_name(stream) == "mpeg4"
+        found = None if packed else packets.avi_schedule(pictures, reorders)
+        if found is None:
+            found = packets.schedule(reorders, trusts_order=False)
+            found = Schedule(found.ticks, None) if packed else found
+    elif table is not None and table.even_ticks is not None:
+        found = packets.even_schedule(table.even_ticks)
+    else:
+        found = packets.mpeg_schedule()
+    if found is not None:
+        return found
+    trusts_order = table is None or not table.distrusts_order
+    return packets.schedule(reorders, trusts_order, first.packet if first.frame.key_frame else None)
 
 
-def fill_gaps(ticks: array[int]) -> array[int]:
-    """Return display times with those put in that are missing from an otherwise constant rate.
-
-    For damaged files, whose demuxer steps over broken packets in silence: so the lost frames are counted and the
-    others keep their places. Times at a variable rate are returned as they are.
-    """
-    gaps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
-    if not gaps:
-        return ticks
-    usual = sorted(gaps)[len(gaps) // 2]
-    slack = max(2, usual // 10)
-    if usual <= 0 or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
-        return ticks
-    filled = array("q", ticks[:1])
-    for tick, gap in zip(ticks[1:], gaps, strict=True):
-        steps = round(gap / usual)
-        if 1 < steps <= _LONGEST_HOLE and abs(gap - steps * usual) <= slack:
-            filled.extend(tick - gap + round(step * gap / steps) for step in range(1, steps))
-        filled.append(tick)
-    return filled
+def _promised(
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    packets: Packets,
+    pictures: AviPictures | None,
+    fps: Fraction,
+) -> int | None:
+    """Return how many frames a damaged file's header speaks of, as far as it does."""
+    if pictures is not None:
+        return pictures.promised
+    if stream.frames:
+        return stream.frames - packets.hidden
+    if "matroska" in container.format.name and container.duration:
+        return round(container.duration * fps / 1_000_000)
+    return None
 
 
 def _video_streams(container: av.container.InputContainer) -> list[av.video.stream.VideoStream]:
@@ -255,11 +249,22 @@ def _video_streams(container: av.container.InputContainer) -> list[av.video.stre
     ]
 
 
-def _first_frame(path: Path) -> av.VideoFrame:
-    with open_container(path) as container:
+@dataclass(frozen=True)
+class _First:
+    """A clip's first whole frame, and which packet it is of."""
+
+    frame: av.VideoFrame
+    packet: int
+
+
+def _first_frame(path: Path, ignores_edits: bool) -> _First:
+    with open_container(path, ignores_edits) as container:
         stream = video_stream(container)
-        reason = "it holds no packet"
+        number_packets(stream)
+        reason, sent = "it holds no packet", 0
         for packet in container.demux(stream):
+            if packet.size:
+                packet.opaque, sent = sent, sent + 1
             try:
                 decoded = stream.decode(packet)
             except av.error.FFmpegError as error:
@@ -267,11 +272,24 @@ def _first_frame(path: Path) -> av.VideoFrame:
                 continue
             for frame in decoded:
                 if not frame.is_corrupt:
-                    return frame
+                    return _First(frame, frame.opaque if isinstance(frame.opaque, int) else 0)
                 reason = "all its frames are damaged"
     raise InputError(
         f"expected at least one frame in {path}, but none can be decoded ({reason}): copy or record it again"
     )
+
+
+def number_packets(stream: av.video.stream.VideoStream) -> None:
+    """Have the decoder hand each packet's `opaque` on to its frame."""
+    stream.codec_context.flags |= Flags.copy_opaque
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV does not know every kind of data that FFmpeg puts beside a frame, and then reads none
+        return Orientation.from_turn(-frame.rotation)
+    return Orientation() if matrix is None else Orientation.from_display_matrix(bytes(cast(Any, matrix)))
 
 
 def _rate(ticks: array[int], time_base: Fraction, average: Fraction | None) -> tuple[Fraction, bool]:

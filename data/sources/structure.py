@@ -13,7 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from yolact_temporal.data.sources.matroska import EBML, first_break, segment_end
+from yolact_temporal.data.sources import matroska, mpeg
+from yolact_temporal.data.sources.matroska import EBML
 from yolact_temporal.errors import InputError
 
 _MP4_BOXES = {
@@ -88,7 +89,11 @@ def structural_fault(path: Path) -> str | None:
         promised = _promised_size(file, head, size)
         if promised is not None and promised > size:
             return f"the file is cut short: {size:,} of at least {promised:,} bytes are there"
-        broken_at = first_break(file, size) if head[:4] == EBML else None
+        broken_at = None
+        if head[:4] == EBML:
+            broken_at = matroska.first_break(file, size)
+        elif mpeg.is_program_stream(head):
+            broken_at = mpeg.first_break(file, size)
     return None if broken_at is None else f"the file is broken at byte {broken_at:,} of {size:,}"
 
 
@@ -141,7 +146,7 @@ def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
     if head[4:8] in _MP4_BOXES:
         return max((end for _, end in _mp4_boxes(file, size)), default=None)
     if head[:4] == EBML:
-        return segment_end(head)
+        return matroska.segment_end(head)
     if head[:4] == b"RIFF":
         return max(_riff_ends(file), default=None)
     return None

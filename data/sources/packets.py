@@ -1,0 +1,241 @@
+"""The packets of a clip's video stream, boiled down to which picture each one is and when it is shown."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av.container
+import av.error
+import av.video.stream
+
+from yolact_temporal.data.sources.avi import AviPictures
+from yolact_temporal.data.sources.mpeg import PictureOrder
+
+_PACKED_BITSTREAM_MARK = 19
+"""MPEG-4 packets up to this size in AVI may stand for no frame of their own (as in FFmpeg's decoder)."""
+
+_LONGEST_HOLE = 1_000
+"""Frames missing in a row beyond which a gap in times is a pause rather than a loss."""
+
+_FARTHEST_REORDER = 20
+"""Frames by which no codec's display time is away from those decoded before and after it."""
+
+_NONE = -(1 << 63)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the packets' frames are shown. Packets count from 0 in decoding order, as the container gives them.
+
+    Attributes:
+        ticks: display times of the frames in ascending order.
+        places: for each packet its frame's place in `ticks`, -1 where no frame is shown; None where the packets'
+            times are not their frames', so that frames go by the order in which they come.
+        least: without `places`, for each packet the least place that its frame can have; None where even that is
+            unknown.
+    """
+
+    ticks: array[int]
+    places: array[int] | None
+    least: array[int] | None = None
+
+
+class Packets:
+    """What one pass over a stream's packets tells."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.hidden = 0
+        self.has_marks = False
+        self.damaged = False
+        self.fault: str | None = None
+        self.first_key: int | None = None
+        self._presented = array("q")
+        self._decoded = array("q")
+        self._positions = array("q")
+        self._shown = bytearray()
+        self._order = PictureOrder()
+
+    def read(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, pictures: bool = False
+    ) -> None:
+        """Read all packets; `pictures`: look into MPEG-1 and MPEG-2 pictures for their order."""
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                self.damaged |= packet.is_corrupt
+                self.has_marks |= packet.size <= _PACKED_BITSTREAM_MARK
+                if self.first_key is None and packet.is_keyframe and packet.pts is not None:
+                    self.first_key = len(self._shown)
+                self._shown.append(not packet.is_discard)
+                self.hidden += packet.is_discard
+                self.count += not packet.is_discard
+                self._presented.append(_NONE if packet.pts is None else packet.pts)
+                self._decoded.append(_NONE if packet.dts is None else packet.dts)
+                self._positions.append(-1 if packet.pos is None else packet.pos)
+                if pictures:
+                    self._order.add(packet)
+        except av.error.FFmpegError as error:
+            self.fault = f"reading stopped early ({error.strerror})"
+
+    def schedule(self, reorders: bool, trusts_order: bool = True, first: int | None = None) -> Schedule:
+        """Return when frames are shown by the container's times.
+
+        Args:
+            reorders: whether the codec shows frames in another order than it decodes them.
+            trusts_order: whether display times are to be believed.
+            first: the packet of the first frame that a decoder gives, where that is a keyframe.
+
+        Decoding times in order stand in for missing display times. Frames before the first keyframe cannot be
+        decoded, so no player shows them.
+        """
+        times = [tick for tick, shown in zip(self._presented, self._shown, strict=True) if shown]
+        unique = _NONE not in times and len(set(times)) == len(times) > 0
+        # Raw streams that were wrapped without being parsed have their decoding times for display times.
+        wrapped = reorders and len(times) > 2 and all(
+            pts == dts
+            for pts, dts, shown in zip(self._presented, self._decoded, self._shown, strict=True)
+            if shown
+        )
+        if unique and trusts_order and not wrapped:
+            return self._by_times(self._presented, first)
+        ticks = [tick for tick, shown in zip(self._decoded, self._shown, strict=True) if shown]
+        if _NONE in ticks:
+            return Schedule(array("q"), None)
+        least = array("q", itertools.accumulate(self._shown, initial=0))
+        return Schedule(array("q", sorted(ticks)), None, least)
+
+    def even_schedule(self, ticks_a_frame: int) -> Schedule:
+        """Return when frames are shown at a constant rate, ordered by the offsets from decoding to display times."""
+        times = array(
+            "q",
+            (
+                packet * ticks_a_frame + max(pts - dts, 0)
+                for packet, (pts, dts) in enumerate(zip(self._presented, self._decoded, strict=True))
+            ),
+        )
+        schedule = self._by_times(times, None)
+        start = schedule.ticks[0] if schedule.ticks else 0
+        even = array("q", (start + frame * ticks_a_frame for frame in range(len(schedule.ticks))))
+        return Schedule(even, schedule.places)
+
+    def avi_schedule(self, pictures: AviPictures, reorders: bool) -> Schedule | None:
+        """Return when an AVI's frames are shown, by their places in the file; None where these are not its packets."""
+        found = [pictures.number_at(position) for position in self._positions]
+        known = [place for place in found if place is not None]
+        if not known or len(known) < 0.9 * len(found) or any(b <= a for a, b in itertools.pairwise(known)):
+            return None
+        ticks = array("q", pictures.numbers)
+        places = array("q", (-1 if place is None else place for place in found))
+        return Schedule(ticks, None, places) if reorders else Schedule(ticks, places)
+
+    def mpeg_schedule(self) -> Schedule | None:
+        """Return when MPEG-1 or MPEG-2 frames are shown, by the numbers in their pictures; None where they have none.
+
+        A program stream has a time for some pictures only, and FFmpeg counts on from there over what is lost.
+        """
+        times = self._order.times(self._presented, self._positions, _NONE)
+        return None if times is None else self._by_times(times, None)
+
+    def _by_times(self, times: Sequence[int], first: int | None) -> Schedule:
+        start = self.first_key
+        if start is not None and first is not None:
+            start = min(start, first)  # the mark of a keyframe may be what is damaged
+        least = None if start is None else times[start]
+        mended = mend_outliers(times) if self.hidden == 0 else times
+        shown = [
+            bool(flag) and (least is None or tick >= least or mended[packet] != tick)
+            for packet, (tick, flag) in enumerate(zip(times, self._shown, strict=True))
+        ]
+        ticks = array("q", sorted({tick for tick, flag in zip(mended, shown, strict=True) if flag}))
+        places = array(
+            "q",
+            (
+                bisect_left(ticks, tick) if flag else -1
+                for tick, flag in zip(mended, shown, strict=True)
+            ),
+        )
+        return Schedule(ticks, places)
+
+
+def mend_outliers(times: Sequence[int]) -> Sequence[int]:
+    """Return display times of packets in decoding order with those mended that lie far from both neighbours'.
+
+    A flipped bit in one packet's time would make its frame the clip's first or last, and shift all others. At a
+    constant rate the frame belongs where its neighbours leave a place free. Other times are returned as they are.
+    """
+    ordered = sorted(times)
+    gaps = sorted(later - earlier for earlier, later in itertools.pairwise(ordered))
+    usual = gaps[len(gaps) // 2] if gaps else 0
+    if usual <= 0 or sum(abs(gap - usual) <= max(2, usual // 10) for gap in gaps) < 0.8 * len(gaps):
+        return times
+    far = _FARTHEST_REORDER * usual
+    mended = array("q", times)
+    odd = [
+        packet
+        for packet in range(1, len(times) - 1)
+        if abs(times[packet] - times[packet - 1]) > far
+        and abs(times[packet] - times[packet + 1]) > far
+        and abs(times[packet + 1] - times[packet - 1]) <= far
+    ]
+    for packet in odd:
+        around = [
+            mended[other]
+            for other in range(max(0, packet - _FARTHEST_REORDER), min(len(times), packet + _FARTHEST_REORDER + 1))
+            if other != packet and abs(mended[other] - mended[packet - 1]) <= 2 * far
+        ]
+        free = _free_places(sorted(around), usual)
+        near = min(free, key=lambda tick: abs(tick - mended[packet - 1] - usual), default=None)
+        if near is not None:
+            mended[packet] = near
+    return mended
+
+
+def _free_places(ticks: Sequence[int], usual: int) -> list[int]:
+    free: list[int] = []
+    for earlier, later in itertools.pairwise(ticks):
+        steps = round((later - earlier) / usual)
+        free += [earlier + round(step * (later - earlier) / steps) for step in range(1, steps)]
+    return free
+
+
+def fill_gaps(ticks: array[int]) -> array[int]:
+    """Return display times with those put in that are missing from an otherwise constant rate.
+
+    For damaged files, whose demuxer steps over broken packets in silence: so the lost frames are counted and the
+    others keep their places. Times at a variable rate are returned as they are.
+    """
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
+    if not gaps:
+        return ticks
+    usual = sorted(gaps)[len(gaps) // 2]
+    slack = max(2, usual // 10)
+    if usual <= 0 or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
+        return ticks
+    filled = array("q", ticks[:1])
+    for tick, gap in zip(ticks[1:], gaps, strict=True):
+        steps = round(gap / usual)
+        if 1 < steps <= _LONGEST_HOLE and abs(gap - steps * usual) <= slack:
+            filled.extend(tick - gap + round(step * gap / steps) for step in range(1, steps))
+        filled.append(tick)
+    return filled
+
+
+def with_gaps_filled(schedule: Schedule) -> Schedule:
+    """Return a schedule with the times of lost frames put in, and every packet at its frame's time still."""
+    ticks = fill_gaps(schedule.ticks)
+    if len(ticks) == len(schedule.ticks):
+        return schedule
+    moved = [bisect_left(ticks, tick) for tick in schedule.ticks]
+
+    def at_new_place(places: array[int] | None) -> array[int] | None:
+        if places is None:
+            return None
+        return array("q", (moved[place] if 0 <= place < len(moved) else place for place in places))
+
+    return Schedule(ticks, at_new_place(schedule.places), at_new_place(schedule.least))
