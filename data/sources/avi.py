@@ -182,7 +182,7 @@ class _Walk:
             if good and at in self._index and self._index[at] != length:
                 good = False
             if name in self._names:
-                self._chunks[at] = length if good else self._index.get(at, 0)
+                self._chunks[at] = length if good else self._index.get(at, length)
             if good:
                 at = end + length % 2
                 continue

@@ -18,6 +18,8 @@ _PARENTS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
 _FRAMES_OF_DOUBT = 3
 """Lengths that differ by no more than this many frames agree: writers count the delay of B-frames differently."""
 
+_NEEDED = {b"mdhd", b"tkhd", b"stsz", b"stts"}
+
 Table = NDArray[np.int64]
 
 
@@ -32,6 +34,7 @@ class TableFault:
             constant rate fits; None otherwise.
         distrusts_order: whether the offsets between decoding and display times are the wrong ones.
         distrusts_edits: whether the edit list is the wrong one.
+        unreadable: whether no time in the file can be believed.
     """
 
     reason: str
@@ -39,10 +42,26 @@ class TableFault:
     even_ticks: int | None = None
     distrusts_order: bool = False
     distrusts_edits: bool = False
+    unreadable: bool = False
 
 
-def table_fault(path: Path) -> TableFault | None:
-    """Return the first contradiction in the first video track's tables; None where there is none to see.
+@dataclass(frozen=True)
+class TrackTables:
+    """What the first video track's tables say.
+
+    Attributes:
+        samples: frames, by its table of sizes.
+        trimmed: whether an edit list shows only a part of them.
+        fault: the first contradiction among the tables; None where there is none to see.
+    """
+
+    samples: int
+    trimmed: bool
+    fault: TableFault | None
+
+
+def track_tables(path: Path) -> TrackTables | None:
+    """Return what the tables of a file's first video track say; None where the file has none.
 
     Fragmented files keep their samples elsewhere and are not judged.
     """
@@ -51,12 +70,16 @@ def table_fault(path: Path) -> TableFault | None:
     if moov is None:
         return None
     boxes = [box for track in _children(moov, b"trak") if (box := _video_track(track)) is not None]
+    if boxes and (missing := _NEEDED - boxes[0].keys()):
+        names = ", ".join(sorted(name.decode() for name in missing))
+        return TrackTables(0, False, TableFault(f"its tables lack {names}", unreadable=True))
     if not boxes or any(name == b"mvex" for name, _ in _boxes(moov)):
         return None
     try:
-        return _Tables(boxes[0], _movie_scale(moov)).fault(size)
-    except (ValueError, IndexError, KeyError, OverflowError):
-        return TableFault("its tables cannot be read")
+        tables = _Tables(boxes[0], _movie_scale(moov))
+        return TrackTables(tables.count, tables.trimmed(), tables.fault(size))
+    except (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError):
+        return TrackTables(0, True, TableFault("its tables cannot be read"))
 
 
 class _Tables:
@@ -76,12 +99,24 @@ class _Tables:
         wide = b"co64" in boxes
         places = boxes.get(b"co64" if wide else b"stco", b"")
         self.places = _numbers(places[8:], int.from_bytes(places[4:8], "big"), 8 if wide else 4)
+        self._has_edits = b"elst" in boxes
         self.edits = _edits(boxes.get(b"elst", b""), movie_scale, self.scale)
 
     def _track_length(self, header: bytes, movie_scale: int) -> float | None:
         length = _known(header[28:36] if header[0] == 1 else header[20:24])
         scale = self.scale / movie_scale if movie_scale else 0
         return length * scale if length and scale else None
+
+    def trimmed(self) -> bool:
+        """Return whether the edit list shows less than all, or tells nothing that can be judged."""
+        if not self._has_edits:
+            return False
+        shown = self._shown_times()
+        if self.edits is None or not len(shown):
+            return True
+        doubt = max(float(np.median(self.durations[:, 1])), 1)
+        start, length = self.edits
+        return start > shown.min() or start + length < shown.max() + doubt / 2
 
     def fault(self, file_size: int) -> TableFault | None:
         if not self.count:
@@ -90,8 +125,28 @@ class _Tables:
         if samples is not None and (samples != self.count or self._counts() != {samples}):
             reason = f"its tables disagree on how many frames it has ({self._counts_as_text()})"
             order = bool(len(self.offsets)) and int(self.offsets[:, 0].sum()) != samples
-            return TableFault(reason, samples, distrusts_order=order)
+            if int(self.durations[:, 0].sum()) == samples:
+                return TableFault(reason, samples, distrusts_order=order)
+            return TableFault(
+                reason, samples, self._even_ticks(samples), order, True, unreadable=len(self.durations) != 1
+            )
         return self._wrong_place(file_size) or self._wrong_times()
+
+    def _even_ticks(self, samples: int) -> int | None:
+        """Return the ticks between frames at a constant rate, by the track's length or else by the table's one run."""
+        length = self.edits[1] if self.edits is not None else self.track_length
+        if length and round(length / samples) > 0:
+            return round(length / samples)
+        return int(self.durations[0, 1]) if len(self.durations) and self.durations[0, 1] > 0 else None
+
+    def _shown_times(self) -> Table:
+        """Return the samples' display times in ticks, in decoding order; empty where the tables do not reach."""
+        starts = np.cumsum(np.repeat(self.durations[:, 1], self.durations[:, 0]))
+        starts = np.concatenate([[0], starts[:-1]]) if len(starts) else starts
+        offsets = np.repeat(self.offsets[:, 1], self.offsets[:, 0].clip(0))
+        if not len(self.offsets):
+            return starts
+        return starts + offsets if len(offsets) == len(starts) else np.zeros(0, np.int64)
 
     def _counts(self) -> set[int]:
         counts = {self.count, int(self.durations[:, 0].sum()), self._chunked()}
@@ -119,6 +174,8 @@ class _Tables:
     def _wrong_place(self, file_size: int) -> TableFault | None:
         if self.fixed_size or len(self.sizes) != self.count:
             return None
+        if empty := int((self.sizes == 0).sum()):
+            return TableFault(f"its table of sizes has {empty} frames of no bytes", self.count)
         if self.sizes.sum() > file_size:
             return TableFault(
                 f"its table of sizes speaks of {int(self.sizes.sum()):,} bytes, more than the file has", self.count
@@ -137,17 +194,24 @@ class _Tables:
             delay = int(shifts.max())
             if delay > max(length, doubt) or int(shifts.min()) < -max(length, doubt):
                 return TableFault("its offsets of display times exceed its length", self.count, distrusts_order=True)
-        known = [
-            value
-            for value in (self.track_length if self.edits is None else self.edits[1], self.media_length)
-            if value
-        ]
+        edit = self.edits
+        known = [value for value in (edit[1] if edit else self.track_length, self.media_length) if value]
         told = len(known) == 2 and abs(known[0] - known[1]) <= doubt + delay
         if told and all(abs(value - length) > doubt + delay for value in known):
-            even = round(known[0] / self.count) if len(self.durations) == 1 else None
-            return TableFault("its table of durations contradicts its length", self.count, even_ticks=even or None)
-        if self.edits is not None and self.edits[0] + self.edits[1] > length + delay + doubt:
+            one_run = len(self.durations) == 1
+            even = self._even_ticks(self.count) if one_run else None
+            reason = "its table of durations contradicts its length"
+            return TableFault(reason, self.count, even, distrusts_edits=True, unreadable=not one_run)
+        shown = self._shown_times()
+        if edit is not None and edit[0] + edit[1] > int(shown.max()) + 2 * usual:
+            if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
+                return TableFault("its time scale contradicts its length", unreadable=True)
             return TableFault("its edit list reaches behind its end", self.count, distrusts_edits=True)
+        if len(self.durations) == 1 and len(self.offsets):
+            gaps = np.diff(np.sort(shown))
+            uneven = int((gaps != self.durations[0, 1]).sum())
+            if 0 < uneven <= _FRAMES_OF_DOUBT:
+                return TableFault("one of its offsets of display times is odd", self.count, distrusts_order=True)
         return None
 
 
@@ -202,8 +266,7 @@ def _video_track(track: bytes) -> dict[bytes, bytes] | None:
                 found.setdefault(name, content)
 
     collect(track)
-    whole = {b"hdlr", b"mdhd", b"tkhd", b"stsz", b"stts"} <= found.keys()
-    return found if whole and found[b"hdlr"][8:12] == b"vide" else None
+    return found if found.get(b"hdlr", b"")[8:12] == b"vide" else None
 
 
 def _movie_scale(moov: bytes) -> int:

@@ -60,6 +60,10 @@ class Packets:
         self._shown = bytearray()
         self._order = PictureOrder()
 
+    def __len__(self) -> int:
+        """Return how many packets there are, hidden ones too."""
+        return len(self._shown)
+
     def read(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, pictures: bool = False
     ) -> None:

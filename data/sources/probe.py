@@ -16,7 +16,7 @@ import av.video.stream
 from av.codec.context import Flags
 
 from yolact_temporal.data.sources.avi import AviPictures, avi_pictures
-from yolact_temporal.data.sources.mp4 import TableFault, table_fault
+from yolact_temporal.data.sources.mp4 import TableFault, track_tables
 from yolact_temporal.data.sources.orientation import Orientation
 from yolact_temporal.data.sources.packets import Packets, Schedule, with_gaps_filled
 from yolact_temporal.data.sources.structure import lacks_index, structural_fault
@@ -141,9 +141,14 @@ def probe_clip(path: Path) -> Probe:
     Raises:
         InputError: if it is not a video, has no video stream, or yields no frame at all.
     """
-    table = table_fault(path)
+    tables = track_tables(path)
+    table = None if tables is None else tables.fault
+    if table is not None and table.unreadable:
+        raise InputError(
+            f"expected a video whose tables agree, but in {path} {table.reason}: copy it again or repair it"
+        )
     # An edit list hides frames; where it, or the times it goes by, are at odds with the rest, better too many than few.
-    ignores_edits = table is not None and (table.distrusts_edits or table.distrusts_order)
+    ignores_edits = table is not None and (table.distrusts_edits or table.distrusts_order or table.even_ticks is not None)
     first = _first_frame(path, ignores_edits)
     with open_container(path, ignores_edits) as container:
         stream = video_stream(container)
@@ -152,6 +157,8 @@ def probe_clip(path: Path) -> Probe:
         packets.read(container, stream, name == "mpeg" and codec in {"mpeg1video", "mpeg2video"})
         pictures = avi_pictures(path) if name == "avi" else None
         fault = structural_fault(path) or packets.fault or (pictures and pictures.fault) or None
+        if fault is None and tables is not None and not tables.trimmed and tables.samples > len(packets):
+            fault = f"reading ended after {len(packets)} of {tables.samples} frames"
         schedule = _schedule(packets, stream, table, pictures, first)
         short = table is not None and (table.samples or 0) - packets.hidden > packets.count
         doubted = table is None and (fault or packets.damaged or name in _CONSTANT_RATE)
@@ -172,6 +179,8 @@ def probe_clip(path: Path) -> Probe:
             fault = fault or table.reason
         if fault is not None and promised is None:
             promised = _promised(container, stream, packets, pictures, fps)
+        if tables is not None and not tables.trimmed and fault is not None:
+            promised = max(promised or 0, tables.samples)
         video_streams = len(_video_streams(container))
         skips_marks = name == "avi" and codec == "mpeg4" and packets.has_marks
         time_base = stream.time_base or 1 / fps
@@ -221,7 +230,9 @@ def _schedule(
     if found is not None:
         return found
     trusts_order = table is None or not table.distrusts_order
-    return packets.schedule(reorders, trusts_order, first.packet if first.frame.key_frame else None)
+    # Frames before the first keyframe are no part of the clip, unless it is damage that makes the keyframe a later one.
+    start = 0 if first.after_damage else first.packet if first.frame.key_frame else None
+    return packets.schedule(reorders, trusts_order, start)
 
 
 def _promised(
@@ -251,28 +262,33 @@ def _video_streams(container: av.container.InputContainer) -> list[av.video.stre
 
 @dataclass(frozen=True)
 class _First:
-    """A clip's first whole frame, and which packet it is of."""
+    """A clip's first whole frame, which packet it is of, and whether others before it could not be decoded."""
 
     frame: av.VideoFrame
     packet: int
+    after_damage: bool
 
 
 def _first_frame(path: Path, ignores_edits: bool) -> _First:
     with open_container(path, ignores_edits) as container:
         stream = video_stream(container)
         number_packets(stream)
-        reason, sent = "it holds no packet", 0
-        for packet in container.demux(stream):
-            if packet.size:
-                packet.opaque, sent = sent, sent + 1
+        reason, sent, damaged = "it holds no packet", 0, False
+        packets = container.demux(stream)
+        while True:
             try:
+                packet = next(packets, None)
+                if packet is None:
+                    break
+                if packet.size:
+                    packet.opaque, sent = sent, sent + 1
                 decoded = stream.decode(packet)
             except av.error.FFmpegError as error:
-                reason = error.strerror or str(error)
+                reason, damaged = error.strerror or str(error), True
                 continue
             for frame in decoded:
                 if not frame.is_corrupt:
-                    return _First(frame, frame.opaque if isinstance(frame.opaque, int) else 0)
+                    return _First(frame, frame.opaque if isinstance(frame.opaque, int) else 0, damaged)
                 reason = "all its frames are damaged"
     raise InputError(
         f"expected at least one frame in {path}, but none can be decoded ({reason}): copy or record it again"

@@ -111,7 +111,7 @@ class PyavSource:
         comes later still is lost.
         """
         held: list[tuple[int, int, av.VideoFrame]] = []
-        most = _REORDERED.get(self._probe.codec, 0)
+        most = _REORDERED.get(self._probe.codec, 0) if self._probe.matched else 0
         expected = came = 0
         for event in events:
             if isinstance(event, str) or event.is_corrupt:
