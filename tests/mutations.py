@@ -34,7 +34,7 @@ def avi_chain(data: bytes) -> Ranges:
 
 def mpeg_chain(data: bytes) -> Ranges:
     """Return the headers of a program stream's packs and packets."""
-    return [(found.start(), found.start() + 20) for found in re.finditer(rb"\0\0\1[\xba-\xef]", data)]
+    return [(found.start(), found.start() + 20) for found in re.finditer(rb"\x00\x00\x01[\xba-\xef]", data)]
 
 
 def transport_chain(data: bytes) -> Ranges:

@@ -12,7 +12,7 @@ import av.container
 import av.error
 import av.video.stream
 
-from yolact_temporal.data.sources.avi import AviPictures
+from yolact_temporal.data.sources.avi import AviPictures, in_order
 from yolact_temporal.data.sources.mpeg import PictureOrder
 
 _PACKED_BITSTREAM_MARK = 19
@@ -50,7 +50,7 @@ class Packets:
     def __init__(self) -> None:
         self.count = 0
         self.hidden = 0
-        self.has_marks = False
+        self.marks = 0
         self.damaged = False
         self.fault: str | None = None
         self.first_key: int | None = None
@@ -73,7 +73,7 @@ class Packets:
                 if not packet.size:
                     continue
                 self.damaged |= packet.is_corrupt
-                self.has_marks |= packet.size <= _PACKED_BITSTREAM_MARK
+                self.marks += packet.size <= _PACKED_BITSTREAM_MARK
                 if self.first_key is None and packet.is_keyframe and packet.pts is not None:
                     self.first_key = len(self._shown)
                 self._shown.append(not packet.is_discard)
@@ -130,12 +130,11 @@ class Packets:
 
     def avi_schedule(self, pictures: AviPictures, reorders: bool) -> Schedule | None:
         """Return when an AVI's frames are shown, by their places in the file; None where these are not its packets."""
-        found = [pictures.number_at(position) for position in self._positions]
-        known = [place for place in found if place is not None]
-        if not known or len(known) < 0.9 * len(found) or any(b <= a for a, b in itertools.pairwise(known)):
+        found = [pictures.ranks.get(position) for position in self._positions]
+        if not in_order(found):
             return None
         ticks = array("q", pictures.numbers)
-        places = array("q", (-1 if place is None else place for place in found))
+        places = array("q", (-1 if rank is None else rank for rank in found))
         return Schedule(ticks, None, places) if reorders else Schedule(ticks, places)
 
     def mpeg_schedule(self) -> Schedule | None:

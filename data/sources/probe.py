@@ -25,6 +25,9 @@ from yolact_temporal.errors import InputError
 _NO_VIDEO_FORMATS = {"tty", "hls", "dash", "concat", "sdp", "rtsp", "ffmetadata", "lavfi"}
 """Demuxers that take text for video, or that would read other files than the one given."""
 
+_DEBRIS = 2
+"""Packets of few bytes that damage may leave behind."""
+
 _CONSTANT_RATE = {"mpegts", "mpeg"}
 """Containers without a rate but their times: stations, discs and cameras keep it constant."""
 
@@ -182,7 +185,7 @@ def probe_clip(path: Path) -> Probe:
         if tables is not None and not tables.trimmed and fault is not None:
             promised = max(promised or 0, tables.samples)
         video_streams = len(_video_streams(container))
-        skips_marks = name == "avi" and codec == "mpeg4" and packets.has_marks
+        skips_marks = name == "avi" and _is_packed(packets, codec, pictures)
         time_base = stream.time_base or 1 / fps
     frame = first.frame
     orientation = _orientation(frame)
@@ -218,7 +221,7 @@ def _schedule(
     reorders = bool(stream.codec_context.has_b_frames)
     found: Schedule | None = None
     if pictures is not None:
-        packed = packets.has_marks and _codec_name(stream) == "mpeg4"
+        packed = _is_packed(packets, _codec_name(stream), pictures)
         found = None if packed else packets.avi_schedule(pictures, reorders)
         if found is None:
             found = packets.schedule(reorders, trusts_order=False)
@@ -233,6 +236,12 @@ def _schedule(
     # Frames before the first keyframe are no part of the clip, unless it is damage that makes the keyframe a later one.
     start = 0 if first.after_damage else first.packet if first.frame.key_frame else None
     return packets.schedule(reorders, trusts_order, start)
+
+
+def _is_packed(packets: Packets, codec: str, pictures: AviPictures | None) -> bool:
+    """Return whether some of an AVI's packets stand for frames that lie in others; in a broken file few are debris."""
+    broken = pictures is not None and pictures.fault is not None
+    return codec == "mpeg4" and packets.marks > (_DEBRIS if broken else 0)
 
 
 def _promised(

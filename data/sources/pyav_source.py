@@ -29,9 +29,6 @@ _MAY_SHOW_NOTHING = {"vp8", "vp9", "mpeg4"}
 _REORDERED = {"h264": 16, "hevc": 16, "mpeg1video": 2, "mpeg2video": 2, "mpeg4": 2, "vc1": 2, "wmv3": 2}
 """By how many frames display order differs from decoding order at most, where it does."""
 
-_SHOWN_EARLIER = {"h264": 2, "hevc": 2}
-"""How many frames before its place in decoding order a B-frame may be shown; one elsewhere."""
-
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
 """Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
 
@@ -70,6 +67,8 @@ class PyavSource:
             probe.matched and not probe.interlaced and probe.codec not in _MAY_SHOW_NOTHING
         )
         self._frameless = 0
+        self._damage_met = False
+        self._forward = 1
         self._leaning: tuple[int, int] | None = None
         self._after_fault = False
         self._resized = False
@@ -100,7 +99,7 @@ class PyavSource:
 
     def _note(self, fault: str) -> None:
         self._faults[fault] += 1
-        self._damaged = self._after_fault = True
+        self._damaged = self._damage_met = self._after_fault = True
 
     def _in_order(
         self, events: Iterator[av.VideoFrame | str]
@@ -142,8 +141,11 @@ class PyavSource:
             return place if place >= 0 else None
         if schedule.least is None or packet >= len(schedule.least):
             return expected + self._faults.total()  # as near as can be known: each fault cost a frame
-        earlier = _SHOWN_EARLIER.get(self._probe.codec, 1) if frame.pict_type == PictureType.B else 0
-        return max(expected, schedule.least[packet] - earlier)
+        least = schedule.least[packet]
+        if least == packet and not self._damage_met:  # nothing is lost so far: learn how far B-frames come forward
+            self._forward = max(self._forward, least - expected)
+            return expected
+        return max(expected, least - (self._forward if frame.pict_type == PictureType.B else 0))
 
     def _missing(self, expected: int, place: int) -> None:
         """Record what lies before a frame as lost, if it is."""
