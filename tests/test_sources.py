@@ -18,7 +18,7 @@ from PIL import Image
 
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.sources import open_clip
-from yolact_temporal.data.sources.decord_source import load_decord
+from yolact_temporal.data.sources.decord_source import has_decord
 from yolact_temporal.data.sources.packets import fill_gaps
 from yolact_temporal.errors import InputError, UsageError
 
@@ -49,7 +49,7 @@ DECORD_IS_RIGHT = {
     "mpeg4.mp4",
 }
 
-needs_decord = pytest.mark.skipif(load_decord() is None, reason="decord is not installed")
+needs_decord = pytest.mark.skipif(not has_decord(), reason="decord is not installed")
 
 
 def read_all(source: FrameSource) -> list[Frame]:

@@ -51,28 +51,30 @@ class PictureOrder:
             unknown: stands in `presented` for no time.
 
         Returns:
-            The times; None where pictures have no numbers, or no constant rate.
+            The times, `unknown` for debris that begins no picture; None where pictures have no numbers, or no
+            constant rate.
         """
-        if not self._numbers or None in self._numbers or self._group == 0 or unknown in presented:
+        debris = self._numbers.count(None)
+        if debris > len(self._numbers) // 10 or self._group == 0 or unknown in presented:
             return None
         usual = self._usual_gap(presented)
         if usual is None:
             return None
-        times = array("q", presented)
-        for group in range(self._group + 1):
-            members = [packet for packet, of in enumerate(self._groups) if of == group]
-            starts = Counter(presented[packet] - (self._numbers[packet] or 0) * usual for packet in members)
+        groups: dict[int, list[tuple[int, int]]] = {}
+        for packet, (group, number) in enumerate(zip(self._groups, self._numbers, strict=True)):
+            if number is not None:
+                groups.setdefault(group, []).append((packet, number))
+        times = array("q", [unknown]) * len(presented)
+        for members in groups.values():
+            starts = Counter(presented[packet] - number * usual for packet, number in members)
             told = Counter(
-                presented[packet] - (self._numbers[packet] or 0) * usual
-                for packet in members
-                if positions[packet] >= 0
+                presented[packet] - number * usual for packet, number in members if positions[packet] >= 0
             )
-            if not members:
-                continue
             start = (told or starts).most_common(1)[0][0]
-            for packet in members:
-                times[packet] = start + (self._numbers[packet] or 0) * usual
-        return times if len(set(times)) == len(times) else None
+            for packet, number in members:
+                times[packet] = start + number * usual
+        known = [tick for tick in times if tick != unknown]
+        return times if len(set(known)) == len(known) else None
 
     def _usual_gap(self, presented: Sequence[int]) -> int | None:
         ordered = sorted(presented)

@@ -64,6 +64,15 @@ class Packets:
         """Return how many packets there are, hidden ones too."""
         return len(self._shown)
 
+    def lie_behind(self, byte: int) -> bool:
+        """Return whether all packets whose place is known lie behind a byte of the file."""
+        known = [position for position in self._positions if position >= 0]
+        return bool(known) and known[0] > byte
+
+    def lie_before(self, byte: int) -> bool:
+        """Return whether all packets whose place is known lie before a byte of the file."""
+        return max(self._positions, default=-1) < byte
+
     def read(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, pictures: bool = False
     ) -> None:
@@ -98,7 +107,10 @@ class Packets:
         Decoding times in order stand in for missing display times. Frames before the first keyframe cannot be
         decoded, so no player shows them.
         """
-        times = [tick for tick, shown in zip(self._presented, self._shown, strict=True) if shown]
+        presented = self._presented
+        if _NONE not in presented and trusts_order and not self.hidden:
+            presented = array("q", mend_outliers(presented))
+        times = [tick for tick, shown in zip(presented, self._shown, strict=True) if shown]
         unique = _NONE not in times and len(set(times)) == len(times) > 0
         # Raw streams that were wrapped without being parsed have their decoding times for display times.
         wrapped = reorders and len(times) > 2 and all(
@@ -107,12 +119,12 @@ class Packets:
             if shown
         )
         if unique and trusts_order and not wrapped:
-            return self._by_times(self._presented, first)
+            return self._by_times(presented, first)
         ticks = [tick for tick, shown in zip(self._decoded, self._shown, strict=True) if shown]
         if _NONE in ticks:
             return Schedule(array("q"), None)
         least = array("q", itertools.accumulate(self._shown, initial=0))
-        return Schedule(array("q", sorted(ticks)), None, least)
+        return Schedule(_rising(ticks), None, least)
 
     def even_schedule(self, ticks_a_frame: int) -> Schedule:
         """Return when frames are shown at a constant rate, ordered by the offsets from decoding to display times."""
@@ -150,60 +162,84 @@ class Packets:
         if start is not None and first is not None:
             start = min(start, first)  # the mark of a keyframe may be what is damaged
         least = None if start is None else times[start]
-        mended = mend_outliers(times) if self.hidden == 0 else times
         shown = [
-            bool(flag) and (least is None or tick >= least or mended[packet] != tick)
-            for packet, (tick, flag) in enumerate(zip(times, self._shown, strict=True))
+            bool(flag) and tick != _NONE and (least is None or tick >= least)
+            for tick, flag in zip(times, self._shown, strict=True)
         ]
-        ticks = array("q", sorted({tick for tick, flag in zip(mended, shown, strict=True) if flag}))
+        ticks = array("q", sorted({tick for tick, flag in zip(times, shown, strict=True) if flag}))
         places = array(
-            "q",
-            (
-                bisect_left(ticks, tick) if flag else -1
-                for tick, flag in zip(mended, shown, strict=True)
-            ),
+            "q", (bisect_left(ticks, tick) if flag else -1 for tick, flag in zip(times, shown, strict=True))
         )
         return Schedule(ticks, places)
 
 
-def mend_outliers(times: Sequence[int]) -> Sequence[int]:
-    """Return display times of packets in decoding order with those mended that lie far from both neighbours'.
+def _rising(ticks: Sequence[int]) -> array[int]:
+    """Return times in order, each at least a tick behind the one before: damage may have given two frames one."""
+    rising = array("q")
+    for tick in sorted(ticks):
+        rising.append(max(tick, rising[-1] + 1) if rising else tick)
+    return rising
 
-    A flipped bit in one packet's time would make its frame the clip's first or last, and shift all others. At a
-    constant rate the frame belongs where its neighbours leave a place free. Other times are returned as they are.
+
+def mend_outliers(times: Sequence[int]) -> Sequence[int]:
+    """Return display times of packets in decoding order with those mended that fit nowhere in a constant rate.
+
+    A flipped bit in one packet's time moves its frame to between two others, onto another, or to the clip's start or
+    end, where it shifts all others. It belongs where its neighbours in the file leave a place free. Times of which
+    more than a few do not fit are returned as they are: the rate is a variable one.
     """
     ordered = sorted(times)
     gaps = sorted(later - earlier for earlier, later in itertools.pairwise(ordered))
     usual = gaps[len(gaps) // 2] if gaps else 0
-    if usual <= 0 or sum(abs(gap - usual) <= max(2, usual // 10) for gap in gaps) < 0.8 * len(gaps):
+    slack = max(2, usual // 10)
+    if usual <= slack or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
         return times
-    far = _FARTHEST_REORDER * usual
+    odd = _misfits(times, usual, slack)
+    if not 0 < len(odd) <= max(1, len(times) // 20):
+        return times
     mended = array("q", times)
-    odd = [
+    for packet in odd:
+        near = range(max(0, packet - _FARTHEST_REORDER), min(len(times), packet + _FARTHEST_REORDER + 1))
+        around = sorted(mended[other] for other in near if other not in odd)
+        free = _free_places(around, usual, slack)
+        expected = mended[packet - 1] + usual if packet else mended[packet + 1] - usual
+        if free:
+            mended[packet] = min(free, key=lambda tick: abs(tick - expected))
+            odd = odd - {packet}
+    return mended
+
+
+def _misfits(times: Sequence[int], usual: int, slack: int) -> set[int]:
+    """Return the packets whose times lie off the grid between their neighbours', on another's, or far from all."""
+    far = _FARTHEST_REORDER * usual
+    odd = {
         packet
         for packet in range(1, len(times) - 1)
         if abs(times[packet] - times[packet - 1]) > far
         and abs(times[packet] - times[packet + 1]) > far
         and abs(times[packet + 1] - times[packet - 1]) <= far
-    ]
-    for packet in odd:
-        around = [
-            mended[other]
-            for other in range(max(0, packet - _FARTHEST_REORDER), min(len(times), packet + _FARTHEST_REORDER + 1))
-            if other != packet and abs(mended[other] - mended[packet - 1]) <= 2 * far
-        ]
-        free = _free_places(sorted(around), usual)
-        near = min(free, key=lambda tick: abs(tick - mended[packet - 1] - usual), default=None)
-        if near is not None:
-            mended[packet] = near
-    return mended
+    }
+    by_time = sorted((tick, packet) for packet, tick in enumerate(times) if packet not in odd)
+    for (before, _), (tick, packet), (after, other) in zip(by_time, by_time[1:], by_time[2:], strict=False):
+        if tick == after:
+            rise = [abs(times[one] - times[one - 1] - usual) if one else 0 for one in (packet, other)]
+            odd.add(packet if rise[0] > rise[1] else other)
+        elif _is_off(tick - before, usual, slack) and _is_off(after - tick, usual, slack):
+            if not _is_off(after - before, usual, slack):
+                odd.add(packet)
+    return odd
 
 
-def _free_places(ticks: Sequence[int], usual: int) -> list[int]:
+def _is_off(gap: int, usual: int, slack: int) -> bool:
+    return gap <= 0 or abs(gap - round(gap / usual) * usual) > slack or round(gap / usual) == 0
+
+
+def _free_places(ticks: Sequence[int], usual: int, slack: int) -> list[int]:
     free: list[int] = []
     for earlier, later in itertools.pairwise(ticks):
         steps = round((later - earlier) / usual)
-        free += [earlier + round(step * (later - earlier) / steps) for step in range(1, steps)]
+        if abs(later - earlier - steps * usual) <= slack:
+            free += [earlier + round(step * (later - earlier) / steps) for step in range(1, steps)]
     return free
 
 
@@ -227,6 +263,16 @@ def fill_gaps(ticks: array[int]) -> array[int]:
             filled.extend(tick - gap + round(step * gap / steps) for step in range(1, steps))
         filled.append(tick)
     return filled
+
+
+def with_start(schedule: Schedule, start: int, usual: int) -> Schedule:
+    """Return a schedule with the times from `start` on put in before its first, every `usual` ticks."""
+    ticks, places = schedule.ticks, schedule.places
+    missing = round((ticks[0] - start) / usual) if ticks and usual > 0 else 0
+    if places is None or not 0 < missing <= _LONGEST_HOLE:
+        return schedule
+    first = array("q", (ticks[0] - step * usual for step in range(missing, 0, -1)))
+    return Schedule(first + ticks, array("q", (place + missing if place >= 0 else -1 for place in places)))
 
 
 def with_gaps_filled(schedule: Schedule) -> Schedule:

@@ -18,12 +18,15 @@ from av.codec.context import Flags
 from yolact_temporal.data.sources.avi import AviPictures, avi_pictures
 from yolact_temporal.data.sources.mp4 import TableFault, track_tables
 from yolact_temporal.data.sources.orientation import Orientation
-from yolact_temporal.data.sources.packets import Packets, Schedule, with_gaps_filled
-from yolact_temporal.data.sources.structure import lacks_index, structural_fault
+from yolact_temporal.data.sources.packets import Packets, Schedule, with_gaps_filled, with_start
+from yolact_temporal.data.sources.structure import Break, lacks_index, structural_break
 from yolact_temporal.errors import InputError
 
 _NO_VIDEO_FORMATS = {"tty", "hls", "dash", "concat", "sdp", "rtsp", "ffmetadata", "lavfi"}
 """Demuxers that take text for video, or that would read other files than the one given."""
+
+_TELL_LENGTH = ("matroska", "flv", "asf")
+"""Containers whose header tells how long they are, but not how many frames they hold."""
 
 _DEBRIS = 2
 """Packets of few bytes that damage may leave behind."""
@@ -159,16 +162,25 @@ def probe_clip(path: Path) -> Probe:
         packets = Packets()
         packets.read(container, stream, name == "mpeg" and codec in {"mpeg1video", "mpeg2video"})
         pictures = avi_pictures(path) if name == "avi" else None
-        fault = structural_fault(path) or packets.fault or (pictures and pictures.fault) or None
+        broken = structural_break(path)
+        fault = (broken and broken.reason) or packets.fault or (pictures and pictures.fault) or None
         if fault is None and tables is not None and not tables.trimmed and tables.samples > len(packets):
             fault = f"reading ended after {len(packets)} of {tables.samples} frames"
+        if fault is None and pictures is not None and len(packets) < len(pictures.numbers):
+            fault = f"only {len(packets)} of {len(pictures.numbers)} frames can be reached"
         schedule = _schedule(packets, stream, table, pictures, first)
+        length = _counted_by_length(container, schedule, stream)
+        if fault is None and length is not None and length > len(schedule.ticks) + 1:
+            fault = f"its header speaks of {length} frames where {len(schedule.ticks)} are there"
         short = table is not None and (table.samples or 0) - packets.hidden > packets.count
         doubted = table is None and (fault or packets.damaged or name in _CONSTANT_RATE)
         if (doubted or short) and name != "avi":
             found, schedule = len(schedule.ticks), with_gaps_filled(schedule)
             if fault is None and len(schedule.ticks) > found:
                 fault = f"{len(schedule.ticks) - found} frames are missing from the sequence of times"
+        if length is not None and broken is not None and packets.lie_behind(broken.first):
+            usual = round(1 / (stream.average_rate * stream.time_base))
+            schedule = with_start(schedule, 0, usual)
         count = len(schedule.ticks) or packets.count
         time_base = stream.time_base or Fraction(1, 1000)
         fps, variable = _rate(schedule.ticks, time_base, stream.average_rate or stream.guessed_rate)
@@ -181,7 +193,7 @@ def probe_clip(path: Path) -> Probe:
         if table is not None and not doubts:
             fault = fault or table.reason
         if fault is not None and promised is None:
-            promised = _promised(container, stream, packets, pictures, fps)
+            promised = _promised(stream, packets, pictures, length)
         if tables is not None and not tables.trimmed and fault is not None:
             promised = max(promised or 0, tables.samples)
         video_streams = len(_video_streams(container))
@@ -245,20 +257,30 @@ def _is_packed(packets: Packets, codec: str, pictures: AviPictures | None) -> bo
 
 
 def _promised(
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    packets: Packets,
-    pictures: AviPictures | None,
-    fps: Fraction,
+    stream: av.video.stream.VideoStream, packets: Packets, pictures: AviPictures | None, length: int | None
 ) -> int | None:
     """Return how many frames a damaged file's header speaks of, as far as it does."""
     if pictures is not None:
         return pictures.promised
-    if stream.frames:
-        return stream.frames - packets.hidden
-    if "matroska" in container.format.name and container.duration:
-        return round(container.duration * fps / 1_000_000)
-    return None
+    return stream.frames - packets.hidden if stream.frames else length
+
+
+def _counted_by_length(
+    container: av.container.InputContainer, schedule: Schedule, stream: av.video.stream.VideoStream
+) -> int | None:
+    """Return how many frames fill the length that a container's header tells, up to its end from time 0 on.
+
+    None where the header tells none, where another stream may be the longer one, or where the rate varies.
+    """
+    told = any(name in container.format.name for name in _TELL_LENGTH)
+    rate, time_base, ticks = stream.average_rate, stream.time_base, schedule.ticks
+    if not told or not container.duration or len(container.streams) > 1 or not rate or not time_base or not ticks:
+        return None
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
+    usual = 1 / (rate * time_base)
+    if usual < 2 or sum(abs(gap - usual) <= max(2, usual / 10) for gap in gaps) < 0.8 * len(gaps):
+        return None
+    return len(ticks) + round((Fraction(container.duration, 1_000_000) - ticks[-1] * time_base) * rate) - 1
 
 
 def _video_streams(container: av.container.InputContainer) -> list[av.video.stream.VideoStream]:

@@ -1,0 +1,70 @@
+"""decord in a process of its own: `python decord_worker.py PATH THREADS`.
+
+decord brings an FFmpeg of 2019, and a flipped bit in a file can abort its process (std::bad_alloc) or keep it for
+ever. Here that ends this process alone. What it says goes to standard output: one line of JSON, `{"times": [...]}` or
+`{"error": "..."}`; then for every frame in order its shape, three unsigned 32-bit integers, and its pixels; a shape of
+zeros where decord gives no more. It goes on when the pipe is read, so it never runs far ahead, and ends when the pipe
+closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+
+SHAPE = np.dtype("<u4")
+"""Of the three numbers that precede a frame."""
+
+
+def main() -> None:
+    """Serve the file named on the command line."""
+    path, threads = sys.argv[1], int(sys.argv[2])
+    # decord and FFmpeg write to standard output as they please; frames go through a copy of it that they do not know.
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    try:
+        _serve(path, threads, pipe)
+    except BrokenPipeError:  # whoever asked has enough
+        pass
+
+
+def _serve(path: str, threads: int, pipe: BinaryIO) -> None:
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    try:
+        reader = decord.VideoReader(path, num_threads=threads)
+        count = len(reader)
+        times = reader.get_frame_timestamp(range(count))[:, 0].tolist()
+    except Exception as error:  # decord raises many kinds
+        _send(pipe, json.dumps({"error": str(error)[:200]}).encode() + b"\n")
+        return
+    _send(pipe, json.dumps({"times": times}).encode() + b"\n")
+    for index in range(count):
+        frame = _frame(reader, index)
+        if frame is None:
+            _send(pipe, np.zeros(3, SHAPE).tobytes())
+            return
+        _send(pipe, np.array(frame.shape, SHAPE).tobytes())
+        _send(pipe, memoryview(np.ascontiguousarray(frame)).cast("B"))
+
+
+def _frame(reader: Any, index: int) -> Any:
+    try:
+        return reader[index].asnumpy()
+    except Exception:  # decord does not go on after damage
+        return None
+
+
+def _send(pipe: BinaryIO, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while len(rest):
+        rest = rest[pipe.write(rest) :]
+
+
+if __name__ == "__main__":
+    main()
