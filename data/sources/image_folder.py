@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +23,12 @@ ASSUMED_FPS = Fraction(30)
 """Frames a second where a folder's rate is not told."""
 
 _EXIF_ORIENTATION = 0x0112
+
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "GIF")
+"""Pillow's formats that are read, by content. Others reach programs and files beyond the image, as PostScript does."""
+
+UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What opening and decoding an image raises where it cannot be decoded."""
 
 
 class ImageFolderSource:
@@ -46,7 +55,7 @@ class ImageFolderSource:
             )
         self.info = ClipInfo(
             path=str(path),
-            sha256=sha256_of(self._paths, with_names=True),
+            sha256=sha256_of([path for path in self._paths if path.is_file()], with_names=True),
             width=width,
             height=height,
             fps=fps,
@@ -68,7 +77,7 @@ class ImageFolderSource:
         for index, path in enumerate(self._paths):
             try:
                 rgb = read_rgb(path)
-            except (OSError, ValueError, SyntaxError) as error:
+            except UNDECODABLE as error:
                 lost.append(f"{path.name} cannot be decoded ({error})")
                 continue
             self._tell_lost(lost, index)
@@ -124,18 +133,41 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], path.name
 
 
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, and nothing but a regular file with an image's content.
+
+    A link to a regular file is followed. A pipe or device is not waited for.
+
+    Raises:
+        OSError: if it cannot be opened, is no regular file, or is no image of a known format.
+    """
+    # Asked before it is opened, since opening a device can do something; asked again of what was opened.
+    _require_regular(path.stat().st_mode)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _require_regular(os.fstat(descriptor).st_mode)
+        with Image.open(file, formats=_FORMATS) as image:
+            yield image
+
+
+def _require_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError("it is a folder, pipe or device, not a file")
+
+
 def _common_size(paths: list[Path]) -> tuple[int, int]:
     """Return (height, width) of all images, from their headers; unreadable ones are left for later."""
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 width, height = image.size
                 if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
                     width, height = height, width
         except PermissionError as error:
             raise unreadable(path, error) from error
-        except (OSError, ValueError, SyntaxError):
+        except UNDECODABLE:
             continue
         if first is None:
             first = path, (height, width)
@@ -150,8 +182,13 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Return an image, uint8 (H, W, 3), upright; raises what Pillow does where it cannot be decoded."""
-    with Image.open(path) as opened:
+    """Return an image, uint8 (H, W, 3), upright.
+
+    Raises:
+        OSError, ValueError, SyntaxError, Image.DecompressionBombError: those in `UNDECODABLE`, where it cannot be
+            decoded.
+    """
+    with open_image(path) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scaling
             grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)

@@ -209,8 +209,8 @@ class _Tables:
             return TableFault("its edit list reaches behind its end", self.count, distrusts_edits=True)
         if len(self.durations) == 1 and len(self.offsets):
             gaps = np.diff(np.sort(shown))
-            uneven = int((gaps != self.durations[0, 1]).sum())
-            if 0 < uneven <= _FRAMES_OF_DOUBT:
+            off = int(((gaps == 0) | (gaps % max(int(self.durations[0, 1]), 1) != 0)).sum())
+            if 0 < off <= _FRAMES_OF_DOUBT:
                 return TableFault("one of its offsets of display times is odd", self.count, distrusts_order=True)
         return None
 

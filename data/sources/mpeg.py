@@ -90,14 +90,15 @@ def is_program_stream(head: bytes) -> bool:
 
 def first_break(file: IO[bytes], size: int) -> int | None:
     """Return the first byte of a program stream at which no pack or packet stands that belongs there, or None."""
-    at = 0
+    at, ended = 0, False
     while at + 4 <= size:
         file.seek(at)
         header = file.read(14)
         if header[:3] != b"\0\0\1" or header[3] < _END:
-            return None if at and _only_padding(file, at) else at
+            return None if ended and _only_padding(file, at) else at
         code = header[3]
-        if code == _END:
+        ended = code == _END
+        if ended:
             at += 4
         elif code == _PACK:
             if len(header) < 12:

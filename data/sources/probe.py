@@ -57,6 +57,7 @@ class Probe:
         promised: frames the container speaks of where `fault` is set and they are more than were found.
         doubts: what of the container is at odds with the rest but costs no frame, as clauses.
         ignores_edits: whether the file is to be read without its edit list.
+        open_start, open_end: whether frames are missing there in a number that nothing tells.
     """
 
     path: Path
@@ -77,6 +78,8 @@ class Probe:
     promised: int | None
     doubts: tuple[str, ...] = ()
     ignores_edits: bool = False
+    open_start: bool = False
+    open_end: bool = False
 
     @property
     def ticks(self) -> array[int]:
@@ -169,18 +172,19 @@ def probe_clip(path: Path) -> Probe:
         if fault is None and pictures is not None and len(packets) < len(pictures.numbers):
             fault = f"only {len(packets)} of {len(pictures.numbers)} frames can be reached"
         schedule = _schedule(packets, stream, table, pictures, first)
-        length = _counted_by_length(container, schedule, stream)
-        if fault is None and length is not None and length > len(schedule.ticks) + 1:
-            fault = f"its header speaks of {length} frames where {len(schedule.ticks)} are there"
+        ended = _missing_at_end(container, schedule, stream)
+        if fault is None and ended is not None and ended > 1:
+            fault = f"its header speaks of {ended} frames more"
         short = table is not None and (table.samples or 0) - packets.hidden > packets.count
         doubted = table is None and (fault or packets.damaged or name in _CONSTANT_RATE)
         if (doubted or short) and name != "avi":
             found, schedule = len(schedule.ticks), with_gaps_filled(schedule)
             if fault is None and len(schedule.ticks) > found:
                 fault = f"{len(schedule.ticks) - found} frames are missing from the sequence of times"
-        if length is not None and broken is not None and packets.lie_behind(broken.first):
-            usual = round(1 / (stream.average_rate * stream.time_base))
-            schedule = with_start(schedule, 0, usual)
+        starts_broken = broken is not None and packets.lie_behind(broken.first)
+        if starts_broken and ended is not None and stream.average_rate and stream.time_base:
+            schedule = with_start(schedule, 0, round(1 / (stream.average_rate * stream.time_base)))
+            starts_broken = False
         count = len(schedule.ticks) or packets.count
         time_base = stream.time_base or Fraction(1, 1000)
         fps, variable = _rate(schedule.ticks, time_base, stream.average_rate or stream.guessed_rate)
@@ -193,10 +197,12 @@ def probe_clip(path: Path) -> Probe:
         if table is not None and not doubts:
             fault = fault or table.reason
         if fault is not None and promised is None:
-            promised = _promised(stream, packets, pictures, length)
+            promised = _promised(stream, packets, pictures, count, ended)
         if tables is not None and not tables.trimmed and fault is not None:
             promised = max(promised or 0, tables.samples)
         video_streams = len(_video_streams(container))
+        counts = tables is not None or pictures is not None or ended is not None or stream.frames > 0
+        ends_broken = broken is not None and packets.lie_before(broken.last)
         skips_marks = name == "avi" and _is_packed(packets, codec, pictures)
         time_base = stream.time_base or 1 / fps
     frame = first.frame
@@ -220,6 +226,8 @@ def probe_clip(path: Path) -> Probe:
         promised=promised if promised is not None and promised > count else None,
         doubts=doubts,
         ignores_edits=ignores_edits,
+        open_start=starts_broken and not counts,
+        open_end=ends_broken and not counts,
     )
 
 
@@ -257,18 +265,24 @@ def _is_packed(packets: Packets, codec: str, pictures: AviPictures | None) -> bo
 
 
 def _promised(
-    stream: av.video.stream.VideoStream, packets: Packets, pictures: AviPictures | None, length: int | None
+    stream: av.video.stream.VideoStream,
+    packets: Packets,
+    pictures: AviPictures | None,
+    count: int,
+    ended: int | None,
 ) -> int | None:
     """Return how many frames a damaged file's header speaks of, as far as it does."""
     if pictures is not None:
         return pictures.promised
-    return stream.frames - packets.hidden if stream.frames else length
+    if stream.frames:
+        return stream.frames - packets.hidden
+    return None if ended is None else count + max(ended, 0)
 
 
-def _counted_by_length(
+def _missing_at_end(
     container: av.container.InputContainer, schedule: Schedule, stream: av.video.stream.VideoStream
 ) -> int | None:
-    """Return how many frames fill the length that a container's header tells, up to its end from time 0 on.
+    """Return how many frames would fit between the last one and the end that a container's header tells.
 
     None where the header tells none, where another stream may be the longer one, or where the rate varies.
     """
@@ -280,7 +294,7 @@ def _counted_by_length(
     usual = 1 / (rate * time_base)
     if usual < 2 or sum(abs(gap - usual) <= max(2, usual / 10) for gap in gaps) < 0.8 * len(gaps):
         return None
-    return len(ticks) + round((Fraction(container.duration, 1_000_000) - ticks[-1] * time_base) * rate) - 1
+    return round((Fraction(container.duration, 1_000_000) - ticks[-1] * time_base) * rate) - 1
 
 
 def _video_streams(container: av.container.InputContainer) -> list[av.video.stream.VideoStream]:

@@ -29,6 +29,9 @@ _MAY_SHOW_NOTHING = {"vp8", "vp9", "mpeg4"}
 _REORDERED = {"h264": 16, "hevc": 16, "mpeg1video": 2, "mpeg2video": 2, "mpeg4": 2, "vc1": 2, "wmv3": 2}
 """By how many frames display order differs from decoding order at most, where it does."""
 
+_NO_COUNT = ("mpeg", "mpegts")
+"""Containers that tell neither how many frames they have nor how long they are."""
+
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
 """Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
 
@@ -83,6 +86,8 @@ class PyavSource:
             raise RuntimeError("expected to be read once, got a second iteration: open the clip again")
         self._events = decode_events(self._probe, self._threads, _STRICT.get(self._probe.codec))
         position = 0
+        if self._probe.open_start:
+            self._lose(0, None)
         for place, event in self._in_order(self._events):
             if place > position:
                 self._missing(position, place)
@@ -207,6 +212,9 @@ class PyavSource:
         elif self._probe.fault is not None and not self.losses:
             self.warnings.append(f"{self._probe.fault}, but all its frames came")
         self.warnings += [f"{doubt}, but all its frames came" for doubt in self._probe.doubts if not self.losses]
+        told = any(loss.count is None and loss.at_index for loss in self.losses)
+        if not told and (self._probe.open_end or (self._faults and not self._counts())):
+            self._lose(position - self._frameless, None, at_end=True)
         if self._concealed_at is not None and not self.losses:
             reason = "strict decoding finds damage here that the decoder conceals: pictures may be distorted"
             self.losses.append(FrameLoss(self._concealed_at, reason))
@@ -216,6 +224,10 @@ class PyavSource:
             )
         if self._frameless:
             self.warnings.append(f"{self._frameless} packets show no frame of their own: no loss")
+
+    def _counts(self) -> bool:
+        """Return whether the container tells how many frames it has, so that none can be missing at its end unseen."""
+        return self._probe.promised is not None or not any(name in self._probe.container for name in _NO_COUNT)
 
     def _counted_out(self, position: int) -> bool:
         """Return whether a container that counts its frames by two accounts was given in full."""
