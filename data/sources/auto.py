@@ -79,6 +79,12 @@ def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
         raise UsageError(
             "expected decord to be installed for --decoder decord, but it is not: use --decoder pyav"
         )
+    if probe.fault is not None or probe.doubts:
+        # decord numbers frames as its own demuxer finds them, so that even whole ones would come at wrong places.
+        raise InputError(
+            f"expected a whole clip for --decoder decord, but of {probe.path} "
+            f"{probe.fault or probe.doubts[0]}: use --decoder pyav or auto"
+        )
     reader = DecordReader(probe.path, threads)
     try:
         doubt = known_weakness(probe) or disagreement(probe, reader)

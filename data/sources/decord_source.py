@@ -182,7 +182,7 @@ class DecordSource:
         """Take a probed clip; `damaged_at` is how many frames PyAV decodes before the first fault."""
         self.info = info
         self.losses: list[FrameLoss] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(probe.remarks)
         self._probe = probe
         self._reader = reader
         self._damaged_at = damaged_at

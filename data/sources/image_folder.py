@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources.structure import sha256_of, unreadable
@@ -26,6 +27,9 @@ _EXIF_ORIENTATION = 0x0112
 
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "GIF")
 """Pillow's formats that are read, by content. Others reach programs and files beyond the image, as PostScript does."""
+
+_WHITES = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+"""Values that stand for white in deep grey images: of floating point, and of 8, 10, 12, 14 and 16 bits."""
 
 UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What opening and decoding an image raises where it cannot be decoded."""
@@ -47,6 +51,12 @@ class ImageFolderSource:
         self._paths = image_paths(path)
         self._rate = fps or ASSUMED_FPS
         height, width = _common_size(self._paths)
+        self._white = _white_of_deep(self._paths)
+        if self._white not in (None, _WHITES[-1]):
+            self.warnings.append(
+                f"the images in {path} hold deep values of which the largest lies below {self._white:g}: "
+                f"{self._white:g} is taken for white"
+            )
         reason = "A folder of images is read image by image"
         if fps is None:
             reason += f"; its rate is not known, so times assume {ASSUMED_FPS} images a second"
@@ -76,7 +86,7 @@ class ImageFolderSource:
         good = 0
         for index, path in enumerate(self._paths):
             try:
-                rgb = read_rgb(path)
+                rgb = read_rgb(path, self._white)
             except UNDECODABLE as error:
                 lost.append(f"{path.name} cannot be decoded ({error})")
                 continue
@@ -147,7 +157,11 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         _require_regular(os.fstat(descriptor).st_mode)
-        with Image.open(file, formats=_FORMATS) as image:
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except UnidentifiedImageError as error:
+            raise OSError(f"its content is no image of a known kind ({', '.join(_FORMATS)})") from error
+        with image:
             yield image
 
 
@@ -181,8 +195,42 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
     return first[1]
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def _white_of_deep(paths: list[Path]) -> float | None:
+    """Return the value that stands for white in a folder of deep grey images, by their largest; None for others.
+
+    All of them are read for it if the first one is deep, since one scale must hold for all.
+    """
+    peak: float | None = None
+    for path in paths:
+        try:
+            with open_image(path) as image:
+                if not _is_deep(image):
+                    return None
+                peak = max(peak or 0.0, _peak(np.asarray(image)))
+        except UNDECODABLE:
+            continue
+    return None if peak is None else _white_for(peak)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _peak(grey: NDArray[Any]) -> float:
+    known = grey[np.isfinite(grey)]
+    return float(known.max()) if known.size else 0.0
+
+
+def _white_for(peak: float) -> float:
+    return next((white for white in _WHITES if peak <= white), peak)
+
+
+def read_rgb(path: Path, white: float | None = None) -> NDArray[np.uint8]:
     """Return an image, uint8 (H, W, 3), upright.
+
+    Args:
+        path: its file.
+        white: the value of a deep grey image that stands for white; by default told from its own values.
 
     Raises:
         OSError, ValueError, SyntaxError, Image.DecompressionBombError: those in `UNDECODABLE`, where it cannot be
@@ -190,7 +238,9 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     """
     with open_image(path) as opened:
         image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scaling
-            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        if _is_deep(image):  # Pillow would clip these values instead of scaling
+            values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+            scaled = values * (256 / ((white or _white_for(_peak(values))) + 1 / 256))
+            grey = scaled.clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=2)
         return np.array(image.convert("RGB"))

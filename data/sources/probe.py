@@ -28,6 +28,9 @@ _NO_VIDEO_FORMATS = {"tty", "hls", "dash", "concat", "sdp", "rtsp", "ffmetadata"
 _TELL_LENGTH = ("matroska", "flv", "asf")
 """Containers whose header tells how long they are, but not how many frames they hold."""
 
+_HIGH_RANGE = {16, 18}
+"""Transfer functions, as FFmpeg numbers them: PQ (SMPTE 2084) and HLG (ARIB B67)."""
+
 _DEBRIS = 2
 """Packets of few bytes that damage may leave behind."""
 
@@ -57,6 +60,7 @@ class Probe:
         promised: frames the container speaks of where `fault` is set and they are more than were found.
         doubts: what of the container is at odds with the rest but costs no frame, as clauses.
         ignores_edits: whether the file is to be read without its edit list.
+        remarks: what a person should know of how the pictures are stored, as sentences.
         open_start, open_end: whether frames are missing there in a number that nothing tells.
     """
 
@@ -78,6 +82,7 @@ class Probe:
     promised: int | None
     doubts: tuple[str, ...] = ()
     ignores_edits: bool = False
+    remarks: tuple[str, ...] = ()
     open_start: bool = False
     open_end: bool = False
 
@@ -150,6 +155,8 @@ def probe_clip(path: Path) -> Probe:
     Raises:
         InputError: if it is not a video, has no video stream, or yields no frame at all.
     """
+    with open_container(path) as container:
+        video_stream(container)  # that there is one to decode comes before what is wrong with its tables
     tables = track_tables(path)
     table = None if tables is None else tables.fault
     if table is not None and table.unreadable:
@@ -205,6 +212,7 @@ def probe_clip(path: Path) -> Probe:
         ends_broken = broken is not None and packets.lie_before(broken.last)
         skips_marks = name == "avi" and _is_packed(packets, codec, pictures)
         time_base = stream.time_base or 1 / fps
+        remarks = _remarks(stream, first.frame)
     frame = first.frame
     orientation = _orientation(frame)
     return Probe(
@@ -226,6 +234,7 @@ def probe_clip(path: Path) -> Probe:
         promised=promised if promised is not None and promised > count else None,
         doubts=doubts,
         ignores_edits=ignores_edits,
+        remarks=remarks,
         open_start=starts_broken and not counts,
         open_end=ends_broken and not counts,
     )
@@ -256,6 +265,22 @@ def _schedule(
     # Frames before the first keyframe are no part of the clip, unless it is damage that makes the keyframe a later one.
     start = 0 if first.after_damage else first.packet if first.frame.key_frame else None
     return packets.schedule(reorders, trusts_order, start)
+
+
+def _remarks(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> tuple[str, ...]:
+    """Return what a viewer of a clip would do and a measurement does not."""
+    aspect = stream.sample_aspect_ratio
+    said = []
+    if aspect is not None and aspect > 0 and aspect != 1:
+        said.append(
+            f"the clip's pixels are not square ({aspect.numerator}:{aspect.denominator}): they are measured as they "
+            "are stored"
+        )
+    if frame.interlaced_frame:
+        said.append("the clip is interlaced: moving edges are combed, which is measured as jitter; deinterlace it first")
+    if int(getattr(stream.codec_context, "color_trc", 0) or 0) in _HIGH_RANGE:
+        said.append("the clip is of high dynamic range: its pictures are shown flat, as models were not trained on them")
+    return tuple(said)
 
 
 def _is_packed(packets: Packets, codec: str, pictures: AviPictures | None) -> bool:

@@ -59,7 +59,7 @@ class PyavSource:
         """Take a probed clip; `concealed_at` is a frame at which strict decoding found damage this one may conceal."""
         self.info = info
         self.losses: list[FrameLoss] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(probe.remarks)
         self._probe = probe
         self._concealed_at = concealed_at
         self._threads = threads or default_threads()

@@ -42,7 +42,10 @@ def require_readable_file(path: Path) -> None:
                 f"expected a video file or a folder of images, found nothing at {path}: check the path"
             )
         if not path.is_file():
-            raise InputError(f"expected a video file or a folder of images, found a special file at {path}")
+            raise InputError(
+                f"expected a video file or a folder of images, found a special file (a pipe or device) at {path}: "
+                "write its content to a file first"
+            )
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
