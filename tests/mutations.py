@@ -10,7 +10,20 @@ import numpy as np
 Ranges = list[tuple[int, int]]
 """Spans of bytes (from, to)."""
 
-_MP4_TABLES = (b"stsz", b"stts", b"stco", b"stsc", b"ctts", b"stss", b"mdhd", b"elst", b"tkhd", b"stsd", b"trun", b"tfhd")
+_MP4_TABLES = (
+    b"stsz",
+    b"stts",
+    b"stco",
+    b"stsc",
+    b"ctts",
+    b"stss",
+    b"mdhd",
+    b"elst",
+    b"tkhd",
+    b"stsd",
+    b"trun",
+    b"tfhd",
+)
 
 
 def mp4_tables(data: bytes) -> Ranges:
@@ -72,9 +85,14 @@ def mutate(data: bytes, suffix: str, seed: int) -> tuple[str, bytes]:
     random = np.random.default_rng(seed)
     damaged = bytearray(data)
     chain = CHAINS.get(suffix, lambda content: [(0, len(content))])(data)
-    kind = ("bit in the chain", "zeros in the chain", "bit anywhere", "zeros anywhere", "bytes in the chain", "cut out")[
-        int(random.integers(6))
-    ]
+    kind = (
+        "bit in the chain",
+        "zeros in the chain",
+        "bit anywhere",
+        "zeros anywhere",
+        "bytes in the chain",
+        "cut out",
+    )[int(random.integers(6))]
     start, end = chain[int(random.integers(len(chain)))]
     if kind.endswith("anywhere"):
         start, end = 0, len(data)

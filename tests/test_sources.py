@@ -274,6 +274,32 @@ def test_grey_and_transparent_images_become_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scale", "kind", "white"),
+    [(1 / 255, np.float32, "1"), (1, np.int32, "255"), (16, np.uint16, "4095"), (256, np.uint16, None)],
+)
+def test_deep_values_are_scaled_by_the_largest_in_the_folder(
+    tmp_path: Path, scale: float, kind: type[np.generic], white: str | None
+) -> None:
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray((barcode_frame(index)[..., 0] * scale).astype(kind)).save(folder / f"{index}.tif")
+    source = open_clip(folder, fps=10)
+    frames = read_all(source)
+    assert barcodes(frames) == [0, 1, 2]
+    assert (
+        max(
+            np.abs(frame.rgb[..., 0].astype(int) - barcode_frame(frame.index)[..., 0]).max()
+            for frame in frames
+        )
+        < 3
+    )
+    assert [f"{white} is taken for white" in warning for warning in source.warnings] == [True] * (
+        white is not None
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "part"),
     [
         ({"decoder": "ffmpeg"}, "auto, decord, pyav"),

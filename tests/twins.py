@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,9 +28,9 @@ def faults(twin: Sequence[Frame], source: FrameSource, frames: Sequence[Frame]) 
     """
     found = []
     indices, times = [frame.index for frame in frames], [frame.time_s for frame in frames]
-    if any(later <= earlier for earlier, later in zip(indices, indices[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(indices)):
         found.append("indices do not rise")
-    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(times)):
         found.append("times do not rise")
     places: dict[bytes, list[int]] = {}
     for frame in twin:

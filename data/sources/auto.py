@@ -148,7 +148,7 @@ class _Checked:
 
 def _checked(probe: Probe, threads: int | None) -> _Checked:
     """Decode the clip strictly with PyAV."""
-    frames, sizes = 0, set()
+    frames, sizes = 0, set[tuple[int, int]]()
     # Deblocking changes pixels, not what is found damaged, and costs a third of the time.
     options = {"skip_loop_filter": "all", "err_detect": "explode"}
     events = decode_events(probe, threads or default_threads(), options)

@@ -106,7 +106,9 @@ class _Walk:
     def _promised(self, count: int) -> int | None:
         """Return how many chunks two of header, stream header and index agree on, where they are more than `count`."""
         length = self._lengths[0] if self._lengths else 0
-        votes = Counter(vote for vote in (length, self._total, len(self._index)) if count < vote < _MOST_ENTRIES)
+        votes = Counter(
+            vote for vote in (length, self._total, len(self._index)) if count < vote < _MOST_ENTRIES
+        )
         best, agreed = votes.most_common(1)[0] if votes else (0, 0)
         return best if agreed > 1 else None
 
@@ -121,7 +123,11 @@ class _Walk:
             if start is None:
                 start = expected
                 # A single hole lies between what is counted from the start and what is counted from the end.
-                if position and position == len(self._chains) - 1 and expected + left <= total < _MOST_ENTRIES:
+                if (
+                    position
+                    and position == len(self._chains) - 1
+                    and expected + left <= total < _MOST_ENTRIES
+                ):
                     start = total - left
             found += [(start + step, place, size) for step, (place, size) in enumerate(chain.chunks)]
             expected = start + len(chain.chunks)
@@ -192,7 +198,9 @@ class _Walk:
         # Places count from the list's name, in some writers' files from the file's start.
         bases = (self._movi, 0, first - int(rows[0, 2]))
         there = {
-            base: sum(self._read(base + int(row[2]), 4) in self._names for row in rows[:: max(1, len(rows) // 64)])
+            base: sum(
+                self._read(base + int(row[2]), 4) in self._names for row in rows[:: max(1, len(rows) // 64)]
+            )
             for base in bases
             if base + int(rows[:, 2].min()) >= 0
         }
@@ -267,7 +275,7 @@ def _is_name(name: Sequence[int]) -> bool:
     return len(name) == 4 and all(32 <= byte < 127 for byte in name)
 
 
-def in_order(ranks: Sequence[int | None]) -> bool:
-    """Return whether pictures are told apart by their places: nearly all are known, and they follow each other."""
+def in_order(ranks: Sequence[int | None], share: float) -> bool:
+    """Return whether pictures are told apart by their places: that share is known, and they follow each other."""
     known = [rank for rank in ranks if rank is not None]
-    return bool(known) and len(known) >= 0.9 * len(ranks) and all(a < b for a, b in pairwise(known))
+    return bool(known) and len(known) >= share * len(ranks) and all(a <= b for a, b in pairwise(known))

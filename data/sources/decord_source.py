@@ -42,9 +42,10 @@ def has_decord() -> bool:
 class DecordReader:
     """decord's reader of a file, in a process of its own.
 
-    Measured on two busy cores: 0.35 s for the process to start and import decord, and 2.6 to 3.3 ms to hand over a frame
-    of 1280x720 by a pipe, against 7 to 9 ms to decode it. Copying into shared memory and out of it took 1.2 to 1.4 ms;
-    the pipe was chosen all the same, since it holds decord back, ends with either process, and leaves nothing behind.
+    Measured on two busy cores: 0.35 s for the process to start and import decord, and 2.6 to 3.3 ms to hand over a
+    frame of 1280x720 by a pipe, against 7 to 9 ms to decode it. Copying into shared memory and out of it took 1.2 to
+    1.4 ms; the pipe was chosen all the same, since it holds decord back, ends with either process, and leaves nothing
+    behind.
     """
 
     def __init__(self, path: Path, threads: int | None) -> None:
@@ -52,7 +53,13 @@ class DecordReader:
         self._path = path
         # As a file and without the package, which takes longer to import; -P keeps the user's folder off the path.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", decord_worker.__file__, str(path.absolute()), str(threads or default_threads())],
+            [
+                sys.executable,
+                "-P",
+                decord_worker.__file__,
+                str(path.absolute()),
+                str(threads or default_threads()),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -77,7 +84,8 @@ class DecordReader:
             if "times" not in head:
                 self.close()
                 raise InputError(
-                    f"expected a video that decord can read, but it cannot read {self._path}: use --decoder pyav or auto"
+                    f"expected a video that decord can read, but it cannot read {self._path}: "
+                    "use --decoder pyav or auto"
                 )
             self._times = np.array(head["times"], np.float64)
         return self._times

@@ -9,6 +9,7 @@ closes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -26,10 +27,8 @@ def main() -> None:
     # decord and FFmpeg write to standard output as they please; frames go through a copy of it that they do not know.
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    try:
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has enough
         _serve(path, threads, pipe)
-    except BrokenPipeError:  # whoever asked has enough
-        pass
 
 
 def _serve(path: str, threads: int, pipe: BinaryIO) -> None:
@@ -50,7 +49,7 @@ def _serve(path: str, threads: int, pipe: BinaryIO) -> None:
             _send(pipe, np.zeros(3, SHAPE).tobytes())
             return
         _send(pipe, np.array(frame.shape, SHAPE).tobytes())
-        _send(pipe, memoryview(np.ascontiguousarray(frame)).cast("B"))
+        _send(pipe, np.ascontiguousarray(frame).data.cast("B"))
 
 
 def _frame(reader: Any, index: int) -> Any:

@@ -69,7 +69,12 @@ def first_break(file: IO[bytes], size: int) -> int | None:
         file.seek(at)
         header = file.read(24)
         name, length, body = _element(header)
-        if name in _TOP_ELEMENTS and name not in _CLUSTER_ELEMENTS and cluster and cluster_end not in {at, end}:
+        if (
+            name in _TOP_ELEMENTS
+            and name not in _CLUSTER_ELEMENTS
+            and cluster
+            and cluster_end not in {at, end}
+        ):
             return cluster  # its content does not fill the length that it tells
         if name == _CLUSTER:
             cluster, cluster_end = at, end if length is None else at + body + length

@@ -52,11 +52,13 @@ class TrackTables:
     Attributes:
         samples: frames, by its table of sizes.
         trimmed: whether an edit list shows only a part of them.
+        gap: ticks from one frame to the next; None where they differ.
         fault: the first contradiction among the tables; None where there is none to see.
     """
 
     samples: int
     trimmed: bool
+    gap: int | None
     fault: TableFault | None
 
 
@@ -72,14 +74,15 @@ def track_tables(path: Path) -> TrackTables | None:
     boxes = [box for track in _children(moov, b"trak") if (box := _video_track(track)) is not None]
     if boxes and (missing := _NEEDED - boxes[0].keys()):
         names = ", ".join(sorted(name.decode() for name in missing))
-        return TrackTables(0, False, TableFault(f"its tables lack {names}", unreadable=True))
+        return TrackTables(0, False, None, TableFault(f"its tables lack {names}", unreadable=True))
     if not boxes or any(name == b"mvex" for name, _ in _boxes(moov)):
         return None
     try:
         tables = _Tables(boxes[0], _movie_scale(moov))
-        return TrackTables(tables.count, tables.trimmed(), tables.fault(size))
+        gap = int(tables.durations[0, 1]) if len(tables.durations) == 1 else None
+        return TrackTables(tables.count, tables.trimmed(), gap, tables.fault(size))
     except (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError):
-        return TrackTables(0, True, TableFault("its tables cannot be read"))
+        return TrackTables(0, True, None, TableFault("its tables cannot be read"))
 
 
 class _Tables:
@@ -92,7 +95,9 @@ class _Tables:
         sizes = boxes.get(b"stsz", b"")
         self.fixed_size = int.from_bytes(sizes[4:8], "big")
         self.count = int.from_bytes(sizes[8:12], "big")
-        self.sizes = _numbers(sizes[12:], self.count) if sizes and not self.fixed_size else np.zeros(0, np.int64)
+        self.sizes = (
+            _numbers(sizes[12:], self.count) if sizes and not self.fixed_size else np.zeros(0, np.int64)
+        )
         self.durations = _pairs(boxes.get(b"stts", b""))
         self.offsets = _pairs(boxes.get(b"ctts", b""))
         self.chunks = _triples(boxes.get(b"stsc", b""))
@@ -178,7 +183,8 @@ class _Tables:
             return TableFault(f"its table of sizes has {empty} frames of no bytes", self.count)
         if self.sizes.sum() > file_size:
             return TableFault(
-                f"its table of sizes speaks of {int(self.sizes.sum()):,} bytes, more than the file has", self.count
+                f"its table of sizes speaks of {int(self.sizes.sum()):,} bytes, more than the file has",
+                self.count,
             )
         if len(self.places) and int(self.places.max()) >= file_size:
             return TableFault("its table of places points behind the end of the file", self.count)
@@ -193,7 +199,9 @@ class _Tables:
             shifts = self.offsets[:, 1]
             delay = int(shifts.max())
             if delay > max(length, doubt) or int(shifts.min()) < -max(length, doubt):
-                return TableFault("its offsets of display times exceed its length", self.count, distrusts_order=True)
+                return TableFault(
+                    "its offsets of display times exceed its length", self.count, distrusts_order=True
+                )
         edit = self.edits
         known = [value for value in (edit[1] if edit else self.track_length, self.media_length) if value]
         told = len(known) == 2 and abs(known[0] - known[1]) <= doubt + delay
@@ -209,9 +217,11 @@ class _Tables:
             return TableFault("its edit list reaches behind its end", self.count, distrusts_edits=True)
         if len(self.durations) == 1 and len(self.offsets):
             gaps = np.diff(np.sort(shown))
-            off = int(((gaps == 0) | (gaps % max(int(self.durations[0, 1]), 1) != 0)).sum())
+            off = int(((gaps == 0) | (np.mod(gaps, max(int(self.durations[0, 1]), 1)) != 0)).sum())
             if 0 < off <= _FRAMES_OF_DOUBT:
-                return TableFault("one of its offsets of display times is odd", self.count, distrusts_order=True)
+                return TableFault(
+                    "one of its offsets of display times is odd", self.count, distrusts_order=True
+                )
         return None
 
 

@@ -5,6 +5,7 @@ After ISO/IEC 13818-1 and 13818-2 (11172-1 and -2 before them).
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from array import array
 from collections import Counter
@@ -28,6 +29,20 @@ class PictureOrder:
         self._numbers: list[int | None] = []
         self._groups: list[int] = []
         self._group = 0
+        self._time_code: tuple[int, int] | None = None
+        """Seconds and pictures."""
+        self._group_with_code = 0
+
+    def frames_before(self, rate: float) -> tuple[int, int] | None:
+        """Return the packet of the first group's first picture and how many frames are shown before that one.
+
+        By the group's time code and the picture's number; None where there is none.
+        """
+        if self._time_code is None:
+            return None
+        seconds, pictures = self._time_code
+        packet = self._groups.index(self._group_with_code)
+        return packet, round(seconds * rate) + pictures + (self._numbers[packet] or 0)
 
     def add(self, packet: av.Packet) -> None:
         """Look into the next packet of the stream."""
@@ -36,6 +51,17 @@ class PictureOrder:
         starts = min((place for code in (_GROUP, _SEQUENCE) if (place := head.find(code)) >= 0), default=-1)
         if starts >= 0 and (at < 0 or starts < at):
             self._group += 1
+            group = head.find(_GROUP)
+            if self._time_code is None and 0 <= group < len(head) - 8:
+                code = int.from_bytes(head[group + 4 : group + 8], "big") >> 7
+                hours, minutes, seconds, pictures = (
+                    code >> 19 & 31,
+                    code >> 13 & 63,
+                    code >> 6 & 63,
+                    code & 63,
+                )
+                self._group_with_code = self._group
+                self._time_code = (hours * 60 + minutes) * 60 + seconds, pictures
         self._groups.append(self._group)
         number = None
         if 0 <= at < len(head) - 5:
@@ -78,7 +104,7 @@ class PictureOrder:
 
     def _usual_gap(self, presented: Sequence[int]) -> int | None:
         ordered = sorted(presented)
-        gaps = [later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(ordered)]
         usual = int(statistics.median_low(gaps)) if gaps else 0
         return usual if usual > 0 and gaps.count(usual) >= 0.8 * len(gaps) else None
 

@@ -74,7 +74,10 @@ class Packets:
         return max(self._positions, default=-1) < byte
 
     def read(
-        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream, pictures: bool = False
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        pictures: bool = False,
     ) -> None:
         """Read all packets; `pictures`: look into MPEG-1 and MPEG-2 pictures for their order."""
         try:
@@ -113,10 +116,14 @@ class Packets:
         times = [tick for tick, shown in zip(presented, self._shown, strict=True) if shown]
         unique = _NONE not in times and len(set(times)) == len(times) > 0
         # Raw streams that were wrapped without being parsed have their decoding times for display times.
-        wrapped = reorders and len(times) > 2 and all(
-            pts == dts
-            for pts, dts, shown in zip(self._presented, self._decoded, self._shown, strict=True)
-            if shown
+        wrapped = (
+            reorders
+            and len(times) > 2
+            and all(
+                pts == dts
+                for pts, dts, shown in zip(self._presented, self._decoded, self._shown, strict=True)
+                if shown
+            )
         )
         if unique and trusts_order and not wrapped:
             return self._by_times(presented, first)
@@ -143,11 +150,18 @@ class Packets:
     def avi_schedule(self, pictures: AviPictures, reorders: bool) -> Schedule | None:
         """Return when an AVI's frames are shown, by their places in the file; None where these are not its packets."""
         found = [pictures.ranks.get(position) for position in self._positions]
-        if not in_order(found):
+        if not in_order(found, 0.9 if pictures.fault is None else 0.5):
             return None
         ticks = array("q", pictures.numbers)
         places = array("q", (-1 if rank is None else rank for rank in found))
         return Schedule(ticks, None, places) if reorders else Schedule(ticks, places)
+
+    def start_by_code(self, schedule: Schedule, rate: float, usual: int) -> int | None:
+        """Return when a clip's first frame was shown, by the time code of MPEG-1 or MPEG-2 pictures, in ticks."""
+        told = self._order.frames_before(rate)
+        if told is None or schedule.places is None or schedule.places[told[0]] < 0:
+            return None
+        return schedule.ticks[schedule.places[told[0]]] - told[1] * usual
 
     def mpeg_schedule(self) -> Schedule | None:
         """Return when MPEG-1 or MPEG-2 frames are shown, by the numbers in their pictures; None where they have none.
@@ -191,7 +205,7 @@ def mend_outliers(times: Sequence[int]) -> Sequence[int]:
     ordered = sorted(times)
     gaps = sorted(later - earlier for earlier, later in itertools.pairwise(ordered))
     usual = gaps[len(gaps) // 2] if gaps else 0
-    slack = max(2, usual // 10)
+    slack = max(2, usual // 20)
     if usual <= slack or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
         return times
     odd = _misfits(times, usual, slack)
@@ -220,14 +234,21 @@ def _misfits(times: Sequence[int], usual: int, slack: int) -> set[int]:
         and abs(times[packet + 1] - times[packet - 1]) <= far
     }
     by_time = sorted((tick, packet) for packet, tick in enumerate(times) if packet not in odd)
-    for (before, _), (tick, packet), (after, other) in zip(by_time, by_time[1:], by_time[2:], strict=False):
+    for (tick, packet), (after, other) in itertools.pairwise(by_time):
         if tick == after:
-            rise = [abs(times[one] - times[one - 1] - usual) if one else 0 for one in (packet, other)]
-            odd.add(packet if rise[0] > rise[1] else other)
-        elif _is_off(tick - before, usual, slack) and _is_off(after - tick, usual, slack):
-            if not _is_off(after - before, usual, slack):
-                odd.add(packet)
+            odd.add(max(packet, other, key=lambda one: _jump(times, one)))
+    alone = [(tick, packet) for tick, packet in by_time if packet not in odd]
+    for (before, _), (tick, packet), (after, _) in zip(alone, alone[1:], alone[2:], strict=False):
+        split = _is_off(tick - before, usual, slack) and _is_off(after - tick, usual, slack)
+        if split and not _is_off(after - before, usual, slack):
+            odd.add(packet)
     return odd
+
+
+def _jump(times: Sequence[int], packet: int) -> int:
+    """Return how far a packet's time is from its neighbours' in the file."""
+    beside = [times[other] for other in (packet - 1, packet + 1) if 0 <= other < len(times)]
+    return min(abs(times[packet] - tick) for tick in beside)
 
 
 def _is_off(gap: int, usual: int, slack: int) -> bool:
@@ -243,18 +264,22 @@ def _free_places(ticks: Sequence[int], usual: int, slack: int) -> list[int]:
     return free
 
 
-def fill_gaps(ticks: array[int]) -> array[int]:
+def fill_gaps(ticks: array[int], known: int | None = None) -> array[int]:
     """Return display times with those put in that are missing from an otherwise constant rate.
 
     For damaged files, whose demuxer steps over broken packets in silence: so the lost frames are counted and the
     others keep their places. Times at a variable rate are returned as they are.
+
+    Args:
+        ticks: the times.
+        known: ticks from one frame to the next where the container tells that they are constant.
     """
     gaps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
     if not gaps:
         return ticks
-    usual = sorted(gaps)[len(gaps) // 2]
+    usual = known or sorted(gaps)[len(gaps) // 2]
     slack = max(2, usual // 10)
-    if usual <= 0 or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
+    if usual <= 0 or (not known and sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps)):
         return ticks
     filled = array("q", ticks[:1])
     for tick, gap in zip(ticks[1:], gaps, strict=True):
@@ -263,6 +288,15 @@ def fill_gaps(ticks: array[int]) -> array[int]:
             filled.extend(tick - gap + round(step * gap / steps) for step in range(1, steps))
         filled.append(tick)
     return filled
+
+
+def without_beyond(schedule: Schedule, end: int) -> Schedule:
+    """Return a schedule without the times from `end` on: what a broken place was taken for, not a frame."""
+    kept = bisect_left(schedule.ticks, end)
+    if schedule.places is None or kept in (0, len(schedule.ticks)):
+        return schedule
+    places = array("q", (place if place < kept else -1 for place in schedule.places))
+    return Schedule(schedule.ticks[:kept], places)
 
 
 def with_start(schedule: Schedule, start: int, usual: int) -> Schedule:
@@ -275,9 +309,9 @@ def with_start(schedule: Schedule, start: int, usual: int) -> Schedule:
     return Schedule(first + ticks, array("q", (place + missing if place >= 0 else -1 for place in places)))
 
 
-def with_gaps_filled(schedule: Schedule) -> Schedule:
+def with_gaps_filled(schedule: Schedule, known: int | None = None) -> Schedule:
     """Return a schedule with the times of lost frames put in, and every packet at its frame's time still."""
-    ticks = fill_gaps(schedule.ticks)
+    ticks = fill_gaps(schedule.ticks, known)
     if len(ticks) == len(schedule.ticks):
         return schedule
     moved = [bisect_left(ticks, tick) for tick in schedule.ticks]

@@ -17,7 +17,8 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
-from yolact_temporal.data.sources.probe import Probe, number_packets, open_container, video_stream
+from yolact_temporal.data.sources.opening import number_packets, open_container, video_stream
+from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.errors import InputError
 
 # Converting each frame on one thread costs less processor time; older versions have no such choice.
@@ -106,9 +107,7 @@ class PyavSource:
         self._faults[fault] += 1
         self._damaged = self._damage_met = self._after_fault = True
 
-    def _in_order(
-        self, events: Iterator[av.VideoFrame | str]
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _in_order(self, events: Iterator[av.VideoFrame | str]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yield the good frames with their places in display order, each place at most once.
 
         After damage a decoder may give frames before their turn. They wait for as many as the codec can reorder; what
@@ -147,7 +146,9 @@ class PyavSource:
         if schedule.least is None or packet >= len(schedule.least):
             return expected + self._faults.total()  # as near as can be known: each fault cost a frame
         least = schedule.least[packet]
-        if least == packet and not self._damage_met:  # nothing is lost so far: learn how far B-frames come forward
+        if (
+            least == packet and not self._damage_met
+        ):  # nothing is lost so far: learn how far B-frames come forward
             self._forward = max(self._forward, least - expected)
             return expected
         return max(expected, least - (self._forward if frame.pict_type == PictureType.B else 0))
@@ -211,7 +212,9 @@ class PyavSource:
             self._frameless += missing
         elif self._probe.fault is not None and not self.losses:
             self.warnings.append(f"{self._probe.fault}, but all its frames came")
-        self.warnings += [f"{doubt}, but all its frames came" for doubt in self._probe.doubts if not self.losses]
+        self.warnings += [
+            f"{doubt}, but all its frames came" for doubt in self._probe.doubts if not self.losses
+        ]
         told = any(loss.count is None and loss.at_index for loss in self.losses)
         if not told and (self._probe.open_end or (self._faults and not self._counts())):
             self._lose(position - self._frameless, None, at_end=True)
@@ -227,7 +230,9 @@ class PyavSource:
 
     def _counts(self) -> bool:
         """Return whether the container tells how many frames it has, so that none can be missing at its end unseen."""
-        return self._probe.promised is not None or not any(name in self._probe.container for name in _NO_COUNT)
+        return self._probe.promised is not None or not any(
+            name in self._probe.container for name in _NO_COUNT
+        )
 
     def _counted_out(self, position: int) -> bool:
         """Return whether a container that counts its frames by two accounts was given in full."""

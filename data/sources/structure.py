@@ -107,7 +107,9 @@ def structural_break(path: Path) -> Break | None:
             return _transport_fault(path, size)
         promised = _promised_size(file, head, size)
         if promised is not None and promised > size:
-            return Break(f"the file is cut short: {size:,} of at least {promised:,} bytes are there", size, size)
+            return Break(
+                f"the file is cut short: {size:,} of at least {promised:,} bytes are there", size, size
+            )
         broken_at = None
         if head[:4] == EBML:
             broken_at = matroska.first_break(file, size)
