@@ -283,7 +283,7 @@ def test_deep_values_are_scaled_by_the_largest_in_the_folder(
     folder = tmp_path / "deep"
     folder.mkdir()
     for index in range(3):
-        Image.fromarray((barcode_frame(index)[..., 0] * scale).astype(kind)).save(folder / f"{index}.tif")
+        Image.fromarray((barcode_frame(index)[..., 0].astype(float) * scale).astype(kind)).save(folder / f"{index}.tif")
     source = open_clip(folder, fps=10)
     frames = read_all(source)
     assert barcodes(frames) == [0, 1, 2]
