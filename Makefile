@@ -1,5 +1,6 @@
 # Everything a fresh clone needs: `make demo` runs the product, `make test` runs all checks.
 # Both make .venv by themselves; the only thing asked of the machine is Python 3.11 or newer.
+# While you work: `make check-fast`. `make test-lowest` tries the lowest versions that pyproject.toml promises.
 
 CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -9,9 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := data yolact temporal dashboards
 TYPES := build/types
+LOWEST := .venv-lowest
+OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format types pytest clean
+.PHONY: demo test check-fast test-lowest lint format types tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -19,9 +22,18 @@ demo: $(VENV)/.installed
 
 test: lint types pytest
 
+check-fast: lint types
+	$(BIN)/python -m pytest -m "not slow"
+
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest -m "not slow or smoke"
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+tables-page: $(VENV)/.installed
+	$(BIN)/python -m yolact_temporal.tables_page docs/tables.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
@@ -55,6 +67,19 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py Makefile
 	$(BIN)/python -m pip install --no-deps 'trackeval>=1.3'
 	touch $(VENV)/.installed $@
 
+build/lowest.txt: $(VENV)/.installed-dev pyproject.toml tools/lowest.py
+	mkdir -p build
+	$(BIN)/python tools/lowest.py constraints > $@.part
+	mv $@.part $@
+
+# torch is lent by .venv: it is some gigabytes, and not held to its lowest version.
+$(LOWEST)/.installed: build/lowest.txt setup.py Makefile
+	rm -rf $(LOWEST)
+	$(OLDEST_PYTHON) -m venv $(LOWEST)
+	$(BIN)/python tools/lowest.py lend $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --constraint build/lowest.txt --editable '.[dev]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist src/*.egg-info *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(ROOMS) src tests -name __pycache__ -type d -prune -exec rm -rf {} +

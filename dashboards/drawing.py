@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.moments import Sighting
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.labels import label_patch, place_label, readable_on
 from yolact_temporal.data.overlay import EVENT_HINTS, OverlayStyle, draw_overlay
 from yolact_temporal.data.track_colors import Color, track_color
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 Rgb = NDArray[np.uint8]
@@ -74,8 +74,8 @@ def draw_jitter(
     """
     canvas = (rgb.astype(np.uint16) * 5 // 8).astype(np.uint8)
     width = max(1, round(min(rgb.shape[:2]) / 480))
-    carried_of = dict(zip(before.track_ids, crop_masks(before.instances), strict=True))
-    crops = crop_masks(now.instances)
+    carried_of = dict(zip(before.track_ids, before.instances.crops, strict=True))
+    crops = now.instances.crops
     for at, key in enumerate(now.track_ids):
         if key < 1 or key not in carried_of:
             continue

@@ -7,8 +7,9 @@ names is only ever compared with what the runs folder holds; a fault is one sent
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import altair as alt
@@ -18,17 +19,41 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from yolact_temporal.dashboards.comparisons import run_comparison
+from yolact_temporal.dashboards.guard import Guard
+from yolact_temporal.dashboards.hosts import Place
 from yolact_temporal.dashboards.loader import Run, find_run, find_runs, open_run
 from yolact_temporal.dashboards.moments import color_keys, frame_indices
 from yolact_temporal.dashboards.pictures import View, crop_picture, jpeg, model_picture, original_picture
 from yolact_temporal.errors import InputError
 
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
 PICTURE, CROP, OVERLAY = "picture", "crop", "overlay"
 """Addresses, from the server's root: of a picture of a frame, of a track's part of it, of a model's overlay video."""
 
-_KEPT = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+_KEPT = {"Cache-Control": "private, max-age=3600"}
 _HEAD = "<head>"
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' }</script>"
+
+
+class Dashboard(streamlit.App):
+    """The dashboard of a runs folder, guarded: Streamlit's pages and websocket, and the addresses of `routes`.
+
+    Args:
+        script: what Streamlit runs.
+        root: the runs folder.
+        pages: the addresses of the pages.
+        places: the names and ports that are its own; whoever asks for another is refused.
+    """
+
+    def __init__(self, script: str, root: Path, pages: Sequence[str], places: Iterable[Place]) -> None:
+        super().__init__(script, routes=routes(root, pages))
+        self._guard = Guard(super().__call__, places, (_streamlit_page(), index_page()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, unless it is refused."""
+        await self._guard(scope, receive, send)
 
 
 def picture_query(run: Run, model: str | None, view: View) -> str:
@@ -102,8 +127,11 @@ def warm_up(root: Path) -> None:
 
 def index_page() -> str:
     """Return Streamlit's own page, told where its server is."""
-    text = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    return text.replace(_HEAD, _HEAD + _BASE, 1)
+    return _streamlit_page().replace(_HEAD, _HEAD + _BASE, 1)
+
+
+def _streamlit_page() -> str:
+    return (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
 def _picture(request: Request, run: Run) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,7 +39,7 @@ TEXT_COLUMNS = frozenset(
 )
 """Columns that hold text; all others hold numbers."""
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
+COLUMNS: dict[str, Iterable[Column]] = {
     "frames.csv": FRAME_COLUMNS,
     "instances.csv": INSTANCE_COLUMNS,
     "tracks.csv": TRACK_COLUMNS,

@@ -145,7 +145,8 @@ class CocoDataset:
 
     def mask(self, index: int, instance: int) -> NDArray[np.uint8]:
         """Return one mask of one image, uint8 (H, W), 0 or 1."""
-        return coco_mask.decode(self.records[index].masks[instance])
+        mask: NDArray[np.uint8] = coco_mask.decode(self.records[index].masks[instance])
+        return mask
 
     def _read(self, index: int) -> NDArray[np.uint8]:
         path = self.records[index].path
@@ -205,7 +206,7 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
         InputError: it is missing, is not JSON, or lacks `images`, `annotations` or `categories`.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"Expected a COCO annotation file at {path}, but it cannot be read ({error.strerror}); check the path."
@@ -254,13 +255,16 @@ def encode_segmentation(segmentation: Any, size: tuple[int, int]) -> Rle:
     height, width = size
     if isinstance(segmentation, list):
         if not segmentation:
-            return coco_mask.encode(np.zeros(size, np.uint8, order="F"))
-        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+            empty: Rle = coco_mask.encode(np.zeros(size, np.uint8, order="F"))
+            return empty
+        merged: Rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+        return merged
     if not isinstance(segmentation, dict) or tuple(segmentation["size"]) != size:
         raise ValueError(f"expected a segmentation of size {size}, got {str(segmentation)[:80]}")
     counts = segmentation["counts"]
     if isinstance(counts, list):
-        return coco_mask.frPyObjects(segmentation, height, width)
+        encoded: Rle = coco_mask.frPyObjects(segmentation, height, width)
+        return encoded
     return {"size": [height, width], "counts": counts.encode("ascii") if isinstance(counts, str) else counts}
 
 

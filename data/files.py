@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from yolact_temporal.errors import OutOfSpaceError
+from yolact_temporal.errors import OutOfSpaceError, OutputError
 
 PART_SUFFIX = ".part"
 """Added to a file's name while it is being written."""
@@ -37,6 +37,44 @@ def space_for(path: Path) -> Iterator[None]:
         raise OutOfSpaceError(
             f"expected room to write {path}, found the disk full: free some space and run the same command again"
         ) from error
+
+
+@contextlib.contextmanager
+def results_in(folder: Path) -> Iterator[None]:
+    """Turn a full disk, and the loss of the folder that takes the results, into one sentence.
+
+    Args:
+        folder: where all results of the block go; it exists at the start, unless the block makes it.
+
+    Raises:
+        OutOfSpaceError: in place of an OSError that says that the disk is full.
+        OutputError: in place of an OSError that says that the folder, or what was in it, is not there any more.
+    """
+    try:
+        with space_for(folder):
+            yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESTALE) or not _is_of(folder, error):
+            raise
+        lost = folder if not folder.is_dir() else Path(str(error.filename))
+        raise OutputError(
+            f"expected the results to stay in {folder} while they are written, found {lost} gone: leave the folder "
+            f"where it is until the command has ended, and run it again"
+        ) from error
+
+
+def require_folder(folder: Path) -> None:
+    """Raise FileNotFoundError if a folder is gone: files that are open in it are written without a word of that."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+
+
+def _is_of(folder: Path, error: OSError) -> bool:
+    """Say whether an error is about the folder or a file in it; also where it does not say, but the folder is gone."""
+    if not isinstance(error.filename, str | os.PathLike):
+        return not folder.is_dir()
+    # Not resolved: links that are gone cannot be followed.
+    return Path(error.filename).absolute().is_relative_to(folder.absolute())
 
 
 def finish_part(path: Path) -> None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.labels import DARK, LIGHT, label_patch, place_label, readable_on, text_alpha
-from yolact_temporal.data.rle import decode_masks, mask_boxes
 from yolact_temporal.data.track_colors import Color, track_color
 
 Box = tuple[float, float, float, float]
@@ -30,24 +29,6 @@ EVENT_HINTS: Mapping[str, str] = {
     "area_blink": "blink",
 }
 """What a label adds for an event of an instance; events without an entry are not shown."""
-
-
-class PlacedMask(Protocol):
-    """A decoded mask cut to a part of its frame.
-
-    Attributes:
-        pixels: uint8 (h, w) of 0 and 1, C-contiguous; of no pixels for an empty mask.
-        x, y: the frame's column and row of the first pixel.
-    """
-
-    @property
-    def pixels(self) -> NDArray[np.uint8]: ...  # noqa: D102
-
-    @property
-    def x(self) -> int: ...  # noqa: D102
-
-    @property
-    def y(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -85,20 +66,12 @@ class _Metrics:
         return cls(max(1, round(2 * unit)), max(1, round(unit)), max(10, round(13.5 * unit)))
 
 
-@dataclass(frozen=True)
-class _CroppedMask:
-    pixels: NDArray[np.uint8]
-    x: int
-    y: int
-
-
 def draw_overlay(
     rgb: NDArray[np.uint8],
     instances: Instances,
     track_ids: ArrayLike,
     labels: Sequence[str] | None = None,
     *,
-    masks: Sequence[PlacedMask] | NDArray[np.bool_] | None = None,
     events: Sequence[Iterable[str]] | None = None,
     lost: Mapping[int, Box] | None = None,
     style: OverlayStyle | None = None,
@@ -110,7 +83,6 @@ def draw_overlay(
         instances: what was seen in it, of size (H, W).
         track_ids: int (N,), what to colour by; below 1 for no track.
         labels: N class names for the labels; scores and ids alone without them.
-        masks: the decoded masks where they are at hand, which saves decoding them again: bool (N, H, W) or N crops.
         events: N groups of event names; those in `EVENT_HINTS` are told discreetly in the label.
         lost: boxes, by track id, of tracks just lost, drawn as dashed outlines.
         style: how to draw.
@@ -123,13 +95,12 @@ def draw_overlay(
     """
     style = style or OverlayStyle()
     ids = np.asarray(track_ids, np.int64).reshape(-1)
-    size = _checked_size(rgb, instances, ids, labels, masks, events)
+    size = _checked_size(rgb, instances, ids, labels, events)
     widths = _Metrics.of(size, style.line_scale)
     canvas = np.array(rgb, np.uint8, order="C", copy=True)
-    crops = _crop_masks(instances, masks)
     for index in reversed(range(len(instances))):
         color = track_color(int(ids[index]))
-        _draw_mask(canvas, crops[index], color, style.fill_opacity, widths.contour)
+        _draw_mask(canvas, instances.crops[index], color, style.fill_opacity, widths.contour)
         if style.boxes:
             _draw_box(canvas, instances.boxes[index], color, widths.box)
     taken: list[tuple[int, int, int, int]] = []
@@ -202,7 +173,6 @@ class OverlayPainter:
         track_ids: ArrayLike,
         labels: Sequence[str] | None = None,
         *,
-        masks: Sequence[PlacedMask] | NDArray[np.bool_] | None = None,
         events: Sequence[Iterable[str]] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw the next frame as `draw_overlay` does; what is lost is seen from the track ids."""
@@ -223,7 +193,6 @@ class OverlayPainter:
             instances,
             ids,
             labels,
-            masks=masks,
             events=shown,
             lost={key: box for key, (box, _) in self._lost.items()},
             style=self._style,
@@ -247,7 +216,6 @@ def _checked_size(
     instances: Instances,
     ids: NDArray[np.int64],
     labels: Sequence[str] | None,
-    masks: Sequence[PlacedMask] | NDArray[np.bool_] | None,
     events: Sequence[Iterable[str]] | None,
 ) -> tuple[int, int]:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
@@ -255,23 +223,10 @@ def _checked_size(
     size = (rgb.shape[0], rgb.shape[1])
     if instances.size != size:
         raise ValueError(f"expected instances of a frame of size {size}, got {instances.size}")
-    for name, values in (("track_ids", ids), ("labels", labels), ("masks", masks), ("events", events)):
+    for name, values in (("track_ids", ids), ("labels", labels), ("events", events)):
         if values is not None and len(values) != len(instances):
             raise ValueError(f"expected {len(instances)} {name}, one an instance, got {len(values)}")
     return size
-
-
-def _crop_masks(
-    instances: Instances, masks: Sequence[PlacedMask] | NDArray[np.bool_] | None
-) -> Sequence[PlacedMask]:
-    """Return every mask cut to about its tight rectangle, however it came."""
-    if masks is not None and not isinstance(masks, np.ndarray):
-        return masks
-    crops = []
-    for index, (x1, y1, x2, y2) in enumerate(mask_boxes(instances.masks).astype(int).tolist()):
-        full = decode_masks([instances.masks[index]], instances.size)[0] if masks is None else masks[index]
-        crops.append(_CroppedMask(np.ascontiguousarray(full[y1:y2, x1:x2]).view(np.uint8), x1, y1))
-    return crops
 
 
 @lru_cache(maxsize=128)
@@ -281,7 +236,7 @@ def _blend_table(color: Color, opacity: float) -> NDArray[np.uint8]:
     return np.rint(levels).astype(np.uint8)[:, None]
 
 
-def _draw_mask(canvas: NDArray[np.uint8], mask: PlacedMask, color: Color, opacity: float, width: int) -> None:
+def _draw_mask(canvas: NDArray[np.uint8], mask: MaskCrop, color: Color, opacity: float, width: int) -> None:
     pixels = mask.pixels
     if pixels.size == 0:
         return

@@ -349,7 +349,10 @@ def _hand_shake(frames: int, fps: int, hand: np.random.Generator) -> NDArray[np.
     )
     turn = math.atan(_SHAKE_SHIFT_IN_WIDTHS / _FOCAL_LENGTH_IN_WIDTHS)
     grow = np.minimum(time_s / 0.2, 1)
-    return waves * (grow * grow * (3 - 2 * grow))[:, None] * np.array([turn, turn, _SHAKE_ROLL_RADIANS])
+    shake: NDArray[np.float64] = (
+        waves * (grow * grow * (3 - 2 * grow))[:, None] * np.array([turn, turn, _SHAKE_ROLL_RADIANS])
+    )
+    return shake
 
 
 def _homography(
@@ -367,7 +370,8 @@ def _homography(
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
     homography = to_photo @ yaw @ pitch @ roll @ np.linalg.inv(lens)
-    return homography / homography[2, 2]
+    scaled: NDArray[np.float64] = homography / homography[2, 2]
+    return scaled
 
 
 def _displacement(homography: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:

@@ -25,14 +25,16 @@ def encode_masks(bitmaps: NDArray[np.bool_]) -> list[Rle]:
         return []
     # The encoder walks columns: (N, W, H) in C order is (H, W, N) in Fortran order without a second copy.
     columns = np.ascontiguousarray(bitmaps.transpose(0, 2, 1)).view(np.uint8)
-    return coco_mask.encode(columns.transpose(2, 1, 0))
+    encoded: list[Rle] = coco_mask.encode(columns.transpose(2, 1, 0))
+    return encoded
 
 
 def decode_masks(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Decode N encodings to bool (N, H, W); `size` gives (H, W) where N is 0."""
     if len(masks) == 0:
         return np.zeros((0, *size), np.bool_)
-    return coco_mask.decode(list(masks)).astype(np.bool_, copy=False).transpose(2, 0, 1)
+    bitmaps: NDArray[np.bool_] = coco_mask.decode(list(masks)).astype(np.bool_, copy=False).transpose(2, 0, 1)
+    return bitmaps
 
 
 def decode_part(mask: Rle, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uint8]:
@@ -54,6 +56,37 @@ def decode_part(mask: Rle, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uin
     values = np.arange(first, first + len(ends), dtype=np.int64) % 2
     columns = np.repeat(values.astype(np.uint8), np.diff(ends, prepend=x1 * height))
     return np.ascontiguousarray(columns.reshape(x2 - x1, height)[:, y1:y2].T)
+
+
+def encode_part(pixels: NDArray[np.uint8], x: int, y: int, size: tuple[int, int]) -> Rle:
+    """Encode a mask given as a part of its frame, at the cost of the part's columns; the inverse of `decode_part`.
+
+    Args:
+        pixels: uint8 (h, w) of 0 and 1; of no pixels for an empty mask.
+        x, y: the frame's column and row of the part's first pixel.
+        size: the frame's (height, width).
+
+    Returns:
+        The very encoding that `encode_masks` gives of the whole frame.
+
+    Raises:
+        ValueError: if the part is not of the frame.
+    """
+    height, width = size
+    rows, columns = pixels.shape
+    if not (0 <= x <= x + columns <= width and 0 <= y <= y + rows <= height):
+        raise ValueError(
+            f"expected a part of a frame of {width}x{height}, got {columns}x{rows} pixels at {x}, {y}"
+        )
+    strip = np.zeros((columns, height), np.int8)
+    strip[:, y : y + rows] = pixels.T
+    # A pixel of 0 before and after the strip, so that a run that touches its ends begins and ends there.
+    edges = np.flatnonzero(np.diff(strip.ravel(), prepend=np.int8(0), append=np.int8(0))) + x * height
+    runs = np.diff(edges, prepend=0, append=height * width)
+    if runs[-1] == 0 and len(runs) > 1:
+        runs = runs[:-1]
+    encoded: Rle = coco_mask.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
+    return encoded
 
 
 def mask_areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
@@ -108,7 +141,8 @@ def checked_rle(size: tuple[int, int], counts: object) -> Rle:
         raise ValueError(f"runs that do not make up a frame of {width}x{height}")
     if compressed and (len(runs) == 1 or runs[1:].all()):
         return Rle(size=[height, width], counts=counts)  # type: ignore[typeddict-item]
-    return coco_mask.frPyObjects({"size": [height, width], "counts": _merged(runs)}, height, width)
+    encoded: Rle = coco_mask.frPyObjects({"size": [height, width], "counts": _merged(runs)}, height, width)
+    return encoded
 
 
 def _as_runs(counts: object) -> NDArray[np.int64]:

@@ -133,8 +133,10 @@ class VideoWriter(WholeOrNothing):
         try:
             with space_for(self._path):
                 yield
-        except BaseException:
+        except BaseException as error:
             self.abandon()
+            if isinstance(error, FileNotFoundError):  # FFmpeg's does not say which file
+                raise FileNotFoundError(error.errno, error.strerror, str(part_path(self._path))) from error
             raise
 
     def _even(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 NO_TRACK = -1

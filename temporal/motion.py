@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop, Region
+from yolact_temporal.data.crops import MaskCrop, Region
 
 VISIBILITY_RELATIVE = 0.01
 """Squared disagreement of forward and backward flow allowed per squared length of both (Sundaram et al., ECCV 2010)."""
@@ -193,7 +193,10 @@ def _comes_from_inside(backward: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell which pixels' nearest source pixel lies in the frame."""
     height, width = backward.shape[:2]
     columns, rows = _sources(backward)
-    return (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
+    inside: NDArray[np.bool_] = (
+        (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
+    )
+    return inside
 
 
 def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:

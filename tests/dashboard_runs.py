@@ -39,10 +39,10 @@ def make_run(
     seed: int = 3,
 ) -> Path:
     """Write `<runs>/<name>`, and the clip beside the runs folder; return the run folder."""
-    from yolact_temporal.analyze import AnalyzeOptions
-    from yolact_temporal.clip_run import run_clip
+    from yolact_temporal.analyzing.models import LoadedModel
+    from yolact_temporal.analyzing.request import Destination, RunRequest
+    from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.data.sources import open_clip
-    from yolact_temporal.models import LoadedModel
 
     scene = list(SyntheticScene(SceneOptions(seed=seed, size=size, frames=frames, camera="pan")))
     clip = runs.parent / "clips" / f"{name}.mp4"
@@ -64,7 +64,7 @@ def make_run(
         models.append(LoadedModel(seer, 0.5, manifest))  # type: ignore[arg-type]
     source = open_clip(clip)
     try:
-        run_clip(source, name, models, runs / name, AnalyzeOptions())
+        run_clip(source, models, RunRequest(Destination(name, runs / name)))
     finally:
         source.close()
     return runs / name

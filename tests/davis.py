@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats.davis_png import read_labels
-from yolact_temporal.temporal.crops import MaskCrop
 
 TRUTH, OSVOS = "Annotations/480p", "results/osvos"
 

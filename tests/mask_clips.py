@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from yolact_temporal import clip_run, compare
+from yolact_temporal.analyzing import run_clip as clip_run
+from yolact_temporal.comparing import compare_runs as compare
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import Rle, encode_masks, mask_boxes

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion
 
 

@@ -6,7 +6,7 @@ import pytest
 from clips import write_images
 from mask_clips import frame, sequence, without_plots  # noqa: F401
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
 

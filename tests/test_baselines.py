@@ -161,6 +161,7 @@ class TestOnlyTheHeadDiffers:
 
 
 class TestSegmenter:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["mask_rcnn_resnet50_fpn", "mask_rcnn_resnet50_fpn_v2"])
     def test_sees_what_torchvisions_own_forward_sees(self, name):
         model = small_resnet(name)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from yolact_temporal import benchmark, cli
+from yolact_temporal.benchmarking import networks
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.errors import WeightsError
 
@@ -19,9 +20,10 @@ def clip(tmp_path):
 
 @pytest.fixture
 def one_round(monkeypatch):
-    monkeypatch.setattr(benchmark, "ROUNDS", 1)
+    monkeypatch.setattr(networks, "ROUNDS", 1)
 
 
+@pytest.mark.slow
 def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, one_round):
     arguments = ["benchmark", "--models", "yolact_compact", "mask_rcnn_compact", "--clip", str(clip)]
     assert cli.main([*arguments, "--frames", "2", "--device", "cpu", "--json"]) == 0
@@ -37,13 +39,13 @@ def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, 
     (pair,) = figures["pairs"]
     assert pair["models"] == ["yolact_compact", "mask_rcnn_compact"]
     assert min(pair["forward_ratio"], pair["analyze_ms"], pair["ratio_to_sum"]) > 0
-    table = benchmark.format_benchmark(figures)
+    table = networks.format_benchmark(figures)
     assert "mask_rcnn_compact takes" in table
     assert "times the sum of their forward passes" in table
 
 
 def test_a_model_by_itself_makes_no_pair(clip, one_round):
-    figures = benchmark.run_benchmark(["yolact_compact"], frames=1, clip=clip, device="cpu")
+    figures = networks.run_benchmark(["yolact_compact"], frames=1, clip=clip, device="cpu")
     assert figures["pairs"] == []
 
 
@@ -51,9 +53,9 @@ def test_random_weights_send_regions_through_the_mask_head(monkeypatch):
     def missing(*_, **__):
         raise WeightsError("none here")
 
-    monkeypatch.setattr(benchmark, "load_model", missing)
-    model, weights = benchmark._loaded("mask_rcnn_compact", "cpu", "float32")
+    monkeypatch.setattr(networks, "load_model", missing)
+    model, weights = networks._loaded("mask_rcnn_compact", "cpu", "float32")
     assert weights == "random"
     frame = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), np.uint8)
     (found,) = model.segmenter.segment(frame)
-    assert 0 < len(found) <= benchmark.RANDOM_REGIONS
+    assert 0 < len(found) <= networks.RANDOM_REGIONS

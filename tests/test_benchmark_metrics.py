@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from masks import disk, rectangle
 
-from yolact_temporal import benchmark_metrics, cli
-from yolact_temporal.analyze import StageClock
-from yolact_temporal.benchmark_metrics import (
+from yolact_temporal.analyzing.stage_clock import StageClock
+from yolact_temporal.benchmarking import metrics as benchmark_metrics
+from yolact_temporal.benchmarking.metrics import (
     ORIGINAL_SHAPE_STABILITY_MS,
     format_metrics_benchmark,
     measure_stability,
@@ -21,9 +21,10 @@ from yolact_temporal.benchmark_metrics import (
     see_scene,
     time_region,
 )
+from yolact_temporal.cli import main as cli
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.data.synthetic.scenes import CLASS_NAMES
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import FlowEstimator

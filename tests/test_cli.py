@@ -15,7 +15,7 @@ import torch
 from clips import damage, truncate, write_clip, write_images
 from safetensors.torch import save_file
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.temporal.plots import read_table
@@ -58,7 +58,7 @@ def one_sentence(err):
 class TestHelp:
     def test_help_is_instant_and_loads_nothing_heavy(self):
         code = (
-            "import sys; from yolact_temporal import cli\n"
+            "import sys; from yolact_temporal.cli import main as cli\n"
             "try: cli.main(['analyze', '--help'])\n"
             "except SystemExit: pass\n"
             "print(sorted({'torch', 'cv2', 'numpy', 'av', 'matplotlib', 'tqdm'} & set(sys.modules)))"
@@ -159,6 +159,7 @@ class TestUnreadableInput:
         assert code == 3
         assert "12" in one_sentence(err)
 
+    @pytest.mark.slow
     def test_one_bad_clip_does_not_keep_the_others_from_being_measured(self, analyze, clip, tmp_path):
         code, out, err = analyze(tmp_path / "absent.mp4", clip, "--json", "--quiet")
         assert code == 3
@@ -191,6 +192,8 @@ def run(clip, tmp_path_factory):
     return out / "film"
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 class TestARun:
     def test_every_file_is_there_and_no_part_is_left(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -299,6 +302,7 @@ class TestARun:
         assert rows["dropout_rate"]["value"] == ""
 
 
+@pytest.mark.slow
 class TestBaselines:
     """Which models are run beside each other."""
 
@@ -320,7 +324,9 @@ class TestBaselines:
     def test_missing_weights_of_a_baseline_nobody_asked_for_name_both_ways_out(
         self, analyze, clip, monkeypatch
     ):
-        monkeypatch.setattr("yolact_temporal.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn")
+        monkeypatch.setattr(
+            "yolact_temporal.analyzing.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn"
+        )
         monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", "/nonexistent")
         code, _, err = analyze(clip, alone=False)
         assert code == 3
@@ -348,6 +354,7 @@ class TestBaselines:
         assert {row["verdict"] for row in rows if row["clip"] == ""} == {"undecided"}
 
 
+@pytest.mark.slow
 class TestLosses:
     """Frames lost to corruption: exit code 4, the losses named, the rest done."""
 
@@ -410,6 +417,7 @@ def unbroken(long_clip, tmp_path_factory):
     return out / "long"
 
 
+@pytest.mark.slow
 class TestInterruption:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
@@ -456,6 +464,7 @@ class TestInterruption:
             assert sentence in one_sentence(err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path):
     disk = tmp_path / "disk"

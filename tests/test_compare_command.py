@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yolact_temporal import cli
-from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.clip_runs import runs_by_clip
-from yolact_temporal.compare import _Gathered, _rows, compare_runs, write_comparison
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.cli import main as cli
+from yolact_temporal.comparing.comparable_runs import runs_by_clip
+from yolact_temporal.comparing.compare_runs import _Gathered, _rows, compare_runs, write_comparison
 from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
 from yolact_temporal.data.sources import open_clip

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from yolact_temporal.temporal.comparison.comparing import FIGURES, RECALLS, compare_models
+from yolact_temporal.temporal.comparison.comparing import RECALLS, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import console_comparison, markdown_comparison
@@ -18,6 +18,7 @@ from yolact_temporal.temporal.comparison.figures import (
 )
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.verdict import verdict_of
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.report import CsvTable
 
 FPS = 10.0
@@ -229,7 +230,7 @@ class TestReports:
         with (tmp_path / "comparison.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         whole = [one for one in rows if one["clip"] == ""]
-        known = [name for name in FIGURES if not name.startswith("truth_")]
+        known = [name for name, one in REGISTRY.compared().items() if not one.needs_truth]
         assert [one["metric"] for one in whole if not one["support"].startswith("matched")] == known
         assert {one["support"] for one in whole} == {
             "common", "universe", *(f"matched_recall_{recall:g}" for recall in RECALLS)

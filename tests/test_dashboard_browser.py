@@ -6,52 +6,20 @@ import io
 import os
 import re
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from dashboard_runs import BLINKING, STEADY
-from watched_browser import CHROMIUM, LIMIT_S, WatchedBrowser
+from served_dashboard import ServedDashboard
+from watched_browser import CHROMIUM, LIMIT_S, REBOUND, WatchedBrowser
 
 # Last of all, where even the watch on the browser does not help: this ends the process, since a signal cannot.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900, method="thread")]
 
 WAIT_MS = 45_000
-
-
-class Server:
-    """A dashboard of its own process, as a person starts it."""
-
-    def __init__(self, root, log):
-        self.root = root
-        command = [sys.executable, "-m", "yolact_temporal", "dashboard", str(root), "--port", "0"]
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        end = time.monotonic() + LIMIT_S
-        self.url = None
-        while time.monotonic() < end and self.process.poll() is None:
-            found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
-            try:
-                if found:
-                    urllib.request.urlopen(f"{found[0]}/_stcore/health", timeout=5).close()
-                    self.url = found[0]
-                    return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        self.close()
-        raise AssertionError(f"the server did not start: {log.read_text()[-2000:]}")
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +37,8 @@ def browser():
 def server(browser, finished_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(finished_run.parent, folder / "runs")
-    started = Server(folder / "runs", folder / "server.log")
-    yield started
-    started.close()
+    with ServedDashboard(folder / "runs", folder / "server.log") as started:
+        yield started
 
 
 @pytest.fixture
@@ -272,6 +239,70 @@ def test_the_folder_is_compared(page):
     page.get_by_role("heading", name="Steady, or seeing less?").wait_for()
     got = list(csv.DictReader(io.StringIO(download(page, "Download clips.csv").decode())))
     assert {row["model_a"] for row in got} == {STEADY}
+
+
+_ATTACK = """async (at) => {
+  const loads = (tag) => new Promise((resolve) => {
+    const element = document.createElement(tag);
+    element.onload = element.onloadeddata = () => resolve(true);
+    element.onerror = () => resolve(false);
+    const what = tag === 'video' ? 'overlay?run=scene&model=steady_model' : 'picture?run=scene&frame=1';
+    element.src = `http://${at}/${what}`;
+    document.body.append(element);
+  });
+  const opens = new Promise((resolve) => {
+    const socket = new WebSocket(`ws://${at}/_stcore/stream`, ['streamlit']);
+    socket.onopen = () => resolve(true);
+    socket.onerror = () => resolve(false);
+  });
+  const fetched = fetch(`http://${at}/_stcore/health`, {mode: 'no-cors'}).then(() => true, () => false);
+  const read = fetch(`http://${at}/`).then((answer) => answer.status, () => 0);
+  return [await loads('img'), await loads('video'), await opens, await fetched, await read];
+}"""
+
+
+@pytest.mark.parametrize("own_name", [False, True])
+def test_a_page_of_another_origin_gets_nowhere(browser, server, tmp_path, own_name):
+    """The page of another site, also where its name leads to the dashboard, and another page on this machine."""
+    (tmp_path / "index.html").write_text("<title>elsewhere</title><body>elsewhere")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other, browser.page() as page:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        try:
+            page.set_default_timeout(WAIT_MS)
+            page.goto(f"http://{'127.0.0.1' if own_name else REBOUND}:{other.server_port}/index.html")
+            port = server.url.rpartition(":")[2]
+            for name in ("127.0.0.1", "localhost", REBOUND):
+                assert page.evaluate(_ATTACK, f"{name}:{port}") == [False, False, False, False, 0], name
+            page.goto(f"{server.url}/")
+            page.goto(
+                f"http://{REBOUND}:{port}/"
+            )  # the name is rebound: now its page and the dashboard are one origin
+            assert page.inner_text("body").startswith("expected one of this dashboard's own names")
+            assert page.evaluate(_ATTACK, f"{REBOUND}:{port}") == [False, False, False, True, 403]
+        finally:
+            other.shutdown()
+
+
+def test_the_dashboard_stands_in_no_frame_and_runs_no_script_from_elsewhere(browser, server, tmp_path):
+    with browser.page() as page:
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{server.url}/")
+        title(page, "scene")
+        blocked = """() => new Promise((resolve) => {
+            document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
+            setTimeout(() => resolve('nothing'), 5000);
+            const made = document.createElement('script');
+            made.textContent = 'window.ran = 1';
+            document.head.append(made);
+        })"""
+        assert page.evaluate(blocked) == "script-src-elem"
+        assert page.evaluate("window.ran") is None
+        assert page.evaluate("fetch('http://192.0.2.1/').then(() => 'went', () => 'refused')") == "refused"
+        page.goto("about:blank")
+        page.set_content(f"<iframe src='{server.url}/'></iframe>")
+        page.wait_for_timeout(1500)
+        assert [frame.url.partition("://")[0] for frame in page.frames[1:]] == ["chrome-error"]
 
 
 @within(420)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data import photo_film
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 
@@ -49,6 +49,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_demo_measures_both_models_by_exact_motion_and_shows_the_floor_of_flow(demo, tmp_path):
     code, out, err = demo()
     assert code == 0, err
@@ -65,6 +67,7 @@ def test_the_demo_measures_both_models_by_exact_motion_and_shows_the_floor_of_fl
     assert min(still) >= 0
 
 
+@pytest.mark.slow
 def test_a_users_photographs_are_a_run_each_and_are_compared_over_all(demo, photographs, tmp_path):
     code, out, err = demo("--photographs", photographs, "--json")
     assert code == 0, err
@@ -78,6 +81,7 @@ def test_a_users_photographs_are_a_run_each_and_are_compared_over_all(demo, phot
     assert {row["clip"] for row in compared} == {"", "astronaut", "grace_hopper"}
 
 
+@pytest.mark.slow
 def test_a_photograph_that_cannot_be_read_does_not_keep_the_others(demo, photographs, tmp_path):
     (photographs / "broken.jpg").write_bytes(b"no picture")
     code, _, err = demo("--photographs", photographs, "--no-baseline", "--quiet")

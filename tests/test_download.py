@@ -351,6 +351,7 @@ def test_a_broken_fetch_is_resumed_and_accepted(server: Server, content: bytes, 
     assert found.path.read_bytes() == content
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def test_a_fetch_killed_mid_way_is_resumed(server: Server, content: bytes, cache: Path) -> None:
     half = len(content) // 2

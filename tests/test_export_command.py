@@ -9,7 +9,7 @@ import pytest
 from mask_clips import frame, sequence, without_plots  # noqa: F401
 from pycocotools import mask as coco_mask
 
-from yolact_temporal import cli
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
-from yolact_temporal.data.files import atomic_write, part_path, space_for
-from yolact_temporal.errors import OutOfSpaceError
+from yolact_temporal.data.files import atomic_write, part_path, require_folder, results_in, space_for
+from yolact_temporal.errors import OutOfSpaceError, OutputError
 
 needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 
@@ -58,3 +59,39 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="other") as caught, space_for(tmp_path):
         raise OSError(errno.EIO, "other")
     assert not isinstance(caught.value, OutOfSpaceError)
+
+
+@pytest.mark.parametrize("lost", [".", "model"])
+def test_results_whose_folder_is_gone_are_one_sentence_that_names_it(tmp_path: Path, lost: str) -> None:
+    folder = tmp_path / "run"
+    (folder / "model").mkdir(parents=True)
+    shutil.rmtree(folder / lost)
+    with pytest.raises(OutputError, match="gone") as caught, results_in(folder):
+        (folder / "model" / "frames.csv").write_text("")
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "no such file", "elsewhere/clip.mp4"),
+        FileNotFoundError(errno.ENOENT, "no such file"),
+        PermissionError(errno.EACCES, "not allowed", "run/frames.csv"),
+    ],
+)
+def test_what_has_nothing_to_do_with_a_lost_folder_stays_what_it_is(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(type(error)) as caught, results_in(tmp_path):
+        raise error
+    assert caught.value is error
+
+
+def test_a_full_disk_below_a_folder_is_one_sentence_too(tmp_path: Path) -> None:
+    with pytest.raises(OutOfSpaceError, match="free some space"), results_in(tmp_path):
+        raise OSError(errno.ENOSPC, "full")
+
+
+def test_a_folder_that_is_required_is_there_or_not_found(tmp_path: Path) -> None:
+    require_folder(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught:
+        require_folder(tmp_path / "gone")
+    assert caught.value.filename == str(tmp_path / "gone")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.temporal.comparison.comparing import compare_models
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import verdict_of
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion
 
 CLIPS = 8
@@ -129,6 +129,7 @@ def test_dropped_frames_shrink_the_support_and_raise_the_loss_but_leave_the_jitt
     assert low <= partial.find("boundary_px").difference <= high
 
 
+@pytest.mark.slow
 def test_two_equal_models_are_undecided(scenes):
     """95 of 100 seeded repeats at least: clips, and which noise is whose, drawn anew each time."""
     faults = {f"noise {seed}": ("boundary_noise", 0.7, 10 + seed) for seed in range(6)}

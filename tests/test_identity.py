@@ -10,7 +10,8 @@ from mask_clips import frame, sequence, without_plots  # noqa: F401
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from yolact_temporal import cli, identity
+from yolact_temporal.analyzing import identity
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.formats import FORMATS, open_masks
 
 SIZE, FRAMES = (60, 80), 12

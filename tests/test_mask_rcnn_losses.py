@@ -216,7 +216,7 @@ def options(tmp_path, model, **changes):
 
 
 def losses(folder):
-    with (folder / "log.csv").open(newline="") as file:
+    with (folder / "metrics.csv").open(newline="") as file:
         return [
             {key: value for key, value in row.items() if key not in ("time_s", "images_per_s")}
             for row in csv.DictReader(file)
@@ -265,7 +265,8 @@ def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name)
     network = trainee.build().train()
     data = CocoDataset(tmp_path / "annotations.json", tmp_path, CLASS_NAMES)
     recipe = replace(recipe_for(name), batch_size=2)
-    loader = training_loader(data, recipe, trainee.target_sizes(network), seed=0, start=0, workers=0)
+    sizes = [(0, trainee.target_sizes(network, 64))]
+    loader = training_loader(data, recipe, sizes, seed=0, start=0, workers=0)
     parts = trainee.losses(network, next(iter(loader)), recipe, seed=0)
     assert set(parts) == {"objectness", "proposal_box", "class", "box", "mask"} | (
         {"mask_iou"} if "scoring" in name else set()

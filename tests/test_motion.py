@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from masks import Block, Scene, crop, pan, rectangle, texture
 
+from yolact_temporal.data.crops import MaskCrop, Region, mask_iou, union_region
 from yolact_temporal.data.rle import encode_masks
-from yolact_temporal.temporal.crops import MaskCrop, Region, mask_iou, union_region
 from yolact_temporal.temporal.motion import FlowEstimator, Motion, consistent_pixels, warp_mask
 
 SIZE = (60, 80)

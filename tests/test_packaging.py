@@ -23,7 +23,16 @@ PLACES = {"src/yolact_temporal": "yolact_temporal"} | {room: f"yolact_temporal/{
 GENERIC = (*ROOMS, "src", "setup", "weights")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "build", "dist", "runs", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "*.part"
+    ".git",
+    ".venv*",
+    "build",
+    "dist",
+    "runs",
+    "*.egg-info",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    "*.part",
 )
 
 BUILD_EDITABLE = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
@@ -109,7 +118,7 @@ def test_the_source_distribution_holds_the_tree_and_the_means_to_build_it(
         names = {name.partition("/")[2] for name in archive.getnames()}
     sources = {
         path.relative_to(tree).as_posix()
-        for folder in (*PLACES, "tests")
+        for folder in (*PLACES, "tests", "tools")
         for path in (tree / folder).rglob("*")
         if path.is_file() and ".egg-info" not in str(path) and path.suffix != ".pyc"
     }

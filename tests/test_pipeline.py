@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from yolact_temporal.pipeline import overlapped
+from yolact_temporal.analyzing.pipeline import overlapped
 
 
 def test_items_come_in_order_and_all():

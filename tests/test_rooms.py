@@ -77,7 +77,7 @@ def faults(source: str, room: str) -> list[str]:
         ("import importlib\nimportlib.import_module('torch')", "data", "may not import torch"),
         ("from . import rle", "data", "relative import"),
         ("from data.rle import area", "temporal", "must be imported as yolact_temporal.data.rle"),
-        ("from yolact_temporal.cli import main", "yolact", "package's top"),
+        ("from yolact_temporal.cli.main import main", "yolact", "package's top"),
         ("import streamlit", "temporal", "may not import streamlit"),
     ],
 )
@@ -156,11 +156,12 @@ def test_the_command_line_starts_with_nothing_heavy() -> None:
         "pandas",
         "pycocotools",
     }
-    loaded = loaded_after("yolact_temporal.cli", "yolact_temporal.errors")
+    loaded = loaded_after("yolact_temporal.cli.main", "yolact_temporal.errors")
     assert "yolact_temporal" in loaded
     assert not loaded & heavy
 
 
+@pytest.mark.slow
 def test_nothing_touches_an_accelerator_on_import() -> None:
     program = (
         "import torch, yolact_temporal.yolact, yolact_temporal.yolact.weights\n"

@@ -1,6 +1,7 @@
 """`score`: somebody's masks measured as a model's are, with the clip and without; one sentence for what is wrong."""
 
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,21 +22,23 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal import clip_run
-from yolact_temporal.analyze import AnalyzeOptions
-from yolact_temporal.clip_run import run_clip
-from yolact_temporal.compare import compare_runs
+from yolact_temporal.analyzing import run_clip as clip_run
+from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.request import Destination, RunRequest
+from yolact_temporal.analyzing.run_clip import run_clip
+from yolact_temporal.comparing.compare_runs import compare_runs
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import make_stand_in
-from yolact_temporal.models import LoadedModel
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plots import write_plots
 
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
 
 
-FLOW = {name for name in METRICS if name.startswith(("boundary", "motion_comp", "area_blinks"))}
+FLOW = {name for name in REGISTRY.own() if name.startswith(("boundary", "motion_comp", "area_blinks"))}
 
 
 def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, monkeypatch):
@@ -67,12 +70,36 @@ def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, t
         segment=lambda pixels: [stand_in.see(next(frames)) for _ in pixels],
     )
     model = LoadedModel(segmenter, 0.3, {"note": "a stand-in", "config": {}, "score_threshold": 0.3})
-    run_clip(open_clip(images, fps=FPS), "walk", [model], tmp_path / "analyzed", AnalyzeOptions(batch=5))
+    run_clip(
+        open_clip(images, fps=FPS),
+        [model],
+        RunRequest(Destination("walk", tmp_path / "analyzed"), AnalyzeOptions(batch=5)),
+    )
     own = tmp_path / "analyzed" / "noisy"
     code, *_ = score(own, "--clip", images, "--fps", FPS, "--score-threshold", 0.3)
     assert code == 0
     for name in (*TABLES, "masks.jsonl"):
         assert (tmp_path / "runs" / "walk" / "noisy" / name).read_bytes() == (own / name).read_bytes()
+
+
+def test_every_mask_of_a_run_is_decoded_once(images, score, tmp_path, monkeypatch):
+    """By meter, comparison, ground truth and overlay of two models together."""
+    theirs = write(tmp_path / "theirs.json", true_frames())
+    other = write(tmp_path / "other.json", true_frames())
+    decoded = Counter()
+    decode = MaskCrop.from_rle
+
+    def counting(mask, size):
+        decoded[id(mask)] += 1
+        kept.append(mask)
+        return decode(mask, size)
+
+    kept = []
+    monkeypatch.setattr(MaskCrop, "from_rle", counting)
+    code, *_ = score(theirs, other, "--clip", images, "--fps", FPS, "--ground-truth", theirs)
+    assert code == 0
+    assert max(decoded.values()) == 1
+    assert len(decoded) == 3 * sum(len(frame.instances) for frame in true_frames())
 
 
 def test_without_the_clip_only_what_needs_motion_is_undefined(score, images, tmp_path):
@@ -83,8 +110,8 @@ def test_without_the_clip_only_what_needs_motion_is_undefined(score, images, tmp
     run = tmp_path / "runs" / "theirs"
     assert not (run / "theirs" / "overlay.mp4").exists()
     alone, seen = summary(run), summary(tmp_path / "runs" / "walk")
-    assert {name for name in METRICS if not alone["theirs", name]} >= FLOW
-    for name in set(METRICS) - FLOW:
+    assert {name for name in REGISTRY.own() if not alone["theirs", name]} >= FLOW
+    for name in set(REGISTRY.own()) - FLOW:
         assert alone["theirs", name] == seen["theirs", name] != "", name
     assert "Without the clip the motion between frames is not known" in out
     report = (run / "report.md").read_text()

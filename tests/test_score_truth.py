@@ -21,7 +21,7 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal.compare import compare_runs
+from yolact_temporal.comparing.compare_runs import compare_runs
 
 BOXES = ("box_fragment_error", "box_centre_error", "box_scale_ratio_error")
 
@@ -136,6 +136,7 @@ def test_published_results_on_davis_have_the_published_figures(real_clips, score
     assert len(rows(tmp_path / "runs" / name / name / "frames.csv")) == frames
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_what_overlaps_less_than_half_has_the_published_figures_at_the_loose_overlap(
     real_clips, score, tmp_path

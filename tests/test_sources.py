@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -283,7 +284,9 @@ def test_deep_values_are_scaled_by_the_largest_in_the_folder(
     folder = tmp_path / "deep"
     folder.mkdir()
     for index in range(3):
-        Image.fromarray((barcode_frame(index)[..., 0].astype(float) * scale).astype(kind)).save(folder / f"{index}.tif")
+        Image.fromarray((barcode_frame(index)[..., 0].astype(float) * scale).astype(kind)).save(
+            folder / f"{index}.tif"
+        )
     source = open_clip(folder, fps=10)
     frames = read_all(source)
     assert barcodes(frames) == [0, 1, 2]
@@ -391,3 +394,19 @@ def test_av_reads_what_the_builders_hide(clip: Clip) -> None:
     with av.open(str(clip("edit_list.mp4"))) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert sum(packet.is_discard for packet in packets) == 5
+
+
+@needs_decord
+def test_pngs_are_read_after_a_clip_by_decord(clip: Clip, tmp_path: Path) -> None:
+    program = (
+        "import sys; from yolact_temporal.data.sources import open_clip; list(open_clip(sys.argv[2], 'decord'))\n"
+        "import cv2, numpy as np\n"
+        "assert cv2.imwrite(sys.argv[1], np.full((40, 50, 3), 7, np.uint8))\n"
+        "print(cv2.imread(sys.argv[1])[0, 0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "one.png"), str(clip("one_frame.mp4"))],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "[7 7 7]", done.stderr

@@ -2,16 +2,16 @@
 
 import pytest
 
-from yolact_temporal.summary_text import HEADLINES, headline_rows
+from yolact_temporal.analyzing.summary_text import headline_rows
 from yolact_temporal.temporal.comparison.statistics import Interval
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
-NAME = HEADLINES[0][0]
+NAME = next(iter(REGISTRY.headlines()))
 
 
 def row(figure, interval=None):
-    figures = {name: ClipFigure(None, 0, 0, 0, 0) for name in METRICS} | {NAME: figure}
+    figures = {name: ClipFigure(None, 0, 0, 0, 0) for name in REGISTRY.own()} | {NAME: figure}
     stability = ClipStability(9, 9, 0, {}, (), figures, None)
     return headline_rows(stability, {} if interval is None else {NAME: interval})[0]
 

@@ -1,19 +1,23 @@
 import csv
 import json
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from shapes import CLASS_NAMES, write_shapes
 from torchvision.models import mobilenet_v2, resnet50
+from torchvision.models.detection.image_list import ImageList
 
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import InputError, UsageError, WeightsError
 from yolact_temporal.yolact import PRESETS, build_yolact
+from yolact_temporal.yolact.baselines import BASELINES
 from yolact_temporal.yolact.families import MODEL_NAMES
 from yolact_temporal.yolact.training import (
     RECIPES,
@@ -30,15 +34,25 @@ from yolact_temporal.yolact.training.batches import (
     image_repeats,
     training_loader,
 )
+from yolact_temporal.yolact.training.curve import draw_curve
 from yolact_temporal.yolact.training.log import TrainingLog
 from yolact_temporal.yolact.training.options import resolve_recipe
-from yolact_temporal.yolact.training.recipe import LossConfig, Matching, Optimization, Sampling, Schedule
+from yolact_temporal.yolact.training.progress import TimeLeft
+from yolact_temporal.yolact.training.recipe import (
+    LossConfig,
+    Matching,
+    Optimization,
+    Sampling,
+    Schedule,
+    TrainingRecipe,
+)
 from yolact_temporal.yolact.training.schedule import (
     WeightAverage,
     build_optimizer,
     freeze,
     learning_rate,
     train_mode,
+    training_sizes,
 )
 from yolact_temporal.yolact.training.trainee import at_input_size, trainee_for
 
@@ -123,6 +137,47 @@ def test_the_cosine_schedule_falls_to_its_final_share():
     schedule = Schedule(kind="cosine", warmup=100, final=0.1)
     rates = [learning_rate(schedule, 1.0, i, 1100) for i in (100, 600, 1100)]
     assert rates == pytest.approx([1.0, 0.55, 0.1])
+
+
+@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact"])
+def test_the_compact_models_share_a_schedule_that_ends_at_their_own_size(name):
+    recipe, own = recipe_for(name), trainee_for(name).size
+    assert recipe == recipe_for("yolact_compact")
+    assert recipe.iterations * recipe.batch_size >= 80_000
+    assert training_sizes(recipe, own) == [(0, 320), (3400, own)]
+    longer = replace(recipe.for_batch(8), iterations=30)
+    assert training_sizes(longer, own) == [(0, 320), (20, own)]
+    assert training_sizes(recipe_for("mask_scoring_rcnn_compact"), own) == [(0, own)]
+
+
+def test_a_size_that_is_asked_for_is_the_size_all_along(tmp_path):
+    options = TrainingOptions("yolact_compact", tmp_path, tmp_path, tmp_path, input_size=96)
+    assert training_sizes(resolve_recipe(options), 96) == [(0, 96)]
+
+
+@pytest.mark.parametrize(
+    "sizes", [((0.1, 64),), ((0, 64), (0, 96)), ((0, 64), (0.6, 96), (0.5, 128)), ((0, 64), (1, 96))]
+)
+def test_sizes_must_cover_the_run_in_order(sizes):
+    with pytest.raises(ValueError, match="expected sizes from shares that rise"):
+        TrainingRecipe(sizes=sizes)
+
+
+@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact"])
+def test_a_resized_network_finds_what_one_built_for_the_size_finds(name):
+    own, other = trainee_for(name), trainee_for(name, 96)
+    model, built = own.build(), other.build()
+    built.load_state_dict(model.state_dict())
+    own.resize(model, 96)
+    images = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    if name == "yolact_compact":
+        first, second = model(images).anchors, built(images).anchors
+    else:
+        features = list(model.backbone(images).values())
+        squares = ImageList(images, [(96, 96)])
+        first, second = (net.rpn.anchor_generator(squares, features)[0] for net in (model, built))
+    torch.testing.assert_close(first, second)
+    assert own.target_sizes(model, 96) == other.target_sizes(built, 96)
 
 
 # What is trained
@@ -233,13 +288,14 @@ def test_the_sampler_goes_on_from_any_position_as_if_never_stopped():
 
 def test_batches_do_not_depend_on_the_number_of_workers(tmp_path):
     dataset = CocoDataset(write_shapes(tmp_path, 5), tmp_path, cache="encoded")
-    sizes = TargetSizes(64, (16, 16), (8, 8))
+    sizes = [(0, TargetSizes(64, (16, 16), (8, 8))), (2, TargetSizes(96, (24, 24), (12, 12)))]
     recipe = compact(batch_size=3)
 
     def batches(workers, start=0):
         loader = iter(training_loader(dataset, recipe, sizes, seed=1, start=start, workers=workers))
         return [next(loader) for _ in range(3)]
 
+    assert [batch.images.shape[1] for batch in batches(0)] == [64, 64, 96]
     for first, second in zip(batches(0), batches(2), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     later = batches(0, start=6)[0]
@@ -250,9 +306,8 @@ def test_batches_do_not_depend_on_the_number_of_workers(tmp_path):
 def test_a_batch_holds_targets_at_prototype_and_semantic_resolution(tmp_path, augmentation):
     dataset = CocoDataset(write_shapes(tmp_path, 3), tmp_path)
     recipe = compact(batch_size=3, augmentation=augmentation)
-    batch = next(
-        iter(training_loader(dataset, recipe, TargetSizes(64, (16, 16), (8, 8)), seed=0, start=0, workers=0))
-    )
+    sizes = [(0, TargetSizes(64, (16, 16), (8, 8)))]
+    batch = next(iter(training_loader(dataset, recipe, sizes, seed=0, start=0, workers=0)))
     assert batch.images.shape == (3, 64, 64, 3)
     assert batch.images.dtype == torch.uint8
     assert batch.masks.shape == (len(batch.boxes), 16, 16)
@@ -292,11 +347,42 @@ def options(tmp_path, **changes):
 
 def losses(folder):
     """The log's rows but for times and speeds."""
-    with (folder / "log.csv").open(newline="") as file:
+    with (folder / "metrics.csv").open(newline="") as file:
         return [
             {k: v for k, v in row.items() if k not in ("time_s", "images_per_s")}
             for row in csv.DictReader(file)
         ]
+
+
+def killed_run(options):
+    """Train until SIGKILL ends it in its sixth iteration, between two checkpoints; a process's whole work."""
+    append = TrainingLog.append
+
+    def killing(self, done, *rest):
+        append(self, done, *rest)
+        if done == 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    TrainingLog.append = killing
+    train(options)
+
+
+def test_a_killed_run_resumes_to_the_losses_of_an_unbroken_one(tmp_path):
+    changes = growing(at_input_size(PRESETS["yolact_compact"], 96)) | {"checkpoint_every": 2}
+    train(options(tmp_path, output=tmp_path / "whole", **changes))
+    process = multiprocessing.get_context("spawn").Process(
+        target=killed_run, args=(options(tmp_path, **changes),)
+    )
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    (tmp_path / "run/.last.pt.1.tmp").write_bytes(b"half a checkpoint")
+    assert torch.load(tmp_path / "run/last.pt", weights_only=True)["iteration"] == 4
+    assert train(options(tmp_path, resume=True, **changes)).finished
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    first, second = (load_file(tmp_path / name / "final.safetensors") for name in ("whole", "run"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".tmp"]
 
 
 class CrashError(Exception):
@@ -318,33 +404,62 @@ def crash():
     raise CrashError
 
 
-def test_a_run_that_dies_and_resumes_has_the_losses_of_an_unbroken_one(tmp_path, monkeypatch):
-    whole = train(options(tmp_path, output=tmp_path / "whole"))
+def growing(config):
+    """A model that is 96 pixels large, and a recipe that trains it at 64 up to its fifth iteration of eight."""
+    recipe = compact(
+        batch_size=2,
+        iterations=8,
+        sizes=((0, 64), (5 / 8, 96)),
+        schedule=Schedule(kind="cosine", warmup=2),
+    )
+    return {"model": config, "recipe": recipe, "input_size": None}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        at_input_size(PRESETS["yolact_compact"], 96),
+        replace(BASELINES["mask_rcnn_compact"], input_size=96),
+    ],
+    ids=lambda config: config.name,
+)
+def test_a_run_that_dies_and_resumes_has_the_losses_of_an_unbroken_one(tmp_path, monkeypatch, config):
+    changes = growing(config)
+    whole = train(options(tmp_path, output=tmp_path / "whole", **changes))
     assert (whole.iteration, whole.finished, whole.interrupted) == (8, True, False)
     with monkeypatch.context() as patch:
         fail_at(patch, 6, crash)
         with pytest.raises(CrashError):
-            train(options(tmp_path, workers=2))
+            train(options(tmp_path, workers=2, **changes))
     assert len(losses(tmp_path / "run")) == 6
-    resumed = train(options(tmp_path, resume=True, workers=1))
+    resumed = train(options(tmp_path, resume=True, workers=1, **changes))
     assert resumed.finished
     expected = losses(tmp_path / "whole")
-    assert len(expected) == 8
+    assert [row["input_size"] for row in expected] == ["64"] * 5 + ["96"] * 3
+    assert [row["images"] for row in expected] == [str(2 * i) for i in range(1, 9)]
     assert len({row["loss"] for row in expected}) == 8
     assert losses(tmp_path / "run") == expected
     first, second = (load_file(tmp_path / name / "final.safetensors") for name in ("whole", "run"))
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number):
+def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number, times):
     before = signal.getsignal(number)
-    fail_at(monkeypatch, 3, lambda: os.kill(os.getpid(), number))
+    fail_at(monkeypatch, 3, lambda: [os.kill(os.getpid(), number) for _ in range(times)])
     result = train(options(tmp_path))
     assert (result.iteration, result.finished, result.interrupted) == (3, False, True)
     assert torch.load(tmp_path / "run/last.pt", weights_only=True)["iteration"] == 3
     assert signal.getsignal(number) is before
     assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".tmp"]
+
+
+def test_a_signal_some_time_after_the_first_interrupts_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("yolact_temporal.yolact.training.loop._SAME_WISH_S", 0.0)
+    fail_at(monkeypatch, 3, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    with pytest.raises(KeyboardInterrupt):
+        train(options(tmp_path))
 
 
 def test_a_run_stops_in_time_and_can_go_on(tmp_path):
@@ -365,10 +480,10 @@ def test_a_mean_over_several_iterations_survives_a_checkpoint_between_them(tmp_p
 
 def test_the_log_has_stable_columns_and_leaves_out_what_a_model_has_not(tmp_path):
     train(options(tmp_path, iterations=2))
-    with (tmp_path / "run/log.csv").open() as file:
+    with (tmp_path / "run/metrics.csv").open() as file:
         header, row, *_ = csv.reader(file)
     assert ",".join(header) == (
-        "iteration,time_s,learning_rate,loss,loss_class,loss_box,loss_giou,loss_mask,loss_semantic,"
+        "iteration,images,time_s,input_size,learning_rate,loss,loss_class,loss_box,loss_giou,loss_mask,loss_semantic,"
         "loss_mask_iou,loss_objectness,loss_proposal_box,images_per_s"
     )
     values = dict(zip(header, row, strict=True))
@@ -383,10 +498,14 @@ def test_the_best_weights_are_kept_with_the_evaluation_that_chose_them(tmp_path,
 
     def scripted(segmenter, *_, **__):
         seen.append({key: value.clone() for key, value in segmenter.model.state_dict().items()})
-        return {"segm": {"AP50": next(figures)}, "bbox": {"AP50": 0.9}}
+        masks = {"AP50": next(figures), "AP": 0.1, "AP50_large": None}
+        return {"segm": masks, "bbox": {"AP50": 0.9}}
 
     monkeypatch.setattr(loop_module, "evaluate", scripted)
-    result = train(options(tmp_path, evaluate_every=2, val_annotations=tmp_path / "annotations.json"))
+    said = []
+    result = train(
+        options(tmp_path, evaluate_every=2, val_annotations=tmp_path / "annotations.json"), said.append
+    )
     assert result.best == 0.5
     best = load_file(tmp_path / "run/best.safetensors")
     assert all(torch.equal(best[key], seen[1][key]) for key in best)
@@ -395,6 +514,37 @@ def test_the_best_weights_are_kept_with_the_evaluation_that_chose_them(tmp_path,
     )
     lines = [json.loads(line) for line in (tmp_path / "run/evaluations.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [2, 4, 6, 8]
+    assert said[1:3] == [
+        "after 8 of 16 images: mask AP50 0.500, AP 0.100, AP50 of large objects -, box AP50 0.900 (best yet)",
+        "after 12 of 16 images: mask AP50 0.300, AP 0.100, AP50 of large objects -, box AP50 0.900",
+    ]
+    assert cv2.imread(str(tmp_path / "run/curve.png")).std() > 10
+
+
+def test_the_time_left_counts_what_larger_images_will_cost():
+    recipe = TrainingRecipe(iterations=30, sizes=((0, 10), (2 / 3, 20)))
+    left = TimeLeft(recipe, 20)
+    assert left.after(0) is None
+    for _ in range(5):
+        left.step(1.0, 10)
+    assert left.after(5) == pytest.approx(15 + 10 * 4)
+    assert left.after(25) == pytest.approx(5 * 4)
+    assert left.after(30) == 0
+
+
+def test_a_curve_needs_no_evaluations_but_something_logged(tmp_path):
+    log = TrainingLog(tmp_path / "metrics.csv", 0)
+    files = (tmp_path / "metrics.csv", tmp_path / "evaluations.jsonl", tmp_path / "curve.png")
+    assert not draw_curve(*files)
+    assert not files[2].exists()
+    for iteration in (1, 2):
+        log.append(iteration, 4 * iteration, 1.0, 64 * iteration, 0.1, {"class": 1.0 / iteration}, 4.0)
+    assert draw_curve(*files)
+    alone = cv2.imread(str(files[2])).shape
+    figures = {"iteration": 2, "segm": {"AP50": 0.5, "AP": None}, "bbox": {}}
+    files[1].write_text(json.dumps(figures) + "\n" + '{"iteration": 3, "se')
+    assert draw_curve(*files)
+    assert cv2.imread(str(files[2])).shape[0] > alone[0]
 
 
 def test_a_run_in_mixed_precision_stays_near_one_in_full_precision(tmp_path):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from masks import Block, Scene, crop, disk, pan, rectangle
 
+from yolact_temporal.data.crops import mask_iou
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import Seen, UniverseOptions
-from yolact_temporal.temporal.crops import mask_iou
 from yolact_temporal.temporal.motion import Motion
 
 SIZE = (100, 160)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -138,3 +139,18 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutOfSpaceError, match="free some space"):
         fill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_gone_is_not_found_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    writer = VideoWriter(folder / "film.mp4", (32, 48), 25)
+    shutil.rmtree(folder)
+
+    def write_until_it_is_noticed() -> None:
+        for index in range(100):
+            writer.write(np.zeros((32, 48, 3), np.uint8), index / 25)
+
+    with pytest.raises(FileNotFoundError) as caught:
+        write_until_it_is_noticed()
+    assert caught.value.filename == str(folder / "film.mp4.part")

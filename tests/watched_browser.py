@@ -20,7 +20,11 @@ from typing import Any
 import psutil
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+REBOUND = "evil.example"
+"""A name of somebody else's that leads the browser to this machine."""
+
 ARGUMENTS = [
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",  # where /dev/shm is small, a page that fills it dies without a word

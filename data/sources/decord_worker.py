@@ -1,10 +1,11 @@
 """decord in a process of its own: `python decord_worker.py PATH THREADS`.
 
 decord brings an FFmpeg of 2019, and a flipped bit in a file can abort its process (std::bad_alloc) or keep it for
-ever. Here that ends this process alone. What it says goes to standard output: one line of JSON, `{"times": [...]}` or
+ever. It also brings a zlib that an OpenCV loaded beside it takes for its own, and then reads no PNG. Here none of that
+reaches the process that asked. What this one says goes to standard output: one line of JSON, `{"times": [...]}` or
 `{"error": "..."}`; then for every frame in order its shape, three unsigned 32-bit integers, and its pixels; a shape of
-zeros where decord gives no more. It goes on when the pipe is read, so it never runs far ahead, and ends when the pipe
-closes.
+zeros where decord gives no more. A frame is asked of decord when the pipe has taken the one before; the process ends
+when the pipe closes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 from typing import Any, BinaryIO
 
@@ -23,6 +25,7 @@ SHAPE = np.dtype("<u4")
 
 def main() -> None:
     """Serve the file named on the command line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides when to end
     path, threads = sys.argv[1], int(sys.argv[2])
     # decord and FFmpeg write to standard output as they please; frames go through a copy of it that they do not know.
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)

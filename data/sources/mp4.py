@@ -215,6 +215,10 @@ class _Tables:
             if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
                 return TableFault("its time scale contradicts its length", unreadable=True)
             return TableFault("its edit list reaches behind its end", self.count, distrusts_edits=True)
+        if edit is not None and edit[1] > length - usual / 2 and abs(edit[0] - int(shown.min())) > usual / 2:
+            return TableFault(
+                "its edit list begins at another place than its frames", self.count, distrusts_edits=True
+            )
         if len(self.durations) == 1 and len(self.offsets):
             gaps = np.diff(np.sort(shown))
             off = int(((gaps == 0) | (np.mod(gaps, max(int(self.durations[0, 1]), 1)) != 0)).sum())

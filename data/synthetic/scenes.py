@@ -216,10 +216,12 @@ class _CameraPath:
         return float(self._zoom[index])
 
     def to_world(self, pixels: Floats, index: int) -> Floats:
-        return (pixels - self._middle) * self._zoom[index] + self._middle + self._shift[index]
+        world: Floats = (pixels - self._middle) * self._zoom[index] + self._middle + self._shift[index]
+        return world
 
     def to_pixels(self, world: Floats, index: int) -> Floats:
-        return (world - self._middle - self._shift[index]) / self._zoom[index] + self._middle
+        pixels: Floats = (world - self._middle - self._shift[index]) / self._zoom[index] + self._middle
+        return pixels
 
 
 class _Object:
@@ -281,7 +283,8 @@ class _Object:
         radius = share * self._outline(angle, index)
         turned = angle + self._turn * index
         direction = np.stack((np.cos(turned), np.sin(turned)), axis=-1)
-        return self._start + self._velocity * index + radius[..., None] * direction
+        points: Floats = self._start + self._velocity * index + radius[..., None] * direction
+        return points
 
     def surface(self, polar: Floats) -> Floats:
         """Return where on its texture a point of the object is, the same in every frame."""

@@ -221,7 +221,8 @@ def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[n
     white = rng.normal(size=(shape[0] + 2 * margin, shape[1] + 2 * margin))
     noise = np.asarray(cv2.GaussianBlur(white, (0, 0), SMOOTHNESS_PX))[margin:-margin, margin:-margin]
     # White noise of deviation 1 blurred with a Gaussian of sigma s has deviation 1 / (2 s sqrt(pi)).
-    return noise * (2 * SMOOTHNESS_PX * np.sqrt(np.pi))
+    smooth: NDArray[np.float64] = noise * (2 * SMOOTHNESS_PX * np.sqrt(np.pi))
+    return smooth
 
 
 def _displaced(mask: Bitmap, outline: Outline, amount: float, rng: np.random.Generator) -> Bitmap:

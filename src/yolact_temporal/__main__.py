@@ -1,8 +1,6 @@
 """`python -m yolact_temporal` is the same as the command `yolact-temporal`."""
 
-import sys
-
-from yolact_temporal.cli import main
+from yolact_temporal.cli.main import run_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process()

@@ -31,5 +31,9 @@ class WeightsError(InputError):
     """Weights that are missing, cannot be read, or do not fit the model."""
 
 
-class OutOfSpaceError(YolactTemporalError):
+class OutputError(YolactTemporalError):
+    """Results can no longer be written where they go: the folder is gone, or the disk full."""
+
+
+class OutOfSpaceError(OutputError):
     """The disk that takes the results is full."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.synthetic import SceneFrame, SceneOptions, StandIn, SyntheticScene
 from yolact_temporal.temporal.calibration.bias import CentreBias
@@ -14,7 +15,6 @@ from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, RATES, TRU
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import FlowEstimator, Motion
 from yolact_temporal.temporal.stability import ClipStability
@@ -129,7 +129,7 @@ class _Running:
         self._rate.add(frame, self._stand_in)
         for kind, meter in self._meters.items():
             meter.update(frame.index, frame.time_s, instances, motions[kind])
-        self._bias.add(crop_masks(instances), truth)
+        self._bias.add(instances.crops, truth)
         return instances
 
     def result(self) -> SubjectResult:

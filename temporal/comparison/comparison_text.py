@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from yolact_temporal.temporal.comparison.comparing import FIGURES, RECALLS, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.comparing import RECALLS, Difference, ModelComparison
 from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.comparison.verdict import Verdict
+from yolact_temporal.temporal.metrics import REGISTRY
 
 _Cells = tuple[str, str, str, str, str, str]
 
@@ -77,21 +78,22 @@ def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str
 
 def table_cells(comparison: ModelComparison) -> list[_Cells]:
     """Return the rows of the table: figure, both models, difference, interval, adjusted p."""
+    figures = REGISTRY.compared()
     rows = [
-        _cells(f"{spec.symbol} {spec.label}" if spec.symbol else spec.label, found)
-        for name, spec in FIGURES.items()
+        _cells(spec.title, found)
+        for name, spec in figures.items()
         for found in comparison.differences
         if found.metric == name and found.support == spec.support
     ]
     for recall in RECALLS:
         for name in ("boundary_px", "motion_compensated_jitter"):
             found = comparison.find(name, f"matched_recall_{recall:g}")
-            label = f"{FIGURES[name].symbol} at matched recall {recall:g}"
+            label = f"{figures[name].symbol} at matched recall {recall:g}"
             rows.append(_cells(label, found))
     loose = [one for one in comparison.differences if one.support.startswith("truth_iou")]
     for found in loose:
         if found.metric in ("boundary_px", "motion_compensated_jitter", "loss_0", "loss_1"):
-            rows.append(_cells(f"{FIGURES[found.metric].symbol} with the truth matched at IoU 0.1", found))
+            rows.append(_cells(f"{figures[found.metric].symbol} with the truth matched at IoU 0.1", found))
     return rows
 
 
@@ -124,9 +126,9 @@ def markdown_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
 
 
 def _cells(label: str, found: Difference) -> _Cells:
-    spec = FIGURES[found.metric]
+    spec = REGISTRY.compared()[found.metric]
     notes = [spec.unit] if spec.unit != "1" else []
-    notes += ["higher is better"] if spec.better == "up" else []
+    notes += [spec.spec.better] if spec.better == "up" else []
     return (
         f"{label} ({', '.join(notes)})" if notes else label,
         _number(found.first),

@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop, mask_iou, same_mask
 from yolact_temporal.temporal.association import mask_behind
 from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates, overlaps
 from yolact_temporal.temporal.comparison.universe import Seen, Sighting, UniverseOptions
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou, same_mask
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.temporal.crops import MaskCrop, mask_iou
+from yolact_temporal.data.crops import MaskCrop, mask_iou
 
 DUPLICATE_IOU = 0.5
 """Two masks of one model that overlap by so much are of one thing: two things cannot cover the same pixels."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import Seen, Sighting, Universe, UniverseOptions
-from yolact_temporal.temporal.crops import MaskCrop, crop_masks
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import Motion
@@ -198,7 +198,7 @@ class SupportMeter:
         status = pair_status(self._last_index, frame_index, self._stride, motion)
         steps = 1 if self._last_index is None else max((frame_index - self._last_index) // self._stride, 1)
         kept = {name: self._kept(name, instances[name]) for name in self._models}
-        seen = {name: Seen(crop_masks(own), own.scores) for name, own in kept.items()}
+        seen = {name: Seen(own.crops, own.scores) for name, own in kept.items()}
         found = self._universe.update(seen, motion, truth, void, steps)
         sightings = [sighting for sighting in found if sighting.counts]
         judged = {name: _judged(name, sightings, kept[name], seen[name], void) for name in self._models}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
 from yolact_temporal.temporal.comparison.universe import Seen, Sighting, UniverseOptions
-from yolact_temporal.temporal.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 

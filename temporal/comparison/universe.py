@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion
 
 

@@ -51,10 +51,12 @@ def compiled_function(function: Callable[..., Any], **options: Any) -> Callable[
     """Return a function compiled, and kept on disk where Numba finds a folder that it can write to."""
     from numba import njit
 
+    compiled: Callable[..., Any]
     try:
-        return njit(cache=True, nogil=True, **options)(function)
+        compiled = njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no such folder
-        return njit(nogil=True, **options)(function)
+        compiled = njit(nogil=True, **options)(function)
+    return compiled
 
 
 def _costs(inverse: Any, bins: Any, ends: Any, other: Any) -> Any:

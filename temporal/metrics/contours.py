@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 
 TOLERANCE_PX = 1.5
 """How far the simplified polygon may lie from the outline."""
@@ -228,4 +228,7 @@ def _squared_distances(
     exact = share.astype(np.float64)
     distance = (x - (start_x + exact * along_x)) ** 2 + (y - (start_y + exact * along_y)) ** 2
     distance = np.where(length <= projection, (x - end_x) ** 2 + (y - end_y) ** 2, distance)
-    return np.where(projection <= 0, offset_x * offset_x + offset_y * offset_y, distance)
+    squared: NDArray[np.float64] = np.where(
+        projection <= 0, offset_x * offset_x + offset_y * offset_y, distance
+    )
+    return squared

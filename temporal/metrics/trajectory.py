@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 _CHANNELS = (
-    ("centre_x", "the box centre's x, in true widths"),
-    ("centre_y", "the box centre's y, in true heights"),
-    ("log_area", "the natural logarithm of the mask's area"),
-    ("log_aspect", "the natural logarithm of the box's width over its height"),
+    ("centre_x", "the box centre's x, in true widths", "x, in widths"),
+    ("centre_y", "the box centre's y, in true heights", "y, in heights"),
+    ("log_area", "the natural logarithm of the mask's area", "log area"),
+    ("log_aspect", "the natural logarithm of the box's width over its height", "log width/height"),
 )
 _SOURCE = "bias and first difference of the error against the ground truth"
+_GROUP = "What of their error stays, and what jitters"
 
 BIAS_SPECS = tuple(
     MetricSpec(
@@ -30,9 +31,12 @@ BIAS_SPECS = tuple(
         direction="zero",
         undefined="mask and true mask are never there in the same frame",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=f"bias of {label}",
+        group=_GROUP,
+        matched=True,
     )
-    for name, what in _CHANNELS
+    for name, what, label in _CHANNELS
 )
 
 JITTER_SPECS = tuple(
@@ -47,12 +51,15 @@ JITTER_SPECS = tuple(
         direction="down",
         undefined="mask and true mask are never there together in two consecutive frames",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=f"jitter of {label}",
+        group=_GROUP,
+        matched=True,
     )
-    for name, what in _CHANNELS
+    for name, what, label in _CHANNELS
 )
 
-SPECS = (*BIAS_SPECS, *JITTER_SPECS)
+REGISTRY.register(*BIAS_SPECS, *JITTER_SPECS, order=560)
 
 
 def trajectory_error(mask: MaskCrop, truth: MaskCrop) -> NDArray[np.float64] | None:
@@ -117,18 +124,3 @@ class Trajectory:
             figures[bias.name] = Figure(mean, self._here, self._frames - self._here)
             figures[jitter.name] = Figure(rms, self._together, self._pairs - self._together)
         return figures
-
-
-def trajectory_figures(errors: Iterable[NDArray[np.float64] | None]) -> dict[str, Figure]:
-    """Return bias and jitter of an object's errors, one a frame as `trajectory_error` gives them, by metric name.
-
-    Bias is of n frames, jitter of n pairs of consecutive frames; frames and pairs without a value are left out and
-    counted.
-
-    Raises:
-        ValueError: if an error is not of shape (4,).
-    """
-    found = Trajectory()
-    for error in errors:
-        found.add(error)
-    return found.figures()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure
 from yolact_temporal.temporal.metrics.shape_stability import (
     SHAPE_STABILITY_SPEC,

@@ -48,6 +48,16 @@ class CompactBackbone(nn.Module):
         return OrderedDict((str(index), level) for index, level in enumerate(levels))
 
 
+def compact_anchors(size: int) -> AnchorGenerator:
+    """Return anchors for square input of side `size`, as large relative to it as YOLACT compact's."""
+    config = PRESETS["yolact_compact"]
+    factor = size / config.input_size
+    return AnchorGenerator(
+        sizes=tuple(tuple(side * factor for side in level) for level in config.anchors.scales),
+        aspect_ratios=(config.anchors.aspect_ratios,) * len(config.anchors.scales),
+    )
+
+
 def build_compact(classes: int, size: int) -> MaskRCNN:
     """Build the network with random weights.
 
@@ -57,11 +67,7 @@ def build_compact(classes: int, size: int) -> MaskRCNN:
     """
     config = PRESETS["yolact_compact"]
     channels = config.head.pyramid_channels
-    factor = size / config.input_size
-    anchors = AnchorGenerator(
-        sizes=tuple(tuple(side * factor for side in level) for level in config.anchors.scales),
-        aspect_ratios=(config.anchors.aspect_ratios,) * len(config.anchors.scales),
-    )
+    anchors = compact_anchors(size)
     pool = partial(RegionPool, _POOLED, _STRIDES, canonical_side=_CANONICAL_SIDE)
     norm = config.normalization
     return MaskRCNN(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -81,10 +81,14 @@ class TargetSizes:
     semantic: tuple[int, int]
 
 
-class TrainingSet(Dataset):
-    """Augmented samples by (position in the run, image index): randomness depends on seed and position alone."""
+#: The sizes of a run: (iteration from which on, sizes), the first from 0 on.
+SizePlan = Sequence[tuple[int, TargetSizes]]
 
-    def __init__(self, dataset: CocoDataset, recipe: TrainingRecipe, sizes: TargetSizes, seed: int) -> None:
+
+class TrainingSet(Dataset):
+    """Augmented samples by (position in the run, image index): size and chance depend on seed and position alone."""
+
+    def __init__(self, dataset: CocoDataset, recipe: TrainingRecipe, sizes: SizePlan, seed: int) -> None:
         self.dataset = dataset
         self.recipe = recipe
         self.sizes = sizes
@@ -94,14 +98,19 @@ class TrainingSet(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         position, index = key
         rng = np.random.default_rng((self.seed, position))
-        return to_targets(self._augment(self.dataset.sample(index), rng), self.sizes)
+        sizes = self._sizes_at(position)
+        return to_targets(self._augment(self.dataset.sample(index), sizes.image, rng), sizes)
 
-    def _augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+    def _sizes_at(self, position: int) -> TargetSizes:
+        iteration = position // self.recipe.batch_size
+        return next(sizes for first, sizes in reversed(self.sizes) if iteration >= first)
+
+    def _augment(self, sample: Sample, size: int, rng: np.random.Generator) -> Sample:
         if self.recipe.augmentation == "ssd":
-            return augment_ssd(sample, self.sizes.image, rng)
+            return augment_ssd(sample, size, rng)
         if self.recipe.augmentation == "none":
-            return resize_sample(sample, self.sizes.image)
-        sample = jitter_affine(sample, self.sizes.image, self.recipe.jitter, rng)
+            return resize_sample(sample, size)
+        sample = jitter_affine(sample, size, self.recipe.jitter, rng)
         if self.bank is not None:
             sample = paste_instances(sample, self.bank, rng)
         return replace(sample, image=jitter_colors(sample.image, self.recipe.jitter, rng))
@@ -182,7 +191,7 @@ def collate(batches: list[Batch]) -> Batch:
 
 
 def training_loader(
-    dataset: CocoDataset, recipe: TrainingRecipe, sizes: TargetSizes, *, seed: int, start: int, workers: int
+    dataset: CocoDataset, recipe: TrainingRecipe, sizes: SizePlan, *, seed: int, start: int, workers: int
 ) -> DataLoader:
     """Return an endless loader of batches from position `start` of the run on, whatever the number of workers."""
     sampler = PositionSampler(image_repeats(dataset, recipe.sampling), seed, start)

@@ -1,4 +1,4 @@
-"""The CSV log of a training run."""
+"""The figures of a training run over its iterations, as CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from yolact_temporal.yolact.training.checkpoint import write_whole
 LOSSES = ("class", "box", "giou", "mask", "semantic", "mask_iou", "objectness", "proposal_box")
 COLUMNS = (
     "iteration",
+    "images",
     "time_s",
+    "input_size",
     "learning_rate",
     "loss",
     *(f"loss_{name}" for name in LOSSES),
@@ -22,6 +24,9 @@ COLUMNS = (
 
 class TrainingLog:
     """One row for every so many iterations: losses are means over them, and empty where a model has no such part.
+
+    `images` counts image passes from the beginning, `time_s` seconds of training of all sessions, `input_size` is the
+    side of the training square in pixels.
 
     Args:
         path: the CSV file; rows after `iteration`, of a run that went further than its checkpoint, are cut off.
@@ -38,13 +43,22 @@ class TrainingLog:
         write_whole(path, lambda temporary: temporary.write_text(_csv(rows), encoding="utf-8"))
 
     def append(
-        self, iteration: int, time_s: float, rate: float, losses: Mapping[str, float], speed: float
+        self,
+        iteration: int,
+        images: int,
+        time_s: float,
+        size: int,
+        rate: float,
+        losses: Mapping[str, float],
+        speed: float,
     ) -> None:
         """Add a row."""
         parts = [f"{losses[name]:.9g}" if name in losses else "" for name in LOSSES]
         row = [
             str(iteration),
+            str(images),
             f"{time_s:.1f}",
+            str(size),
             f"{rate:.6g}",
             f"{sum(losses.values()):.9g}",
             *parts,

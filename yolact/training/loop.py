@@ -8,14 +8,14 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
@@ -31,6 +31,7 @@ from yolact_temporal.yolact.training.checkpoint import (
     save_weights,
     write_whole,
 )
+from yolact_temporal.yolact.training.curve import draw_curve, read_evaluations
 from yolact_temporal.yolact.training.log import TrainingLog
 from yolact_temporal.yolact.training.options import (
     TrainingOptions,
@@ -38,6 +39,7 @@ from yolact_temporal.yolact.training.options import (
     first_difference,
     resolve_recipe,
 )
+from yolact_temporal.yolact.training.progress import ProgressBar, evaluation_line
 from yolact_temporal.yolact.training.schedule import (
     WeightAverage,
     build_optimizer,
@@ -46,25 +48,33 @@ from yolact_temporal.yolact.training.schedule import (
     learning_rate,
     set_learning_rate,
     train_mode,
+    training_sizes,
 )
 from yolact_temporal.yolact.training.trainee import trainee_for
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
 
+#: Signals that come so soon after the first ask for nothing more than it did.
+_SAME_WISH_S = 1.0
 
-def train(options: TrainingOptions) -> TrainingResult:
+
+def train(options: TrainingOptions, report: Callable[[str], None] | None = None) -> TrainingResult:
     """Train a model, or go on with a run.
 
     Randomness depends on the seed and the iteration alone: an interrupted and resumed run sees the same images,
     changed in the same way, as an unbroken one.
+
+    Args:
+        options: what to train, on what, and where.
+        report: told each evaluation's figures, in a line for a person to read.
 
     Raises:
         UsageError: the output holds another run, or options do not go together.
         InputError: annotations, images or a checkpoint cannot be read.
         WeightsError: the weights to start from do not fit.
     """
-    run = _Run(options)
+    run = _Run(options, report)
     with _interruptible() as stop:
         return run.go(stop)
 
@@ -72,8 +82,9 @@ def train(options: TrainingOptions) -> TrainingResult:
 class _Run:
     """One session of a run: everything that `train` needs at hand."""
 
-    def __init__(self, options: TrainingOptions) -> None:
+    def __init__(self, options: TrainingOptions, report: Callable[[str], None] | None = None) -> None:
         self.options = options
+        self.report = report
         self.recipe = resolve_recipe(options)
         self.device = resolve_device(options.device)
         self.output = _prepare_output(options)
@@ -93,6 +104,7 @@ class _Run:
         )
         decay = self.recipe.optimization.ema
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), decay) if decay else None
+        self.size = self.trainee.size
         self.autocast = autocast_dtype(options.precision)
         scaled = self.autocast is torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
@@ -106,26 +118,21 @@ class _Run:
 
     def go(self, stop: threading.Event) -> TrainingResult:
         options = self.options
-        self.log = TrainingLog(self.output / "log.csv", self.iteration)
+        self.log = TrainingLog(self.output / "metrics.csv", self.iteration)
         _cut_evaluations(self.output / "evaluations.jsonl", self.iteration)
         self.dataset.fill_cache()
         batches = self._batches()
         limit = self.elapsed + 60 * options.max_minutes if options.max_minutes else float("inf")
         train_mode(self.trainee, self.model, self.recipe)
         self._start_clock()
-        bar = tqdm(
-            total=self.recipe.iterations,
-            initial=self.iteration,
-            disable=None if options.progress else True,
-            unit="it",
-            dynamic_ncols=True,
-        )
+        bar = ProgressBar(self.recipe, self.trainee.size, self.iteration, options.progress)
         saved = self.iteration if options.resume else None
         with bar, contextlib.closing(batches):
             while self.iteration < self.recipe.iterations and not stop.is_set() and self._time() < limit:
+                before = self._time()
                 self._step(next(batches))
-                bar.update()
-                self._report(bar)
+                bar.step(self.iteration, self._time() - before, self.size)
+                self._log(bar)
                 if self.iteration % options.evaluate_every == 0 or self.iteration == self.recipe.iterations:
                     self._evaluate()
                 if self.iteration % options.checkpoint_every == 0:
@@ -133,6 +140,7 @@ class _Run:
                     saved = self.iteration
         if saved != self.iteration:
             self._save()
+        self._draw()
         finished = self.iteration >= self.recipe.iterations
         if finished:
             save_weights(self.output / "final.safetensors", self._trained().state_dict(), self._metadata())
@@ -145,6 +153,7 @@ class _Run:
         )
         set_learning_rate(self.optimizer, rate)
         self.rate = rate
+        self._take_size(batch.images.shape[1])
         losses = self._losses(batch.to(self.device))
         total = torch.stack(list(losses.values())).sum()
         if bool(torch.isfinite(total)):
@@ -170,20 +179,26 @@ class _Run:
             self.average.update(self.iteration)
         self.iteration += 1
 
+    def _take_size(self, size: int) -> None:
+        if size != self.size:
+            self.trainee.resize(self.model, size)
+            self.size = size
+
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         seed = self.options.seed * 1_000_003 + self.iteration
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             return self.trainee.losses(self.model, batch, self.recipe, seed)
 
-    def _report(self, bar: tqdm) -> None:
+    def _log(self, bar: ProgressBar) -> None:
         if self.iteration % self.options.log_every or not self.summed:
             return
         now = self._time()
         means = {name: value / self.summed for name, value in self.sums.items()}
         done = self.iteration - self.window_start
         speed = done * self.recipe.batch_size / max(now - self.window_time, 1e-9)
-        self.log.append(self.iteration, now, self.rate, means, speed)
-        bar.set_postfix_str(f"loss {sum(means.values()):.3f}, {speed:.1f} images/s", refresh=False)
+        images = self.iteration * self.recipe.batch_size
+        self.log.append(self.iteration, images, now, self.size, self.rate, means, speed)
+        bar.note(sum(means.values()), speed)
         self.sums, self.summed = {}, 0
         self.window_start, self.window_time = self.iteration, now
 
@@ -193,6 +208,7 @@ class _Run:
             return
         before = self._time()
         folder = options.val_images or options.images
+        self._take_size(self.trainee.size)
         segmenter = segmenter_of(self._trained(), score_threshold=0.0, precision=options.precision)
         figures = evaluate(segmenter, options.val_annotations, folder)
         train_mode(self.trainee, self.model, self.recipe)
@@ -201,10 +217,20 @@ class _Run:
             file.write(line + "\n")
         kind, figure = options.best_metric
         value = figures[kind][figure]
-        if value is not None and (self.best is None or value > self.best):
+        better = value is not None and (self.best is None or value > self.best)
+        if better:
             self.best = value
             save_weights(self.output / "best.safetensors", self._trained().state_dict(), self._metadata())
+        if self.report is not None:
+            batch = self.recipe.batch_size
+            done, whole = self.iteration * batch, self.recipe.iterations * batch
+            self.report(evaluation_line(figures, done, whole, better))
+        self._draw()
         self.window_time += self._time() - before
+
+    def _draw(self) -> None:
+        output = self.output
+        draw_curve(output / "metrics.csv", output / "evaluations.jsonl", output / "curve.png")
 
     def _trained(self) -> nn.Module:
         """The network whose weights are evaluated and kept."""
@@ -224,7 +250,10 @@ class _Run:
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def _batches(self) -> Generator[Batch, None, None]:
-        sizes = self.trainee.target_sizes(self.model)
+        sizes = [
+            (iteration, self.trainee.target_sizes(self.model, size))
+            for iteration, size in training_sizes(self.recipe, self.trainee.size)
+        ]
         loader = training_loader(
             self.dataset,
             self.recipe,
@@ -299,6 +328,8 @@ def _prepare_output(options: TrainingOptions) -> Path:
         )
     try:
         output.mkdir(parents=True, exist_ok=True)
+        for unfinished in output.glob(".*.tmp"):  # of a run that was killed while it wrote
+            unfinished.unlink()
     except OSError as error:
         raise UsageError(
             f"Expected to write to {output}, but {error.strerror}; name another folder."
@@ -308,25 +339,35 @@ def _prepare_output(options: TrainingOptions) -> Path:
 
 def _cut_evaluations(path: Path, iteration: int) -> None:
     """Drop the evaluations of a run that went further than its checkpoint."""
-    lines = path.read_text(encoding="utf-8").splitlines() if iteration and path.is_file() else []
-    kept = [line for line in lines if json.loads(line)["iteration"] <= iteration]
-    write_whole(path, lambda temporary: temporary.write_text("".join(f"{line}\n" for line in kept), "utf-8"))
+    lines = read_evaluations(path) if iteration else []
+    kept = [json.dumps(line) + "\n" for line in lines if line["iteration"] <= iteration]
+    write_whole(path, lambda temporary: temporary.write_text("".join(kept), "utf-8"))
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Let the first SIGINT or SIGTERM end the iteration and save; a second one interrupts at once."""
+    """Let the first SIGINT or SIGTERM end the iteration and save; one that comes later is answered as before.
+
+    One that comes soon after the first is the same wish: a key held down, or a signal to the process and its group.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    asked_s = 0.0
 
-    def handle(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked_s
+        if not stop.is_set():
+            asked_s = time.monotonic()
+            stop.set()
+        elif time.monotonic() - asked_s >= _SAME_WISH_S:
+            answer = previous[number]
+            (answer if callable(answer) else signal.default_int_handler)(number, frame)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {
+        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:

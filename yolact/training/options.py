@@ -21,11 +21,13 @@ class TrainingOptions:
     Attributes:
         model: a preset's name, or a configuration.
         annotations, images: COCO instance annotations, and the folder their file names are relative to.
-        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `log.csv`, `evaluations.jsonl`.
+        output: folder for `last.pt`, `best.safetensors`, `final.safetensors`, `metrics.csv`, `evaluations.jsonl`,
+            `curve.png`.
         recipe: the preset's own if None.
         iterations, batch_size, learning_rate: in place of the recipe's. Another batch size scales rate and
             iterations unless they are given; other iterations stretch the schedule.
-        input_size: side of the training square, and of that of evaluations on the way; the model's if None.
+        input_size: side of the training square all along, and of that of evaluations on the way; if None, the recipe's
+            `sizes` to train at, and the model's own to evaluate at.
         val_annotations, val_images: what the best weights are chosen on; none is chosen without.
         best_metric: kind and figure of the evaluation that the best weights are best in.
         evaluate_every, checkpoint_every, log_every: in iterations.
@@ -34,7 +36,7 @@ class TrainingOptions:
         precision: of the forward pass, by autocast; weights and losses stay float32.
         init_backbone, init_weights: files to start the backbone or the whole model from.
         max_minutes: stop after so long, with a checkpoint to resume from.
-        progress: show a progress bar on standard error.
+        progress: show a progress bar on standard error, if that is a terminal.
     """
 
     model: str | YolactConfig | MaskRcnnConfig
@@ -82,7 +84,7 @@ class TrainingResult:
 
 
 def resolve_recipe(options: TrainingOptions) -> TrainingRecipe:
-    """Return the recipe with the options' batch size, iterations and learning rate in it."""
+    """Return the recipe with the options' batch size, iterations, size and learning rate in it."""
     name = options.model if isinstance(options.model, str) else options.model.name
     recipe = options.recipe or recipe_for(name)
     if options.batch_size is not None:
@@ -93,6 +95,8 @@ def resolve_recipe(options: TrainingOptions) -> TrainingRecipe:
         recipe = replace(
             recipe, iterations=options.iterations, schedule=replace(recipe.schedule, steps=steps)
         )
+    if options.input_size is not None:
+        recipe = replace(recipe, sizes=())
     if options.learning_rate is not None:
         rate = options.learning_rate
         recipe = replace(recipe, optimization=replace(recipe.optimization, learning_rate=rate))

@@ -23,6 +23,11 @@ def learning_rate(schedule: Schedule, base: float, iteration: int, iterations: i
     return base * (schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * progress)) / 2)
 
 
+def training_sizes(recipe: TrainingRecipe, own: int) -> list[tuple[int, int]]:
+    """Return the sides of the training square as (iteration from which on, side); `own` if the recipe names none."""
+    return [(round(share * recipe.iterations), side) for share, side in recipe.sizes] or [(0, own)]
+
+
 def build_optimizer(
     model: nn.Module, config: Optimization, device: torch.device, backbone_prefix: str = "backbone."
 ) -> torch.optim.Optimizer:

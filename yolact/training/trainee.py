@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from yolact_temporal.yolact.baselines import MaskRcnnConfig, build_mask_rcnn
+from yolact_temporal.yolact.baselines.compact import compact_anchors
 from yolact_temporal.yolact.baselines.network import normalize
 from yolact_temporal.yolact.config import YolactConfig
 from yolact_temporal.yolact.families import model_config
@@ -32,7 +33,7 @@ class Trainee(Protocol):
 
     Attributes:
         config: the model's configuration, a dataclass with `name` and `class_names`.
-        size: side of the square input it is trained on.
+        size: side of the square input it is built for and ends its training on.
         backbone_prefix: what the keys of the backbone's weights begin with.
     """
 
@@ -44,8 +45,12 @@ class Trainee(Protocol):
         """Build the network with random weights, for input of `size`."""
         ...
 
-    def target_sizes(self, model: nn.Module) -> TargetSizes:
-        """Return the sizes of what the losses compare with."""
+    def resize(self, model: nn.Module, size: int) -> None:
+        """Ready the network, in place, for square input of another side."""
+        ...
+
+    def target_sizes(self, model: nn.Module, size: int) -> TargetSizes:
+        """Return the sizes of what the losses compare with, for square input of side `size`."""
         ...
 
     def losses(self, model: nn.Module, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:
@@ -86,8 +91,11 @@ class YolactTrainee:
         """Build the network; anchors are as large relative to the input as at the model's own size."""
         return build_yolact(at_input_size(self.config, self.size))
 
+    def resize(self, model: nn.Module, size: int) -> None:
+        """Nothing to do: anchors are relative to the image, and placed by the feature maps' sizes."""
+
     @torch.no_grad()
-    def target_sizes(self, model: Any) -> TargetSizes:
+    def target_sizes(self, model: Any, size: int) -> TargetSizes:
         """Find the sizes of prototypes and semantic maps by trying it."""
         parameter = next(model.parameters())
         # One step of a batch of one: batch normalisation in training mode would otherwise learn from zeros.
@@ -95,11 +103,11 @@ class YolactTrainee:
         for module in probe.modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
                 module.eval()
-        raw = probe.predict(torch.zeros(1, 3, self.size, self.size, device=parameter.device))
+        raw = probe.predict(torch.zeros(1, 3, size, size, device=parameter.device))
         assert raw.semantic_logits is not None
         height, width = raw.prototypes.shape[1:3]
         rows, columns = raw.semantic_logits.shape[2:]
-        return TargetSizes(self.size, (height, width), (rows, columns))
+        return TargetSizes(size, (height, width), (rows, columns))
 
     def losses(self, model: Any, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:
         """See `yolact_losses`."""
@@ -136,14 +144,20 @@ class MaskRcnnTrainee:
         """Build the network."""
         return build_mask_rcnn(self.config, self.size)
 
-    def target_sizes(self, model: nn.Module) -> TargetSizes:
+    def resize(self, model: Any, size: int) -> None:
+        """Scale the anchors of a compact network; those of the others are of one size in pixels."""
+        if self.config.architecture == "compact":
+            model.rpn.anchor_generator = compact_anchors(size)
+
+    def target_sizes(self, model: nn.Module, size: int) -> TargetSizes:
         """Masks are compared at the input's own size, region by region; there is no semantic map to speak of."""
-        return TargetSizes(self.size, (self.size, self.size), (1, 1))
+        return TargetSizes(size, (size, size), (1, 1))
 
     def losses(self, model: Any, batch: Batch, recipe: TrainingRecipe, seed: int) -> dict[str, Tensor]:
         """See `mask_rcnn_losses`."""
         images = batch.images.permute(0, 3, 1, 2)
-        sizes = [(self.size, self.size)] * len(images)
+        height, width = images.shape[2:]
+        sizes = [(height, width)] * len(images)
         with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
             torch.manual_seed(seed)
             return mask_rcnn_losses(model, ImageList(normalize(model, images), sizes), batch)

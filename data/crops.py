@@ -1,0 +1,162 @@
+"""`MaskCrop`: a mask kept as its tight bitmap and where it stands, so that mask work costs what the mask covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.data.rle import Rle, decode_part, encode_part, mask_boxes
+
+
+class Region(NamedTuple):
+    """A rectangle of whole pixels, x1 <= x < x2 and y1 <= y < y2."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether the rectangle holds no pixel."""
+        return self.x2 <= self.x1 or self.y2 <= self.y1
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The (rows, columns) that cut this rectangle from an array (H, W, ...)."""
+        return slice(self.y1, self.y2), slice(self.x1, self.x2)
+
+    def grown(self, margin: int, size: tuple[int, int]) -> Region:
+        """Return the rectangle with `margin` more pixels on every side, within a frame of (H, W)."""
+        height, width = size
+        return Region(
+            max(self.x1 - margin, 0),
+            max(self.y1 - margin, 0),
+            min(self.x2 + margin, width),
+            min(self.y2 + margin, height),
+        )
+
+    def meets(self, other: Region) -> bool:
+        """Whether the two rectangles share a pixel."""
+        return max(self.x1, other.x1) < min(self.x2, other.x2) and max(self.y1, other.y1) < min(
+            self.y2, other.y2
+        )
+
+
+def union_region(regions: Iterable[Region]) -> Region:
+    """Return the smallest rectangle that holds all given; empty ones do not count, and none gives an empty one."""
+    whole = [region for region in regions if not region.empty]
+    if not whole:
+        return Region(0, 0, 0, 0)
+    x1, y1, x2, y2 = zip(*whole, strict=True)
+    return Region(min(x1), min(y1), max(x2), max(y2))
+
+
+@dataclass(frozen=True, eq=False)
+class MaskCrop:
+    """One mask of a frame, cut to its tight rectangle.
+
+    Attributes:
+        pixels: uint8 (h, w) of 0 and 1, C-contiguous; (0, 0) for an empty mask.
+        x, y: the frame's column and row of the bitmap's first pixel; 0, 0 for an empty mask.
+        size: the frame's (height, width).
+        area: how many pixels are set.
+    """
+
+    pixels: NDArray[np.uint8]
+    x: int
+    y: int
+    size: tuple[int, int]
+    area: int
+
+    @classmethod
+    def from_bitmap(
+        cls,
+        bitmap: NDArray[np.bool_] | NDArray[np.uint8],
+        size: tuple[int, int] | None = None,
+        x: int = 0,
+        y: int = 0,
+    ) -> MaskCrop:
+        """Cut a bitmap (h, w) of bool or 0/1 to its tight rectangle.
+
+        Args:
+            bitmap: the mask, of the whole frame or of a part of it.
+            size: the frame's (height, width); the bitmap's own shape when None.
+            x, y: the frame's column and row of the bitmap's first pixel.
+        """
+        if bitmap.ndim != 2:
+            raise ValueError(f"expected a bitmap of shape (H, W), got {bitmap.shape}")
+        size = (int(bitmap.shape[0]), int(bitmap.shape[1])) if size is None else size
+        rows = np.flatnonzero(bitmap.any(axis=1))
+        if len(rows) == 0:
+            return cls(np.zeros((0, 0), np.uint8), 0, 0, size, 0)
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        columns = np.flatnonzero(bitmap[top:bottom].any(axis=0))
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        pixels = np.ascontiguousarray(bitmap[top:bottom, left:right]).astype(np.uint8, copy=True)
+        return cls(pixels, x + left, y + top, size, int(np.count_nonzero(pixels)))
+
+    @classmethod
+    def from_rle(cls, mask: Rle, size: tuple[int, int]) -> MaskCrop:
+        """Decode one encoding of a frame of (height, width)."""
+        x1, y1, x2, y2 = (int(edge) for edge in mask_boxes([mask])[0])
+        if x2 <= x1 or y2 <= y1:
+            return cls(np.zeros((0, 0), np.uint8), 0, 0, size, 0)
+        return cls.from_bitmap(decode_part(mask, x1, y1, x2, y2), size, x1, y1)
+
+    @property
+    def region(self) -> Region:
+        """The tight rectangle in the frame; empty for an empty mask."""
+        height, width = self.pixels.shape
+        return Region(self.x, self.y, self.x + width, self.y + height)
+
+    def rle(self) -> Rle:
+        """Return the run-length encoding of the mask in its frame."""
+        return encode_part(self.pixels, self.x, self.y, self.size)
+
+    def centroid(self) -> tuple[float, float] | None:
+        """Return the mean (x, y) of the mask's pixels, a pixel's centre at its index + 0.5; None if empty."""
+        if self.area == 0:
+            return None
+        columns = self.pixels.sum(axis=0, dtype=np.int64)
+        rows = self.pixels.sum(axis=1, dtype=np.int64)
+        x = float(columns @ np.arange(len(columns))) / self.area + self.x + 0.5
+        y = float(rows @ np.arange(len(rows))) / self.area + self.y + 0.5
+        return x, y
+
+    def within(self, region: Region) -> NDArray[np.uint8]:
+        """Return a fresh bitmap (h, w) of the given rectangle of the frame; what lies outside it is cut off."""
+        out = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.uint8)
+        x1, y1 = max(self.x, region.x1), max(self.y, region.y1)
+        own = self.region
+        x2, y2 = min(own.x2, region.x2), min(own.y2, region.y2)
+        if x1 < x2 and y1 < y2:
+            out[y1 - region.y1 : y2 - region.y1, x1 - region.x1 : x2 - region.x1] = self.pixels[
+                y1 - self.y : y2 - self.y, x1 - self.x : x2 - self.x
+            ]
+        return out
+
+    def bitmap(self) -> NDArray[np.bool_]:
+        """Return the mask as bool (H, W) of the frame."""
+        return self.within(Region(0, 0, self.size[1], self.size[0])).astype(np.bool_)
+
+
+def same_mask(first: MaskCrop, second: MaskCrop) -> bool:
+    """Tell whether two masks of a frame are the same to the pixel; two empty ones are."""
+    return first.region == second.region and np.array_equal(first.pixels, second.pixels)
+
+
+def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
+    """Return intersection over union in 0..1; 0 where both masks are empty, which have nothing in common."""
+    a, b = first.region, second.region
+    if a.empty or b.empty or not a.meets(b):
+        return 0.0
+    common = Region(max(a.x1, b.x1), max(a.y1, b.y1), min(a.x2, b.x2), min(a.y2, b.y2))
+    first_part = first.pixels[common.y1 - a.y1 : common.y2 - a.y1, common.x1 - a.x1 : common.x2 - a.x1]
+    second_part = second.pixels[common.y1 - b.y1 : common.y2 - b.y1, common.x1 - b.x1 : common.x2 - b.x1]
+    intersection = int(np.count_nonzero(first_part & second_part))
+    return intersection / (first.area + second.area - intersection)

@@ -1,0 +1,1 @@
+"""The main path: a clip in, a run folder out."""

@@ -1,0 +1,212 @@
+"""How well a run's masks fit a ground truth: shown beside stability, since a wrong mask can be perfectly steady."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from yolact_temporal.analyzing import identity
+from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.recording import MeasuredTruth
+from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.frames import ClipInfo
+from yolact_temporal.exchanging.exporting import run_masks
+from yolact_temporal.runs import RunFolder
+from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec, region
+from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
+from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
+from yolact_temporal.temporal.truth.sequences import region_sequences
+from yolact_temporal.temporal.truth.truth_meter import TruthFigure
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One model's figures against the ground truth.
+
+    Attributes:
+        model: its name.
+        objects: true objects.
+        figures: by name, in order; those matched at the looser overlap follow the strict ones.
+        notes: how they were made, a sentence each.
+    """
+
+    model: str
+    objects: int
+    figures: Mapping[str, TruthFigure]
+    notes: tuple[str, ...] = field(default=())
+
+
+def measure_quality(
+    folder: RunFolder,
+    mask_sources: Sequence[MaskSource],
+    clip: ClipInfo,
+    truth: MaskSequence,
+    measured: MeasuredTruth,
+) -> list[Quality]:
+    """Return each model's figures: those measured frame by frame, and those made from the table of true objects.
+
+    Identity is added where it can be.
+    """
+    table = ClipObjects.from_rows(read_objects(folder.true_objects))
+    objects = len(set(table.object_id.tolist()))
+    found = []
+    for mask_source in mask_sources:
+        figures = dict(measured.figures[mask_source.name])
+        for iou in MATCH_IOUS:
+            own = _from_table(table, mask_source, clip, iou, measured.frames)
+            figures |= {at_iou(name, iou): figure for name, figure in own.items()}
+        if identity.available():
+            masks = run_masks(
+                folder,
+                clip.fps,
+                mask_source.name,
+                mask_source.score_threshold,
+                tuple(mask_source.class_names),
+            )
+            values = identity.identity_figures(truth, masks)
+            figures |= {name: TruthFigure(value) for name, value in values.items()}
+        ordered = {name: figures[name] for name in _names() if name in figures}
+        found.append(Quality(mask_source.name, objects, ordered, measured.notes[mask_source.name]))
+    return found
+
+
+def _names() -> list[str]:
+    specs = REGISTRY.against_truth()
+    loose = [at_iou(name, MATCH_IOUS[1]) for name, spec in specs.items() if spec.matched]
+    return [*specs, *loose]
+
+
+def _of_comparison() -> list[str]:
+    """Return the figures against a ground truth that are those of a comparison, of the model with itself."""
+    return [spec.name for spec in REGISTRY.against_truth().values() if spec.compared is not None]
+
+
+def _from_table(
+    table: ClipObjects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
+) -> dict[str, TruthFigure]:
+    if not len(table.frame):
+        names = (*_of_comparison(), *(spec.name for spec in region.SPECS))
+        return {name: TruthFigure(None, 0, 0) for name in names}
+    level = mask_source.score_threshold
+    pairs = compare_clip(
+        table, (mask_source.name, mask_source.name), (level, level), iou, clip.fps is not None
+    )
+    found = {}
+    for name in _of_comparison():
+        series = pairs.series[name]
+        found[name] = TruthFigure(series.values()[0], series.n, series.n_undefined)
+    return found | region_sequences(table, mask_source.name, level, iou, frames)
+
+
+def quality_rows(clip: str, quality: Quality) -> list[Row]:
+    """Return the rows of `summary.csv` of one model against the ground truth."""
+    blank: Row = {column.name: None for column in SUMMARY_COLUMNS}
+    blank |= {"clip": clip, "model": quality.model}
+    rows: list[Row] = [blank | {"metric": "true_objects", "value": quality.objects, "unit": "count"}]
+    for name, figure in quality.figures.items():
+        value, n, n_undefined, objects, objects_undefined = figure
+        rows.append(
+            blank
+            | {
+                "metric": name,
+                "value": value,
+                "unit": REGISTRY.known(name).unit,
+                "n": n,
+                "n_undefined": n_undefined,
+                "tracks": objects,
+                "tracks_undefined": objects_undefined,
+            }
+        )
+    return rows
+
+
+def quality_json(quality: Quality) -> dict[str, Any]:
+    """Return one model's figures for a machine to read."""
+    figures = {
+        name: {"unit": REGISTRY.known(name).unit} | figure._asdict()
+        for name, figure in quality.figures.items()
+    }
+    return {
+        "model": quality.model,
+        "objects": quality.objects,
+        "figures": figures,
+        "notes": list(quality.notes),
+    }
+
+
+def quality_lines(quality: Sequence[Quality]) -> list[str]:
+    """Return a table for the terminal."""
+    strict, loose = MATCH_IOUS
+    lines = []
+    for own in quality:
+        lines.append(
+            f"  {own.model} against the ground truth, {own.objects} objects; masks matched at IoU {strict:g}, and at "
+            f"{loose:g}:"
+        )
+        for title, rows in _grouped([own]):
+            lines.append(f"    {title}")
+            for name, cells in rows:
+                value, at_loose = cells[0]
+                lines.append(
+                    f"      {value:>9} {at_loose:>9}  {_told(REGISTRY[name])}{_left_out(own.figures[name])}"
+                )
+        lines += [f"    {note}" for note in own.notes]
+    if quality and not identity.available():
+        lines.append(f"  HOTA, MOTSA and IDF1 need one package more: {identity.INSTALL}")
+    return lines
+
+
+def markdown_quality(quality: Sequence[Quality]) -> str:
+    """Return a section of `report.md`."""
+    strict, loose = MATCH_IOUS
+    lines = [
+        "## Against the ground truth",
+        "",
+        f"Masks are matched with the true objects at an IoU of {strict:g}, and, after the stroke, of {loose:g}: the "
+        f"strict figure hides what overlaps less. T decides nothing: it is blind to where a mask is.",
+        "",
+    ]
+    for title, rows in _grouped(quality):
+        lines += [f"### {title}", "", f"| figure | {' | '.join(own.model for own in quality)} |"]
+        lines.append("|---|" + "---|" * len(quality))
+        for name, cells in rows:
+            shown = " | ".join(f"{value} / {at_loose}" if at_loose else value for value, at_loose in cells)
+            lines.append(f"| {_told(REGISTRY[name])} | {shown} |")
+        lines.append("")
+    notes = [f"- {own.model}: {note}" for own in quality for note in own.notes]
+    return "\n".join([*lines, *notes, ""] if notes else lines)
+
+
+def _grouped(quality: Sequence[Quality]) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
+    """Return the groups that have figures: title, and by name each model's value, strictly and loosely matched."""
+    groups = []
+    for title, specs in REGISTRY.truth_groups().items():
+        rows = []
+        for name in (spec.name for spec in specs):
+            if any(name in own.figures for own in quality):
+                loose = at_iou(name, MATCH_IOUS[1])
+                rows.append((name, [(_shown(own, name), _shown(own, loose)) for own in quality]))
+        if rows:
+            groups.append((title, rows))
+    return groups
+
+
+def _told(spec: MetricSpec) -> str:
+    """Return what a figure is, and which way is better, for a reader."""
+    return f"{spec.label} ({spec.better})"
+
+
+def _left_out(figure: TruthFigure) -> str:
+    if not figure.objects_undefined:
+        return ""
+    return f" [{figure.objects_undefined} objects undefined]"
+
+
+def _shown(own: Quality, name: str) -> str:
+    if name not in own.figures:
+        return ""
+    value = own.figures[name].value
+    return "undefined" if value is None else f"{value:.4g}"

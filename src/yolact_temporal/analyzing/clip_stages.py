@@ -1,0 +1,195 @@
+"""The main job: a clip in, stability out. Read `analyze_clip` from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+import cv2
+
+from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, MovedFrame, SeenFrame
+from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.pipeline import overlapped
+from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
+from yolact_temporal.analyzing.stage_clock import StageClock
+from yolact_temporal.data.files import require_folder, results_in
+from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
+from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.masks_jsonl import FrameRecord
+from yolact_temporal.data.sources import select_frames
+from yolact_temporal.runs import RunFolder
+from yolact_temporal.temporal.comparison.support import Outside
+from yolact_temporal.temporal.motion_sources import MotionSource
+from yolact_temporal.temporal.stability import ClipStability, FrameStability
+
+T = TypeVar("T")
+
+QUEUE_DEPTH = 2
+"""Frames that may wait between two stages."""
+
+
+BACKGROUND_NICENESS = 10
+"""Of every stage but the network, whose threads wait for each other: a moment taken from one holds up all."""
+
+
+@dataclass(frozen=True)
+class AnalyzeResult:
+    """What came of one clip.
+
+    Attributes:
+        clip: what was read.
+        stability: by model name.
+        frames: frames measured.
+        losses: frames the decoder lost.
+        warnings: of the decoder, and of what saw the frames.
+        seconds: wall time by stage name; stages overlap, so they add up to more than the total.
+        outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
+            consensus; empty for one model without a ground truth.
+        truth: what was measured against a ground truth; None where there is none.
+    """
+
+    clip: ClipInfo
+    stability: dict[str, ClipStability]
+    frames: int
+    losses: tuple[FrameLoss, ...]
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+    outside: Mapping[str, Outside] = field(default_factory=dict)
+    truth: MeasuredTruth | None = None
+
+
+def analyze_clip(
+    source: FrameSource,
+    mask_sources: Sequence[MaskSource],
+    folder: RunFolder,
+    options: AnalyzeOptions,
+    motion: MotionSource,
+    resume: bool = False,
+    truth: MaskSequence | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> AnalyzeResult:
+    """Let models see a clip frame by frame and measure how steady their masks are.
+
+    Decoding, optical flow, network, measurement and drawing overlap; a failure in any of them stops all and is raised
+    as itself. What the models saw is recorded frame by frame, so that a broken run can be resumed.
+
+    Args:
+        source: the clip, read once, forward.
+        mask_sources: at least one: models to run, or somebody's masks; each is measured by itself.
+        folder: takes the results; see `runs.prepare_run_folder`.
+        options: range, stride, batch size.
+        motion: where the motion between frames comes from.
+        resume: take up what a broken run recorded in the folder.
+        truth: true masks with identities, that all are measured against as well.
+        progress: called with the number of frames done.
+
+    Raises:
+        OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
+        OutputError: if the folder is removed or moved meanwhile.
+    """
+    clock = StageClock()
+    with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
+        recordings = [
+            stack.enter_context(
+                ModelRecording(folder, mask_source, source.info, options, resume, motion.pictures)
+            )
+            for mask_source in mask_sources
+        ]
+        tables = object_tables(folder, mask_sources, source.info, options, truth)
+        objects = [stack.enter_context(table) for table in tables]
+
+        def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
+
+        selected = select_frames(source, options.start, options.end, options.stride)
+        frames = ahead(clock.timed("decode", selected), "decode")
+        moved = ahead(with_motion(frames, motion, clock), "flow")
+        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
+        measured = ahead(_measure(seen, recordings, objects, clock), "measure")
+        count = 0
+        for count, frame in enumerate(measured, start=1):
+            with clock.running("overlay"):
+                for recording in recordings:
+                    recording.draw(frame)
+            require_folder(folder.path)
+            if progress is not None:
+                progress(count)
+        stability = {recording.name: recording.finish() for recording in recordings}
+        outside = objects[-1].outside() if objects else {}
+        true = next((found for table in objects if (found := table.measured()) is not None), None)
+    warnings = [
+        *source.warnings,
+        *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
+    ]
+    return AnalyzeResult(
+        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside, true
+    )
+
+
+@contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV's own threads, which spin while they wait and do not make the flow faster, from the network."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def with_motion(frames: Iterator[Frame], source: MotionSource, clock: StageClock) -> Iterator[MovedFrame]:
+    """Add the motion that leads to each frame; the time that takes counts as the stage `flow`."""
+    for frame in frames:
+        with clock.running("flow"):
+            motion = source.update(frame)
+        yield MovedFrame(frame, motion, source.is_cut(frame))
+
+
+def _segment(
+    frames: Iterator[MovedFrame], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
+) -> Iterator[SeenFrame]:
+    """Add what each model sees; a frame that a broken run recorded is not seen anew."""
+    for group in _batches(frames, batch):
+        pictures = [moved.frame for moved in group]
+        found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
+        for place, moved in enumerate(group):
+            yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
+
+
+def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[FrameRecord]:
+    recorded = recording.recorded(frames[0].index, len(frames))
+    if recorded is not None:
+        return recorded
+    with clock.running(recording.name):
+        return recording.mask_source.see(frames)
+
+
+def _measure(
+    frames: Iterator[SeenFrame],
+    recordings: Sequence[ModelRecording],
+    objects: Sequence[ObjectsRecording],
+    clock: StageClock,
+) -> Iterator[MeasuredFrame]:
+    """Record what was seen, and add how steady it is."""
+    for seen in frames:
+        counted: dict[str, Instances] = {}
+        stability: dict[str, FrameStability] = {}
+        with clock.running("measure"):
+            for recording in recordings:
+                record = recording.counted(seen.records[recording.name])
+                counted[recording.name] = record.instances
+                stability[recording.name] = recording.measure(seen, record)
+        with clock.running("compare"):
+            for table in objects:
+                table.measure(seen, stability)
+        yield MeasuredFrame(seen, counted, stability)
+
+
+def _batches(frames: Iterator[MovedFrame], size: int) -> Iterator[list[MovedFrame]]:
+    while group := list(islice(frames, size)):
+        yield group

@@ -1,0 +1,142 @@
+"""What sees the frames of a clip: a network that is run over them, or somebody's masks that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
+from yolact_temporal.data.formats.masks_file import FILE_NAME
+from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.masks_jsonl import FrameRecord
+from yolact_temporal.data.sources.structure import sha256_of
+
+
+class MaskSource(Protocol):
+    """Says what is in each frame of a clip; what the main path measures.
+
+    Attributes:
+        name: the model's name in tables and folders.
+        class_names: what class ids stand for.
+        score_threshold: instances whose score is above it count.
+        identified: whether it says which object each instance is.
+        manifest: what `run.json` holds of it.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def class_names(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def score_threshold(self) -> float: ...  # noqa: D102
+
+    @property
+    def identified(self) -> bool: ...  # noqa: D102
+
+    @property
+    def manifest(self) -> dict[str, Any]: ...  # noqa: D102
+
+    def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
+        """Return what is in the next frames of the clip, which come in order, each once."""
+        ...
+
+    def remarks(self) -> list[str]:
+        """Return what a reader should know of what was seen so far, a sentence each."""
+        ...
+
+
+class NetworkMasks:
+    """A network, run over the frames."""
+
+    identified = False
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.name = model.name
+        self.class_names: Sequence[str] = model.segmenter.class_names
+        self.score_threshold = model.score_threshold
+        self.manifest = model.manifest
+        self._segmenter = model.segmenter
+
+    def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
+        """Return what the network sees in frames of one size, in one forward pass."""
+        found = self._segmenter.segment(np.stack([frame.rgb for frame in frames]))
+        return [FrameRecord(frame.index, frame.time_s, own) for frame, own in zip(frames, found, strict=True)]
+
+    def remarks(self) -> list[str]:
+        """Return nothing: what is to be said of a network is in its manifest."""
+        return []
+
+
+class GivenMasks:
+    """Somebody's masks of the clip.
+
+    Args:
+        name: what to call them.
+        masks: of every frame that will be asked for.
+        score_threshold: instances whose score is above it count.
+    """
+
+    def __init__(self, name: str, masks: MaskSequence, score_threshold: float) -> None:
+        self.name = name
+        self.class_names: Sequence[str] = masks.class_names
+        self.score_threshold = score_threshold
+        self.identified = masks.identified
+        self.manifest: dict[str, Any] = {
+            "note": given_note(name, masks),
+            "masks": {"path": str(masks.path), "format": masks.format, "sha256": masks_sha256(masks.path)},
+            "identities": "given" if masks.identified else "by association",
+            "config": {"class_names": list(masks.class_names)},
+            "score_threshold": score_threshold,
+            "record_threshold": 0.0,
+        }
+        self._frames = FrameByFrame(masks)
+        self._below = 0
+
+    def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
+        """Return the masks of the frames."""
+        records = []
+        for frame in frames:
+            found = self._frames.at(frame.index)
+            if found is None:
+                raise ValueError(f"expected masks of frame {frame.index} of {self.name}, got none")
+            self._below += int(np.count_nonzero(found.instances.scores <= self.score_threshold))
+            records.append(FrameRecord(frame.index, frame.time_s, found.instances, found.identities))
+        return records
+
+    def remarks(self) -> list[str]:
+        """Say how many instances did not count."""
+        if not self._below:
+            return []
+        return [
+            f"{self.name}: {self._below} instances whose score is not above {self.score_threshold:g} are recorded and "
+            f"do not count."
+        ]
+
+
+def as_mask_source(model: LoadedModel | MaskSource) -> MaskSource:
+    """Return what sees the frames: a loaded model's network, or what was given."""
+    return NetworkMasks(model) if isinstance(model, LoadedModel) else model
+
+
+def given_note(name: str, masks: MaskSequence) -> str:
+    """Return one sentence that says where masks come from; it heads their report."""
+    tracks = (
+        "the identities are theirs" if masks.identified else "instances are matched across frames by overlap"
+    )
+    return f"{name}: masks read from {masks.path} ({masks.format}); {tracks}."
+
+
+def masks_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes; of a folder, of its masks' names and bytes in order."""
+    if path.is_file():
+        return sha256_of([path])
+    if (path / FILE_NAME).is_file():
+        return sha256_of([path / FILE_NAME])
+    return sha256_of(sorted(entry for entry in path.iterdir() if entry.suffix.lower() == ".png"), True)

@@ -1,0 +1,277 @@
+"""The results of a run while they come in: each model's record, tables and overlay, and the objects of all models."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import compress, islice
+from pathlib import Path
+from types import TracebackType
+
+from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
+from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.comparing.true_masks import TrueFrames
+from yolact_temporal.data.files import part_path
+from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.frames import ClipInfo
+from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
+from yolact_temporal.data.overlay import OverlayPainter, draw_banner
+from yolact_temporal.data.video_writer import VideoWriter
+from yolact_temporal.errors import InputError
+from yolact_temporal.runs import RunFolder
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
+from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.report import (
+    FRAME_COLUMNS,
+    INSTANCE_COLUMNS,
+    TRACK_COLUMNS,
+    CsvTable,
+    frame_row,
+    instance_rows,
+    track_row,
+)
+from yolact_temporal.temporal.stability import ClipStability, FrameStability
+from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
+
+ASSUMED_FPS = Fraction(30)
+"""The rate at which the overlay of a clip without time is played."""
+
+
+class ModelRecording:
+    """Records, measures and draws what one model sees, frame by frame.
+
+    As a context manager it leaves whole files: on success each takes its name; on failure only the record of what was
+    seen stays, as a part file, and everything else is made again from it by a resumed run.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        mask_source: MaskSource,
+        clip: ClipInfo,
+        options: AnalyzeOptions,
+        resume: bool,
+        pictures: bool = True,
+    ) -> None:
+        self.name = mask_source.name
+        self.mask_source = mask_source
+        self._class_names = mask_source.class_names
+        self._files = folder.model(mask_source.name)
+        self._clip = clip
+        self._options = options
+        self._resume = resume
+        rate = None if clip.fps is None else float(clip.fps)
+        self._meter = StabilityMeter(
+            self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
+        )
+        self._painter = OverlayPainter() if pictures else None
+        self._kept = 0
+        self._written = 0
+        self._past: Iterator[FrameRecord] = iter(())
+
+    def __enter__(self) -> ModelRecording:
+        self._files.path.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            self._record = self._open_record()
+            stack.callback(self._record.abandon)
+            self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
+            self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
+            if self._painter is not None:
+                rate = self._clip.fps or ASSUMED_FPS
+                self._overlay = stack.enter_context(
+                    VideoWriter(
+                        self._files.overlay,
+                        size=(self._clip.height, self._clip.width),
+                        fps=Fraction(rate) / self._options.stride,
+                    )
+                )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.__exit__(*exception)  # type: ignore[arg-type]
+
+    def _open_record(self) -> RecordWriter:
+        if not self._resume:
+            return RecordWriter.start(self._files.masks, self._class_names)
+        if self._files.masks.exists():  # this model was done when another one broke off
+            self._files.masks.replace(part_path(self._files.masks))
+        writer, self._kept = RecordWriter.resume(self._files.masks, self._class_names, self._options.batch)
+        self._past = islice(read_records(writer.part), self._kept)
+        return writer
+
+    def recorded(self, first_index: int, count: int) -> list[FrameRecord] | None:
+        """Return what a broken run saw in the next `count` frames; None once its record is used up.
+
+        Raises:
+            InputError: if the record is of other frames.
+        """
+        records = list(islice(self._past, count))
+        if not records:
+            return None
+        if records[0].index != first_index or len(records) != count:
+            raise InputError(
+                f"expected frame {first_index} next in the record of the interrupted run, got frame "
+                f"{records[0].index}: the clip reads differently now, start over with --overwrite"
+            )
+        return records
+
+    def counted(self, seen: FrameRecord) -> FrameRecord:
+        """Return the record with the instances whose score is above the operating threshold."""
+        keep = seen.instances.scores > self.mask_source.score_threshold
+        identities = seen.identities
+        if identities is not None:
+            identities = tuple(compress(identities, keep))
+        elif self.mask_source.identified and not len(keep):
+            identities = ()  # a record of no instance, read back, cannot say that it has identities
+        return replace(seen, instances=seen.instances.select(keep), identities=identities)
+
+    def measure(self, seen: SeenFrame, counted: FrameRecord) -> FrameStability:
+        """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
+        if self._written >= self._kept:
+            self._record.write(seen.records[self.name])
+        self._written += 1
+        frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
+        stability = self._meter.update(
+            frame.index, frame.time_s, counted.instances, motion, cut, counted.identities
+        )
+        self._frames.write(frame_row(stability))
+        self._instances.write_all(instance_rows(stability))
+        return stability
+
+    def draw(self, measured: MeasuredFrame) -> None:
+        """Draw what counts of the next frame and append it to the overlay video, if there are pictures."""
+        if self._painter is None:
+            return
+        if measured.seen.moved.cut:
+            self._painter.forget()
+        frame = measured.seen.moved.frame
+        instances, stability = measured.counted[self.name], measured.stability[self.name]
+        names = [item.class_name for item in stability.instances]
+        events = [item.events for item in stability.instances]
+        drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
+        draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
+        self._overlay.write(drawn, frame.time_s)
+
+    def finish(self) -> ClipStability:
+        """Put the files in their places and return the clip's stability."""
+        stability = self._meter.finish()
+        with CsvTable(self._files.tracks, TRACK_COLUMNS) as tracks:
+            tracks.write_all(track_row(track) for track in stability.tracks)
+        self._frames.close()
+        self._instances.close()
+        if self._painter is not None:
+            self._overlay.close()
+        self._record.close()
+        return stability
+
+
+@dataclass(frozen=True)
+class MeasuredTruth:
+    """What was measured against a ground truth, beside the table of its objects.
+
+    Attributes:
+        frames: those of which the truth is known, ascending.
+        figures: by model and name.
+        notes: by model, how it was measured, a sentence each.
+    """
+
+    frames: Sequence[int]
+    figures: Mapping[str, Mapping[str, TruthFigure]]
+    notes: Mapping[str, tuple[str, ...]]
+
+
+class ObjectsRecording:
+    """A table of objects, written frame by frame: those of the models' consensus, or of a ground truth.
+
+    As a context manager it leaves the whole table, or on failure none: a resumed run makes it again from the records.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mask_sources: Sequence[MaskSource],
+        clip: ClipInfo,
+        options: AnalyzeOptions,
+        truth: MaskSequence | None = None,
+    ) -> None:
+        compared = {
+            mask_source.name: ComparedModel(mask_source.class_names, mask_source.score_threshold)
+            for mask_source in mask_sources
+        }
+        rate = None if clip.fps is None else float(clip.fps)
+        self._path = path
+        self._meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
+        self._models = list(compared)
+        self._truth = None if truth is None else TrueFrames(truth)
+        self._measured = None if truth is None else TruthMeter(compared, truth.class_names)
+        self._known = array("q")
+
+    def __enter__(self) -> ObjectsRecording:
+        self._table = CsvTable(self._path, OBJECT_COLUMNS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._table.__exit__(kind, error, trace)
+
+    def outside(self) -> Mapping[str, Outside]:
+        """Return by model how many instances so far are of no object that counts."""
+        return self._meter.summary().outside
+
+    def measure(
+        self,
+        seen: SeenFrame,
+        stability: Mapping[str, FrameStability],
+    ) -> None:
+        """Write what every model made of each object of the next frame; nothing where the truth is not known."""
+        found = {name: record.instances for name, record in seen.records.items()}
+        frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
+        if self._truth is None or self._measured is None:
+            rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
+            self._table.write_all(object_row_cells(row) for row in rows)
+            return
+        true = self._truth.at(frame.index)
+        if true is None:
+            return
+        rows = self._meter.update(
+            frame.index, frame.time_s, found, motion, cut, truth=true.objects, void=true.void
+        )
+        self._table.write_all(object_row_cells(row) for row in rows)
+        self._known.append(frame.index)
+        if self._meter.judged is not None:
+            tracks = {name: each.track_ids for name, each in stability.items()}
+            self._measured.update(self._meter.judged, true.classes, tracks)
+
+    def measured(self) -> MeasuredTruth | None:
+        """Return what was measured against the ground truth so far; None of a consensus."""
+        if self._measured is None:
+            return None
+        notes = {name: self._measured.note(name) for name in self._models}
+        return MeasuredTruth(
+            self._known,
+            {name: self._measured.figures(name) for name in self._models},
+            {name: () if note is None else (note,) for name, note in notes.items()},
+        )
+
+
+def object_tables(
+    folder: RunFolder,
+    mask_sources: Sequence[MaskSource],
+    clip: ClipInfo,
+    options: AnalyzeOptions,
+    truth: MaskSequence | None,
+) -> list[ObjectsRecording]:
+    """Return the tables of objects that a run has: the consensus of several models, and the ground truth's."""
+    tables = []
+    if len(mask_sources) > 1:
+        tables.append(ObjectsRecording(folder.objects, mask_sources, clip, options))
+    if truth is not None:
+        tables.append(ObjectsRecording(folder.true_objects, mask_sources, clip, options, truth))
+    return tables

@@ -1,0 +1,47 @@
+"""What is asked of one run: where it goes, what of the clip is measured, and against what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.temporal.motion_sources import MotionSource
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a run goes, and what becomes of an earlier one there.
+
+    Attributes:
+        name: the clip's name in tables and titles.
+        folder: the run folder.
+        resume: go on with an interrupted run.
+        overwrite: replace an earlier run.
+    """
+
+    name: str
+    folder: Path
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run, as it is asked for.
+
+    Attributes:
+        destination: where it goes.
+        options: range, stride, batch.
+        motion: the motion between frames; None for optical flow.
+        truth: true masks with identities, that all are measured against as well.
+        sections: (time in seconds, label) marks for the timeline plot.
+    """
+
+    destination: Destination
+    options: AnalyzeOptions = field(default_factory=AnalyzeOptions)
+    motion: MotionSource | None = None
+    truth: MaskSequence | None = None
+    sections: Sequence[tuple[float, str]] = ()

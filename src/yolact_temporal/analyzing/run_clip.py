@@ -1,0 +1,271 @@
+"""One run: a frame source analyzed into a run folder, from an empty folder to the finished manifest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from yolact_temporal.analyzing.against_truth import Quality, markdown_quality, measure_quality, quality_rows
+from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
+from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
+from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.summary_text import markdown_report
+from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
+from yolact_temporal.data.files import atomic_write, results_in
+from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
+from yolact_temporal.errors import UsageError
+from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
+from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
+from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.intervals import own_intervals
+from yolact_temporal.temporal.motion_sources import FlowMotion
+from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
+from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
+
+_PACKAGES = (
+    "yolact-temporal",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "av",
+    "decord",
+)
+
+
+_MODEL_SETTINGS = (
+    "weights",
+    "masks",
+    "score_threshold",
+    "record_threshold",
+    "nms",
+    "precision",
+    "device",
+)
+"""What a resumed run must find unchanged of each model, as far as it is said of it."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that came to its end: where it lies, what was measured, and how its models compare.
+
+    Attributes:
+        name: the clip's.
+        folder: where it lies.
+        result: what was measured of each model by itself.
+        intervals: of each model's own figures, by model and metric name.
+        comparison: every two of its models.
+        quality: each model against the ground truth; empty where there is none.
+    """
+
+    name: str
+    folder: RunFolder
+    result: AnalyzeResult
+    intervals: Mapping[str, Mapping[str, Interval]]
+    comparison: ComparisonResult
+    quality: tuple[Quality, ...] = ()
+
+
+def run_clip(
+    source: FrameSource,
+    models: Sequence[LoadedModel | MaskSource],
+    request: RunRequest,
+    progress: Callable[[int], object] | None = None,
+) -> FinishedRun:
+    """Analyze a clip into a run folder and write everything a run holds.
+
+    Args:
+        source: the clip.
+        models: what to run, or somebody's masks.
+        request: where the run goes, and what is measured.
+        progress: called with the number of frames done.
+
+    Raises:
+        UsageError: if the folder is taken, cannot be written, or holds a run with other settings.
+        InputError: if the clip cannot be read.
+        OutOfSpaceError: if the disk is full.
+        OutputError: if the folder is removed or moved meanwhile.
+    """
+    destination, options, truth = request.destination, request.options, request.truth
+    name = destination.name
+    folder = prepare_run_folder(destination.folder, destination.resume, destination.overwrite)
+    mask_sources = [as_mask_source(model) for model in models]
+    motion = request.motion or FlowMotion(options.flow_long_side)
+    manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
+    if truth is not None:
+        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+    if destination.resume:
+        _require_same_run(folder, manifest)
+    with results_in(folder.path):
+        folder.write_manifest(manifest)
+    result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
+    with results_in(folder.path):
+        comparison = _compare(folder, name, mask_sources, result, truth is not None)
+        quality: Sequence[Quality] = ()
+        if truth is not None and result.truth is not None:
+            quality = measure_quality(folder, mask_sources, source.info, truth, result.truth)
+        if comparison.pairs:
+            write_comparison(comparison, folder.path, name)
+        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
+        _write_reports(folder, name, mask_sources, result, intervals, comparison, quality, request.sections)
+        folder.write_manifest(manifest | _outcome(result))
+    return FinishedRun(name, folder, result, intervals, comparison, tuple(quality))
+
+
+def _compare(
+    folder: RunFolder,
+    name: str,
+    mask_sources: Sequence[MaskSource],
+    result: AnalyzeResult,
+    on_truth: bool,
+) -> ComparisonResult:
+    """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
+    outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
+    if len(mask_sources) < 2:
+        return ComparisonResult((), outside)
+    table = ClipObjects.from_rows(read_objects(folder.true_objects if on_truth else folder.objects))
+    if not table.pair.any():
+        return ComparisonResult(
+            (), ("No object counts for two models, so that they cannot be compared here.", *outside)
+        )
+    untimed = frozenset() if result.clip.fps is not None else frozenset({name})
+    return ComparisonResult(
+        compare_objects({name: table}, {s.name: s.score_threshold for s in mask_sources}, untimed), outside
+    )
+
+
+def _manifest(
+    clip: ClipInfo, name: str, mask_sources: Sequence[MaskSource], options: AnalyzeOptions, motion_kind: str
+) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "completed": False,
+        "name": name,
+        "started_utc": _now(),
+        "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
+        "options": asdict(options),
+        "motion": motion_kind,
+        "models": {mask_source.name: mask_source.manifest for mask_source in mask_sources},
+        "packages": _versions(),
+        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def _outcome(result: AnalyzeResult) -> dict[str, Any]:
+    """Return what the manifest says of a run that came to its end."""
+    return {
+        "completed": True,
+        "finished_utc": _now(),
+        "frames_measured": result.frames,
+        "losses": [asdict(loss) for loss in result.losses],
+        "warnings": list(result.warnings),
+        "outside": {model: own._asdict() for model, own in result.outside.items()},
+        "seconds": result.seconds,
+    }
+
+
+def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    """Refuse to go on with a run that measured something else."""
+    earlier = folder.read_manifest()
+    if earlier is None:
+        return
+    for what, old, new in (
+        ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
+        ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
+        *((key, earlier["options"].get(key), value) for key, value in manifest["options"].items()),
+        ("models", list(earlier["models"]), list(manifest["models"])),
+        *(
+            (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
+            for name, model in manifest["models"].items()
+            if name in earlier["models"]
+            for key in _MODEL_SETTINGS
+            if key in model
+        ),
+    ):
+        if old != new:
+            raise UsageError(
+                f"expected the settings of the interrupted run in {folder.path} to resume it, got {what} {new} "
+                f"where it had {old}: pass the same settings, or --overwrite to start over"
+            )
+
+
+def _write_reports(
+    folder: RunFolder,
+    name: str,
+    mask_sources: Sequence[MaskSource],
+    result: AnalyzeResult,
+    intervals: Mapping[str, Mapping[str, Interval]],
+    comparison: ComparisonResult,
+    quality: Sequence[Quality],
+    sections: Sequence[tuple[float, str]],
+) -> None:
+    """Write what is made from the tables: summary, plots, report."""
+    with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
+        for model, stability in result.stability.items():
+            summary.write_all(summary_rows(name, model, stability, intervals[model]))
+        for own in quality:
+            summary.write_all(quality_rows(name, own))
+    folder.plots.mkdir(exist_ok=True)
+    tables = {model: folder.model(model) for model in result.stability}
+    write_plots(
+        {model: read_table(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: read_table(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: read_table(files.tracks) for model, files in tables.items()},
+        folder.plots,
+        name,
+        sections,
+    )
+    with atomic_write(folder.report) as file:
+        file.write(
+            markdown_report(
+                name,
+                result.stability,
+                intervals,
+                {
+                    mask_source.name: str(mask_source.manifest.get("note", mask_source.name))
+                    for mask_source in mask_sources
+                },
+                [*comparison.remarks, *remarks(result)],
+                [
+                    *([markdown_quality(quality)] if quality else []),
+                    *(markdown_comparison(pair.comparison, pair.verdict) for pair in comparison.pairs),
+                ],
+            )
+        )
+
+
+def remarks(result: AnalyzeResult) -> list[str]:
+    """Return what a reader should know of how the clip was read, a sentence each."""
+    lines = [loss_sentence(loss) for loss in result.losses]
+    lines += list(result.warnings)
+    lines.append(f"Decoder: {result.clip.decoder_reason}")
+    return lines
+
+
+def loss_sentence(loss: FrameLoss) -> str:
+    """Return one sentence about frames that could not be decoded."""
+    count = "an unknown number of frames" if loss.count is None else f"{loss.count} frames"
+    return f"Lost at frame {loss.at_index}: {count} ({loss.reason})."
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""The command line: one file a command, holding its arguments and what it does with them."""

@@ -1,0 +1,103 @@
+"""`analyze`: models over clips, the main job."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from yolact_temporal.cli.console import at_least_one, progress_bar
+from yolact_temporal.cli.options import add_run_options, command
+from yolact_temporal.cli.running import clip_name, load_models, run_all
+from yolact_temporal.errors import UsageError
+
+if TYPE_CHECKING:
+    from yolact_temporal.analyzing.run_clip import FinishedRun
+
+
+def add(commands: Any) -> None:
+    """Add `analyze`."""
+    parser = command(
+        commands,
+        "analyze",
+        "measure how steady a model's masks are in clips, beside a baseline's",
+        "Run YOLACT and a Mask R-CNN frame by frame over each clip, match instances across frames, measure jitter and "
+        "flicker, compare the models on the objects that both see, and write tables, plots and overlay videos to a "
+        "run folder.",
+    )
+    parser.add_argument(
+        "clips",
+        nargs="+",
+        metavar="CLIP",
+        help="a video file, a folder of numbered images, or a folder of clips",
+    )
+    parser.add_argument(
+        "--start", default="0", metavar="POS", help="first frame: an index, or seconds as 2.5s (default: 0)"
+    )
+    parser.add_argument("--end", metavar="POS", help="end, exclusive: an index, or seconds as 2.5s")
+    parser.add_argument(
+        "--stride", type=int, default=1, metavar="N", help="take every N-th frame (default: 1)"
+    )
+    parser.add_argument(
+        "--decoder",
+        default="auto",
+        help="auto, decord or pyav (default: auto, which says in run.json which and why)",
+    )
+    parser.add_argument(
+        "--fps", type=float, help="frame rate of a folder of images, which has none of its own"
+    )
+    add_run_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure each clip; a clip that fails does not keep the others from being measured."""
+    from yolact_temporal.analyzing.options import AnalyzeOptions
+    from yolact_temporal.analyzing.request import Destination, RunRequest
+    from yolact_temporal.analyzing.run_clip import run_clip
+    from yolact_temporal.data.selection import check_range, parse_position
+    from yolact_temporal.data.sources import expand_clips, open_clip
+
+    clips = expand_clips(args.clips)
+    names = [clip_name(clip) for clip in clips]
+    _require_distinct(names)
+    options = AnalyzeOptions(
+        start=parse_position(args.start),
+        end=None if args.end is None else parse_position(args.end),
+        stride=args.stride,
+        batch=at_least_one("--batch", args.batch),
+    )
+    check_range(options.start, options.end, options.stride)
+    models = load_models(args)
+
+    def run(clip: str, name: str) -> FinishedRun:
+        source = open_clip(clip, decoder=args.decoder, fps=args.fps)
+        expected = _expected_frames(source.info.frame_count, options)
+        with closing(source), progress_bar(args, name, expected) as progress:
+            return run_clip(
+                source,
+                models,
+                RunRequest(Destination(name, args.out / name, args.resume, args.overwrite), options),
+                progress,
+            )
+
+    return run_all(args, {clip: partial(run, clip, name) for clip, name in zip(clips, names, strict=True)})
+
+
+def _require_distinct(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"expected clips of different names, got {twice[0]} more than once: analyze them one at a time, each with "
+            f"an --out of its own"
+        )
+
+
+def _expected_frames(count: int | None, options: Any) -> int | None:
+    """Frames that will be measured, where that can be told beforehand."""
+    if count is None or isinstance(options.start, float) or isinstance(options.end, float):
+        return None
+    end = count if options.end is None else min(count, options.end)
+    expected: int = max(0, -(-(end - options.start) // options.stride))
+    return expected

@@ -1,0 +1,70 @@
+"""`benchmark`: milliseconds a frame."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.cli.console import at_least_one, say
+from yolact_temporal.cli.options import add_device_options, add_output_options, command
+
+
+def add(commands: Any) -> None:
+    """Add `benchmark`."""
+    parser = command(
+        commands,
+        "benchmark",
+        "milliseconds a frame: networks, stages, and the whole of analyze, as ratios in one run; or the metrics",
+    )
+    parser.add_argument(
+        "--metrics",
+        action="store_true",
+        help="time the metrics instead, without any network: jitter and flicker of a synthetic 854x480 scene with 10 "
+        "instances, J and F, T, and memory over a long clip",
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        default=["yolact_compact", "mask_rcnn_compact", "yolact_resnet50", "mask_rcnn_resnet50_fpn"],
+        help="what to time (default: both compact models, and YOLACT and Mask R-CNN on ResNet-50)",
+    )
+    parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a round (default: 60)")
+    parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")
+    add_device_options(parser)
+    add_output_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Time networks and the whole of analyze, or the metrics."""
+    frames = at_least_one("--frames", args.frames)
+    if args.metrics:
+        return _benchmark_metrics(args, frames)
+    from yolact_temporal.benchmarking.networks import format_benchmark, run_benchmark
+
+    figures = run_benchmark(
+        args.models,
+        frames=frames,
+        clip=args.clip,
+        device=args.device,
+        precision=args.precision,
+    )
+    if args.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        say(args, format_benchmark(figures))
+    return 0
+
+
+def _benchmark_metrics(args: argparse.Namespace, frames: int) -> int:
+    from yolact_temporal.benchmarking.metrics import format_metrics_benchmark, run_metrics_benchmark
+
+    figures = run_metrics_benchmark(frames)
+    if args.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        say(args, format_metrics_benchmark(figures))
+    return 0

@@ -1,0 +1,53 @@
+"""`compare`: the models of finished runs, compared."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.cli.options import add_output_options, add_truth_options, command, truth_options
+from yolact_temporal.cli.running import compare_all, comparison_json
+
+
+def add(commands: Any) -> None:
+    """Add `compare`."""
+    parser = command(
+        commands,
+        "compare",
+        "say which model is steadier, on the objects that both see, or that it is undecided",
+        "Compare the models of finished runs on the same objects, so that a model which drops the hard ones cannot "
+        "win: coverage, common support, penalised losses, intervals and a verdict. Over one clip nothing is decided; "
+        "it takes at least 8.",
+    )
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or a folder of run folders"
+    )
+    parser.add_argument(
+        "--models", nargs="+", metavar="NAME", help="which models (default: all that every clip was run with)"
+    )
+    add_truth_options(
+        parser, "; for several clips a folder with a folder or file for each, named after the clip"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("comparison"),
+        metavar="FOLDER",
+        help="takes comparison.csv, comparison.md and the picture (default: comparison)",
+    )
+    add_output_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare the models of finished runs and write the tables beside them."""
+    import json
+
+    result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))
+    if args.json:
+        found = [comparison_json(pair) for pair in result.pairs]
+        print(
+            json.dumps({"comparisons": found, "remarks": list(result.remarks)}, indent=2, ensure_ascii=False)
+        )
+    return 0

@@ -1,0 +1,77 @@
+"""`demo`: photographs filmed by a known camera."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolact_temporal.cli.console import at_least_one, progress_bar, say
+from yolact_temporal.cli.options import add_run_options, command
+from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
+
+if TYPE_CHECKING:
+    from yolact_temporal.analyzing.run_clip import FinishedRun
+    from yolact_temporal.data.photo_film import PhotoFilm
+    from yolact_temporal.data.photograph import Photograph
+
+
+def add(commands: Any) -> None:
+    """Add `demo`."""
+    parser = command(
+        commands,
+        "demo",
+        "measure on photographs filmed by a known camera; needs no file",
+        "Film public-domain photographs with a known camera (hold still, pan, zoom, hand shake) and sensor noise, so "
+        "that every object is truly stationary or moves exactly as known: any mask change beyond that is jitter.",
+    )
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="FOLDER",
+        help="film these photographs instead, two seconds each, a run each, and compare the models over all",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the noise and the hand shake (default: 0)")
+    add_run_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure on the photographs that ship with the package, or on a user's own, one run each."""
+    from yolact_temporal.analyzing.demo import compare_motions, run_film
+    from yolact_temporal.analyzing.request import Destination
+    from yolact_temporal.data.photo_film import PhotoFilm
+    from yolact_temporal.data.photograph import photographs_in
+
+    photographs = None if args.photographs is None else photographs_in(args.photographs)
+    batch = at_least_one("--batch", args.batch)
+    models = load_models(args)
+
+    def run(film: PhotoFilm, name: str) -> FinishedRun:
+        with progress_bar(args, name, len(film)) as progress:
+            return run_film(
+                film,
+                models,
+                Destination(name, args.out / name, args.resume, args.overwrite),
+                batch,
+                progress,
+            )
+
+    if photographs is not None:
+        jobs = {str(own.path): partial(_filmed, own, args.seed, run) for own in photographs}
+        return run_all(args, jobs)
+    film = PhotoFilm(seed=args.seed)
+    done = run(film, "demo")
+    print_run(args, done)
+    say(args, f"\n{compare_motions(film, done, models)}")
+    say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
+    return conclude(args, [done], [])
+
+
+def _filmed(photograph: Photograph, seed: int, run: Callable[[PhotoFilm, str], FinishedRun]) -> FinishedRun:
+    """Make the film of one photograph, no sooner than its turn, and run it."""
+    from yolact_temporal.data.photo_film import film_of
+
+    return run(film_of(photograph, seed), photograph.name)

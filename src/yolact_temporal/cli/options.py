@@ -1,0 +1,135 @@
+"""What the arguments of several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolact_temporal.errors import UsageError
+
+if TYPE_CHECKING:
+    from yolact_temporal.comparing.true_masks import TruthOptions
+
+FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
+"""The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
+
+EXIT_CODES = """exit codes:
+  0    done
+  1    a fault of ours (calibrate: something did not come out as it must), or no space for the results
+  2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
+  3    input that cannot be read or holds no frame, or weights that are missing or do not fit
+  4    done in part: frames were lost to corruption, and are named
+  130  interrupted; run the same command with --resume to go on
+"""
+
+
+def command(commands: Any, name: str, summary: str, details: str = "") -> argparse.ArgumentParser:
+    """Add a command and return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=details or summary[0].upper() + summary[1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add how a command reports."""
+    parser.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add which model runs."""
+    parser.add_argument(
+        "--model",
+        default="yolact_compact",
+        metavar="NAME",
+        help="the model (default: yolact_compact, small, its weights ship with the package; "
+        "the published one is yolact_base)",
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights for --model from a file")
+    add_device_options(parser)
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Add where a network runs, and how precisely."""
+    parser.add_argument("--device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
+    parser.add_argument(
+        "--precision", default="float32", help="float32, float16 or bfloat16, by autocast (default: float32)"
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every run of models has: thresholds, baselines, batch and destination."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--score-threshold",
+        type=float,
+        default=None,
+        metavar="S",
+        help="count instances whose score is above S, 0 to 1, for every model (default: each model's own)",
+    )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        metavar="NAME",
+        help="compare with this model, on the same frames; may be repeated (default: mask_rcnn_compact beside the "
+        "compact model, mask_rcnn_resnet50_fpn beside the published ones)",
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="measure the model alone")
+    parser.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
+    )
+    add_destination_options(parser, "folder that takes one run folder a clip (default: runs)")
+
+
+def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
+    """Add where a run goes, what becomes of one that is there, and how the command reports."""
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help=out)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    add_output_options(parser)
+
+
+def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:
+    """Add which true masks there are, and what is known of them."""
+    parser.add_argument(
+        "--ground-truth",
+        type=Path,
+        metavar="PATH",
+        help=f"true masks with identities, in any of the formats, or COCO or YouTube-VIS annotations{several}",
+    )
+    parser.add_argument(
+        "--ground-truth-format", metavar="F", help=f"of --ground-truth: {FORMAT_NAMES} (default: recognised)"
+    )
+    parser.add_argument(
+        "--ground-truth-first-frame",
+        type=int,
+        metavar="N",
+        help="the number by which it counts the first frame",
+    )
+    parser.add_argument("--ground-truth-video", type=int, metavar="ID", help="which video of it, of several")
+
+
+def truth_options(args: argparse.Namespace) -> TruthOptions:
+    """Return what the arguments say of a ground truth.
+
+    Raises:
+        UsageError: if they say something of none.
+    """
+    from yolact_temporal.comparing.true_masks import TruthOptions
+
+    given = {
+        name: value
+        for name in ("format", "first_frame", "video")
+        if (value := getattr(args, f"ground_truth_{name}")) is not None
+    }
+    if given and args.ground_truth is None:
+        option = f"--ground-truth-{min(given)}".replace("_", "-")
+        raise UsageError(f"expected --ground-truth beside {option}, got none: pass the true masks too")
+    return TruthOptions(**given)

@@ -1,0 +1,122 @@
+"""`score`: somebody's masks in place of a model's."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.cli.console import at_least_one, progress_bar
+from yolact_temporal.cli.options import (
+    FORMAT_NAMES,
+    add_destination_options,
+    add_truth_options,
+    command,
+    truth_options,
+)
+from yolact_temporal.cli.running import clip_name, conclude, print_run
+from yolact_temporal.errors import UsageError
+
+
+def add(commands: Any) -> None:
+    """Add `score`."""
+    parser = command(
+        commands,
+        "score",
+        "measure how steady somebody's masks are, in place of a model's",
+        "Measure masks that are there already: YouTube-VIS or COCO results, MOTS text or PNG, a DAVIS folder, or a "
+        "masks.jsonl. Writes the same run folder as analyze. Identities that the masks have are the tracks; without "
+        "them instances are matched across frames. Without the clip what needs motion is undefined.",
+    )
+    parser.add_argument(
+        "masks",
+        nargs="+",
+        type=Path,
+        metavar="MASKS",
+        help="a file or folder; several are several models of one clip",
+    )
+    parser.add_argument(
+        "--clip", type=Path, metavar="CLIP", help="the clip the masks are of: a video, or images"
+    )
+    add_truth_options(parser)
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        help=f"of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
+    )
+    parser.add_argument(
+        "--name", action="append", metavar="NAME", help="what to call the masks, once each, in order"
+    )
+    parser.add_argument(
+        "--clip-name", metavar="NAME", help="what to call the clip (default: by --clip, or the masks)"
+    )
+    parser.add_argument(
+        "--classes", metavar="A,B,...", help="names of the classes in order, parted by commas"
+    )
+    parser.add_argument(
+        "--score-threshold", type=float, default=0.0, metavar="S", help="count instances above S (default: 0)"
+    )
+    parser.add_argument("--fps", type=float, help="frames a second, where neither clip nor masks say so")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="frames of the clip, where neither clip nor masks say so"
+    )
+    parser.add_argument(
+        "--first-frame", type=int, metavar="N", help="the number by which the masks count the first frame"
+    )
+    parser.add_argument("--video", type=int, metavar="ID", help="which video of YouTube-VIS masks of several")
+    add_destination_options(parser, "folder that takes the run folder (default: runs)")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure somebody's masks."""
+    from yolact_temporal.analyzing.request import Destination
+    from yolact_temporal.exchanging.scoring import (
+        ScoreOptions,
+        ScoreRequest,
+        require_name,
+        run_name,
+        score_masks,
+    )
+
+    threshold = args.score_threshold
+    if not 0 <= threshold <= 1:
+        raise UsageError(
+            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
+        )
+    if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
+        raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
+    options = ScoreOptions(
+        format=args.format,
+        truth=truth_options(args),
+        score_threshold=threshold,
+        names=tuple(args.name or ()),
+        class_names=None if args.classes is None else _class_names(args.classes),
+        first_frame=args.first_frame,
+        video=args.video,
+        frames=None if args.frames is None else at_least_one("--frames", args.frames),
+        fps=None if args.fps is None else Fraction(args.fps).limit_denominator(100_000),
+    )
+    name = args.clip_name or (clip_name(str(args.clip)) if args.clip else run_name(args.masks))
+    require_name(name, "--clip-name")
+    with progress_bar(args, name, None) as progress:
+        done = score_masks(
+            ScoreRequest(
+                args.masks,
+                Destination(name, args.out / name, args.resume, args.overwrite),
+                options,
+                clip=args.clip,
+                truth=args.ground_truth,
+            ),
+            progress,
+        )
+    print_run(args, done)
+    return conclude(args, [done], [])
+
+
+def _class_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(name and name.isprintable() for name in names) or len(set(names)) < len(names):
+        raise UsageError(f"expected different class names parted by commas, got {text!r}: correct --classes")
+    return names

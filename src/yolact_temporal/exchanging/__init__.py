@@ -1,0 +1,1 @@
+"""Masks of others in, masks for others out: score and export."""

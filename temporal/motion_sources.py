@@ -1,0 +1,67 @@
+"""Where the motion between a clip's frames comes from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from yolact_temporal.data.frames import Frame
+from yolact_temporal.temporal.motion import FlowEstimator, Motion
+
+
+class MotionSource(Protocol):
+    """Gives the motion between the frames of a clip, which come in order, each once.
+
+    Attributes:
+        kind: what a manifest calls it.
+        pictures: whether there are pictures at all, to estimate motion from and to draw on.
+    """
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+
+    @property
+    def pictures(self) -> bool: ...  # noqa: D102
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the motion from the last frame to this one; None where it is not known, as at the first."""
+        ...
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Say whether another scene is known to begin with this frame."""
+        ...
+
+
+class FlowMotion:
+    """Motion estimated by optical flow, which knows of no cut.
+
+    Args:
+        long_side: the long side in pixels to which larger frames are reduced.
+    """
+
+    kind = "optical flow (DIS, medium)"
+    pictures = True
+
+    def __init__(self, long_side: int) -> None:
+        self._estimator = FlowEstimator(long_side)
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the motion from the last frame to this one, None at the first."""
+        return self._estimator.update(frame.rgb)
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Return false."""
+        return False
+
+
+class NoMotion:
+    """No motion is known: the clip is not there, only masks of it."""
+
+    kind = "none: no clip was given"
+    pictures = False
+
+    def update(self, frame: Frame) -> None:
+        """Return None: nothing is known."""
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Return false."""
+        return False
