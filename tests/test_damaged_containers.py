@@ -51,7 +51,10 @@ LIMITS = {
         "mjpeg.avi",
         3,
     ): "without its first chunk, FFmpeg takes the rest for another place, and finds pictures by luck",
-    ("b_frames.mpg", 0): "FFmpeg's parser joins the halves of two pictures, of which the second decodes",
+    (
+        "b_frames.mpg",
+        0,
+    ): "FFmpeg conceals a keyframe by the picture before it; a warning says that it may be distorted",
 }
 """What is not mended."""
 
