@@ -146,6 +146,7 @@ class TestFlickerIsRecovered:
         assert value(clip, "dropout_rate") == pytest.approx(rate, abs=0.02)
         assert value(clip, "motion_compensated_jitter") == 0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rate", [0.1, 0.4])
     def test_class_switches(self, rate):
         switch = np.random.default_rng(5).random(1200) < rate
@@ -371,6 +372,7 @@ def test_every_figure_of_a_random_clip_is_in_its_range():
                 assert figure.n == 0
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip():
     """Two tracks without end, one of them with gaps: after a while, nothing more is kept."""
     meter = StabilityMeter(CLASSES, FPS)
@@ -391,6 +393,7 @@ def test_memory_does_not_grow_with_the_clip():
     assert grown < 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("sequence", ["blackswan", "car-shadow"])
 def test_on_real_video_the_ground_truth_is_steadier_than_a_published_system(sequence):
