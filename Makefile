@@ -14,7 +14,7 @@ LOWEST := .venv-lowest
 OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check-fast test-lowest lint format types pytest clean
+.PHONY: demo test check-fast test-lowest lint format types tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -34,6 +34,9 @@ test-lowest: $(LOWEST)/.installed
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+tables-page: $(VENV)/.installed
+	$(BIN)/python -m yolact_temporal.tables_page docs/tables.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -14,7 +14,7 @@ from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.paths import inside
 from yolact_temporal.dashboards.tables import read_table
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.comparison.comparing import FIGURES
+from yolact_temporal.temporal.metrics import REGISTRY
 
 UNDECIDED = "undecided"
 _LARGEST_TEXT = 4 << 20
@@ -72,9 +72,9 @@ class Comparison:
         """Return two models' rows, each figure on its own support only, in the order of the report."""
         table = self.overall if rows is None else rows
         own = table[(table["model_a"] == models[0]) & (table["model_b"] == models[1])]
-        supports = own["metric"].map({name: spec.support for name, spec in FIGURES.items()})
+        supports = own["metric"].map({name: spec.support for name, spec in REGISTRY.compared().items()})
         own = own[own["support"] == supports]
-        order = {name: place for place, name in enumerate(FIGURES)}
+        order = {name: place for place, name in enumerate(REGISTRY.compared())}
         return own.sort_values("metric", key=lambda names: names.map(order), kind="stable")
 
 
@@ -84,7 +84,7 @@ def favoured(row: Mapping[str, Any], models: tuple[str, str]) -> str | None:
     if pd.isna(low) or pd.isna(high) or low <= 0 <= high:
         return None
     first_is_less = bool(high < 0)
-    return models[0 if first_is_less == (FIGURES[row["metric"]].better == "down") else 1]
+    return models[0 if first_is_less == (REGISTRY.compared()[row["metric"]].better == "down") else 1]
 
 
 def run_comparison(run: Run) -> Comparison | None:

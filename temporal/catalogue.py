@@ -1,116 +1,86 @@
-"""Every metric by what it needs: a track, the objects' tracks, a ground truth, or two models; with its contract."""
+"""Every metric for a reader: its contract, said once in words and once for a machine."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from yolact_temporal.temporal.metrics import (
-    METRICS,
-    box_stability,
-    flicker,
-    panoptic,
-    region,
-    shape_stability,
-    trajectory,
-    truth_consistency,
-)
-from yolact_temporal.temporal.metrics.contract import MetricSpec
+from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
+from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, Scope
 
-_SUPPORT = "which objects of the universe each model sees in every frame"
-
-
-def _comparison_spec(
-    name: str,
-    symbol: str,
-    meaning: str,
-    inputs: str = _SUPPORT,
-    direction: Literal["down", "up"] = "down",
-    undefined: str = "the universe has no pair",
-) -> MetricSpec:
-    source = (
-        "penalised loss over a universe of objects"
-        if name.startswith("loss")
-        else "share of a universe of objects"
-    )
-    return MetricSpec(name, symbol, meaning, inputs, "1", (0.0, 1.0), direction, undefined, source, "clip")
-
-
-COMPARISON_SPECS = (
-    _comparison_spec(
-        "coverage",
-        "A2",
-        "Pairs of the universe at which the model sees the object in both frames, over all of them.",
-        direction="up",
-    ),
-    _comparison_spec(
-        "common_share",
-        "A2",
-        "Pairs of the universe at which every compared model sees the object in both frames, over all of them.",
-        direction="up",
-    ),
-    *(
-        _comparison_spec(
-            f"loss_{weight}",
-            f"A3 L({weight})",
-            f"Penalised loss, c = {weight}: misses in one frame of two, {weight} times misses in both, and 1 - IoU of "
-            "the carried mask and the present one where seen in both, over all pairs of the universe.",
-            f"{_SUPPORT}, and B2 where it sees it in both",
-            undefined="the universe has no pair at which every model has a value",
-        )
-        for weight in (0, 1)
-    ),
-    _comparison_spec(
-        "loss_one_sided", "A3", "The part of the penalised loss that is misses in one frame of two."
-    ),
-    _comparison_spec("loss_missed", "A3", "The part of L(1) that is misses in both frames."),
-    _comparison_spec(
-        "loss_moved",
-        "A3",
-        "The part of the penalised loss that is 1 - IoU where seen in both frames.",
-        f"{_SUPPORT}, and B2 where it sees it in both",
-    ),
-)
-"""What two models are compared by, beside the metrics of tracks on their common support."""
-
-CATALOGUE: Mapping[str, tuple[MetricSpec, ...]] = MappingProxyType(
+SCOPES: Mapping[Scope, str] = MappingProxyType(
     {
-        "track": tuple(METRICS.values()),
-        "objects": (region.CONSECUTIVE_IOU_SPEC, flicker.FRAGMENTATION_SPEC),
-        "ground truth": (
-            *region.APPEARANCE_SPECS,
-            *region.SPECS,
-            *shape_stability.SPECS,
-            *truth_consistency.SPECS,
-            *box_stability.SPECS,
-            *trajectory.SPECS,
-            *panoptic.SPECS,
-        ),
-        "comparison": COMPARISON_SPECS,
+        "pair": "Of a pair of frames of a track, and the mean over its pairs (frames.csv, instances.csv, tracks.csv, "
+        "summary.csv)",
+        "track": "Of a model's own tracks (tracks.csv, summary.csv)",
+        "truth": "Against ground truth (summary.csv)",
+        "identity": "Identities against ground truth, with the extra `identity` installed (summary.csv)",
+        "comparison": "Of several models on one universe of objects (comparison.csv)",
+        "calibration": "Of the tool's own calibration (calibration.csv)",
     }
 )
-"""All metrics by what they need: a model's own tracks; objects and the tracks that they are given; a ground truth;
-several models on one universe of objects."""
+"""What a metric may be of, and the tables it stands in."""
+
+
+SUPPORTS: Mapping[str, str] = MappingProxyType(
+    {
+        "common": "Here over the common support: pairs at which both models see the object in both frames.",
+        "universe": "Here over the universe: all pairs of objects that count, whoever sees them.",
+    }
+)
+"""What a compared figure is taken over."""
+
+
+def by_scope() -> dict[Scope, tuple[MetricSpec, ...]]:
+    """Return all metrics by what they are of."""
+    return {scope: tuple(REGISTRY.of(scope).values()) for scope in SCOPES}
 
 
 def catalogue_rows() -> list[dict[str, Any]]:
-    """Return one row a metric, ready for JSON: its contract, what it `needs`, its `range` with None for infinity."""
+    """Return one row a metric, ready for JSON: its contract, `range` with None for infinity, other `names` it has."""
     return [
         {
             "name": spec.name,
             "symbol": spec.symbol,
-            "needs": needs,
+            "label": spec.label,
+            "scope": spec.scope,
             "meaning": spec.meaning,
             "inputs": spec.inputs,
             "unit": spec.unit,
             "range": [bound if math.isfinite(bound) else None for bound in spec.range],
             "direction": spec.direction,
+            "better": spec.better,
             "undefined": spec.undefined,
-            "level": spec.level,
             "source": spec.source,
+            "headline": spec.headline is not None,
+            "matched_at_iou": list(MATCH_IOUS) if spec.matched else None,
+            "also_named": list(spec.names[1:]),
         }
-        for needs, specs in CATALOGUE.items()
+        for specs in by_scope().values()
         for spec in specs
     ]
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit for a reader: "" for a pure number."""
+    return "" if unit in ("1", "") else unit
+
+
+def range_text(spec: MetricSpec) -> str:
+    """Return the range of a metric and its unit, such as "0..inf px"."""
+    low, high = (f"{bound:.4g}" for bound in spec.range)
+    return f"{low}..{high} {unit_text(spec.unit)}".rstrip()
+
+
+def contract_sentence(spec: MetricSpec) -> str:
+    """Return all that a reader of a metric's number must know."""
+    low, high = spec.range
+    bounds = "no lower end" if math.isinf(low) else f"{low:g}"
+    bounds += ", no upper end" if math.isinf(high) else f" to {high:g}"
+    unit = f" In {spec.unit}." if unit_text(spec.unit) else ""
+    return (
+        f"{spec.symbol}: {spec.meaning}{unit} Range {bounds}; {spec.better}. Undefined where {spec.undefined}. "
+        f"From: {spec.inputs}. Source: {spec.source}."
+    )

@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TypeAlias
 
-from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
+from yolact_temporal.data.files import WholeOrNothing, create_part, finish_part, remove_part, space_for
 from yolact_temporal.temporal.comparison.statistics import Interval
-from yolact_temporal.temporal.metrics import METRICS, MetricSpec
+from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.stability import (
-    PAIR_METRICS,
     ClipStability,
     FrameStability,
     InstanceStability,
@@ -46,17 +46,32 @@ class Column:
     digits: int = 6
 
 
-def _metric_column(spec: MetricSpec) -> Column:
-    better = "lower is steadier" if spec.direction == "down" else "higher is steadier"
+class TableColumns(Iterable[Column]):
+    """The columns of a table: fixed ones, and then one for each metric that it holds, as registered when it is asked.
+
+    Args:
+        fixed: the first columns.
+        metrics: gives the metrics that follow.
+    """
+
+    def __init__(self, *fixed: Column, metrics: Callable[[], Mapping[str, MetricSpec]]) -> None:
+        self.fixed = fixed
+        self._metrics = metrics
+
+    def __iter__(self) -> Iterator[Column]:
+        """Yield the columns in order."""
+        yield from self.fixed
+        yield from map(metric_column, self._metrics().values())
+
+
+def metric_column(spec: MetricSpec) -> Column:
+    """Return the column of a metric, described by its contract."""
     return Column(
-        spec.name, spec.unit, f"{spec.symbol}: {spec.meaning} Empty where {spec.undefined}; {better}."
+        spec.name, spec.unit, f"{spec.symbol}: {spec.meaning} Empty where {spec.undefined}; {spec.better}."
     )
 
 
-_PAIR_COLUMNS = tuple(_metric_column(METRICS[name]) for name in PAIR_METRICS)
-_METRIC_COLUMNS = tuple(_metric_column(spec) for spec in METRICS.values())
-
-FRAME_COLUMNS: tuple[Column, ...] = (
+FRAME_COLUMNS = TableColumns(
     Column("frame", "", "Index of the frame in the clip, from 0."),
     Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
     Column("instances", "", "Instances in the frame, those with an empty mask not counted."),
@@ -77,10 +92,10 @@ FRAME_COLUMNS: tuple[Column, ...] = (
         "box_cuts", "", "Instances cut by their moving box: the outline moves at the box, hardly elsewhere."
     ),
     Column("lost_tracks", "", "Ids of the lost tracks, parted by spaces."),
-    *_PAIR_COLUMNS,
+    metrics=REGISTRY.pairs,
 )
 
-INSTANCE_COLUMNS: tuple[Column, ...] = (
+INSTANCE_COLUMNS = TableColumns(
     Column("frame", "", "Index of the frame in the clip, from 0."),
     Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
     Column("track_id", "", "Which object this is, from 1; empty for an instance with an empty mask."),
@@ -100,10 +115,10 @@ INSTANCE_COLUMNS: tuple[Column, ...] = (
         "Parted by spaces: new (first seen), return (seen again after a gap), class_flip, area_blink, box_cut, "
         "empty_mask.",
     ),
-    *_PAIR_COLUMNS,
+    metrics=REGISTRY.pairs,
 )
 
-TRACK_COLUMNS: tuple[Column, ...] = (
+TRACK_COLUMNS = TableColumns(
     Column("track_id", "", "Which object this is, from 1."),
     Column("class", "", "The class it had most often."),
     Column("first_frame", "", "Frame of its first sighting."),
@@ -121,7 +136,7 @@ TRACK_COLUMNS: tuple[Column, ...] = (
     Column("mean_area_px", "px", "Mean pixels of its mask over the frames in which it is seen."),
     Column("pairs", "", "Pairs of consecutive frames with a motion-compensated jitter."),
     Column("pairs_undefined", "", "Pairs without one: a mask is empty among the visible pixels."),
-    *_METRIC_COLUMNS,
+    metrics=REGISTRY.own,
 )
 
 SUMMARY_COLUMNS: tuple[Column, ...] = (
@@ -165,7 +180,7 @@ def frame_row(frame: FrameStability) -> Row:
         "area_blinks": frame.count("area_blink"),
         "box_cuts": frame.count("box_cut"),
         "lost_tracks": " ".join(map(str, frame.lost)),
-        **{name: frame.figure(name).value for name in PAIR_METRICS},
+        **{name: frame.figure(name).value for name in REGISTRY.pairs()},
     }
 
 
@@ -193,7 +208,7 @@ def _instance_row(frame: FrameStability, item: InstanceStability) -> Row:
         "centroid_y_px": y,
         "gap_frames": item.gap_frames,
         "events": " ".join(item.events),
-        **{name: pair.get(name) for name in PAIR_METRICS},
+        **{name: pair.get(name) for name in REGISTRY.pairs()},
     }
 
 
@@ -240,7 +255,7 @@ def summary_rows(
             | {
                 "metric": name,
                 "value": figure.value,
-                "unit": METRICS[name].unit,
+                "unit": REGISTRY[name].unit,
                 "ci_low": None if interval is None else interval.low,
                 "ci_high": None if interval is None else interval.high,
                 "n": figure.n,
@@ -281,14 +296,14 @@ class CsvTable(WholeOrNothing):
         OutOfSpaceError: from any call, if the disk is full.
     """
 
-    def __init__(self, path: str | Path, columns: Sequence[Column]) -> None:
+    def __init__(self, path: str | Path, columns: Iterable[Column]) -> None:
         self.path = Path(path)
         self._columns = tuple(columns)
-        self._names = frozenset(column.name for column in columns)
+        self._names = frozenset(column.name for column in self._columns)
         with space_for(self.path):
-            self._file = part_path(self.path).open("w", encoding="utf-8", newline="")
+            self._file = os.fdopen(create_part(self.path), "w", encoding="utf-8", newline="")
             self._writer = csv.writer(self._file, lineterminator="\n")
-            self._writer.writerow([column.name for column in columns])
+            self._writer.writerow([column.name for column in self._columns])
 
     def write(self, row: Mapping[str, Cell]) -> None:
         """Write one row.
@@ -320,4 +335,4 @@ class CsvTable(WholeOrNothing):
         """Stop writing and remove the part file; the file itself stays as it was."""
         with contextlib.suppress(OSError):
             self._file.close()
-        part_path(self.path).unlink(missing_ok=True)
+        remove_part(self.path)

@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
-from yolact_temporal.temporal.metrics import METRICS, PAIR_SPECS, Figure, mean_figure
+from yolact_temporal.temporal.metrics import REGISTRY, Figure, mean_figure
+from yolact_temporal.temporal.metrics.contract import FrameSums
 
 PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
 """Why the pair of this frame and the last one counts ("counted") or does not."""
 
-EVENTS = ("new", "return", "class_flip", "area_blink", "box_cut", "empty_mask")
+Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "empty_mask"]
 """What may be noted of an instance: first seen; seen again after a gap; of another class than in the last frame; of
 another size by more than half; cut by its moving box; or without a single pixel."""
 
 Box = tuple[float, float, float, float]
-
-PAIR_METRICS = tuple(spec.name for spec in PAIR_SPECS)
-"""The metrics that `FrameStability.figure` gives."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class InstanceStability:
         area_px: pixels of the mask.
         centroid: (x, y) in pixels, a pixel's centre at its index + 0.5; None for an empty mask.
         gap_frames: frames of absence that this sighting ends, repeated frames not counted; 0 without a gap.
-        events: some of `EVENTS`.
+        events: what is noted of it.
         pair: figures of the pair (t-1, t) by metric name; None where there is no such pair to measure.
     """
 
@@ -50,7 +48,7 @@ class InstanceStability:
     area_px: int
     centroid: tuple[float, float] | None
     gap_frames: int
-    events: tuple[str, ...]
+    events: tuple[Event, ...]
     pair: Mapping[str, float | None] | None
 
 
@@ -81,7 +79,7 @@ class FrameStability:
         """Return a pair metric's mean over this frame's pairs."""
         return mean_figure(item.pair[name] for item in self.instances if item.pair is not None)
 
-    def count(self, event: str) -> int:
+    def count(self, event: Event) -> int:
         """Return how many instances have an event."""
         return sum(event in item.events for item in self.instances)
 
@@ -98,6 +96,7 @@ class TrackStability:
         frames_seen, frames_absent: within its life; of the absent, repeated frames are not counted.
         life_s: seconds of its life over pairs that count; None where the clip has no time.
         mean_score, mean_area_px: over the frames in which it is seen.
+        sums: what its headline figures are made of frame by frame, by metric name.
     """
 
     track_id: int
@@ -111,6 +110,8 @@ class TrackStability:
     life_s: float | None
     mean_score: float
     mean_area_px: float
+    sums: Mapping[str, FrameSums] = field(repr=False)
+    _names: tuple[str, ...] = field(repr=False)
     _values: NDArray[np.float64] = field(repr=False)
     _counts: NDArray[np.int32] = field(repr=False)
 
@@ -119,7 +120,7 @@ class TrackStability:
         """Every metric's figure over this track, by name."""
         return {
             name: Figure(None if math.isnan(value) else float(value), int(n), int(undefined))
-            for name, value, (n, undefined) in zip(METRICS, self._values, self._counts, strict=True)
+            for name, value, (n, undefined) in zip(self._names, self._values, self._counts, strict=True)
         }
 
 
@@ -149,7 +150,7 @@ class ClipStability:
         empty_masks: instances whose mask has no pixel.
         frame_pairs: how many pairs of frames there were by `PairStatus`; "first" is not a pair and left out.
         tracks: in order of track id.
-        figures: by metric name, all of `METRICS`.
+        figures: by metric name, all of a model's own tracks.
         association: the options that made the tracks; None where identities were given.
         pictures: whether there were pictures to tell motion from; without them the figures that need it are undefined.
     """
@@ -165,9 +166,9 @@ class ClipStability:
 
 
 def clip_figures(tracks: Sequence[Mapping[str, Figure]]) -> dict[str, ClipFigure]:
-    """Average every metric over tracks (sum those that say so), all of `METRICS`; no value where no track has one."""
+    """Average every metric of tracks over them (sum those that say so); no value where no track has one."""
     figures = {}
-    for name, spec in METRICS.items():
+    for name, spec in REGISTRY.own().items():
         own = [track[name] for track in tracks]
         mean = mean_figure(figure.value for figure in own)
         value = mean.value

@@ -19,7 +19,7 @@ from yolact_temporal.temporal.calibration.expectations import all_checks
 from yolact_temporal.temporal.calibration.gathering import verdict_key
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement, Table
 from yolact_temporal.temporal.calibration.plan import REFERENCE, TRUTH, Subject, full_plan, quick_plan
-from yolact_temporal.temporal.metrics import METRICS, jitter
+from yolact_temporal.temporal.metrics import REGISTRY, jitter
 from yolact_temporal.temporal.report import CsvTable
 
 
@@ -81,10 +81,15 @@ class TestQuickRun:
         subjects = quick_plan().subjects
         faults = {subject.fault for subject in subjects}
         assert faults == {row["fault"] for row in rows if row["experiment"] == "scenes"}
-        assert set(METRICS) <= {row["metric"] for row in rows}
+        assert set(REGISTRY.own()) <= {row["metric"] for row in rows}
         assert {"truth_j", "loss_1", "common_share", "flow_error_px", "hidden_share"} <= {
             r["metric"] for r in rows
         }
+
+    def test_every_name_is_of_a_metric(self, rows):
+        measured = [row for row in rows if row["n_of"] != "comparisons"]
+        assert {row["metric"] for row in measured if REGISTRY.find(row["metric"]) is None} == set()
+        assert all(row["unit"] == REGISTRY.known(row["metric"]).unit for row in measured)
 
     def test_a_row_gives_its_dose_and_spread(self, rows):
         (row,) = [
@@ -105,10 +110,10 @@ class TestQuickRun:
             assert row.mean == pytest.approx(row.injected, abs=0.02)
 
     def test_no_jitter_is_0_where_there_is_none(self, rows):
-        empty = [r for r in rows if r["fault"] == "empty" and METRICS.get(r["metric"]) is not None]
+        empty = [r for r in rows if r["fault"] == "empty" and REGISTRY.own().get(r["metric"]) is not None]
         assert empty
         assert {
-            row["mean"] for row in empty if METRICS[row["metric"]].symbol in ("B1", "B2", "B3", "B5")
+            row["mean"] for row in empty if REGISTRY[row["metric"]].symbol in ("B1", "B2", "B3", "B5")
         } == {""}
 
     def test_there_is_a_picture(self, quick):

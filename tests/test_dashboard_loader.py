@@ -8,14 +8,11 @@ import time
 import pytest
 from dashboard_runs import BLINKING, STEADY
 
-from yolact_temporal import runs
-from yolact_temporal.analyzing import summary_text
 from yolact_temporal.dashboards import comparisons, definitions, loader, tables
 from yolact_temporal.dashboards.paths import inside, upload_name
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.comparison.comparing import FIGURES
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 
 
 @pytest.fixture
@@ -154,7 +151,7 @@ FAULTS = {
     "a model outside": (
         lambda f: edit(f / "run.json", lambda d: d["models"].update({"../../x": d["models"][STEADY]})),
         "unreadable",
-        "inside the runs folder",
+        "leads out of the run",
     ),
     "interrupted": (
         lambda f: edit(f / "run.json", lambda d: d.update(completed=False)),
@@ -255,21 +252,11 @@ def test_text_from_files_cannot_become_markup():
     assert plain(None) == ""
 
 
-def test_the_layout_is_the_products_own():
-    assert loader.FORMAT_VERSION == runs.FORMAT_VERSION
-    folder = runs.RunFolder(runs.Path("r"))
-    names = {folder.model("m").frames.name, folder.model("m").instances.name, folder.model("m").tracks.name}
-    assert names == set(loader.MODEL_TABLES)
-    assert folder.summary.name in tables.COLUMNS
-    assert folder.objects.name in tables.COLUMNS
-
-
 def test_every_figure_has_a_definition_from_its_contract():
-    assert dict(summary_text.HEADLINES) == definitions.HEADLINES
-    for name, spec in METRICS.items():
+    for name, spec in REGISTRY.items():
         assert spec.meaning in definitions.definition(name)
         assert spec.undefined in definitions.definition(name)
-    for name in FIGURES:
+    for name in REGISTRY.compared():
         assert len(definitions.compared_definition(name)) > 60
         assert definitions.compared_label(name).strip()
     assert definitions.definition("nonsense") == definitions.compared_definition("nonsense") == ""

@@ -15,7 +15,7 @@ from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.quality import truth_rows, truth_table
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
-from yolact_temporal.temporal.catalogue import CATALOGUE
+from yolact_temporal.temporal.metrics import REGISTRY
 
 SIZE, FRAMES = (96, 128), 12
 SCENE = list(SyntheticScene(SceneOptions(seed=1, size=SIZE, frames=FRAMES, camera="pan", objects=2)))
@@ -78,7 +78,7 @@ def test_two_models_have_a_card_for_each_figure_of_quality(root):
     comparison = comparisons.run_comparison(loader.find_run(root, "walk"))
     (verdict,) = comparison.verdicts
     rows = comparison.figures(verdict.models).set_index("metric")
-    for name in definitions.QUALITY:
+    for name in definitions.quality_figures():
         assert f"**{plain(definitions.compared_label(name))}**" in text
         assert plain(f"{rows.loc[name, 'value_a']:.4g}") in text
         assert plain(f"{rows.loc[name, 'value_b']:.4g}") in text
@@ -86,7 +86,7 @@ def test_two_models_have_a_card_for_each_figure_of_quality(root):
     assert rows.loc["truth_j", "value_b"] < 1.0
     assert "is not known" not in text
     helps = " ".join(item.help for item in test.markdown if item.help)
-    assert "Mean IoU with the ground truth" in helps
+    assert plain(REGISTRY["truth_j"].meaning) in helps
 
 
 def test_one_model_shows_every_figure_against_the_truth_in_a_table(root):
@@ -120,7 +120,7 @@ def rows_of(*metrics):
     )
 
 
-@pytest.mark.parametrize("spec", CATALOGUE["ground truth"], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", REGISTRY.against_truth().values(), ids=lambda spec: spec.name)
 def test_every_figure_of_the_catalogue_is_shown_by_its_contract(spec):
     table = truth_table(rows_of(spec.name, f"{spec.name}_at_iou_0.1"), ["a", "b"])
     assert list(table["a"]) == [2, 3, 4]

@@ -6,27 +6,25 @@ import numpy as np
 import pytest
 
 from yolact_temporal.temporal.metrics import (
-    ACCUMULATORS,
-    METRICS,
-    PAIR_SPECS,
+    REGISTRY,
     Figure,
     Observation,
     mean_figure,
+    track_accumulators,
 )
+from yolact_temporal.temporal.metrics.contract import RatioOverFrames
 from yolact_temporal.temporal.metrics.flicker import (
+    BLINK_SPEC,
+    CLASS_SPEC,
     GAP_BINS,
     GAP_SPECS,
     LOG_AREA_RATIO,
-    AreaBlinks,
-    ClassFlips,
     Presence,
-    class_flip_rate,
-    dropout_rate,
-    gap_histogram,
-    gap_lengths,
+    area_blink,
+    class_change,
+    gap_bin,
     is_area_blink,
     log_area_ratio,
-    presence_flip_rate,
 )
 
 FRAME_S = 0.04
@@ -61,17 +59,12 @@ class TestPresence:
         ],
     )
     def test_counts_within_life_only(self, text, flips, pairs, dropout, gaps):
-        presence = seen(text)
-        assert presence_flip_rate(presence, FRAME_S) == (pytest.approx(flips / (pairs * FRAME_S)), pairs, 0)
-        assert dropout_rate(presence).value == pytest.approx(dropout)
-        assert gap_lengths(presence) == gaps
-
-    @pytest.mark.parametrize("text", ["", "...", "x", "..x.."])
-    def test_a_life_of_one_frame_or_none_is_undefined(self, text):
-        presence = seen(text)
-        assert presence_flip_rate(presence, FRAME_S).value is None
-        assert dropout_rate(presence).value is None
-        assert gap_lengths(presence) == []
+        figures = accumulate(Presence(), seen(text))
+        rate = flips / (pairs * FRAME_S)
+        assert figures["presence_flips_per_s"] == (pytest.approx(rate), pairs, 0)
+        assert figures["dropout_rate"] == (pytest.approx(dropout), pairs + 1, 0)
+        counts = np.bincount([gap_bin(gap) for gap in gaps], minlength=len(GAP_BINS))
+        assert [figures[name].value for name in GAP_NAMES] == counts.tolist()
 
     @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
     def test_recovers_the_rate_of_dropped_frames(self, rate):
@@ -80,15 +73,6 @@ class TestPresence:
         assert figures["dropout_rate"].value == pytest.approx(rate, abs=0.02)
         expected = 2 * rate * (1 - rate) / FRAME_S
         assert figures["presence_flips_per_s"].value == pytest.approx(expected, rel=0.15)
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_accumulated_equals_the_series(self, seed):
-        presence = np.random.default_rng(seed).random(60) < 0.5
-        figures = accumulate(Presence(), presence)
-        flips = presence_flip_rate(presence, FRAME_S)
-        assert figures["presence_flips_per_s"] == (pytest.approx(flips.value), *flips[1:])
-        assert figures["dropout_rate"] == dropout_rate(presence)
-        assert tuple(figures[name].value for name in GAP_NAMES) == gap_histogram(gap_lengths(presence))
 
     def test_one_sighting_accumulated_is_undefined(self):
         figures = accumulate(Presence(), seen("x.."))
@@ -114,37 +98,31 @@ class TestPresence:
         assert figures["gaps_of_1_frame"].value == 1
         assert figures["gaps_of_2_frames"].value == 0
 
-    def test_the_histogram_has_a_bin_for_every_gap(self):
-        assert gap_histogram([1, 1, 2, 3, 4, 5, 8, 9, 16, 17, 400]) == (2, 1, 2, 2, 2, 2)
-        assert gap_histogram([]) == (0,) * len(GAP_BINS)
+    @pytest.mark.parametrize(
+        ("length", "place"),
+        [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (8, 3), (9, 4), (16, 4), (17, 5), (400, 5)],
+    )
+    def test_every_gap_has_a_bin(self, length, place):
+        assert gap_bin(length) == place
 
 
 class TestClassFlips:
     @pytest.mark.parametrize(
-        ("classes", "present", "expected"),
+        ("classes", "expected"),
         [
-            ([0, 0, 0], None, (0.0, 2, 0)),
-            ([0, 1, 0], None, (1.0, 2, 0)),
-            ([0, 0, 2, 2, 2], None, (0.25, 4, 0)),
-            ([0, 9, 1, 1], [True, False, True, True], (0.0, 1, 0)),
-            ([3], None, (None, 0, 0)),
-            ([], None, (None, 0, 0)),
+            ([0, 0, 0], (0.0, 2, 0)),
+            ([0, 1, 0], (1.0, 2, 0)),
+            ([0, 0, 2, 2, 2], (0.25, 4, 0)),
+            ([0, None, 1, 1], (0.0, 1, 0)),
+            ([3], (None, 0, 0)),
+            ([], (None, 0, 0)),
         ],
     )
-    def test_is_the_share_of_pairs_of_two_classes(self, classes, present, expected):
-        assert class_flip_rate(classes, present) == expected
-
-    def test_accumulated_equals_the_series(self):
-        rng = np.random.default_rng(2)
-        classes, present = rng.integers(0, 3, 80), rng.random(80) < 0.8
-        accumulator = ClassFlips()
-        for t in range(80):
-            accumulator.add(
-                Observation(
-                    bool(present[t]), t > 0, True, None, class_id=int(classes[t]) if present[t] else None
-                )
-            )
-        assert accumulator.figures()["class_flip_rate"] == class_flip_rate(classes, present)
+    def test_is_the_share_of_pairs_of_two_classes(self, classes, expected):
+        accumulator = RatioOverFrames(CLASS_SPEC, class_change)
+        for t, found in enumerate(classes):
+            accumulator.add(Observation(found is not None, t > 0, True, None, class_id=found))
+        assert accumulator.figures()["class_flip_rate"] == expected
 
 
 class TestAreaBlinks:
@@ -166,19 +144,19 @@ class TestAreaBlinks:
         assert log_area_ratio(mask & visible, mask, visible) == 0
 
     def test_are_counted_per_second_of_defined_pairs(self):
-        blinks = AreaBlinks()
+        blinks = RatioOverFrames(BLINK_SPEC, area_blink)
         for ratio in (0.1, 0.9, None, -0.5, 0.3):
             blinks.add(Observation(True, True, True, 0.1, pair={LOG_AREA_RATIO: ratio}))
         blinks.add(Observation(True, False, True, 0.1))
         assert blinks.figures()["area_blinks_per_s"] == (pytest.approx(2 / 0.4), 4, 1)
 
     def test_without_time_are_undefined(self):
-        blinks = AreaBlinks()
+        blinks = RatioOverFrames(BLINK_SPEC, area_blink)
         blinks.add(Observation(True, True, True, None, pair={LOG_AREA_RATIO: 0.9}))
         assert blinks.figures()["area_blinks_per_s"] == (None, 0, 1)
 
 
-@pytest.mark.parametrize("spec", METRICS.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", REGISTRY.own().values(), ids=lambda spec: spec.name)
 class TestContract:
     def test_says_everything_of_itself(self, spec):
         for text in (spec.symbol, spec.meaning, spec.inputs, spec.unit, spec.undefined, spec.source):
@@ -196,19 +174,13 @@ class TestContract:
             assert spec.name.endswith("_per_s")
 
     def test_is_accumulated_exactly_once_and_undefined_at_first(self, spec):
-        found = [figures[spec.name] for make in ACCUMULATORS if spec.name in (figures := make().figures())]
+        found = [own[spec.name] for each in track_accumulators() if spec.name in (own := each.figures())]
         assert found == [(None, 0, 0)]
 
 
 def test_accumulators_give_no_figure_that_has_no_contract():
-    names = [name for make in ACCUMULATORS for name in make().figures()]
-    assert sorted(names) == sorted(METRICS)
-
-
-def test_pair_metrics_say_so():
-    assert {spec.name for spec in METRICS.values() if spec.level == "pair"} == {
-        spec.name for spec in PAIR_SPECS
-    }
+    names = [name for each in track_accumulators() for name in each.figures()]
+    assert sorted(names) == sorted(REGISTRY.own())
 
 
 def test_means_are_of_defined_values_and_count_the_rest():

@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 from masks import Block, Scene, crop, disk, pan, rectangle, texture
 from scipy import ndimage
+from series import accumulate, accumulate_places
 
-from yolact_temporal.temporal.metrics import METRICS, flow_floor, pair_figures
+from yolact_temporal.temporal.metrics import REGISTRY, Observation, pair_figures
 from yolact_temporal.temporal.metrics.boundary import (
-    boundary_displacement,
+    boundary_distances,
+    displacement,
     mask_boundary,
     near_box_edge,
 )
-from yolact_temporal.temporal.metrics.contract import Observation
+from yolact_temporal.temporal.metrics.contract import RatioOverFrames
 from yolact_temporal.temporal.metrics.jitter import (
-    ScoreJitter,
+    SCORE_SPEC,
     SecondDifferences,
+    first_difference_noise,
     motion_compensated_jitter,
-    score_jitter,
-    second_difference,
+    score_change,
 )
 from yolact_temporal.temporal.motion import FlowEstimator, Motion, warp_mask
 
@@ -35,6 +37,11 @@ def bits(bitmap):
 
 def pair(before, now, motion=STILL, previous_box=None, box=None):
     return pair_figures(warp_mask(crop(before), motion), crop(now), motion, previous_box, box)
+
+
+def boundary_displacement(previous, current, visible):
+    found = boundary_distances(previous, current, visible)
+    return UNDEFINED if found is None else displacement(*(side.distances for side in found))
 
 
 def displacement_by_hand(first, second, visible):
@@ -211,6 +218,11 @@ class TestMotionCompensatedJitter:
         assert motion_compensated_jitter(first, second, visible) == 0
 
 
+def second_difference(values, area=None, channel="centroid_x_px"):
+    """B3 of a coordinate (T,), NaN where the track is absent."""
+    return accumulate_places(SecondDifferences(), values, area)[f"second_difference_{channel}"]
+
+
 class TestSecondDifference:
     def test_is_zero_for_uniform_motion(self):
         assert second_difference(3 + 2.5 * np.arange(20)).value == pytest.approx(0, abs=1e-12)
@@ -231,45 +243,37 @@ class TestSecondDifference:
         assert second_difference(values[:8]) == (None, 0, 5)
         assert second_difference([]) == (None, 0, 0)
 
-    def test_is_divided_by_the_middle_frames_scale(self):
-        values, scale = np.array([0, 0, 0, 1, 0, 0, 0, 0.0]), np.array([9, 1, 2, 4, 5, 1, 1, 9.0])
+    def test_is_divided_by_the_middle_frames_side(self):
+        values, side = np.array([0, 0, 0, 1, 0, 0, 0, 0.0]), np.array([9, 1, 2, 4, 5, 1, 1, 9])
         expected = math.sqrt(((1 / 2) ** 2 + (2 / 4) ** 2 + (1 / 5) ** 2) / 6 / 6)
-        assert second_difference(values, scale).value == pytest.approx(expected)
+        assert second_difference(values, side**2, "centroid_x_share").value == pytest.approx(expected)
 
-    @pytest.mark.parametrize("seed", range(4))
-    def test_accumulated_equals_the_series(self, seed):
-        rng = np.random.default_rng(seed)
-        count = 120
-        present = rng.random(count) > 0.05
-        x, y = rng.normal(50, 3, (2, count))
+    def test_every_channel_is_of_its_own_coordinate(self):
+        rng = np.random.default_rng(3)
+        count = 40
+        x, y, *box = rng.normal(50, 3, (6, count))
         area = rng.integers(100, 400, count)
-        box = rng.normal(40, 2, (count, 4))
-        accumulator = SecondDifferences()
-        for t in range(count):
-            if present[t]:
-                accumulator.add(
-                    Observation(True, t > 0, True, 0.04, 0, 0.5, int(area[t]), (x[t], y[t]), tuple(box[t]))
-                )
-            else:
-                accumulator.add(Observation(False, True, True, 0.04))
-        gone = np.where(present, 0, np.nan)
-        root = np.sqrt(area)
-        expected = {
-            "centroid_x_px": second_difference(x + gone),
-            "centroid_y_px": second_difference(y + gone),
-            "centroid_x_share": second_difference(x + gone, root),
-            "centroid_y_share": second_difference(y + gone, root),
-            "log_area": second_difference(np.log(area) + gone),
-            **{
-                f"box_{edge}_px": second_difference(box[:, i] + gone)
-                for i, edge in enumerate(("x1", "y1", "x2", "y2"))
-            },
+        columns = {
+            "centroid": list(zip(x, y, strict=True)),
+            "area_px": area.tolist(),
+            "box": list(zip(*box, strict=True)),
         }
-        figures = accumulator.figures()
-        assert len(figures) == len(expected)
-        for name, figure in expected.items():
-            assert figures[f"second_difference_{name}"] == (pytest.approx(figure.value), *figure[1:])
-        assert expected["centroid_x_px"].n > 20
+        found = accumulate(SecondDifferences(), [True] * count, **columns)
+        names = (
+            "centroid_x_px",
+            "centroid_y_px",
+            "log_area",
+            "box_x1_px",
+            "box_y1_px",
+            "box_x2_px",
+            "box_y2_px",
+        )
+        for name, series in zip(names, (x, y, np.log(area), *box), strict=True):
+            expected = np.sqrt(np.mean(np.diff(series, 2) ** 2) / 6)
+            assert found[f"second_difference_{name}"] == (pytest.approx(expected), count - 2, 0)
+        for name, series in (("x", x), ("y", y)):
+            expected = np.sqrt(np.mean((np.diff(series, 2) / np.sqrt(area[1:-1])) ** 2) / 6)
+            assert found[f"second_difference_centroid_{name}_share"].value == pytest.approx(expected)
 
     def test_a_pair_that_does_not_count_ends_the_run(self):
         accumulator = SecondDifferences()
@@ -281,22 +285,26 @@ class TestSecondDifference:
 
 
 class TestScoreJitter:
+    @staticmethod
+    def of(scores):
+        """B5 of scores, None where the track is absent."""
+        accumulator = RatioOverFrames(SCORE_SPEC, score_change, first_difference_noise)
+        return accumulate(accumulator, [score is not None for score in scores], score=scores)["score_jitter"]
+
     def test_by_hand(self):
-        assert score_jitter([0.5, 0.7, 0.6]) == (pytest.approx(math.sqrt((0.04 + 0.01) / 2 / 2)), 2, 0)
+        assert self.of([0.5, 0.7, 0.6]) == (pytest.approx(math.sqrt((0.04 + 0.01) / 2 / 2)), 2, 0)
 
-    @pytest.mark.parametrize("scores", [[], [0.5], [0.5, math.nan, 0.9]])
+    @pytest.mark.parametrize("scores", [[], [0.5], [0.5, None, 0.9]])
     def test_without_two_consecutive_scores_is_undefined(self, scores):
-        assert score_jitter(scores) == (None, 0, 0)
+        assert self.of(scores) == (None, 0, 0)
 
-    def test_accumulated_equals_the_series(self):
-        rng = np.random.default_rng(1)
-        scores = np.where(rng.random(50) < 0.2, np.nan, rng.random(50))
-        accumulator = ScoreJitter()
-        for t, score in enumerate(scores):
-            seen = math.isfinite(score)
-            accumulator.add(Observation(seen, t > 0, True, None, score=float(score) if seen else None))
-        figure = score_jitter(scores)
-        assert accumulator.figures()["score_jitter"] == (pytest.approx(figure.value), *figure[1:])
+    def test_gaps_are_not_bridged(self):
+        assert self.of([0.5, 0.7, None, 0.1, 0.2]) == (pytest.approx(math.sqrt((0.04 + 0.01) / 2 / 2)), 2, 0)
+
+
+def flow_floor(previous, estimated, exact):
+    """What the flow itself adds to the figures of a mask that follows the exact motion (METRICS B6)."""
+    return pair_figures(warp_mask(previous, estimated), warp_mask(previous, exact), estimated)
 
 
 class TestFloor:
@@ -326,6 +334,6 @@ def test_every_pair_figure_is_in_its_range_on_random_masks(seed):
     figures = pair(first, second, motion, (10, 10, 100, 80), (12, 9, 101, 80))
     assert figures["boundary_px_mean"] is not None
     for name, value in figures.items():
-        if name in METRICS and value is not None:
-            low, high = METRICS[name].range
+        if name in REGISTRY and value is not None:
+            low, high = REGISTRY[name].range
             assert low <= value <= high

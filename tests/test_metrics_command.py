@@ -7,23 +7,26 @@ import sys
 import pytest
 
 from yolact_temporal.cli import main as cli
-from yolact_temporal.temporal.catalogue import CATALOGUE, COMPARISON_SPECS, catalogue_rows
-from yolact_temporal.temporal.comparison.comparing import FIGURES
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.catalogue import SCOPES, catalogue_rows
+from yolact_temporal.temporal.metrics import REGISTRY
 
-FIELDS = [
+FIELDS = {
     "name",
     "symbol",
-    "needs",
+    "label",
+    "scope",
     "meaning",
     "inputs",
     "unit",
     "range",
     "direction",
+    "better",
     "undefined",
-    "level",
     "source",
-]
+    "headline",
+    "matched_at_iou",
+    "also_named",
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +38,34 @@ def test_json_is_the_whole_catalogue(capsys, rows):
     assert cli.main(["metrics", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == rows
-    assert all(list(row) == FIELDS for row in printed)
+    assert all(set(row) == FIELDS for row in printed)
 
 
 def test_every_metric_is_listed_once(rows):
     names = [row["name"] for row in rows]
     assert len(set(names)) == len(names)
-    assert set(METRICS) <= set(names)
-    # What is compared is listed too; J and F of a comparison are those against the ground truth.
-    assert set(FIGURES) - {"boundary_px", "boundary_share", "truth_j", "truth_f"} <= set(names)
+    assert set(names) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("name", ["hota", "motsa", "idf1"])
+def test_identity_is_listed_whether_or_not_it_can_be_computed(rows, monkeypatch, name):
+    (row,) = [row for row in rows if row["name"] == name]
+    assert (row["scope"], row["direction"], row["better"]) == ("identity", "up", "higher is better")
+
+
+@pytest.mark.parametrize(
+    ("name", "also"),
+    [
+        ("boundary_px_mean", ["boundary_px", "boundary_px_on_common"]),
+        ("boundary_share_mean", ["boundary_share"]),
+        ("motion_compensated_jitter", ["jitter"]),
+        ("truth_j", ["truth_iou"]),
+    ],
+)
+def test_a_metric_that_other_columns_hold_too_names_them(rows, name, also):
+    (row,) = [row for row in rows if row["name"] == name]
+    assert row["also_named"] == also
+    assert all(REGISTRY.find(other) is REGISTRY[name] for other in also)
 
 
 @pytest.mark.parametrize(
@@ -72,16 +94,16 @@ def test_every_symbol_has_a_metric(rows, symbol):
     assert any(row["symbol"] == symbol for row in rows)
 
 
-@pytest.mark.parametrize(
-    "spec", [spec for specs in CATALOGUE.values() for spec in specs], ids=lambda spec: spec.name
-)
+@pytest.mark.parametrize("spec", REGISTRY.values(), ids=lambda spec: spec.name)
 def test_says_everything_of_itself(spec):
     for text in (spec.symbol, spec.meaning, spec.inputs, spec.unit, spec.undefined, spec.source):
         assert text.strip() == text != ""
     assert spec.meaning.endswith(".")
     assert not spec.undefined.endswith(".")
     assert spec.direction in ("down", "up", "zero")
-    assert spec.level in ("pair", "track", "clip")
+    assert spec.label.strip() == spec.label != ""
+    assert spec.scope in SCOPES
+    assert spec.scope in ("pair", "track") or spec.headline is None
     low, high = spec.range
     assert low < high
     assert spec.name == spec.name.lower()
@@ -92,12 +114,6 @@ def test_every_part_of_a_symbol_has_a_metric(rows, symbol):
     assert any(row["symbol"] == symbol for row in rows)
 
 
-def test_agrees_with_what_is_compared():
-    for spec in COMPARISON_SPECS:
-        if spec.name in FIGURES:
-            assert (spec.unit, spec.direction) == (FIGURES[spec.name].unit, FIGURES[spec.name].better)
-
-
 def test_for_a_reader(capsys, rows):
     assert cli.main(["metrics"]) == 0
     out = capsys.readouterr().out
@@ -105,7 +121,7 @@ def test_for_a_reader(capsys, rows):
     assert "presence_flips_per_s  [C1]  0..inf 1/s, lower is steadier" in out
     assert "trajectory_bias_centre_x  [D5]  -inf..inf, nearer to 0 is better" in out
     assert "region_iou_mean  [D1 J]  0..1, higher is better" in out
-    assert "Against ground truth\n" in out
+    assert "Against ground truth (summary.csv)\n" in out
 
 
 def test_quiet_prints_nothing(capsys):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from series import panoptic_quality, tracking_quality
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.panoptic import (
@@ -11,8 +12,6 @@ from yolact_temporal.temporal.metrics.panoptic import (
     VOID,
     PanopticFrame,
     paint,
-    segmentation_tracking_quality,
-    video_panoptic_quality,
 )
 
 CAR, ROAD, CAT = 0, 1, 2
@@ -60,7 +59,7 @@ class TestTrackingQuality:
         ],
     )
     def test_by_hand(self, own, true, association, segmentation):
-        found = segmentation_tracking_quality(clip(*own), clip(*true), {CAR, CAT})
+        found = tracking_quality(clip(*own), clip(*true), {CAR, CAT})
         assert found.association == (None if association is None else pytest.approx(association))
         assert found.segmentation == (None if segmentation is None else pytest.approx(segmentation))
         defined = association is not None and segmentation is not None
@@ -89,23 +88,23 @@ class TestPanopticQuality:
         ],
     )
     def test_by_hand(self, own, true, window, expected, classes):
-        found = video_panoptic_quality(clip(*own), clip(*true), window)
+        found = panoptic_quality(clip(*own), clip(*true), window)
         assert found.value == (None if expected is None else pytest.approx(expected))
         assert found.n == classes
 
     def test_windows_are_pooled(self):
-        found = video_panoptic_quality(clip("aa", "aa", "bb"), clip("aa", "aa", "aa"), 2)
+        found = panoptic_quality(clip("aa", "aa", "bb"), clip("aa", "aa", "aa"), 2)
         # The first window finds its tube; in the second the two halves have an IoU of 1/2 each: one missed, two false.
         assert found.value == pytest.approx(1 / (1 + 0.5 + 1))
 
     def test_a_window_below_one_frame_is_refused(self):
         with pytest.raises(ValueError, match="at least 1 frame, got 0"):
-            video_panoptic_quality([], [], 0)
+            panoptic_quality([], [], 0)
 
     def test_shapes_that_differ_are_refused(self):
         for call in (
-            lambda: video_panoptic_quality(clip("aa"), clip("a"), 1),
-            lambda: segmentation_tracking_quality(clip("aa"), clip("a"), {CAR}),
+            lambda: panoptic_quality(clip("aa"), clip("a"), 1),
+            lambda: tracking_quality(clip("aa"), clip("a"), {CAR}),
         ):
             with pytest.raises(ValueError, match="expected labels of one shape"):
                 call()

@@ -7,6 +7,7 @@ import davis
 import numpy as np
 import pytest
 from masks import disk, rectangle
+from series import shape_stability
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.compiled_outline_matching import compiled_function
@@ -16,10 +17,8 @@ from yolact_temporal.temporal.metrics.shape_stability import (
     RADII,
     _histograms,
     _sampled,
-    sequence_shape_stability,
     shape_contexts,
     shape_distance,
-    shape_stability,
 )
 
 SIZE = (80, 120)
@@ -39,7 +38,7 @@ def block(x1=30, y1=20, x2=80, y2=50):
 @pytest.mark.parametrize(("sequence", "kind"), davis.SHAPE_STABILITY)
 def test_what_the_published_implementation_says(sequence, kind):
     masks = davis.masks(kind, sequence)
-    found = sequence_shape_stability(masks)
+    found = shape_stability(masks)
     assert found.value == pytest.approx(davis.SHAPE_STABILITY[sequence, kind], rel=0.02)
     assert found[1:] == (len(masks) - 3, 0)
 
@@ -236,24 +235,25 @@ class TestShapeStability:
         ],
     )
     def test_without_an_outline_is_undefined(self, before, now):
-        assert shape_stability(crop(before), crop(now)) is None
+        assert shape_stability([crop(before), crop(now)], leave_out_ends=False) == (None, 0, 1)
 
     @pytest.mark.parametrize(
         "mask",
         [block(), block() & ~block(40, 30, 60, 40), block() | block(90, 5, 110, 70), block(0, 0, 120, 80)],
     )
     def test_a_mask_that_stays_has_none(self, mask):
-        assert shape_stability(crop(mask), crop(mask)) == 0
+        assert shape_stability([crop(mask)] * 2, leave_out_ends=False) == (0, 1, 0)
 
     def test_is_blind_to_translation(self):
-        assert shape_stability(crop(block()), crop(block(35, 22, 85, 52))) == pytest.approx(0, abs=1e-9)
+        moved = [crop(block()), crop(block(35, 22, 85, 52))]
+        assert shape_stability(moved, leave_out_ends=False).value == pytest.approx(0, abs=1e-9)
 
     def test_grows_with_the_outlines_noise(self):
         values = []
         for noise in (0, 1, 2, 4):
             rng = np.random.default_rng(7)
             masks = [crop(disk(SIZE, 60, 40, 25, noise, rng)) for _ in range(7)]
-            values.append(sequence_shape_stability(masks).value)
+            values.append(shape_stability(masks).value)
         assert values == sorted(values)
         assert 0 <= values[0] < values[1] / 2 < values[3] / 2
         assert values[3] <= 5
@@ -264,19 +264,10 @@ class TestShapeStability:
 
     def test_leaves_out_the_ends_and_counts_what_has_no_outline(self):
         mask, empty = crop(block()), crop(np.zeros(SIZE, bool))
-        assert sequence_shape_stability([empty, mask, mask, mask, empty]) == (0, 2, 0)
-        assert sequence_shape_stability([empty, mask, mask, mask, empty], leave_out_ends=False) == (0, 2, 2)
-        assert sequence_shape_stability([mask, mask, empty, mask, mask]) == (None, 0, 2)
+        assert shape_stability([empty, mask, mask, mask, empty]) == (0, 2, 0)
+        assert shape_stability([empty, mask, mask, mask, empty], leave_out_ends=False) == (0, 2, 2)
+        assert shape_stability([mask, mask, empty, mask, mask]) == (None, 0, 2)
 
     @pytest.mark.parametrize("count", [0, 1, 2, 3])
     def test_too_few_frames_have_none(self, count):
-        assert sequence_shape_stability([crop(block())] * count) == (None, 0, 0)
-
-    def test_masks_of_different_frames_are_refused(self):
-        other = crop(np.zeros((80, 121), bool))
-        for call in (
-            lambda: shape_stability(crop(block()), other),
-            lambda: sequence_shape_stability([other, crop(block())]),
-        ):
-            with pytest.raises(ValueError, match="expected masks of one frame size, got"):
-                call()
+        assert shape_stability([crop(block())] * count) == (None, 0, 0)

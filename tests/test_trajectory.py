@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from masks import rectangle
 from scipy.signal import periodogram
+from series import accumulate, accumulate_places, trajectory_figures
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics import Observation
@@ -12,9 +13,8 @@ from yolact_temporal.temporal.metrics.spectrum import (
     LONGEST_PIECE,
     SPECS,
     HighFrequencyShares,
-    high_frequency_share,
 )
-from yolact_temporal.temporal.metrics.trajectory import trajectory_error, trajectory_figures
+from yolact_temporal.temporal.metrics.trajectory import trajectory_error
 
 SIZE = (60, 90)
 EMPTY = MaskCrop.from_bitmap(np.zeros(SIZE, bool))
@@ -74,6 +74,11 @@ class TestTrajectory:
             trajectory_error(TRUE, MaskCrop.from_bitmap(np.zeros((60, 91), bool)))
 
 
+def high_frequency_share(values):
+    """B4 of a coordinate (T,), NaN where the track is absent."""
+    return accumulate_places(HighFrequencyShares(), values)["high_frequency_share_centroid_x"]
+
+
 class TestHighFrequencyShare:
     @pytest.mark.parametrize("n", [8, 9, 50, 51, 256])
     def test_equals_scipys_periodogram(self, n):
@@ -116,20 +121,15 @@ class TestHighFrequencyShare:
 
     def test_a_run_of_two_frames_has_no_spectrum(self):
         with pytest.raises(ValueError, match="at least 3 frames, got 2"):
-            high_frequency_share([1, 2], min_run=2)
+            HighFrequencyShares(min_run=2)
 
-    def test_accumulated_equals_the_series(self):
+    def test_every_channel_is_of_its_own_coordinate(self):
         rng = np.random.default_rng(4)
-        seen = rng.random(120) < 0.97
-        values = rng.normal(50, 2, (120, 2))
-        areas = rng.integers(90, 110, 120)
-        accumulator = HighFrequencyShares()
-        for t in range(120):
-            here = {"centroid": tuple(values[t]), "area_px": int(areas[t])} if seen[t] else {}
-            accumulator.add(Observation(bool(seen[t]), t > 0, True, 0.04, **here))
-        series = (*values.T, np.log(areas))
-        expected = [high_frequency_share(np.where(seen, row, np.nan)) for row in series]
-        found = accumulator.figures()
+        x, y = rng.normal(50, 2, (2, 60))
+        areas = rng.integers(90, 110, 60)
+        columns = {"centroid": list(zip(x, y, strict=True)), "area_px": areas.tolist()}
+        found = accumulate(HighFrequencyShares(), [True] * 60, **columns)
+        expected = [high_frequency_share(series) for series in (x, y, np.log(areas))]
         assert [found[spec.name] for spec in SPECS] == [(pytest.approx(e.value), *e[1:]) for e in expected]
 
     def test_a_pair_that_does_not_count_ends_a_run(self):

@@ -9,11 +9,12 @@ import pytest
 from mask_clips import frame, sequence, without_plots  # noqa: F401
 from masks import rectangle
 
-from yolact_temporal.analyzing import against_truth
+from yolact_temporal.analyzing import identity
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import Figure
 from yolact_temporal.temporal.truth.object_meter import ObjectMeter
 from yolact_temporal.temporal.truth.truth_meter import TruthMeter, over_objects
@@ -145,19 +146,19 @@ def test_a_truth_in_which_nothing_ever_is_leaves_all_undefined(tmp_path, capsys)
 
 def test_every_figure_is_said_and_kept(tmp_path, capsys):
     found = score(tmp_path, capsys, OWN, TRUE, "--fps", "24")["figures"]
-    lists = (against_truth.identity.SPECS, *(specs for _, specs in against_truth.GROUPS))
-    expected = {spec.name for specs in lists for spec in specs}
-    if not against_truth.identity.available():
-        expected -= {spec.name for spec in against_truth.identity.SPECS}
+    specs = REGISTRY.against_truth()
+    expected = set(specs) - (set() if identity.available() else set(REGISTRY.of("identity")))
     assert {name for name in found if "_at_iou_" not in name} == expected
-    assert {name.removesuffix("_at_iou_0.1") for name in found if "_at_iou_" in name} == against_truth.MATCHED
+    assert {name.removesuffix("_at_iou_0.1") for name in found if "_at_iou_" in name} == {
+        name for name, spec in specs.items() if spec.matched
+    }
     run = tmp_path / "runs" / "own"
     summary, report = (run / "summary.csv").read_text(), (run / "report.md").read_text()
     for name in found:
         assert f"own,own,{name}," in summary
-    for title, _ in against_truth.GROUPS:
+    for title in REGISTRY.truth_groups():
         assert f"### {title}" in report or "Identity" in title
-    assert f"| dtSSD (lower is better) | {(COMES + LOST) / 6:.4g} / {(COMES + LOST) / 6:.4g} |" in report
+    assert f"| dtSSD (lower is better) | {(COMES + LOST) / 6:.4g} | {(COMES + LOST) / 6:.4g} |" in report
 
 
 class Fed:

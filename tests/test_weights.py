@@ -14,9 +14,9 @@ import torch
 
 from yolact_temporal.errors import InputError, UsageError, WeightsError
 from yolact_temporal.yolact import PRESETS, build_yolact
+from yolact_temporal.yolact.families import Completion
 from yolact_temporal.yolact.weights import (
     REGISTRY,
-    Completion,
     WeightsEntry,
     cache_dir,
     clean_state_dict,

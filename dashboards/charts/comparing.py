@@ -16,8 +16,9 @@ from yolact_temporal.dashboards.charts.style import (
     model_shapes,
     note,
 )
-from yolact_temporal.dashboards.definitions import compared_label, unit_text
-from yolact_temporal.temporal.comparison.comparing import FIGURES
+from yolact_temporal.dashboards.definitions import compared_label
+from yolact_temporal.temporal.catalogue import unit_text
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import FAINT, INK
 
 
@@ -29,7 +30,7 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
         metric: which figure, on its own support.
         models: the two names.
     """
-    spec = FIGURES[metric]
+    spec = REGISTRY.compared()[metric]
     unit = f", {unit_text(spec.unit)}" if unit_text(spec.unit) else ""
     title = f"{compared_label(metric)}: {models[0]} minus {models[1]}{unit}"
     own = rows[
@@ -93,7 +94,7 @@ def coverage_scatter(rows: pd.DataFrame, models: Sequence[str], metric: str = "b
         models: in their order, which gives their colours.
         metric: what stands for jitter, on its own support.
     """
-    spec = FIGURES[metric]
+    spec = REGISTRY.compared()[metric]
     unit = f" ({unit_text(spec.unit)})" if unit_text(spec.unit) else ""
     title = f"coverage against {spec.label}, a point for each clip and model"
     points = scatter_rows(rows, metric)
@@ -127,8 +128,10 @@ def scatter_rows(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     columns = ["clip", "model_a", "model_b"]
     own = rows[rows["clip"] != ""]
     parts = []
-    coverage = own[(own["metric"] == "coverage") & (own["support"] == FIGURES["coverage"].support)]
-    values = own[(own["metric"] == metric) & (own["support"] == FIGURES[metric].support)]
+    coverage = own[
+        (own["metric"] == "coverage") & (own["support"] == REGISTRY.compared()["coverage"].support)
+    ]
+    values = own[(own["metric"] == metric) & (own["support"] == REGISTRY.compared()[metric].support)]
     both = values.merge(coverage, on=columns, suffixes=("", "_coverage"))
     for side in ("a", "b"):
         parts.append(
@@ -147,7 +150,7 @@ def scatter_rows(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _sides(metric: str, models: tuple[str, str], reach: float, lane: str) -> list[alt.Chart]:
     """Return what is written at either end: whom that side favours."""
-    lower_is_better = FIGURES[metric].better == "down"
+    lower_is_better = REGISTRY.compared()[metric].better == "down"
     left, right = models if lower_is_better else models[::-1]
     charts = []
     ends: tuple[tuple[str, float, Literal["left", "right"]], ...]

@@ -14,9 +14,7 @@ from yolact_temporal.dashboards.views.context import Context
 from yolact_temporal.dashboards.views.overview import show_first_steps
 from yolact_temporal.dashboards.views.parts import show_chart, show_error, show_table, show_verdict
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.comparison.comparing import FIGURES
-
-_DRAWN = (*definitions.COMPARED_HEADLINES, *definitions.QUALITY)
+from yolact_temporal.temporal.metrics import REGISTRY
 
 
 def show(context: Context) -> None:
@@ -68,7 +66,7 @@ def deciding_clips(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> 
     own = rows[
         (rows["clip"] != "")
         & (rows["metric"] == metric)
-        & (rows["support"] == FIGURES[metric].support)
+        & (rows["support"] == REGISTRY.compared()[metric].support)
         & (rows["model_a"] == models[0])
         & (rows["model_b"] == models[1])
     ].reset_index(drop=True)
@@ -98,7 +96,11 @@ def _show(rows: pd.DataFrame, models: list[str]) -> None:
         models_of = (str(first), str(second))
         st.subheader(plain(f"{first} against {second}"), anchor=False)
         of_pair = rows[(rows["model_a"] == first) & (rows["model_b"] == second)]
-        drawn = [name for name in _DRAWN if (of_pair["metric"] == name).any()]
+        drawn = [
+            name
+            for name in (*definitions.compared_headlines(), *definitions.quality_figures())
+            if (of_pair["metric"] == name).any()
+        ]
         for start in range(0, len(drawn), 2):
             with st.container(key=f"stack_differences_{first}_{second}_{start}"):
                 columns = st.columns(2, gap="medium")

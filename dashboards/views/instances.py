@@ -10,7 +10,7 @@ import streamlit as st
 
 from yolact_temporal.dashboards.charts.tracks import track_chart, track_rows
 from yolact_temporal.dashboards.colors import key_hex
-from yolact_temporal.dashboards.definitions import HEADLINES, definition
+from yolact_temporal.dashboards.definitions import definition, headlines
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
 from yolact_temporal.dashboards.pictures import clip_fault
@@ -26,7 +26,7 @@ from yolact_temporal.temporal.report import TRACK_COLUMNS
 CROPS = 8
 """How many pictures the crop strip has."""
 
-_SHOWN = (
+_OF_TRACKS = (
     "track_id",
     "class",
     "frames_seen",
@@ -35,7 +35,6 @@ _SHOWN = (
     "last_frame",
     "mean_score",
     "mean_area_px",
-    *HEADLINES,
 )
 
 
@@ -61,7 +60,7 @@ def show(context: Context) -> None:
     )
     kept = tracks[tracks["frames_seen"] >= fewest]
     kept = kept[kept["class"].isin(classes)] if classes else kept
-    table = kept[[name for name in _SHOWN if name in kept]].reset_index(drop=True)
+    table = kept[[name for name in _shown() if name in kept]].reset_index(drop=True)
     st.caption(f"{len(table)} of {len(tracks)} tracks; choose one by the box at its left.")
     place = show_table(
         table,
@@ -80,6 +79,10 @@ def show(context: Context) -> None:
     _show_track(run, model, int(table["track_id"][place]), str(table["class"][place]))
 
 
+def _shown() -> tuple[str, ...]:
+    return (*_OF_TRACKS, *headlines())
+
+
 def _columns() -> dict[str, Any]:
     meanings = {column.name: column.meaning for column in TRACK_COLUMNS}
     whole = {"track_id", "frames_seen", "frames_absent", "first_frame", "last_frame"}
@@ -91,7 +94,7 @@ def _columns() -> dict[str, Any]:
                 format="%d" if name in whole else "%.4g", help=plain(definition(name) or meanings.get(name))
             )
         )
-        for name in _SHOWN
+        for name in _shown()
     }
 
 

@@ -19,7 +19,9 @@ from yolact_temporal.dashboards.views.parts import (
     show_verdict,
 )
 from yolact_temporal.dashboards.views.quality import show_card, show_quality
+from yolact_temporal.data.frames import loss_sentence
 from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.catalogue import unit_text
 
 OWN_FIGURES = (
     "Each model's own figures, over the instances it saw: a model that drops the hard objects looks steadier here. "
@@ -125,7 +127,7 @@ def _show_pairs(run: Run, comparison: Comparison) -> None:
 def _show_cards(run: Run, comparison: Comparison, verdict: PairVerdict) -> None:
     """Show the figures that a verdict rests on: both models' values, the difference and its interval."""
     rows = comparison.figures(verdict.models).set_index("metric", drop=False)
-    names = [name for name in definitions.COMPARED_HEADLINES if name in rows.index]
+    names = [name for name in definitions.compared_headlines() if name in rows.index]
     if not names:
         return
     with st.container(key=f"cards_{'_'.join(verdict.models)}"):
@@ -142,7 +144,7 @@ def _show_compared_table(comparison: Comparison) -> None:
             {
                 "figure": rows["metric"].map(definitions.compared_label),
                 "over": rows["support"],
-                "unit": rows["unit"].map(definitions.unit_text),
+                "unit": rows["unit"].map(unit_text),
                 "first": rows["model_a"],
                 "second": rows["model_b"],
                 "value of first": rows["value_a"],
@@ -167,11 +169,13 @@ def _show_own_figures(run: Run, summary: pd.DataFrame) -> None:
     head = st.columns(widths, vertical_alignment="center")
     for at, model in enumerate(run.models):
         head[at + 1].markdown(model_badge(model, at))
-    for name in [name for name in definitions.HEADLINES if name in units.index]:
+    for name, label in definitions.headlines().items():
+        if name not in units.index:
+            continue
         row = st.columns(widths, vertical_alignment="center")
-        unit = definitions.unit_text(str(units[name]))
+        unit = unit_text(str(units[name]))
         row[0].markdown(
-            plain(definitions.HEADLINES[name] + (f" ({unit})" if unit else "")),
+            plain(label + (f" ({unit})" if unit else "")),
             help=plain(definitions.definition(name)),
         )
         for at, model in enumerate(run.models):
@@ -193,7 +197,7 @@ def _show_how(run: Run) -> None:
                     f"{model.weights or 'unknown'}"
                 )
             )
-        for line in (manifest.clip.decoder_reason, *manifest.losses, *manifest.warnings):
+        for line in (manifest.clip.decoder_reason, *map(loss_sentence, manifest.losses), *manifest.warnings):
             if line:
                 st.markdown(plain(line))
         versions = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())

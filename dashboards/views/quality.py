@@ -10,7 +10,8 @@ from yolact_temporal.dashboards.comparisons import Comparison, favoured
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.parts import interval, model_badge, number, show_table
-from yolact_temporal.temporal.comparison.comparing import FIGURES
+from yolact_temporal.temporal.catalogue import unit_text
+from yolact_temporal.temporal.metrics import REGISTRY
 
 UNKNOWN_QUALITY = (
     "This run was measured without a ground truth, so how good the masks are is not known: an empty, a frozen and a "
@@ -27,7 +28,7 @@ def show_card(run: Run, row: pd.Series, models: tuple[str, str]) -> None:
         models: the two that the row compares.
     """
     name = str(row["metric"])
-    unit = definitions.unit_text(FIGURES[name].unit)
+    unit = unit_text(REGISTRY.compared()[name].unit)
     st.markdown(
         f"**{plain(definitions.compared_label(name))}**" + (f" ({plain(unit)})" if unit else ""),
         help=plain(definitions.compared_definition(name)),
@@ -38,7 +39,7 @@ def show_card(run: Run, row: pd.Series, models: tuple[str, str]) -> None:
     better = favoured(row, models)
     told = "no interval" if pd.isna(row["ci_low"]) else "the interval includes 0"
     st.caption(
-        f"{plain(definitions.compared_direction(name))} · difference {plain(number(row['difference'], 3, '+'))}"
+        f"{plain(definitions.direction(name))} · difference {plain(number(row['difference'], 3, '+'))}"
         f" · 95%: {plain(interval(row['ci_low'], row['ci_high']))} · "
         + (f"favours **{plain(better)}**" if better else plain(told))
     )
@@ -62,7 +63,7 @@ def truth_table(summary: pd.DataFrame, models: list[str]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "figure": [definitions.label(name) for name in names],
-            "unit": [definitions.unit_text(str(units[name])) for name in names],
+            "unit": [unit_text(str(units[name])) for name in names],
         }
     )
     for model in models:
@@ -97,7 +98,7 @@ def _cards(run: Run, comparison: Comparison | None) -> bool:
     if comparison is None:
         return False
     rows = comparison.overall
-    found = rows[rows["metric"].isin(definitions.QUALITY) & (rows["support"] == "universe")]
+    found = rows[rows["metric"].isin(definitions.quality_figures()) & (rows["support"] == "universe")]
     pairs = found.groupby(["model_a", "model_b"], sort=False)
     for (first, second), own in pairs:
         with st.container(key=f"pair_quality_{first}_{second}"):

@@ -13,13 +13,13 @@ from yolact_temporal.temporal.calibration.gathering import BIAS, verdict_key
 from yolact_temporal.temporal.calibration.measurements import Key, Table
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, UNMASKED
 from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, REFERENCE, TRUTH, Plan, Subject
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 
-JITTER = tuple(name for name, spec in METRICS.items() if spec.symbol in ("B1", "B2", "B3"))
+JITTER = tuple(name for name, spec in REGISTRY.own().items() if spec.symbol in ("B1", "B2", "B3"))
 GROWING = (
     "boundary_px_mean",
     "motion_compensated_jitter",
-    *(name for name in JITTER if METRICS[name].symbol == "B3"),
+    *(name for name in JITTER if REGISTRY[name].symbol == "B3"),
 )
 """What must grow with every dose of boundary noise."""
 

@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, THRESHOLD, FloorResult, SceneResult
 from yolact_temporal.temporal.calibration.plan import RATES, REFERENCE, Plan, Subject
-from yolact_temporal.temporal.comparison.comparing import FIGURES, TRUTH_IOU
+from yolact_temporal.temporal.comparison.comparing import TRUTH_IOU
 from yolact_temporal.temporal.comparison.figures import ClipObjects, PairFigures, compare_clip
-from yolact_temporal.temporal.metrics import METRICS
+from yolact_temporal.temporal.metrics import REGISTRY
 
-COMPARED = {
-    "truth_j": "1",
-    "truth_f": "1",
-    "coverage": "1",
-    "loss_0": "1",
-    "loss_1": "1",
-    "common_share": "1",
-    "boundary_px_on_common": "px",
-    "boundary_px_difference": "px",
-}
-"""What is measured against the true objects and beside the reference, and its unit; the last two are B1 on the common
-support, and how much it is above the reference's there."""
+COMPARED = (
+    "truth_j",
+    "truth_f",
+    "coverage",
+    "loss_0",
+    "loss_1",
+    "common_share",
+    "boundary_px_on_common",
+    "boundary_px_difference",
+)
+"""What is measured against the true objects and beside the reference; the last two are B1 on the common support, and
+how much it is above the reference's there."""
 
 BIAS = "centre_bias"
 FLOOR_METRICS = ("boundary_px_mean", "motion_compensated_jitter")
@@ -45,12 +45,12 @@ def scene_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[M
             chosen = [one for one, crosses in zip(own, crossing, strict=True) if crosses == wanted]
             for kind in (EXACT, FLOW):
                 figures = [one.stability[kind].figures for one in chosen]
-                for name, spec in METRICS.items():
+                for name, spec in REGISTRY.own().items():
                     key = Key(experiment, subject.fault, subject.dose, kind, name)
                     values = tuple(figure[name].value for figure in figures)
                     yield Measurement(key, injected, spec.unit, values)
             key = Key(experiment, subject.fault, subject.dose, "", BIAS)
-            yield Measurement(key, injected, "1", tuple(one.bias for one in chosen))
+            yield Measurement(key, injected, _unit(BIAS), tuple(one.bias for one in chosen))
         yield from _compared(subject, injected, [r.objects for r in results if r.objects is not None])
 
 
@@ -64,14 +64,14 @@ def _compared(subject: Subject, injected: float, tables: Sequence[ClipObjects]) 
         return lambda figures: figures.series[name].values()[0]
 
     measures: dict[str, Callable[[PairFigures], float | None]] = {
-        name: first(name) for name in COMPARED if name in FIGURES
+        name: first(name) for name in COMPARED if name in REGISTRY.compared()
     }
     measures["common_share"] = lambda figures: figures.common_share
     measures["boundary_px_on_common"] = first("boundary_px")
     measures["boundary_px_difference"] = lambda figures: figures.series["boundary_px"].difference()
-    for name, unit in COMPARED.items():
+    for name in COMPARED:
         key = Key("all_scenes", subject.fault, subject.dose, FLOW, name)
-        yield Measurement(key, injected, unit, tuple(measures[name](pair) for pair in pairs))
+        yield Measurement(key, injected, _unit(name), tuple(measures[name](pair) for pair in pairs))
 
 
 def long_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[Measurement]:
@@ -80,12 +80,13 @@ def long_measurements(plan: Plan, results: Sequence[SceneResult]) -> Iterator[Me
         own = [result.subjects[subject] for result in results]
         injected = _injected(subject, [one.injected for one in own])
         tracks = [track.figures for one in own for track in one.stability[FLOW].tracks]
-        for name, spec in METRICS.items():
+        for name, spec in REGISTRY.own().items():
             key = Key("long", subject.fault, subject.dose, FLOW, name)
             values = tuple(track[name].value for track in tracks)
             yield Measurement(key, injected, spec.unit, values, "objects")
         bias = tuple(value for one in own for value in one.bias_by_object.values())
-        yield Measurement(Key("long", subject.fault, subject.dose, "", BIAS), injected, "1", bias, "objects")
+        key = Key("long", subject.fault, subject.dose, "", BIAS)
+        yield Measurement(key, injected, _unit(BIAS), bias, "objects")
 
 
 def floor_measurements(experiment: str, dose: float, results: Sequence[FloorResult]) -> Iterator[Measurement]:
@@ -100,12 +101,14 @@ def floor_measurements(experiment: str, dose: float, results: Sequence[FloorResu
         for name in FLOOR_METRICS:
             key = Key(experiment, "truth", dose, kind, name)
             values = tuple(result.stability[kind].figures[name].value for result in results)
-            yield Measurement(key, dose, METRICS[name].unit, values)
+            yield Measurement(key, dose, _unit(name), values)
     for kind in results[0].hidden_share:
         key = Key(experiment, "truth", dose, kind, "hidden_share")
-        yield Measurement(key, dose, "1", tuple(result.hidden_share[kind] for result in results))
+        yield Measurement(
+            key, dose, _unit("hidden_share"), tuple(result.hidden_share[kind] for result in results)
+        )
     key = Key(experiment, "truth", dose, FLOW, "flow_error_px")
-    yield Measurement(key, dose, "px", tuple(result.flow_error_px for result in results))
+    yield Measurement(key, dose, _unit("flow_error_px"), tuple(result.flow_error_px for result in results))
 
 
 def verdict_measurement(
@@ -129,6 +132,10 @@ def named(subject: Subject) -> str:
     """Return a stand-in's name for a reader."""
     name = subject.fault.replace("_", " ")
     return f"{name} {subject.dose:g}" if subject.dose else name
+
+
+def _unit(name: str) -> str:
+    return REGISTRY.known(name).unit
 
 
 def _injected(subject: Subject, counted: Sequence[float | None]) -> float:

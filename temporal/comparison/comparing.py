@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,40 +23,13 @@ from yolact_temporal.temporal.comparison.statistics import (
     holm,
     sign_flip_p,
 )
+from yolact_temporal.temporal.metrics import REGISTRY
 
 RECALLS = (0.5, 0.6, 0.7)
 """Shares of the universe that both models are made to cover."""
 TRUTH_IOU, LOOSE_TRUTH_IOU = 0.5, 0.1
 """With a ground truth a mask is the object's where it overlaps by so much; the loose one shows what the other hides."""
 
-
-class FigureSpec(NamedTuple):
-    """What a compared figure is: its symbol, name for a reader, unit, support, and which way is better."""
-
-    symbol: str
-    label: str
-    unit: str
-    support: Literal["common", "universe"]
-    better: Literal["down", "up"] = "down"
-
-
-FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
-    {
-        "boundary_px": FigureSpec("B1", "boundary displacement", "px", "common"),
-        "boundary_share": FigureSpec("B1", "boundary displacement over sqrt(area)", "1", "common"),
-        "motion_compensated_jitter": FigureSpec("B2", "motion-compensated jitter", "1", "common"),
-        "presence_flips_per_s": FigureSpec("C1", "presence flips", "1/s", "universe"),
-        "loss_0": FigureSpec("L(0)", "penalised loss, c = 0", "1", "universe"),
-        "loss_1": FigureSpec("L(1)", "penalised loss, c = 1", "1", "universe"),
-        "loss_one_sided": FigureSpec("", "  of it seen in one frame of two", "1", "universe"),
-        "loss_missed": FigureSpec("", "  of it missed in both (c = 1)", "1", "universe"),
-        "loss_moved": FigureSpec("", "  of it 1 - IoU where seen in both", "1", "universe"),
-        "coverage": FigureSpec("", "coverage of the universe", "1", "universe", "up"),
-        "truth_j": FigureSpec("J", "region IoU with the truth", "1", "universe", "up"),
-        "truth_f": FigureSpec("F", "boundary F with the truth", "1", "universe", "up"),
-    }
-)
-"""Every compared figure by name, in the order of the tables."""
 
 PRIMARY = ("boundary_px", "presence_flips_per_s", "loss_0", "loss_1")
 """The figures that are tested; Holm's adjustment is over these four."""
@@ -82,7 +55,7 @@ class Difference:
     """One figure of two models, over clips.
 
     Attributes:
-        metric: a name of `FIGURES`.
+        metric: a figure's name in `comparison.csv`.
         support: "common", "universe", "matched_recall_0.5" and so on, or "truth_iou_0.1".
         first, second: the models' means over the clips that have both values; None without any.
         interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames.
@@ -129,7 +102,7 @@ class ModelComparison:
 
     def find(self, metric: str, support: str | None = None) -> Difference:
         """Return a figure's difference, on its own support if none is named."""
-        wanted = support or FIGURES[metric].support
+        wanted = support or REGISTRY.compared()[metric].support
         return next(d for d in self.differences if d.metric == metric and d.support == wanted)
 
     @property
@@ -173,8 +146,9 @@ def compare_models(
         }
 
     own = measured(thresholds, TRUTH_IOU if truth else None)
-    names = [name for name in FIGURES if truth or not name.startswith("truth_")]
-    differences = _tested([_difference(name, FIGURES[name].support, own, seed) for name in names])
+    compared = REGISTRY.compared()
+    names = [name for name, figure in compared.items() if truth or not figure.needs_truth]
+    differences = _tested([_difference(name, compared[name].support, own, seed) for name in names])
     for recall in RECALLS:
         levels = tuple(
             threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)

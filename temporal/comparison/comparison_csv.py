@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from yolact_temporal.temporal.comparison.comparing import FIGURES, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
 from yolact_temporal.temporal.comparison.verdict import Verdict
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.report import Column, Row
 
 COMPARISON_COLUMNS: tuple[Column, ...] = (
@@ -76,7 +77,7 @@ def _row(comparison: ModelComparison, difference: Difference, verdict: Verdict) 
     return {
         "clip": "",
         "metric": difference.metric,
-        "unit": FIGURES[difference.metric].unit,
+        "unit": REGISTRY.compared()[difference.metric].unit,
         "support": difference.support,
         "model_a": comparison.models[0],
         "model_b": comparison.models[1],

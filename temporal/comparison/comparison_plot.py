@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolact_temporal.temporal.comparison.comparing import FIGURES, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
 from yolact_temporal.temporal.comparison.verdict import Verdict
+from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
     INK,
@@ -20,17 +21,6 @@ from yolact_temporal.temporal.plot_style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_SHOWN = (
-    "boundary_px",
-    "motion_compensated_jitter",
-    "presence_flips_per_s",
-    "loss_0",
-    "loss_1",
-    "coverage",
-    "truth_j",
-    "truth_f",
-)
 
 
 def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, title: str = "") -> Path:
@@ -48,16 +38,17 @@ def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, t
 
 
 def _is_shown(difference: Difference) -> bool:
-    return difference.metric in _SHOWN and difference.support == FIGURES[difference.metric].support
+    figure = REGISTRY.compared()[difference.metric]
+    return figure.headline and difference.support == figure.support
 
 
 def _draw(axes: Axes, difference: Difference, models: tuple[str, str]) -> None:
-    spec = FIGURES[difference.metric]
+    spec = REGISTRY.compared()[difference.metric]
     unit = "" if spec.unit == "1" else f" ({spec.unit})"
     style_axes(axes, grid="x")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    write_heading(axes, f"{spec.symbol} {spec.label}{unit}, {difference.support}".strip())
+    write_heading(axes, f"{spec.title}{unit}, {difference.support}")
     values = [value.difference for value in difference.clips if value.difference is not None]
     if difference.difference is None:
         write_note(axes, "undefined")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.metrics.losses import loss_terms
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -150,7 +151,7 @@ class PairFigures:
         objects: objects of the universe that have a pair.
         coverage: each model's share of the pairs of U at which it has a mask in both frames; None with U empty.
         thresholds: the score above which a mask is taken for seen, a model each.
-        series: figures by name; `yolact_temporal.temporal.comparison.comparing.FIGURES` says what they are.
+        series: figures by name in `comparison.csv`; `REGISTRY.compared()` says what they are.
     """
 
     pairs: int
@@ -199,7 +200,8 @@ def compare_clip(
         "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
         "coverage": grid.pooled(both, pair),
     }
-    series |= _losses(grid, jitter, pair, both, one)
+    losses = loss_terms(before, seen, jitter)
+    series |= {name: grid.pooled(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
     series |= {
@@ -278,20 +280,6 @@ class _Grid:
         weight = self.lay(counted.astype(float)).sum(axis=1, keepdims=True)
         n = int(counted.sum())
         return Series(first, second, weight, n, int(where.sum()) - n)
-
-
-def _losses(grid: _Grid, jitter: Floats, pair: Bools, both: Bools, one: Bools) -> dict[str, Series]:
-    """Return L(0) and L(1) and their three parts, each over the pairs of the universe.
-
-    A pair at which a model has both masks and no jitter (nothing of them is visible, or the motion is not known) can be
-    neither rewarded nor punished: it is left out for both models.
-    """
-    undefined: Bools = np.any(both & ~np.isfinite(jitter), axis=1)
-    none = ~both & ~one
-    moved = np.where(both, np.nan_to_num(jitter, nan=0.0), 0.0)
-    parts = {"loss_one_sided": one, "loss_missed": none, "loss_moved": moved}
-    losses = {"loss_0": one + moved, "loss_1": one + none + moved}
-    return {name: grid.pooled(values, pair, undefined) for name, values in (losses | parts).items()}
 
 
 def _seconds(objects: ClipObjects) -> Floats:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yolact_temporal.temporal.comparison.comparing import (
-    FIGURES,
     LOOSE_TRUTH_IOU,
     PRIMARY,
     Difference,
     ModelComparison,
 )
 from yolact_temporal.temporal.comparison.statistics import SIGNIFICANCE, least_clips
+from yolact_temporal.temporal.metrics import REGISTRY
 
 _DECIDING = ("boundary_px", "motion_compensated_jitter", "loss_0", "loss_1")
 """What must agree in sign; the first, third and last must also be significant."""
@@ -111,5 +111,6 @@ def _uncertain(found: list[Difference]) -> list[str]:
 
 
 def _symbols(names: list[str]) -> str:
-    symbols = [FIGURES[name].symbol for name in names]
+    figures = REGISTRY.compared()
+    symbols = [figures[name].symbol for name in names]
     return symbols[0] if len(symbols) == 1 else f"{', '.join(symbols[:-1])} and {symbols[-1]}"

@@ -1,45 +1,18 @@
 """Metrics of temporal stability: pure functions first, thin accumulators second, one contract for all.
 
-`METRICS` lists every figure by name, in the order of the tables' columns.
+Every metric is registered by its own module; `REGISTRY` knows them all.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
-from yolact_temporal.temporal.metrics import boundary, flicker, jitter, spectrum
-from yolact_temporal.temporal.metrics.contract import (
-    Accumulator,
-    Figure,
-    MetricSpec,
-    Observation,
-    mean_figure,
-)
-from yolact_temporal.temporal.metrics.pairs import PAIR_SPECS, PairMeans, flow_floor, pair_figures
-
-METRICS: Mapping[str, MetricSpec] = MappingProxyType(
-    {spec.name: spec for spec in (*boundary.SPECS, *jitter.SPECS, *spectrum.SPECS, *flicker.SPECS)}
-)
-
-ACCUMULATORS: tuple[Callable[[], Accumulator], ...] = (
-    PairMeans,
-    jitter.SecondDifferences,
-    jitter.ScoreJitter,
-    spectrum.HighFrequencyShares,
-    flicker.Presence,
-    flicker.ClassFlips,
-    flicker.AreaBlinks,
-)
-"""What each track is measured by; together they give every metric of `METRICS`."""
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation, mean_figure
+from yolact_temporal.temporal.metrics.pairs import pair_figures, track_accumulators
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 __all__ = [
-    "ACCUMULATORS",
-    "METRICS",
-    "PAIR_SPECS",
-    "Accumulator",
+    "REGISTRY",
     "Figure",
     "MetricSpec",
     "Observation",
-    "flow_floor",
     "mean_figure",
     "pair_figures",
+    "track_accumulators",
 ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import MetricSpec
+from yolact_temporal.temporal.metrics.contract import Compared, MaskPair, MetricSpec
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 BOX_EDGE_PX = 2.0
 """A boundary pixel whose centre is at most this far from an edge of the predicted box counts as near the box."""
@@ -17,22 +19,42 @@ BOX_EDGE_PX = 2.0
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _STATISTICS = ("mean", "median", "p95")
 
+# What is said of some of them only: those that are shown first, and those that models are compared by.
+_TOLD: dict[str, dict[str, Any]] = {
+    "boundary_px_mean": {
+        "aliases": ("boundary_px_on_common",),
+        "label": "boundary displacement, mean",
+        "headline": 1,
+        "compared": Compared("boundary_px", "boundary displacement", "common", "B1", headline=True, order=1),
+    },
+    "boundary_px_p95": {"label": "boundary displacement, 95th percentile", "headline": 2},
+    "boundary_share_mean": {
+        "label": "boundary displacement over sqrt(area)",
+        "headline": 3,
+        "compared": Compared(
+            "boundary_share", "boundary displacement over sqrt(area)", "common", "B1", order=2
+        ),
+    },
+}
+
+
+_GROUPS = (
+    ("boundary_px", "px", "of the whole boundary"),
+    ("boundary_share", "1", "of the whole boundary, as a share of the square root of the mask's area"),
+    (
+        "boundary_near_box_px",
+        "px",
+        f"of boundary pixels within {BOX_EDGE_PX:g} px of an edge of the predicted box",
+    ),
+    (
+        "boundary_off_box_px",
+        "px",
+        f"of boundary pixels over {BOX_EDGE_PX:g} px from every edge of the predicted box",
+    ),
+)
+
 
 def _specs() -> tuple[MetricSpec, ...]:
-    groups = (
-        ("boundary_px", "px", "of the whole boundary"),
-        ("boundary_share", "1", "of the whole boundary, as a share of the square root of the mask's area"),
-        (
-            "boundary_near_box_px",
-            "px",
-            f"of boundary pixels within {BOX_EDGE_PX:g} px of an edge of the predicted box",
-        ),
-        (
-            "boundary_off_box_px",
-            "px",
-            f"of boundary pixels over {BOX_EDGE_PX:g} px from every edge of the predicted box",
-        ),
-    )
     words = {"mean": "Mean", "median": "Median", "p95": "95th percentile of the"}
     return tuple(
         MetricSpec(
@@ -46,14 +68,12 @@ def _specs() -> tuple[MetricSpec, ...]:
             undefined="either mask has no boundary among the visible pixels"
             + (", or none of the kind asked for" if "box" in group else ""),
             source="symmetric mean boundary distance, by exact Euclidean distance",
-            level="pair",
+            scope="pair",
+            **_TOLD.get(f"{group}_{statistic}", {}),
         )
-        for group, unit, what in groups
+        for group, unit, what in _GROUPS
         for statistic in _STATISTICS
     )
-
-
-SPECS = _specs()
 
 
 class Displacement(NamedTuple):
@@ -145,18 +165,33 @@ def displacement(there: NDArray[np.float64], back: NDArray[np.float64]) -> Displ
     return Displacement(mean, _quantile(ordered, 0.5), _quantile(ordered, 0.95))
 
 
-def boundary_displacement(
-    previous: NDArray[np.uint8], current: NDArray[np.uint8], visible: NDArray[np.uint8]
-) -> Displacement:
-    """Return the boundary displacement of a pair in pixels; arguments as of `boundary_distances`.
+def pair_displacements(pair: MaskPair) -> dict[str, float | None]:
+    """Return every boundary displacement of a pair, by metric name; None of what has no boundary pixel.
 
-    All None if either mask has no boundary among the visible pixels. The arrays must hold both masks whole, with one
-    pixel of margin wherever the frame goes on.
+    Without boxes the figures near and off the box are undefined. A carried boundary pixel is near the box if it was so
+    where it came from.
     """
-    found = boundary_distances(previous, current, visible)
-    if found is None:
-        return Displacement(None, None, None)
-    return displacement(found[0].distances, found[1].distances)
+    nothing = Displacement(None, None, None)
+    groups: dict[str, Sequence[float | None]] = {group: nothing for group, _, _ in _GROUPS}
+    found = boundary_distances(pair.previous, pair.current, pair.visible)
+    if found is not None:
+        there, back = found
+        whole = displacement(there.distances, back.distances)
+        side = math.sqrt(pair.area)
+        groups |= {"boundary_px": whole, "boundary_share": [value and value / side for value in whole]}
+        if pair.boxes is not None:
+            previous_box, box = pair.boxes
+            columns, rows = (plane[there.rows, there.columns] for plane in pair.sources)
+            near_there = near_box_edge(columns, rows, previous_box)
+            near_back = near_box_edge(back.columns + pair.origin[0], back.rows + pair.origin[1], box)
+            near = displacement(there.distances[near_there], back.distances[near_back])
+            off = displacement(there.distances[~near_there], back.distances[~near_back])
+            groups |= {"boundary_near_box_px": near, "boundary_off_box_px": off}
+    return {
+        f"{group}_{statistic}": value
+        for group, values in groups.items()
+        for statistic, value in zip(_STATISTICS, values, strict=True)
+    }
 
 
 def near_box_edge(
@@ -184,3 +219,6 @@ def _quantile(ordered: NDArray[np.float64], share: float) -> float:
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
     return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))
+
+
+REGISTRY.register(*_specs(), order=100, pair=pair_displacements)

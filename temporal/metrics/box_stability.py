@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
@@ -22,6 +23,7 @@ MIN_MATCHED = 8
 """Fewest matched frames of which a standard deviation says something."""
 
 _SOURCE = "Zhang and Wang, On The Stability of Video Detection and Tracking, arXiv 1611.06467"
+_GROUP = "How steady their boxes are (Zhang and Wang)"
 
 
 class BoxErrors(NamedTuple):
@@ -72,7 +74,9 @@ SPECS = (
         direction="down",
         undefined="the object exists in one frame only; an object that is never matched is given 1",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label="E_F: matched or not",
+        group=_GROUP,
     ),
     MetricSpec(
         name="box_centre_error",
@@ -85,7 +89,9 @@ SPECS = (
         undefined=f"fewer than {MIN_MATCHED} frames are matched; an object that is never matched is given "
         f"{_WORST[1]:g}",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label="E_C: centre",
+        group=_GROUP,
     ),
     MetricSpec(
         name="box_scale_ratio_error",
@@ -98,7 +104,9 @@ SPECS = (
         undefined=f"fewer than {MIN_MATCHED} frames are matched; an object that is never matched is given "
         f"{_WORST[2]:.4g}",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label="E_R: scale and ratio",
+        group=_GROUP,
     ),
     MetricSpec(
         name="box_error_sum",
@@ -110,9 +118,14 @@ SPECS = (
         direction="down",
         undefined="one of the three is undefined",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label="E_F + E_C + E_R",
+        group=_GROUP,
     ),
 )
+
+
+REGISTRY.register(*SPECS, order=550)
 
 
 def mask_box(mask: MaskCrop) -> Box | None:
@@ -203,30 +216,6 @@ def _offsets_and_ratios(box: Box, truth: Box) -> NDArray[np.float64]:
             math.sqrt(width * height / (true_width * true_height)),
         ]
     )
-
-
-def box_errors(
-    boxes: Sequence[Box | None], truth: Sequence[Box | None], match_iou: float = MATCH_IOU
-) -> BoxErrors:
-    """Return E_F, E_C and E_R of one object.
-
-    Args:
-        boxes: of the track that is the object's, one a frame; None where it is not seen.
-        truth: the true ones; frames in which the object does not exist (None) are no part of its life.
-        match_iou: least IoU at which a box is matched.
-
-    Returns:
-        As `BoxStability.errors` says.
-
-    Raises:
-        ValueError: if there are not as many boxes as true ones, or one has no area.
-    """
-    if len(boxes) != len(truth):
-        raise ValueError(f"expected one box a frame for each of {len(truth)} true ones, got {len(boxes)}")
-    found = BoxStability(match_iou)
-    for box, true in zip(boxes, truth, strict=True):
-        found.add(box, true)
-    return found.errors()
 
 
 def match_boxes(

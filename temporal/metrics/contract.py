@@ -1,15 +1,52 @@
 """What every metric says of itself, what every metric is given, and what every metric returns.
 
-To add a metric: write its function and its `MetricSpec`, list the spec in its module's `SPECS`, and, where it is
-accumulated over a track, give it an `Accumulator` listed in `yolact_temporal.temporal.metrics.ACCUMULATORS`.
+To add a metric: write its pure functions and its `MetricSpec` in a module of `yolact_temporal.temporal.metrics`, and
+register both (`yolact_temporal.temporal.metrics.registry`). Nothing else need be touched: the tables, the reports, the
+command `metrics`, the dashboard and docs/tables.md are made from what is registered.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from yolact_temporal.data.crops import MaskCrop
+
+Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
+"""What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
+truth; their identities against it; models on one universe of objects; the tool's own calibration."""
+
+Number = TypeVar("Number", float, NDArray[np.float64])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How a figure stands in a comparison of models.
+
+    Attributes:
+        name: in `comparison.csv`.
+        label: what a reader is told it is; indented where it is a part of the figure above it.
+        support: the pairs it is taken over: those that both models see, or the whole universe.
+        symbol: what stands before the label.
+        headline: whether an answer rests on it, or must be read beside it.
+        needs_truth: whether it is defined against a ground truth only.
+        order: its place among the compared figures.
+    """
+
+    name: str
+    label: str
+    support: Literal["common", "universe"]
+    symbol: str = ""
+    headline: bool = False
+    needs_truth: bool = False
+    order: int = 0
 
 
 @dataclass(frozen=True)
@@ -26,9 +63,15 @@ class MetricSpec:
         direction: "down" where lower is steadier, "up" where higher is, "zero" where nearer to 0 is.
         undefined: when it has no value; the cell is then empty and counted.
         source: the paper or definition it is from.
-        level: "pair" if it has a value for each pair (t-1, t) of a track, "track" if only for a whole track, "clip" if
-            only for a whole clip.
+        scope: what it is of.
+        label: what a reader is told it is; the name in words if empty.
+        headline: its rank among the figures of a model's own tracks that a reader is shown first; None if it is not.
+            Their intervals are computed.
+        group: the heading under which it stands among the figures against a ground truth; "" if it does not.
+        matched: whether it is of masks matched with true objects, and so given for every overlap of `MATCH_IOUS`.
         over_tracks: how a clip's value comes from its tracks'.
+        compared: how it stands in a comparison of models; None if it does not.
+        aliases: names of other columns that hold the same figure.
     """
 
     name: str
@@ -40,8 +83,57 @@ class MetricSpec:
     direction: Literal["down", "up", "zero"]
     undefined: str
     source: str
-    level: Literal["pair", "track", "clip"] = "track"
+    scope: Scope = "track"
+    label: str = ""
+    headline: int | None = None
+    group: str = ""
+    matched: bool = False
     over_tracks: Literal["mean", "sum"] = "mean"
+    compared: Compared | None = None
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name.replace("_", " "))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all columns and rows that hold it, its own first."""
+        compared = () if self.compared is None else (self.compared.name,)
+        return tuple(dict.fromkeys((self.name, *compared, *self.aliases)))
+
+    @property
+    def title(self) -> str:
+        """The symbol and the label, what both begin with said once."""
+        section, _, short = self.symbol.partition(" ")
+        return f"{section if short and self.label.startswith(short) else self.symbol} {self.label}"
+
+    @property
+    def better(self) -> str:
+        """Which way is better, in words: steadier where it measures steadiness by itself."""
+        if self.direction == "zero":
+            return "nearer to 0 is better"
+        steady = self.scope in ("pair", "track") or (self.scope == "comparison" and self.direction == "down")
+        return f"{'lower' if self.direction == 'down' else 'higher'} is {'steadier' if steady else 'better'}"
+
+
+MATCH_IOUS = (0.5, 0.1)
+"""A mask is taken for an object's where it overlaps it by so much; each figure of matched masks is given for both.
+
+The strict one is that of a comparison of models; the loose one shows what it hides.
+"""
+_AT_IOU = "_at_iou_"
+
+
+def at_iou(name: str, iou: float) -> str:
+    """Return the name of a figure of masks matched at an overlap: its own at the strict one."""
+    return name if iou == MATCH_IOUS[0] else f"{name}{_AT_IOU}{iou:g}"
+
+
+def without_iou(name: str) -> tuple[str, str]:
+    """Return a figure's own name, and the overlap that its name ends in; "" for none."""
+    own, _, iou = name.partition(_AT_IOU)
+    return own, iou
 
 
 class Figure(NamedTuple):
@@ -73,6 +165,7 @@ class Observation:
         class_id, score, area_px, centroid, box: of the instance; None where it is absent. Centroid (x, y) and box
             (x1, y1, x2, y2) in pixels, a pixel's centre at its index + 0.5.
         pair: the pair's figures by name; None unless `paired` and present in both frames.
+        frame: its place among the frames that are measured, from 0.
     """
 
     present: bool
@@ -85,12 +178,199 @@ class Observation:
     centroid: tuple[float, float] | None = None
     box: tuple[float, float, float, float] | None = None
     pair: Mapping[str, float | None] | None = None
+    frame: int = 0
+
+
+class MaskPair(NamedTuple):
+    """A track's masks in two consecutive frames, cut to the rectangle that holds both and one pixel around them.
+
+    Attributes:
+        previous: uint8 (h, w) of 0 and 1, the mask of t-1 carried to t.
+        current: the same of the mask of t.
+        visible: the same of the pixels that count.
+        area: pixels of the mask of t, the hidden ones too.
+        origin: column and row of the rectangle's first pixel in the frame.
+        sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
+        boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
+    """
+
+    previous: NDArray[np.uint8]
+    current: NDArray[np.uint8]
+    visible: NDArray[np.uint8]
+    area: int
+    origin: tuple[int, int]
+    sources: Sequence[NDArray[np.floating]]
+    boxes: tuple[Sequence[float], Sequence[float]] | None
+
+
+PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]
+"""Gives one or more figures of a pair by name, None where undefined."""
+
+
+class Term(NamedTuple):
+    """What one frame adds to the sums of a figure; a denominator of 0 says that there is no value, which is counted."""
+
+    numerator: float
+    denominator: float = 1.0
+
+
+NO_VALUE = Term(0.0, 0.0)
+
+Update = Callable[[Observation | None, Observation], Term | None]
+"""Gives what a frame adds to a figure, from the last frame of the track and this one; None where nothing is asked."""
+
+
+class Compute(Protocol):
+    """Gives a figure from its ratio of sums, of a number and of many at once alike."""
+
+    def __call__(self, ratio: Number, /) -> Number:
+        """Return the figure."""
+        ...
+
+
+def plain_ratio(ratio: Number) -> Number:
+    """Return the ratio itself, as of a mean, a share and a rate."""
+    return ratio
+
+
+class FrameSums:
+    """A figure of one track as sums over frames: compute(sum of numerators / sum of denominators).
+
+    The sums give its value. Where it is kept frame by frame, what they are made of gives its interval.
+
+    Attributes:
+        numerator, denominator: the sums so far.
+        compute: makes the figure of their ratio.
+        n, n_undefined: frames that have a value, and that have none.
+
+    Args:
+        compute: as above.
+        kept: whether to keep what each frame adds: 12 bytes a frame, 20 where its denominators are not all 1.
+    """
+
+    __slots__ = (
+        "_denominators",
+        "_frames",
+        "_kept",
+        "_numerators",
+        "compute",
+        "denominator",
+        "n",
+        "n_undefined",
+        "numerator",
+    )
+
+    def __init__(self, compute: Compute = plain_ratio, kept: bool = False) -> None:
+        self.compute = compute
+        self.numerator = self.denominator = 0.0
+        self.n = self.n_undefined = 0
+        self._kept = kept
+        self._frames, self._numerators = array("i"), array("d")
+        self._denominators: array[float] | None = None  # all 1 so far
+
+    def add(self, frame: int, term: Term) -> None:
+        """Add what a frame adds."""
+        numerator, denominator = term
+        if not denominator:
+            self.n_undefined += 1
+            return
+        self.n += 1
+        self.numerator += numerator
+        self.denominator += denominator
+        if not self._kept:
+            return
+        if self._denominators is None and denominator != 1.0:
+            self._denominators = array("d", [1.0]) * len(self._frames)
+        self._frames.append(frame)
+        self._numerators.append(numerator)
+        if self._denominators is not None:
+            self._denominators.append(denominator)
+
+    def value(self) -> float | None:
+        """Return the figure so far; None without a denominator."""
+        return float(self.compute(self.numerator / self.denominator)) if self.denominator else None
+
+    def figure(self) -> Figure:
+        """Return the figure so far, with its counts."""
+        return Figure(self.value(), self.n, self.n_undefined)
+
+    def by_frame(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the frames that have a value, and what each adds: numerators and denominators, (n,) each."""
+        denominators = (
+            np.ones(len(self._frames)) if self._denominators is None else np.array(self._denominators)
+        )
+        return np.array(self._frames, np.int32), np.array(self._numerators), denominators
 
 
 class Accumulator(Protocol):
-    """Takes one track's observations in order and keeps a fixed amount of memory, however long the track."""
+    """Takes one track's observations in order; but for what `sums` keeps, its memory is fixed."""
 
     def add(self, observation: Observation) -> None:
+        """Take the next frame."""
+        ...
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of the frames so far, by metric name; may be called at any time."""
+        ...
+
+    def sums(self) -> dict[str, FrameSums]:
+        """Return what the figures are made of frame by frame, by metric name; only those that are sums over frames."""
+        ...
+
+
+class RatioOverFrames:
+    """Accumulates one figure whose sums every frame adds to by itself, from its pure functions.
+
+    Args:
+        spec: of the figure.
+        update: what a frame adds.
+        compute: makes the figure of the ratio of sums.
+    """
+
+    def __init__(self, spec: MetricSpec, update: Update, compute: Compute = plain_ratio) -> None:
+        self._name = spec.name
+        self._update = update
+        self._sums = FrameSums(compute, spec.headline is not None)
+        self._last: Observation | None = None
+
+    def add(self, observation: Observation) -> None:
+        """Take the next frame."""
+        term = self._update(self._last, observation)
+        if term is not None:
+            self._sums.add(observation.frame, term)
+        self._last = observation
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figure by its name."""
+        return {self._name: self._sums.figure()}
+
+    def sums(self) -> dict[str, FrameSums]:
+        """Return what it is made of by its name."""
+        return {self._name: self._sums}
+
+
+class TruthObservation(NamedTuple):
+    """One frame of a true object, as the accumulators against a ground truth see it.
+
+    Attributes:
+        mask: the model's mask of the object; empty where it has none.
+        truth: the true mask; empty where the object is absent.
+        paired: whether the pair (t-1, t) counts: consecutive frames that differ, as far as anybody knows.
+        begins_anew: whether frames are missing before this one, so that nothing goes on across.
+        repeated: whether the frame repeats the last one.
+    """
+
+    mask: MaskCrop
+    truth: MaskCrop
+    paired: bool = True
+    begins_anew: bool = False
+    repeated: bool = False
+
+
+class ObjectAccumulator(Protocol):
+    """Takes every frame of the clip, of one true object and one model's masks of it; its memory is fixed."""
+
+    def observe(self, observation: TruthObservation) -> None:
         """Take the next frame."""
         ...
 

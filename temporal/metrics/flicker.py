@@ -6,9 +6,22 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation, mean_figure
+from yolact_temporal.temporal.metrics.contract import (
+    NO_VALUE,
+    UNDEFINED,
+    Compared,
+    Figure,
+    FrameSums,
+    MaskPair,
+    MetricSpec,
+    Observation,
+    RatioOverFrames,
+    Term,
+    mean_figure,
+)
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 BLINK_RATIO = 1.5
 """A pair whose areas differ by more than this factor is an area blink."""
@@ -37,6 +50,9 @@ FLIPS_SPEC = MetricSpec(
     direction="down",
     undefined=f"{_NO_LIFE}, or the clip has no time",
     source="presence changes between first and last sighting",
+    label="presence flips",
+    headline=9,
+    compared=Compared("presence_flips_per_s", "presence flips", "universe", "C1", headline=True, order=4),
 )
 
 DROPOUT_SPEC = MetricSpec(
@@ -49,6 +65,8 @@ DROPOUT_SPEC = MetricSpec(
     direction="down",
     undefined=_NO_LIFE,
     source="share of missed frames between first and last sighting",
+    label="dropout: absent within a track's life",
+    headline=10,
 )
 
 GAP_SPECS = tuple(
@@ -77,6 +95,8 @@ CLASS_SPEC = MetricSpec(
     direction="down",
     undefined="the track is never seen in two consecutive frames",
     source="class changes along class-agnostic tracks",
+    label="class flips per pair",
+    headline=11,
 )
 
 BLINK_SPEC = MetricSpec(
@@ -89,6 +109,8 @@ BLINK_SPEC = MetricSpec(
     direction="down",
     undefined="no pair has both masks among the visible pixels, or the clip has no time",
     source="motion-compensated area ratio",
+    label="area blinks",
+    headline=12,
 )
 
 FRAGMENTATION_SPEC = MetricSpec(
@@ -101,70 +123,50 @@ FRAGMENTATION_SPEC = MetricSpec(
     direction="down",
     undefined="no object is ever seen: coverage tells of those",
     source="track fragmentation",
+    scope="truth",
+    label="tracks less one, of an object that is seen at all",
+    group="Which track an object is given",
+    matched=True,
 )
-
-SPECS = (FLIPS_SPEC, DROPOUT_SPEC, *GAP_SPECS, CLASS_SPEC, BLINK_SPEC)
 
 LOG_AREA_RATIO = "log_area_ratio"
 """Name, among a pair's figures, of log(area(M & V) / area(W & V)); what area blinks are told from."""
 
 
-def _life(present: ArrayLike) -> NDArray[np.bool_]:
-    """Cut presence (T,) to the track's life, from the first to the last frame in which it is seen."""
-    seen = np.asarray(present, np.bool_)
-    where = np.flatnonzero(seen)
-    return seen[where[0] : where[-1] + 1] if len(where) else seen[:0]
-
-
-def presence_flip_rate(present: ArrayLike, frame_s: float) -> Figure:
-    """Return changes of presence per second of life.
-
-    Args:
-        present: bool (T,), whether the track is seen; frames before its first and after its last sighting do not count.
-        frame_s: seconds from frame to frame.
-
-    Returns:
-        The figure, of the n pairs of the life; no value for a life of fewer than two frames.
-    """
-    life = _life(present)
-    if len(life) < 2:
-        return Figure(None, 0, 0)
-    pairs = len(life) - 1
-    return Figure(int(np.count_nonzero(life[1:] != life[:-1])) / (pairs * frame_s), pairs, 0)
-
-
-def dropout_rate(present: ArrayLike) -> Figure:
-    """Return the share of the track's life, in frames, in which it is absent; no value for fewer than two frames."""
-    life = _life(present)
-    if len(life) < 2:
-        return Figure(None, 0, len(life))
-    return Figure(float(np.count_nonzero(~life)) / len(life), len(life), 0)
-
-
-def gap_lengths(present: ArrayLike) -> list[int]:
-    """Return the length in frames of each gap within the track's life, in order."""
-    life = _life(present)
-    edges = np.flatnonzero(np.diff(life.astype(np.int8)))
-    return [int(end - start) for start, end in edges.reshape(-1, 2)]
-
-
-def gap_histogram(lengths: ArrayLike) -> tuple[int, ...]:
-    """Count gap lengths, in frames, by the bins of `GAP_BINS`."""
-    gaps = np.asarray(lengths, np.int64)
-    return tuple(
-        int(np.count_nonzero((gaps >= least) & (gaps <= (most or np.iinfo(np.int64).max))))
-        for least, most in GAP_BINS
+def gap_bin(length: int) -> int:
+    """Return the place in `GAP_BINS` of a gap of so many frames, at least 1."""
+    return next(
+        place
+        for place, (least, most) in enumerate(GAP_BINS)
+        if length >= least and (most is None or length <= most)
     )
 
 
-def class_flip_rate(class_ids: ArrayLike, present: ArrayLike | None = None) -> Figure:
-    """Return the share of pairs whose class differs, of class ids (T,); `present` (T,) says where there is one."""
-    classes = np.asarray(class_ids)
-    seen = np.ones(len(classes), np.bool_) if present is None else np.asarray(present, np.bool_)
-    both = seen[1:] & seen[:-1]
-    if not both.any():
-        return Figure(None, 0, 0)
-    return Figure(float((classes[1:] != classes[:-1])[both].mean()), int(both.sum()), 0)
+def presence_change(was_present: bool, present: bool, seconds: float | None) -> Term:
+    """Return what a pair of frames adds to the presence flips per second; no value where the clip has no time."""
+    return NO_VALUE if seconds is None else Term(float(present != was_present), seconds)
+
+
+def absence(present: bool) -> Term:
+    """Return what a frame of its life adds to a track's dropout rate."""
+    return Term(float(not present))
+
+
+def class_change(previous: Observation | None, current: Observation) -> Term | None:
+    """Return whether the class differs, where the track is seen in both frames of a pair."""
+    if previous is None or not current.paired or previous.class_id is None or current.class_id is None:
+        return None
+    return Term(float(current.class_id != previous.class_id))
+
+
+def area_blink(previous: Observation | None, current: Observation) -> Term | None:
+    """Return whether a pair is an area blink, and its seconds; no value if nothing is visible or there is no time."""
+    if current.pair is None:
+        return None
+    ratio = current.pair[LOG_AREA_RATIO]
+    if ratio is None or current.seconds is None:
+        return NO_VALUE
+    return Term(float(is_area_blink(ratio)), current.seconds)
 
 
 def fragmentation(tracks: Iterable[Iterable[int | None]]) -> Figure:
@@ -194,112 +196,83 @@ def is_area_blink(ratio: float) -> bool:
     return abs(ratio) > math.log(BLINK_RATIO) + 1e-12
 
 
+def pair_area_ratio(pair: MaskPair) -> dict[str, float | None]:
+    """Return the log area ratio of a pair by its name."""
+    return {LOG_AREA_RATIO: log_area_ratio(pair.previous, pair.current, pair.visible)}
+
+
 class Presence:
     """Accumulates C1 of one track; what comes after its last sighting does not count until it returns."""
 
     def __init__(self) -> None:
-        self._last: bool | None = None
-        self._gap = 0
+        self._flips = FrameSums(kept=FLIPS_SPEC.headline is not None)
+        self._absences = FrameSums(kept=DROPOUT_SPEC.headline is not None)
         self._bins = [0] * len(GAP_BINS)
-        self._seconds_known = True
-        self._frames = self._absent = self._flips = self._pairs = 0
-        self._seconds = 0.0
-        self._clear_pending()
-
-    def _clear_pending(self) -> None:
-        self._pending_frames = self._pending_absent = self._pending_flips = self._pending_pairs = 0
-        self._pending_seconds = 0.0
+        self._last: bool | None = None
+        self._begun = False
+        self._timed = True
+        self._gap = 0
+        self._waiting: list[tuple[FrameSums, int, Term]] = []
 
     def add(self, observation: Observation) -> None:
         """Take the next frame; the first is one in which the track is seen."""
         if observation.paired and self._last is not None:
-            self._pending_pairs += 1
-            self._pending_flips += observation.present != self._last
-            if observation.seconds is None:
-                self._seconds_known = False
-            else:
-                self._pending_seconds += observation.seconds
+            change = presence_change(self._last, observation.present, observation.seconds)
+            self._waiting.append((self._flips, observation.frame, change))
+            self._timed &= observation.seconds is not None
         self._last = observation.present
-        if observation.counts or self._frames == 0:
-            self._pending_frames += 1
-            self._pending_absent += not observation.present
+        if observation.counts or not self._begun:
+            self._waiting.append((self._absences, observation.frame, absence(observation.present)))
             self._gap += not observation.present
         if observation.present:
             self._commit()
 
     def _commit(self) -> None:
-        self._frames += self._pending_frames
-        self._absent += self._pending_absent
-        self._flips += self._pending_flips
-        self._pairs += self._pending_pairs
-        self._seconds += self._pending_seconds
-        self._clear_pending()
+        for sums, frame, term in self._waiting:
+            sums.add(frame, term)
+        self._waiting = []
+        self._begun = True
         if self._gap:
-            for index, (least, most) in enumerate(GAP_BINS):
-                self._bins[index] += self._gap >= least and (most is None or self._gap <= most)
+            self._bins[gap_bin(self._gap)] += 1
             self._gap = 0
 
     @property
     def absent_frames(self) -> int:
         """Frames of the life so far in which the track was absent."""
-        return self._absent
+        return int(self._absences.numerator)
 
     @property
     def life_s(self) -> float | None:
         """Seconds of the life so far, over pairs that count; None where the clip has no time."""
-        return self._seconds if self._seconds_known else None
+        return self._flips.denominator if self._timed else None
 
     def figures(self) -> dict[str, Figure]:
-        """Return C1 by metric name."""
-        names = [FLIPS_SPEC.name, DROPOUT_SPEC.name, *(spec.name for spec in GAP_SPECS)]
-        if self._frames < 2:
-            return {name: Figure(None, 0, 0) for name in names}
-        timed = self._seconds_known and self._seconds > 0
-        flips = Figure(self._flips / self._seconds, self._pairs, 0) if timed else Figure(None, 0, self._pairs)
-        rest = [Figure(self._absent / self._frames, self._frames, 0)]
-        rest += [Figure(float(count), self._frames, 0) for count in self._bins]
-        return dict(zip(names, [flips, *rest], strict=True))
+        """Return C1 by metric name; undefined for a life of fewer than two frames."""
+        frames = self._absences.n
+        if frames < 2:
+            return dict.fromkeys(
+                (FLIPS_SPEC.name, DROPOUT_SPEC.name, *(s.name for s in GAP_SPECS)), UNDEFINED
+            )
+        gaps = zip(GAP_SPECS, self._bins, strict=True)
+        return {
+            FLIPS_SPEC.name: self._flips.figure(),
+            DROPOUT_SPEC.name: self._absences.figure(),
+            **{spec.name: Figure(float(count), frames, 0) for spec, count in gaps},
+        }
+
+    def sums(self) -> dict[str, FrameSums]:
+        """Return what flips and dropout are made of, by metric name; nothing for a life of fewer than two frames."""
+        if self._absences.n < 2:
+            return {}
+        return {FLIPS_SPEC.name: self._flips, DROPOUT_SPEC.name: self._absences}
 
 
-class ClassFlips:
-    """Accumulates C3 of one track."""
-
-    def __init__(self) -> None:
-        self._last: int | None = None
-        self._flips = self._pairs = 0
-
-    def add(self, observation: Observation) -> None:
-        """Take the next frame."""
-        if observation.paired and observation.class_id is not None and self._last is not None:
-            self._pairs += 1
-            self._flips += observation.class_id != self._last
-        self._last = observation.class_id
-
-    def figures(self) -> dict[str, Figure]:
-        """Return C3 by metric name."""
-        return {CLASS_SPEC.name: Figure(self._flips / self._pairs if self._pairs else None, self._pairs, 0)}
-
-
-class AreaBlinks:
-    """Accumulates C4 of one track."""
-
-    def __init__(self) -> None:
-        self._blinks = self._pairs = self._undefined = 0
-        self._seconds = 0.0
-
-    def add(self, observation: Observation) -> None:
-        """Take the next frame."""
-        if observation.pair is None:
-            return
-        ratio = observation.pair[LOG_AREA_RATIO]
-        if ratio is None or observation.seconds is None:
-            self._undefined += 1
-            return
-        self._blinks += is_area_blink(ratio)
-        self._pairs += 1
-        self._seconds += observation.seconds
-
-    def figures(self) -> dict[str, Figure]:
-        """Return C4 by metric name."""
-        value = self._blinks / self._seconds if self._seconds > 0 else None
-        return {BLINK_SPEC.name: Figure(value, self._pairs, self._undefined)}
+REGISTRY.register(FLIPS_SPEC, DROPOUT_SPEC, *GAP_SPECS, order=400, accumulator=Presence)
+REGISTRY.register(CLASS_SPEC, order=410, accumulator=lambda: RatioOverFrames(CLASS_SPEC, class_change))
+REGISTRY.register(
+    BLINK_SPEC,
+    order=420,
+    accumulator=lambda: RatioOverFrames(BLINK_SPEC, area_blink),
+    pair=pair_area_ratio,
+)
+REGISTRY.register(FRAGMENTATION_SPEC, order=580)

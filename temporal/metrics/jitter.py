@@ -5,12 +5,30 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation
+from yolact_temporal.temporal.metrics.contract import (
+    Compared,
+    Figure,
+    FrameSums,
+    MaskPair,
+    MetricSpec,
+    Number,
+    Observation,
+    RatioOverFrames,
+    Term,
+)
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 MIN_RUN = 8
 """Fewest consecutive frames in a run that second differences are taken over."""
+
+_HEADLINES = {
+    "centroid_x_px": ("centroid shake, x", 5),
+    "centroid_y_px": ("centroid shake, y", 6),
+    "log_area": ("log area shake", 7),
+}
+"""The channels that a reader is shown first: what they are called, and their rank."""
 
 _CHANNELS = (
     ("centroid_x_px", "px", "the centroid's x"),
@@ -24,6 +42,9 @@ _CHANNELS = (
     ("box_y2_px", "px", "the predicted box's lower edge"),
 )
 
+_SHARES = slice(2, 4)
+"""The channels that are shares of the mask's side."""
+
 JITTER_SPEC = MetricSpec(
     name="motion_compensated_jitter",
     symbol="B2",
@@ -34,7 +55,13 @@ JITTER_SPEC = MetricSpec(
     direction="down",
     undefined="either mask is empty among the visible pixels",
     source="one minus the temporal IoU of flow-warped masks",
-    level="pair",
+    scope="pair",
+    label="motion-compensated jitter, 1 - IoU",
+    headline=4,
+    compared=Compared(
+        "motion_compensated_jitter", "motion-compensated jitter", "common", "B2", headline=True, order=3
+    ),
+    aliases=("jitter",),
 )
 
 SCORE_SPEC = MetricSpec(
@@ -47,6 +74,8 @@ SCORE_SPEC = MetricSpec(
     direction="down",
     undefined="the track is never seen in two consecutive frames",
     source="first difference as the standard deviation of white noise",
+    label="score jitter (not comparable across models)",
+    headline=8,
 )
 
 SECOND_DIFFERENCE_SPECS = tuple(
@@ -61,11 +90,11 @@ SECOND_DIFFERENCE_SPECS = tuple(
         direction="down",
         undefined=f"the track has no run of {MIN_RUN} consecutive frames",
         source="second difference (von Neumann; Gasser, Sroka and Jennen-Steinmetz 1986)",
+        label=_HEADLINES.get(name, ("", None))[0],
+        headline=_HEADLINES.get(name, ("", None))[1],
     )
     for name, unit, what in _CHANNELS
 )
-
-SPECS = (JITTER_SPEC, *SECOND_DIFFERENCE_SPECS, SCORE_SPEC)
 
 
 def motion_compensated_jitter(
@@ -86,113 +115,104 @@ def motion_compensated_jitter(
     return 1.0 - common / (first + second - common)
 
 
-def second_difference(values: ArrayLike, scale: ArrayLike | None = None, min_run: int = MIN_RUN) -> Figure:
-    """Return RMS(x[t+1] - 2 x[t] + x[t-1]) / sqrt(6) over runs of at least `min_run` frames.
-
-    Args:
-        values: (T,), one a frame, NaN where the object is absent.
-        scale: (T,), what each difference is divided by, taken at its middle frame; 1 when None.
-        min_run: fewest consecutive frames of a run that counts, at least 3.
-
-    Returns:
-        The figure, of n differences; `n_undefined` counts those in runs that are too short.
-    """
-    series = np.asarray(values, np.float64)
-    scales = np.ones(len(series)) if scale is None else np.asarray(scale, np.float64)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.isfinite(series), [False]]).astype(np.int8)))
-    squares, left_out = [], 0
-    for start, end in edges.reshape(-1, 2):
-        if end - start < min_run:
-            left_out += max(int(end - start) - 2, 0)
-            continue
-        squares.append((np.diff(series[start:end], 2) / scales[start + 1 : end - 1]) ** 2)
-    if not squares:
-        return Figure(None, 0, left_out)
-    pooled = np.concatenate(squares)
-    return Figure(math.sqrt(float(pooled.mean()) / 6), len(pooled), left_out)
+def second_difference(
+    before: NDArray[np.float64], last: NDArray[np.float64], now: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return x[t+1] - 2 x[t] + x[t-1] of coordinates (n,) in three consecutive frames."""
+    return now - 2 * last + before
 
 
-def score_jitter(scores: ArrayLike) -> Figure:
-    """Return RMS(s[t] - s[t-1]) / sqrt(2) of scores (T,) in 0..1, NaN where the object is absent; of n pairs."""
-    steps = np.diff(np.asarray(scores, np.float64))
-    steps = steps[np.isfinite(steps)]
-    if len(steps) == 0:
-        return Figure(None, 0, 0)
-    return Figure(math.sqrt(float((steps**2).mean()) / 2), len(steps), 0)
+def second_difference_noise(ratio: Number) -> Number:
+    """Return the deviation of white noise whose squared second differences have this mean: its root over sqrt(6)."""
+    return np.sqrt(ratio / 6)  # type: ignore[no-any-return]
+
+
+def score_change(previous: Observation | None, current: Observation) -> Term | None:
+    """Return the squared change of the score, where the track is seen in both frames of a pair."""
+    if previous is None or not current.paired or previous.score is None or current.score is None:
+        return None
+    return Term((current.score - previous.score) ** 2)
+
+
+def first_difference_noise(ratio: Number) -> Number:
+    """Return the deviation of white noise whose squared first differences have this mean: its root over sqrt(2)."""
+    return np.sqrt(ratio / 2)  # type: ignore[no-any-return]
+
+
+def coordinates(observation: Observation) -> NDArray[np.float64] | None:
+    """Return what B3 is taken of, float64 (9,) in the order of its metrics; None where the track is not seen."""
+    if not observation.present or observation.centroid is None or observation.box is None:
+        return None
+    x, y = observation.centroid
+    return np.array([x, y, x, y, math.log(float(observation.area_px or 0)), *observation.box])
 
 
 class SecondDifferences:
-    """Accumulates B3 of one track, keeping the last two frames of the run and sums."""
+    """Accumulates B3 of one track over runs of consecutive frames, keeping the last two frames of the run.
+
+    Args:
+        min_run: fewest consecutive frames of a run that counts, at least 3.
+    """
 
     def __init__(self, min_run: int = MIN_RUN) -> None:
         self._min_run = min_run
-        self._sums = np.zeros(len(_CHANNELS))
-        self._count = 0
+        self._sums = [
+            FrameSums(second_difference_noise, spec.headline is not None) for spec in SECOND_DIFFERENCE_SPECS
+        ]
         self._left_out = 0
         self._start_run()
 
     def _start_run(self) -> None:
         self._length = 0
-        self._run_sums = np.zeros(len(_CHANNELS))
-        self._run_count = 0
+        self._waiting: list[tuple[int, NDArray[np.float64]]] = []
         self._last: tuple[NDArray[np.float64], float] | None = None
         self._before: NDArray[np.float64] | None = None
 
     def _end_run(self) -> None:
-        self._left_out += self._run_count
+        self._left_out += len(self._waiting)
         self._start_run()
 
     def add(self, observation: Observation) -> None:
         """Take the next frame."""
         if not (observation.present and observation.paired):
             self._end_run()
-        if not observation.present or observation.centroid is None or observation.box is None:
+        values = coordinates(observation)
+        if values is None:
             return
-        area = float(observation.area_px or 0)
-        x, y = observation.centroid
-        values = np.array([x, y, x, y, math.log(area), *observation.box])
         if self._last is not None and self._before is not None:
             last, side = self._last
-            step = values - 2 * last + self._before
-            step[2:4] /= side
-            self._run_sums += step * step
-            self._run_count += 1
+            step = second_difference(self._before, last, values)
+            step[_SHARES] /= side
+            self._waiting.append((observation.frame, step * step))
         self._before = None if self._last is None else self._last[0]
-        self._last = (values, math.sqrt(area))
+        self._last = (values, math.sqrt(observation.area_px or 0))
         self._length += 1
         if self._length >= self._min_run:
-            self._sums += self._run_sums
-            self._count += self._run_count
-            self._run_sums, self._run_count = np.zeros(len(_CHANNELS)), 0
+            for frame, squares in self._waiting:
+                for sums, square in zip(self._sums, squares.tolist(), strict=True):
+                    sums.add(frame, Term(square))
+            self._waiting = []
 
     def figures(self) -> dict[str, Figure]:
-        """Return B3 by metric name."""
-        left_out = self._left_out + self._run_count
-        if self._count == 0:
-            return {spec.name: Figure(None, 0, left_out) for spec in SECOND_DIFFERENCE_SPECS}
-        roots = np.sqrt(self._sums / self._count / 6)
-        return {
-            spec.name: Figure(float(root), self._count, left_out)
-            for spec, root in zip(SECOND_DIFFERENCE_SPECS, roots, strict=True)
-        }
+        """Return B3 by metric name; differences in runs that are too short are left out and counted."""
+        left_out = self._left_out + len(self._waiting)
+        return {name: Figure(sums.value(), sums.n, left_out) for name, sums in self.sums().items()}
+
+    def sums(self) -> dict[str, FrameSums]:
+        """Return what B3 is made of, by metric name."""
+        return {spec.name: sums for spec, sums in zip(SECOND_DIFFERENCE_SPECS, self._sums, strict=True)}
 
 
-class ScoreJitter:
-    """Accumulates B5 of one track."""
+def pair_jitter(pair: MaskPair) -> dict[str, float | None]:
+    """Return B2 of a pair by its name."""
+    value = motion_compensated_jitter(pair.previous, pair.current, pair.visible)
+    return {JITTER_SPEC.name: value}
 
-    def __init__(self) -> None:
-        self._last: float | None = None
-        self._sum = 0.0
-        self._count = 0
 
-    def add(self, observation: Observation) -> None:
-        """Take the next frame."""
-        if observation.paired and observation.score is not None and self._last is not None:
-            self._sum += (observation.score - self._last) ** 2
-            self._count += 1
-        self._last = observation.score
-
-    def figures(self) -> dict[str, Figure]:
-        """Return B5 by metric name."""
-        value = math.sqrt(self._sum / self._count / 2) if self._count else None
-        return {SCORE_SPEC.name: Figure(value, self._count, 0)}
+REGISTRY.register(JITTER_SPEC, order=200, pair=pair_jitter)
+REGISTRY.register(*SECOND_DIFFERENCE_SPECS, order=210, accumulator=SecondDifferences)
+REGISTRY.register(
+    SCORE_SPEC,
+    order=220,
+    accumulator=lambda: RatioOverFrames(SCORE_SPEC, score_change, first_difference_noise),
+)

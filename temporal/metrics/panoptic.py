@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 WINDOWS = (1, 2, 3, 4)
 """Lengths in frames of VPQ's windows, as evaluated on KITTI-STEP."""
@@ -32,8 +33,22 @@ _STQ_SOURCE = "Weber et al., STEP: Segmenting and Tracking Every Pixel, NeurIPS 
 _VPQ_SOURCE = "Kim et al., Video Panoptic Segmentation, CVPR 2020"
 
 
-def _spec(name: str, symbol: str, meaning: str, undefined: str, source: str) -> MetricSpec:
-    return MetricSpec(name, symbol, meaning, _INPUTS, "1", (0.0, 1.0), "up", undefined, source, "clip")
+def _spec(name: str, symbol: str, meaning: str, undefined: str, source: str, part_of: str = "") -> MetricSpec:
+    short = symbol.removeprefix("D7 ")
+    return MetricSpec(
+        name=name,
+        symbol=symbol,
+        meaning=meaning,
+        inputs=_INPUTS,
+        unit="1",
+        range=(0.0, 1.0),
+        direction="up",
+        undefined=undefined,
+        source=source,
+        scope="truth",
+        label=f"{short}: {part_of}" if part_of else short,
+        group="Every pixel of the clip, for a small number of objects",
+    )
 
 
 STQ_SPECS = (
@@ -50,6 +65,7 @@ STQ_SPECS = (
         "Mean over true tracks of the IoU with each predicted track, weighted by the pixels that they share.",
         "there is no true track",
         _STQ_SOURCE,
+        "its part that is tracks",
     ),
     _spec(
         "segmentation_quality",
@@ -57,6 +73,7 @@ STQ_SPECS = (
         "Mean IoU of the classes, over all frames, of those that are true or predicted anywhere.",
         "no pixel has a class",
         _STQ_SOURCE,
+        "its part that is classes",
     ),
 )
 
@@ -80,7 +97,7 @@ VPQ_SPECS = (
     ),
 )
 
-SPECS = (*STQ_SPECS, *VPQ_SPECS)
+REGISTRY.register(*STQ_SPECS, *VPQ_SPECS, order=570)
 
 
 class PanopticFrame(NamedTuple):
@@ -289,41 +306,6 @@ class PanopticQualityMeter:
         """Return the mean over the n classes that have a tube so far."""
         # A tube that is found stands for two, itself and the true one: the sum is over half of all.
         return mean_figure(self._overlap[key] / (self._tubes[key] / 2) for key in sorted(self._tubes))
-
-
-def segmentation_tracking_quality(
-    predicted: Iterable[PanopticFrame], truth: Iterable[PanopticFrame], things: Collection[int]
-) -> TrackingQuality:
-    """Return STQ over a clip; frames are read one at a time.
-
-    Args:
-        predicted, truth: one a frame each.
-        things: the classes that have tracks, as `TrackingQualityMeter` says.
-
-    Raises:
-        ValueError: if one sequence is longer, or shapes differ.
-    """
-    found = TrackingQualityMeter(things)
-    for own, true in zip(predicted, truth, strict=True):
-        found.add(shared_pixels(own, true))
-    return found.quality()
-
-
-def video_panoptic_quality(
-    predicted: Iterable[PanopticFrame], truth: Iterable[PanopticFrame], window: int
-) -> Figure:
-    """Return VPQ of windows of `window` frames, as `PanopticQualityMeter` says.
-
-    Returns:
-        The mean over the n classes that have a tube.
-
-    Raises:
-        ValueError: if one sequence is longer, shapes differ, or the window is below 1.
-    """
-    found = PanopticQualityMeter(window)
-    for own, true in zip(predicted, truth, strict=True):
-        found.add(shared_pixels(own, true))
-    return found.figure()
 
 
 def _mean_class_iou(confusion: Counter[tuple[int, int]]) -> float | None:

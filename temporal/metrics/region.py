@@ -8,7 +8,7 @@ gives 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
+from yolact_temporal.temporal.metrics.contract import Compared, MetricSpec
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 TOLERANCE = 0.008
 """How far boundaries may lie apart, as a share of the frame's diagonal."""
@@ -47,7 +48,10 @@ SPECS = tuple(
         direction="up" if better == "up" else "down",
         undefined="the sequence has fewer than three frames (two empty masks give 1, one empty mask 0)",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=f"{symbol[-1]} {statistic}",
+        group="The same as DAVIS has it: absent is empty, the first and the last frame left out",
+        matched=True,
     )
     for name, symbol, what in _VALUES
     for statistic, bounds, better, words in _STATISTICS
@@ -64,25 +68,26 @@ APPEARANCE_SPECS = tuple(
         direction="up",
         undefined="there is no true object",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=label,
+        group="How much they overlap, where the object is there",
+        matched=True,
+        compared=Compared(name, told, "universe", symbol[-1], headline=True, needs_truth=True, order=order),
+        aliases=(column,),
     )
-    for name, (_, symbol, what) in zip(("truth_j", "truth_f"), _VALUES, strict=True)
+    for (_, symbol, what), (name, label, told, column, order) in zip(
+        _VALUES,
+        (
+            ("truth_j", "J, region", "region IoU with the truth", "truth_iou", 11),
+            ("truth_f", "F, boundary", "boundary F with the truth", "truth_boundary_f", 12),
+        ),
+        strict=True,
+    )
 )
 """J and F over what exists, beside the sequences of `SPECS`, in which absence that is agreed on counts too."""
 
-CONSECUTIVE_IOU_SPEC = MetricSpec(
-    name="consecutive_iou",
-    symbol="A",
-    meaning="Mean IoU of the masks of two consecutive frames, nothing compensated for: the naive measure, which "
-    "dropping hard frames raises; shown to be mistrusted.",
-    inputs="the masks of two consecutive frames",
-    unit="1",
-    range=(0.0, 1.0),
-    direction="up",
-    undefined="there is only one frame (two empty masks give 1, one empty mask 0)",
-    source="plain overlap of consecutive masks",
-    level="pair",
-)
+REGISTRY.register(*APPEARANCE_SPECS, order=500)
+REGISTRY.register(*SPECS, order=510)
 
 
 class SequenceStatistics(NamedTuple):
@@ -120,21 +125,6 @@ def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = T
     decay = float(parts[0].mean() - parts[1].mean()) if all(len(part) for part in parts) else None
     recall = float((defined > RECALL_ABOVE).mean())
     return SequenceStatistics(float(defined.mean()), recall, decay, len(defined), left_out)
-
-
-def consecutive_iou(masks: Iterable[MaskCrop]) -> Figure:
-    """Return the mean IoU of consecutive masks of one object, of n pairs; empty masks as in `region_iou`.
-
-    Raises:
-        ValueError: if the masks are of frames of different sizes.
-    """
-    pairs: list[float] = []
-    last: MaskCrop | None = None
-    for mask in masks:
-        if last is not None:
-            pairs.append(region_iou(last, mask))
-        last = mask
-    return mean_figure(pairs)
 
 
 def region_iou(mask: MaskCrop, truth: MaskCrop) -> float:

@@ -8,7 +8,7 @@ inside: T is reported, and never decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
 from yolact_temporal.temporal.metrics.outline_matching import matching
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 SEGMENT_PX = 3.0
 """Segments of the polygon that are longer are cut into equal parts no longer."""
@@ -39,7 +40,10 @@ SHAPE_STABILITY_SPEC = MetricSpec(
     direction="down",
     undefined="either mask is empty or no outline of it has three vertices after simplification",
     source="T of DAVIS 2016: Perazzi et al., CVPR 2016",
-    level="pair",
+    scope="truth",
+    label="T: the outline's change; decides nothing",
+    group="How they change from frame to frame",
+    matched=True,
 )
 
 TRUE_SHAPE_STABILITY_SPEC = replace(
@@ -49,9 +53,11 @@ TRUE_SHAPE_STABILITY_SPEC = replace(
     meaning="The same of the true masks: what the object's own motion and deformation give; read T beside it.",
     inputs="the true mask's outlines in two consecutive frames",
     undefined="the object has a true mask with an outline in no two consecutive frames between the first and the last",
+    label="T of the true masks themselves",
+    matched=False,
 )
 
-SPECS = (SHAPE_STABILITY_SPEC, TRUE_SHAPE_STABILITY_SPEC)
+REGISTRY.register(SHAPE_STABILITY_SPEC, TRUE_SHAPE_STABILITY_SPEC, order=530)
 
 ShapeDistance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
@@ -104,18 +110,6 @@ def shape_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
     return SCALE * float(exact.mean())
 
 
-def shape_stability(previous: MaskCrop, current: MaskCrop) -> float | None:
-    """Return T of two consecutive masks of an object, 0..5; None where either has no polygon.
-
-    Raises:
-        ValueError: if the masks are of frames of different sizes.
-    """
-    if previous.size != current.size:
-        raise ValueError(f"expected masks of one frame size, got {previous.size} and {current.size}")
-    first, second = shape_contexts(previous), shape_contexts(current)
-    return None if first is None or second is None else shape_distance(first, second)
-
-
 class ShapeStability:
     """Accumulates T over the pairs of consecutive frames of one object; one frame's shape and one pair are kept.
 
@@ -154,29 +148,6 @@ class ShapeStability:
         total, defined = self._sum + math.fsum(found), self._defined + len(found)
         undefined = self._undefined + len(values) - len(found)
         return Figure(total / defined if defined else None, defined, undefined)
-
-
-def sequence_shape_stability(masks: Iterable[MaskCrop], leave_out_ends: bool = True) -> Figure:
-    """Return the mean T over the pairs of consecutive frames.
-
-    Args:
-        masks: of one object, one a frame, empty where it is absent; only one frame's shape is kept at a time.
-        leave_out_ends: without the first and the last frame, as DAVIS 2016 evaluates.
-
-    Returns:
-        The figure, of n pairs; pairs without a value are left out and counted, as the original leaves out its NaN.
-
-    Raises:
-        ValueError: if the masks are of frames of different sizes.
-    """
-    found = ShapeStability(leave_out_ends)
-    size: tuple[int, int] | None = None
-    for mask in masks:
-        if size is not None and mask.size != size:
-            raise ValueError(f"expected masks of one frame size, got {size} and {mask.size}")
-        size = mask.size
-        found.add(shape_contexts(mask))
-    return found.figure()
 
 
 def _sampled(polygon: NDArray[np.float64]) -> NDArray[np.float64]:

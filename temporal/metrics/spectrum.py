@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation
+from yolact_temporal.temporal.metrics.contract import Figure, FrameSums, MetricSpec, Observation
 from yolact_temporal.temporal.metrics.jitter import MIN_RUN
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 CUT = 0.25
 """Power above this share of the frame rate is of high frequency."""
@@ -63,51 +63,39 @@ def piece_power(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(power[frequency > CUT].sum()), float(power[1:].sum())
 
 
-def high_frequency_share(values: ArrayLike, min_run: int = MIN_RUN) -> Figure:
-    """Return the share of power above a quarter of the frame rate, 0..1, over runs of at least `min_run` frames.
+class HighFrequencyShares:
+    """Accumulates B4 of one track over runs of consecutive frames, keeping at most `LONGEST_PIECE` frames.
+
+    A run of more frames is taken in pieces. White noise gives about a half, slow drift nearly 0; what stands still or
+    moves uniformly has no power, and no value.
 
     Args:
-        values: (T,), one a frame, NaN where the object is absent.
-        min_run: fewest consecutive frames of a run that counts, at least 3.
-
-    Returns:
-        Power over all runs' powers, of n frames; frames in runs that are too short are left out and counted. A run of
-        more than `LONGEST_PIECE` frames is taken in pieces. White noise gives about a half, slow drift nearly 0; what
-        stands still or moves uniformly has no power, and no value.
+        min_run: fewest consecutive frames of a run that counts.
 
     Raises:
         ValueError: for a `min_run` below 3.
     """
-    accumulator = _Shares(1, min_run)
-    for value in np.asarray(values, np.float64):
-        if np.isfinite(value):
-            accumulator.add([float(value)])
-        else:
-            accumulator.end_run()
-    return accumulator.figures()[0]
 
-
-class _Shares:
-    """Powers of series that share their runs, a piece at a time."""
-
-    def __init__(self, channels: int, min_run: int) -> None:
+    def __init__(self, min_run: int = MIN_RUN) -> None:
         if min_run < 3:
             raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
         self._min_run = min_run
-        self._piece = np.empty((LONGEST_PIECE, channels))
+        self._piece = np.empty((LONGEST_PIECE, len(_CHANNELS)))
         self._length = 0
-        self._powers = np.zeros((channels, 2))
+        self._powers = np.zeros((len(_CHANNELS), 2))
         self._frames = self._left_out = 0
 
-    def add(self, values: Sequence[float]) -> None:
-        """Take the next frame of the run."""
-        self._piece[self._length] = values
-        self._length += 1
-        if self._length == LONGEST_PIECE:
-            self.end_run()
+    def add(self, observation: Observation) -> None:
+        """Take the next frame."""
+        if not (observation.present and observation.paired):
+            self._end_piece()
+        if observation.present and observation.centroid is not None and observation.area_px:
+            self._piece[self._length] = [*observation.centroid, math.log(observation.area_px)]
+            self._length += 1
+            if self._length == LONGEST_PIECE:
+                self._end_piece()
 
-    def end_run(self) -> None:
-        """Say that the next frame does not follow on this one."""
+    def _end_piece(self) -> None:
         self._powers, self._frames, self._left_out = self._with_piece()
         self._length = 0
 
@@ -118,27 +106,17 @@ class _Shares:
         powers = [piece_power(series) for series in self._piece[:length].T]
         return self._powers + powers, self._frames + length, self._left_out
 
-    def figures(self) -> list[Figure]:
-        """Return each series' share so far."""
-        powers, frames, left_out = self._with_piece()
-        return [
-            Figure(float(high / total) if total > 0 else None, frames, left_out) for high, total in powers
-        ]
-
-
-class HighFrequencyShares:
-    """Accumulates B4 of one track, keeping at most `LONGEST_PIECE` frames."""
-
-    def __init__(self, min_run: int = MIN_RUN) -> None:
-        self._shares = _Shares(len(_CHANNELS), min_run)
-
-    def add(self, observation: Observation) -> None:
-        """Take the next frame."""
-        if not (observation.present and observation.paired):
-            self._shares.end_run()
-        if observation.present and observation.centroid is not None and observation.area_px:
-            self._shares.add([*observation.centroid, math.log(observation.area_px)])
-
     def figures(self) -> dict[str, Figure]:
-        """Return B4 by metric name."""
-        return {spec.name: figure for spec, figure in zip(SPECS, self._shares.figures(), strict=True)}
+        """Return B4 by metric name, of n frames; frames in runs that are too short are left out and counted."""
+        powers, frames, left_out = self._with_piece()
+        return {
+            spec.name: Figure(float(high / total) if total > 0 else None, frames, left_out)
+            for spec, (high, total) in zip(SPECS, powers, strict=True)
+        }
+
+    def sums(self) -> dict[str, FrameSums]:
+        """Return nothing: a power is of a run, and no sum over its frames."""
+        return {}
+
+
+REGISTRY.register(*SPECS, order=300, accumulator=HighFrequencyShares)

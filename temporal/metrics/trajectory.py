@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 _CHANNELS = (
-    ("centre_x", "the box centre's x, in true widths"),
-    ("centre_y", "the box centre's y, in true heights"),
-    ("log_area", "the natural logarithm of the mask's area"),
-    ("log_aspect", "the natural logarithm of the box's width over its height"),
+    ("centre_x", "the box centre's x, in true widths", "x, in widths"),
+    ("centre_y", "the box centre's y, in true heights", "y, in heights"),
+    ("log_area", "the natural logarithm of the mask's area", "log area"),
+    ("log_aspect", "the natural logarithm of the box's width over its height", "log width/height"),
 )
 _SOURCE = "bias and first difference of the error against the ground truth"
+_GROUP = "What of their error stays, and what jitters"
 
 BIAS_SPECS = tuple(
     MetricSpec(
@@ -30,9 +31,12 @@ BIAS_SPECS = tuple(
         direction="zero",
         undefined="mask and true mask are never there in the same frame",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=f"bias of {label}",
+        group=_GROUP,
+        matched=True,
     )
-    for name, what in _CHANNELS
+    for name, what, label in _CHANNELS
 )
 
 JITTER_SPECS = tuple(
@@ -47,12 +51,13 @@ JITTER_SPECS = tuple(
         direction="down",
         undefined="mask and true mask are never there together in two consecutive frames",
         source=_SOURCE,
-        level="track",
+        scope="truth",
+        label=f"jitter of {label}",
+        group=_GROUP,
+        matched=True,
     )
-    for name, what in _CHANNELS
+    for name, what, label in _CHANNELS
 )
-
-SPECS = (*BIAS_SPECS, *JITTER_SPECS)
 
 
 def trajectory_error(mask: MaskCrop, truth: MaskCrop) -> NDArray[np.float64] | None:
@@ -108,6 +113,10 @@ class Trajectory:
         self._frames += 1
         self._last = error
 
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        self.add(trajectory_error(observation.mask, observation.truth), observation.paired)
+
     def figures(self) -> dict[str, Figure]:
         """Return bias, of n frames, and jitter, of n pairs, by metric name; those without a value are counted."""
         figures = {}
@@ -119,16 +128,4 @@ class Trajectory:
         return figures
 
 
-def trajectory_figures(errors: Iterable[NDArray[np.float64] | None]) -> dict[str, Figure]:
-    """Return bias and jitter of an object's errors, one a frame as `trajectory_error` gives them, by metric name.
-
-    Bias is of n frames, jitter of n pairs of consecutive frames; frames and pairs without a value are left out and
-    counted.
-
-    Raises:
-        ValueError: if an error is not of shape (4,).
-    """
-    found = Trajectory()
-    for error in errors:
-        found.add(error)
-    return found.figures()
+REGISTRY.register(*BIAS_SPECS, *JITTER_SPECS, order=560, truth=Trajectory)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop, Region, union_region
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
+from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 WINDOWS = (8, 16)
 """Lengths in frames of the windows of video consistency."""
@@ -24,7 +25,10 @@ DTSSD_SPEC = MetricSpec(
     direction="down",
     undefined="there is only one frame",
     source="dtSSD of Erofeev et al., BMVC 2015, as RobustVideoMatting evaluates it (Lin et al., WACV 2022)",
-    level="pair",
+    scope="truth",
+    label="dtSSD",
+    group="How they change from frame to frame",
+    matched=True,
 )
 
 VIDEO_CONSISTENCY_SPECS = tuple(
@@ -39,12 +43,13 @@ VIDEO_CONSISTENCY_SPECS = tuple(
         direction="up",
         undefined=f"there are fewer than {length} frames, or no pixel keeps its true side in any window",
         source="VC of VSPW: Miao et al., CVPR 2021",
-        level="track",
+        scope="truth",
+        label=f"VC{length}",
+        group="How they change from frame to frame",
+        matched=True,
     )
     for length in WINDOWS
 )
-
-SPECS = (DTSSD_SPEC, *VIDEO_CONSISTENCY_SPECS)
 
 _Pair = tuple[MaskCrop, MaskCrop]
 
@@ -90,24 +95,13 @@ class Dtssd:
             self._pairs += 1
         self._last = (mask, truth)
 
-    def figure(self) -> Figure:
-        """Return the mean over the pairs so far."""
-        return Figure(self._sum / self._pairs if self._pairs else None, self._pairs, 0)
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        self.add(observation.mask, observation.truth, observation.paired)
 
-
-def sequence_dtssd(frames: Iterable[_Pair]) -> Figure:
-    """Return the mean dtSSD over pairs of consecutive frames.
-
-    Args:
-        frames: (mask, true mask) of one object, one a frame; only one frame is kept at a time.
-
-    Raises:
-        ValueError: if the masks are of frames of different sizes.
-    """
-    found = Dtssd()
-    for mask, truth in frames:
-        found.add(mask, truth)
-    return found.figure()
+    def figures(self) -> dict[str, Figure]:
+        """Return the mean over the pairs so far by its name."""
+        return {DTSSD_SPEC.name: Figure(self._sum / self._pairs if self._pairs else None, self._pairs, 0)}
 
 
 class VideoConsistency:
@@ -196,26 +190,24 @@ class VideoConsistency:
         self._sums[window] += both / true
         self._defined[window] += 1
 
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame; a repeated one says nothing new."""
+        if observation.begins_anew:
+            self.restart()
+        if not observation.repeated:
+            self.add(observation.mask, observation.truth)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of all `WINDOWS` by metric name."""
+        return {
+            spec.name: self.figure(window)
+            for spec, window in zip(VIDEO_CONSISTENCY_SPECS, WINDOWS, strict=True)
+        }
+
     def figure(self, window: int) -> Figure:
         """Return the mean over windows so far; those in which no pixel keeps its true side have no value."""
         n = self._defined[window]
         return Figure(self._sums[window] / n if n else None, n, self._undefined[window])
-
-
-def video_consistency(frames: Iterable[_Pair], window: int) -> Figure:
-    """Return VC_n of one object: the mean over windows of `window` frames.
-
-    Args:
-        frames: (mask, true mask), one a frame, empty where the object is absent.
-        window: n, at least 2.
-
-    Raises:
-        ValueError: if masks are of frames of different sizes, or the window is below 2.
-    """
-    found = VideoConsistency([window])
-    for mask, truth in frames:
-        found.add(mask, truth)
-    return found.figure(window)
 
 
 def _place(part: Region, whole: Region) -> tuple[slice, slice]:
@@ -224,3 +216,7 @@ def _place(part: Region, whole: Region) -> tuple[slice, slice]:
         slice(part.y1 - whole.y1, part.y2 - whole.y1),
         slice(part.x1 - whole.x1, part.x2 - whole.x1),
     )
+
+
+REGISTRY.register(DTSSD_SPEC, order=540, truth=Dtssd)
+REGISTRY.register(*VIDEO_CONSISTENCY_SPECS, order=541, truth=VideoConsistency)

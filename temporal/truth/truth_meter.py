@@ -19,7 +19,7 @@ from yolact_temporal.temporal.metrics.box_stability import (
     match_boxes,
     mean_box_errors,
 )
-from yolact_temporal.temporal.metrics.contract import Figure, mean_figure
+from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, Figure, at_iou, mean_figure
 from yolact_temporal.temporal.metrics.flicker import FRAGMENTATION_SPEC, fragmentation
 from yolact_temporal.temporal.metrics.panoptic import (
     STQ_SPECS,
@@ -35,9 +35,6 @@ from yolact_temporal.temporal.metrics.shape_stability import TRUE_SHAPE_STABILIT
 from yolact_temporal.temporal.truth.object_meter import ObjectMeter, Shapes, begins_anew, is_paired
 
 T = TypeVar("T")
-
-MATCH_IOUS = (0.5, 0.1)
-"""A mask is taken for an object's where it overlaps it by so much; each figure of matched masks is given for both."""
 
 
 class TruthFigure(NamedTuple):
@@ -62,11 +59,6 @@ def over_objects(figures: Iterable[Figure]) -> TruthFigure:
     mean = mean_figure(figure.value for figure in own)
     n, undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)
     return TruthFigure(mean.value, n, undefined, mean.n, mean.n_undefined)
-
-
-def at_iou(name: str, iou: float) -> str:
-    """Return the name of a figure of masks matched at an overlap: its own at the strict one."""
-    return name if iou == MATCH_IOUS[0] else f"{name}_at_iou_{iou:g}"
 
 
 class TruthMeter:

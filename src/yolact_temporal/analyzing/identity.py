@@ -7,7 +7,6 @@ given, the overlaps of each frame's masks, is all that grows with the clip.
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -20,40 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
 from yolact_temporal.data.rle import Rle
-from yolact_temporal.temporal.metrics.contract import MetricSpec
-
-_INPUTS = "which true masks and which masks, by their tracks, overlap by how much in every frame; class plays no part"
-
-
-def _spec(name: str, symbol: str, meaning: str, least: float, source: str) -> MetricSpec:
-    undefined = "the truth has no mask"
-    return MetricSpec(name, symbol, meaning, _INPUTS, "1", (least, 1.0), "up", undefined, source, "clip")
-
-
-SPECS = (
-    _spec(
-        "hota",
-        "D7 HOTA",
-        "Detection and association in one, mean over IoU thresholds.",
-        0.0,
-        "Luiten et al., IJCV 2021, by trackeval",
-    ),
-    _spec(
-        "motsa",
-        "D7 MOTSA",
-        "1 - (missed + false + identity switches) / true masks, at IoU 0.5.",
-        -math.inf,
-        "Voigtlaender et al., CVPR 2019, by trackeval",
-    ),
-    _spec(
-        "idf1",
-        "D7 IDF1",
-        "F1 of masks under the best one-to-one match of identities, at IoU 0.5.",
-        0.0,
-        "Ristani et al., ECCV Workshops 2016, by trackeval",
-    ),
-)
-"""What is computed. Class plays no part, as everywhere with tracks here."""
+from yolact_temporal.temporal.metrics.identity import SPECS
 
 INSTALL = "pip install 'yolact-temporal[identity]'"
 """How to get `trackeval`. It brings a second OpenCV beside the one that is there; the README has a way without."""

@@ -44,9 +44,7 @@ def say(args: argparse.Namespace, text: str) -> None:
         print(text)
 
 
-def announce(args: argparse.Namespace, model: str) -> None:
-    """Say first which model measures; on stderr where stdout is for machines."""
-    from yolact_temporal.analyzing.models import model_note
-
+def announce(args: argparse.Namespace, note: str) -> None:
+    """Say first what kind of model measures; on stderr where stdout is for machines."""
     if not args.quiet:
-        print(model_note(model), file=sys.stderr if args.json else sys.stdout, flush=True)
+        print(note, file=sys.stderr if args.json else sys.stdout, flush=True)
