@@ -325,6 +325,8 @@ def test_gaps_are_filled_in_a_constant_rate_only() -> None:
     assert list(fill_gaps(array("q", [7]))) == [7]
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.real_data
 @needs_decord
 @pytest.mark.parametrize(
@@ -364,6 +366,7 @@ def test_auto_reads_every_frame_of_an_avi_by_pyav(real_clips: Path) -> None:
     assert auto.losses == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")
     path = write_clip(tmp_path / "long.mp4", (barcode_frame(i % 4096, 240, 320) for i in range(300)))
