@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from yolact_temporal.dashboards.colors import ColorKeys, shared_color_keys
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.formats.masks_file import MAX_LINE
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import parse_record
 from yolact_temporal.data.runs.manifest import ClipDescription
@@ -48,7 +49,8 @@ class Sighting:
 
 def frame_indices(run: Run) -> NDArray[np.int64]:
     """Return the clip's indices of the frames that were measured, int64 (N,), ascending."""
-    return run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    indices: NDArray[np.int64] = run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    return indices
 
 
 def color_keys(run: Run) -> ColorKeys:
@@ -187,11 +189,17 @@ def _line(path: Path, frame: int) -> bytes | None:
             return None
         with open_regular(path) as file:
             file.seek(place)
-            return file.readline()
+            line = file.readline(MAX_LINE + 1)
     except OSError as error:
         raise InputError(
             f"expected the record of masks at {path}, which cannot be read ({error.strerror}): analyze the clip anew"
         ) from error
+    if len(line) > MAX_LINE:
+        raise InputError(
+            f"expected a record of at most {MAX_LINE >> 20} MB of frame {frame} in {path}, got a longer one: "
+            f"analyze the clip anew with --overwrite"
+        )
+    return line
 
 
 @lru_cache(maxsize=16)

@@ -104,7 +104,8 @@ def view_clip(path: str, sha256: str) -> ClipViewer:
         return ClipViewer(_FilmReader(made), made)
     place = Path(path)
     try:
-        there, folder = place.exists(), place.is_dir()
+        folder = place.is_dir()
+        there = folder or place.is_file()
     except (OSError, ValueError):
         there = folder = False
     if not there:

@@ -10,6 +10,7 @@ from yolact_temporal.benchmarking import networks
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.errors import WeightsError
+from yolact_temporal.yolact.families.mask_rcnn.family import BUSY_REGIONS
 
 
 @pytest.fixture
@@ -58,4 +59,4 @@ def test_random_weights_send_regions_through_the_mask_head(monkeypatch):
     assert weights == "random"
     frame = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), np.uint8)
     (found,) = model.segmenter.segment(frame)
-    assert 0 < len(found) <= networks.RANDOM_REGIONS
+    assert 0 < len(found) <= BUSY_REGIONS

@@ -19,7 +19,13 @@ from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views.analysis import analysis_command, time_text
+from yolact_temporal.dashboards.views.analysis import (
+    COUNTERPART,
+    STANDARD,
+    analysis_command,
+    names_code,
+    time_text,
+)
 from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
@@ -96,9 +102,10 @@ def test_the_overview_says_undecided_as_plainly_as_a_win(root):
     assert "Undecided" in [item.value for item in test.subheader]
     assert plain(comparison.verdicts[0].sentence) in [item.value for item in test.markdown]
     assert "how good the masks are is not known" in texts(test)
-    for name, old in (("comparison.csv", "undecided"), ("comparison.md", "Undecided")):
-        path = root / "scene" / name
-        path.write_text(path.read_text().replace(old, f"{STEADY} is steadier"))
+    path = root / "scene" / "comparison.json"
+    told = json.loads(path.read_text())
+    told["comparisons"][0] |= {"steadier": STEADY, "sentence": f"{STEADY} is steadier than the other."}
+    path.write_text(json.dumps(told))
     won = one_page(root, "overview")
     assert plain(f"{STEADY} is steadier") in [item.value for item in won.subheader]
 
@@ -273,9 +280,19 @@ def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
     assert (name, args.no_baseline, args.score_threshold) == ("a_2", True, None)
     assert Path(args.clips[0]).stem == "a_2"
     assert Path(args.clips[0]).read_bytes() == b"x"
-    name, command = analysis_command(tmp_path, None, "yolact_compact", None, None, 1)
-    assert (name, cli.build_parser().parse_args(command).command) == ("demo", "demo")
+    name, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
+    args = cli.build_parser().parse_args(command)
+    assert (name, args.command) == ("demo", "demo")
+    assert (args.model, args.baseline, args.no_baseline) == ("yolact_compact", None, False)
     assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("mine:make", True), ("--model=a.b:C.make", True), ("/a/b:c/d.mp4", False), ("yolact_compact", False)],
+)
+def test_a_command_on_disk_that_names_code_is_known(part, named):
+    assert names_code(["analyze", "--baseline", part]) is named
 
 
 def test_an_upload_is_stored_once_and_never_outside(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def registry(url: str | None = None) -> dict[str, WeightsEntry]:
-    return {NAME: WeightsEntry(NAME, BUILD, url)}
+    return {NAME: WeightsEntry(NAME, BUILD, url=url)}
 
 
 def parts(cache: Path) -> list[Path]:

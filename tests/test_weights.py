@@ -14,9 +14,9 @@ import torch
 
 from yolact_temporal.errors import InputError, UsageError, WeightsError
 from yolact_temporal.yolact import PRESETS, build_yolact
+from yolact_temporal.yolact.families import Completion
 from yolact_temporal.yolact.weights import (
     REGISTRY,
-    Completion,
     WeightsEntry,
     cache_dir,
     clean_state_dict,
@@ -406,6 +406,7 @@ def test_a_broken_record_counts_as_none(cache: Path, record: str) -> None:
         find_weights("yolact_base")
 
 
+@pytest.mark.slow
 def test_processes_that_store_at_once_leave_one_whole_record(tmp_path: Path, cache: Path) -> None:
     program = (
         "import sys\n"

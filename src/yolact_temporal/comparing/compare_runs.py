@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import combinations, zip_longest
 from pathlib import Path
+from typing import Any
 
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
@@ -22,6 +23,7 @@ from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
     COMPARISON,
@@ -36,13 +38,15 @@ from yolact_temporal.data.sources import DECODERS, open_clip
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
+from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
-from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
+from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.report import CsvTable
@@ -186,20 +190,29 @@ def _holds_comparison(folder: Path) -> bool:
     return has_header(folder / COMPARISON, [column.name for column in COMPARISON_COLUMNS[:6]])
 
 
+def comparison_report(result: ComparisonResult, title: str = "") -> Section:
+    """Return what a comparison says to a reader."""
+    blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
+    blocks += [Items(result.remarks)] if result.remarks else []
+    return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
+
+
+def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
+    """Return a comparison as data, for `comparison.json` and for `--json`."""
+    found = [comparison_data(pair.comparison, pair.verdict) for pair in result.pairs]
+    return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
+
+
 def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
-    """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
+    """Write comparison.csv, .md and .json and a picture for each two models into a folder, which is made."""
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
             for pair in result.pairs:
                 table.write_all(comparison_rows(pair.comparison, pair.verdict))
-        sections = [markdown_comparison(pair.comparison, pair.verdict) for pair in result.pairs]
-        remarks = [f"- {remark}" for remark in result.remarks]
         with atomic_write(folder / COMPARISON_TEXT) as file:
-            file.write(
-                "\n".join([f"# Which model is steadier{f' in {title}' if title else ''}", "", *sections])
-            )
-            file.write("\n".join(["", *remarks, ""]) if remarks else "")
+            file.write(as_markdown(comparison_report(result, title)))
+        write_comparison_data(folder, comparison_document(result, title))
         for number, pair in enumerate(result.pairs):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
