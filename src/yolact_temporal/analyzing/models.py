@@ -176,7 +176,7 @@ def _load_users_own(
     _require_own_name(segmenter.name, segmenter.factory)
     threshold = segmenter.score_threshold if score_threshold is None else score_threshold
     segmenter.record_threshold = min(record_threshold, threshold)
-    manifest = {
+    manifest: dict[str, Any] = {
         "note": segmenter.note,
         "factory": segmenter.factory,
         "config": {"name": segmenter.name, "class_names": segmenter.class_names},
