@@ -15,7 +15,7 @@ from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactT
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
-    from yolact_temporal.comparing.compare_runs import ComparedPair, ComparisonResult
+    from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
 
 LOSSES = 4
@@ -113,6 +113,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.analyzing.against_truth import quality_json
     from yolact_temporal.analyzing.run_clip import run_report
+    from yolact_temporal.temporal.comparison.comparison_data import comparison_data
     from yolact_temporal.temporal.documents import as_data
     from yolact_temporal.temporal.metrics import REGISTRY
 
@@ -131,7 +132,7 @@ def _run_json(done: Any) -> dict[str, Any]:
             }
             for model, stability in result.stability.items()
         },
-        "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
+        "comparisons": [comparison_data(pair.comparison, pair.verdict) for pair in done.comparison.pairs],
         "quality": [quality_json(own) for own in done.quality],
         "report": as_data(run_report(done)),
     }
@@ -162,19 +163,3 @@ def compare_all(
     write_comparison(result, out)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
     return result
-
-
-def comparison_json(pair: ComparedPair) -> dict[str, Any]:
-    """Return two models' comparison for a machine to read."""
-    from yolact_temporal.temporal.comparison.comparison_csv import comparison_rows
-
-    comparison, verdict = pair.comparison, pair.verdict
-    return {
-        "models": list(comparison.models),
-        "pairs": comparison.pairs,
-        "common": comparison.common,
-        "objects": comparison.objects,
-        "steadier": verdict.steadier,
-        "reasons": list(verdict.reasons),
-        "rows": list(comparison_rows(comparison, verdict)),
-    }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
 from yolact_temporal.comparing.true_masks import (
@@ -18,6 +19,7 @@ from yolact_temporal.comparing.true_masks import (
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
     COMPARISON,
@@ -30,6 +32,7 @@ from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
+from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -155,13 +158,6 @@ def compare_objects(
     return tuple(pairs)
 
 
-def comparison_report(result: ComparisonResult, title: str = "") -> Section:
-    """Return what a comparison says to a reader."""
-    blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
-    blocks += [Items(result.remarks)] if result.remarks else []
-    return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
-
-
 def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Path | None = None) -> None:
     """Make sure that a comparison may be written into a folder, before anything is compared.
 
@@ -187,8 +183,21 @@ def _holds_comparison(folder: Path) -> bool:
     return has_header(folder / COMPARISON, [column.name for column in COMPARISON_COLUMNS[:6]])
 
 
+def comparison_report(result: ComparisonResult, title: str = "") -> Section:
+    """Return what a comparison says to a reader."""
+    blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
+    blocks += [Items(result.remarks)] if result.remarks else []
+    return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
+
+
+def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
+    """Return a comparison as data, for `comparison.json` and for `--json`."""
+    found = [comparison_data(pair.comparison, pair.verdict) for pair in result.pairs]
+    return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
+
+
 def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
-    """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
+    """Write comparison.csv, .md and .json and a picture for each two models into a folder, which is made."""
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
@@ -196,6 +205,7 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "") ->
                 table.write_all(comparison_rows(pair.comparison, pair.verdict))
         with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(as_markdown(comparison_report(result, title)))
+        write_comparison_data(folder, comparison_document(result, title))
         for number, pair in enumerate(result.pairs):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
