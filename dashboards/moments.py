@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.colors import ColorKeys, shared_color_keys
-from yolact_temporal.dashboards.loader import ClipDescription, Run
+from yolact_temporal.dashboards.loader import Run
+from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.formats.masks_file import MAX_LINE
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import parse_record
+from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.motion_sources import exact_motion
 
 _FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
 _OPEN_CLIPS = 2
@@ -46,7 +50,8 @@ class Sighting:
 
 def frame_indices(run: Run) -> NDArray[np.int64]:
     """Return the clip's indices of the frames that were measured, int64 (N,), ascending."""
-    return run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    indices: NDArray[np.int64] = run.table(run.models[0], "frames")["frame"].to_numpy(np.int64)
+    return indices
 
 
 def color_keys(run: Run) -> ColorKeys:
@@ -72,12 +77,12 @@ def sighting(run: Run, model: str, frame: int) -> Sighting:
     if line is None:
         return Sighting(Instances.empty((clip.height, clip.width)), (), (), (), ())
     try:
-        seen = parse_record(line).instances
+        record = parse_record(line)
     except ValueError as error:
         raise InputError(
             f"expected a record of frame {frame} in {path}, got something else: analyze the clip anew with --overwrite"
         ) from error
-    counted = seen.select(seen.scores > described.score_threshold)
+    counted = record.above(described.score_threshold).instances
     rows = _rows_of_frame(run, model, frame)
     keys = color_keys(run).get(model, {})
     if len(rows) != len(counted):  # another version's record: masks can be shown, but not whose they are
@@ -127,19 +132,18 @@ def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | No
         return None
     film = _viewer(run.manifest.clip).film
     if film is not None:
-        exact = film.motion(frame)
-        return None if exact is None else Motion(exact.backward, exact.visible)
+        return exact_motion(film, frame)
     pair = [clip_frame(run, index) for index in (before, frame)]
     if pair[0] is None or pair[1] is None:
         return None
-    estimator = FlowEstimator(int(run.manifest.options.get("flow_long_side", FlowOptions.long_side)))
+    estimator = FlowEstimator(run.manifest.options.flow_long_side or FlowOptions.long_side)
     estimator.update(pair[0])
     return estimator.update(pair[1])
 
 
 def frame_before(run: Run, frame: int) -> int | None:
     """Return the frame that makes a pair with this one; None where it has none (the first, or after lost frames)."""
-    before = frame - int(run.manifest.options.get("stride", 1))
+    before = frame - run.manifest.options.stride
     return before if before in frame_indices(run) else None
 
 
@@ -165,7 +169,7 @@ def _color_keys(_path: Path, _states: tuple[int, ...], held: _Held) -> ColorKeys
 
 @lru_cache(maxsize=_OPEN_CLIPS)
 def _viewer(clip: ClipDescription) -> ClipViewer:
-    return view_clip(clip.path, clip.sha256)
+    return view_clip(clip)
 
 
 def _rows_of_frame(run: Run, model: str, frame: int) -> list[tuple[float, str, str]]:
@@ -183,13 +187,19 @@ def _line(path: Path, frame: int) -> bytes | None:
         place = _line_places(path, state.st_mtime_ns, state.st_size).get(frame)
         if place is None:
             return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(place)
-            return file.readline()
+            line = file.readline(MAX_LINE + 1)
     except OSError as error:
         raise InputError(
             f"expected the record of masks at {path}, which cannot be read ({error.strerror}): analyze the clip anew"
         ) from error
+    if len(line) > MAX_LINE:
+        raise InputError(
+            f"expected a record of at most {MAX_LINE >> 20} MB of frame {frame} in {path}, got a longer one: "
+            f"analyze the clip anew with --overwrite"
+        )
+    return line
 
 
 @lru_cache(maxsize=16)
@@ -197,7 +207,7 @@ def _line_places(path: Path, _modified: int, _size: int) -> Mapping[int, int]:
     """Return where each frame's line begins."""
     places: dict[int, int] = {}
     at = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for line in file:
             found = _FRAME_OF_LINE.match(line)
             if found:

@@ -33,6 +33,9 @@ PICTURE, CROP, OVERLAY = "picture", "crop", "overlay"
 """Addresses, from the server's root: of a picture of a frame, of a track's part of it, of a model's overlay video."""
 
 _KEPT = {"Cache-Control": "private, max-age=3600"}
+_DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
+"""What files that do not fit together raise where they are drawn."""
+
 _HEAD = "<head>"
 _BASE = "<script>window.__streamlit = { BACKEND_BASE_URL: window.location.origin + '/' }</script>"
 
@@ -94,6 +97,9 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
                 return make(request, find_run(root, request.query_params.get("run", "")))
             except (InputError, OSError) as error:
                 return PlainTextResponse(str(error), 404)
+            except _DAMAGE as error:
+                told = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+                return PlainTextResponse(f"expected a run that can be shown, got a damaged one ({told})", 422)
 
         return endpoint
 

@@ -19,7 +19,13 @@ from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views.analysis import analysis_command, time_text
+from yolact_temporal.dashboards.views.analysis import (
+    COUNTERPART,
+    STANDARD,
+    analysis_command,
+    names_code,
+    time_text,
+)
 from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
@@ -70,6 +76,8 @@ def texts(test):
     return "\n".join(str(item.value) for kind in kinds for item in kind)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_shows_a_finished_run_and_an_empty_folder(root, tmp_path, name):
     test = one_page(root, name)
@@ -96,9 +104,10 @@ def test_the_overview_says_undecided_as_plainly_as_a_win(root):
     assert "Undecided" in [item.value for item in test.subheader]
     assert plain(comparison.verdicts[0].sentence) in [item.value for item in test.markdown]
     assert "how good the masks are is not known" in texts(test)
-    for name, old in (("comparison.csv", "undecided"), ("comparison.md", "Undecided")):
-        path = root / "scene" / name
-        path.write_text(path.read_text().replace(old, f"{STEADY} is steadier"))
+    path = root / "scene" / "comparison.json"
+    told = json.loads(path.read_text())
+    told["comparisons"][0] |= {"steadier": STEADY, "sentence": f"{STEADY} is steadier than the other."}
+    path.write_text(json.dumps(told))
     won = one_page(root, "overview")
     assert plain(f"{STEADY} is steadier") in [item.value for item in won.subheader]
 
@@ -114,6 +123,7 @@ def test_every_headline_figure_is_the_reports_with_its_definition_beside_it(root
     assert len(helps) >= 6
 
 
+@pytest.mark.slow
 def test_a_single_model_is_told_that_there_is_nothing_to_compare(root):
     for name in ("comparison.csv", "comparison.md", "objects.csv"):
         (root / "scene" / name).unlink()
@@ -144,6 +154,7 @@ def test_a_table_broken_inside_is_one_sentence_on_its_page(root):
         loader.find_run(root, "scene").table(STEADY, "tracks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["../../etc", "/etc", "a\0b", "nowhere", "<b>x</b>"])
 def test_an_address_cannot_name_anything_but_a_run_that_is_there(root, wanted):
     test = whole_app(root, run=wanted, frame="-1")
@@ -198,6 +209,7 @@ def test_the_viewer_is_told_where_to_stand_and_says_when_the_clip_is_gone(root):
     assert model_picture(run, STEADY, 5, View()).std() > 0
 
 
+@pytest.mark.slow
 def test_the_viewer_follows_the_timeline_and_not_its_own_echo(root):
     test = one_page(root, "timeline")
     standing = test.session_state["current_frame"]
@@ -273,9 +285,19 @@ def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
     assert (name, args.no_baseline, args.score_threshold) == ("a_2", True, None)
     assert Path(args.clips[0]).stem == "a_2"
     assert Path(args.clips[0]).read_bytes() == b"x"
-    name, command = analysis_command(tmp_path, None, "yolact_compact", None, None, 1)
-    assert (name, cli.build_parser().parse_args(command).command) == ("demo", "demo")
+    name, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
+    args = cli.build_parser().parse_args(command)
+    assert (name, args.command) == ("demo", "demo")
+    assert (args.model, args.baseline, args.no_baseline) == ("yolact_compact", None, False)
     assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("mine:make", True), ("--model=a.b:C.make", True), ("/a/b:c/d.mp4", False), ("yolact_compact", False)],
+)
+def test_a_command_on_disk_that_names_code_is_known(part, named):
+    assert names_code(["analyze", "--baseline", part]) is named
 
 
 def test_an_upload_is_stored_once_and_never_outside(tmp_path, monkeypatch):

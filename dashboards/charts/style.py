@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import altair as alt
 import pandas as pd
@@ -11,7 +11,9 @@ from altair.utils.schemapi import disable_debug_mode
 
 from yolact_temporal.temporal.plot_style import FAINT, INK, model_color
 
-AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.VConcatChart
+AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart
+
+_Made = TypeVar("_Made", bound=AnyChart)
 
 AXIS_PX = 120
 """Width kept for the vertical axis, so that charts one above the other share their time axis."""
@@ -46,13 +48,11 @@ def model_legend() -> alt.Legend:
     return alt.Legend(orient="top", title=None)
 
 
-def finish(chart: Any, title: str) -> Any:
+def finish(chart: _Made, title: str) -> _Made:
     """Give a chart its title and the common look."""
-    styled: Any = chart.properties(
-        title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8),
-    )
-    return (
-        styled.configure(font=_FONT)
+    finished: _Made = (
+        chart.properties(title=alt.TitleParams(title, anchor="start", fontSize=13, color=INK, offset=8))
+        .configure(font=_FONT)
         .configure_view(strokeWidth=0)
         .configure_axis(
             labelColor=INK,
@@ -62,6 +62,7 @@ def finish(chart: Any, title: str) -> Any:
             domainColor="#9a9a9a",
         )
     )
+    return finished
 
 
 def time_axis(timed: bool, span: tuple[float, float]) -> alt.X:
@@ -82,4 +83,7 @@ def trust_charts() -> None:
 
 def note(text: str) -> alt.Chart:
     """Return an empty chart that says why it is empty."""
-    return alt.Chart(pd.DataFrame({"text": [text]})).mark_text(color=FAINT, size=13).encode(text="text:N")
+    empty: alt.Chart = (
+        alt.Chart(pd.DataFrame({"text": [text]})).mark_text(color=FAINT, size=13).encode(text="text:N")
+    )
+    return empty

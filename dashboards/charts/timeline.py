@@ -146,9 +146,10 @@ def _jitter_lines(
         axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, values=_ticks(top)),
     )
     dash = alt.StrokeDash("model:N", scale=model_dashes(models), legend=model_legend())
-    return (
+    lines: alt.Chart = (
         alt.Chart(rows).mark_line(strokeWidth=1.4, opacity=0.9).encode(x=x, y=y, color=color, strokeDash=dash)
     )
+    return lines
 
 
 def _moments_to_choose(rows: pd.DataFrame, x: alt.X, color: alt.Color, timed: bool) -> alt.Chart:
@@ -159,7 +160,7 @@ def _moments_to_choose(rows: pd.DataFrame, x: alt.X, color: alt.Color, timed: bo
         alt.Tooltip("x:Q", title="time (s)" if timed else "frame", format=".3f"),
         alt.Tooltip("value:Q", title=JITTER_LABEL, format=".4g"),
     ]
-    return (
+    points: alt.Chart = (
         alt.Chart(rows[rows["value"].notna()])
         .mark_point(filled=True, size=40, opacity=0)
         .encode(x=x, y="value:Q", color=color, tooltip=tooltip)
@@ -168,6 +169,7 @@ def _moments_to_choose(rows: pd.DataFrame, x: alt.X, color: alt.Color, timed: bo
             alt.selection_interval(name=SPAN, encodings=["x"]),
         )
     )
+    return points
 
 
 def presence_chart(
@@ -228,21 +230,23 @@ def _stretches(bars: pd.DataFrame, x: alt.X, y: alt.Y, color: alt.Color) -> alt.
         alt.Tooltip("x2:Q", title="to", format=".3f"),
         alt.Tooltip("frames:Q"),
     ]
-    return (
+    stretches: alt.Chart = (
         alt.Chart(bars)
         .mark_bar(height={"band": 0.72}, stroke="#7a7a7a", strokeWidth=0.4, clip=True)
         .encode(x=x, x2="x2:Q", y=y, color=color, tooltip=tooltip)
     )
+    return stretches
 
 
 def _signs(marks: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     shape = alt.Shape("event:N", scale=_SHAPES, legend=alt.Legend(orient="top", title=None))
     tooltip = [alt.Tooltip("label:N", title="track"), alt.Tooltip("event:N"), alt.Tooltip("frame:Q")]
-    return (
+    signs: alt.Chart = (
         alt.Chart(marks)
         .mark_point(size=46, filled=True, fill="white", stroke=INK, strokeWidth=1.1, opacity=1, clip=True)
         .encode(x=x, y=y, shape=shape, tooltip=tooltip)
     )
+    return signs
 
 
 def whole_span(frames: Tables, timed: bool) -> tuple[float, float]:
@@ -272,7 +276,7 @@ def _event_marks(events: pd.DataFrame, models: Sequence[str], x: alt.X, height: 
         if len(events)
         else pd.DataFrame({name: [] for name in [*columns, "what"]})
     )
-    return (
+    drawn: alt.Chart = (
         alt.Chart(told.assign(height=height))
         .mark_point(size=34, filled=True, opacity=0.85)
         .encode(
@@ -283,14 +287,16 @@ def _event_marks(events: pd.DataFrame, models: Sequence[str], x: alt.X, height: 
             tooltip=["model:N", "frame:Q", alt.Tooltip("what:N", title="flicker")],
         )
     )
+    return drawn
 
 
 def _now_rule(now: float, x: alt.X) -> alt.Chart:
-    return (
+    rule: alt.Chart = (
         alt.Chart(pd.DataFrame({"x": [now]}))
         .mark_rule(color=RULE_COLOR, strokeWidth=1.5, strokeDash=[3, 3], clip=True)
         .encode(x=x)
     )
+    return rule
 
 
 def _isolated(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, note, time_axis
-from yolact_temporal.dashboards.charts.timeline import JITTER
+from yolact_temporal.temporal.plot_style import JITTER
 
 CURVES = {
     "centroid_x_px": "centroid x (px)",

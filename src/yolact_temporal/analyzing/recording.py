@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import compress, islice
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -15,14 +15,14 @@ from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.true_masks import TrueFrames
-from yolact_temporal.data.files import part_path
+from yolact_temporal.data.files import make_folder, part_path
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
+from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
-from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -75,7 +75,7 @@ class ModelRecording:
         self._past: Iterator[FrameRecord] = iter(())
 
     def __enter__(self) -> ModelRecording:
-        self._files.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self._files.path)
         with ExitStack() as stack:
             self._record = self._open_record()
             stack.callback(self._record.abandon)
@@ -123,13 +123,7 @@ class ModelRecording:
 
     def counted(self, seen: FrameRecord) -> FrameRecord:
         """Return the record with the instances whose score is above the operating threshold."""
-        keep = seen.instances.scores > self.mask_source.score_threshold
-        identities = seen.identities
-        if identities is not None:
-            identities = tuple(compress(identities, keep))
-        elif self.mask_source.identified and not len(keep):
-            identities = ()  # a record of no instance, read back, cannot say that it has identities
-        return replace(seen, instances=seen.instances.select(keep), identities=identities)
+        return seen.above(self.mask_source.score_threshold, self.mask_source.identified)
 
     def measure(self, seen: SeenFrame, counted: FrameRecord) -> FrameStability:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
