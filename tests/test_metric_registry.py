@@ -167,7 +167,7 @@ class TestAMetricFromOutside:
             assert (rows[name]["value"], rows[name]["n"], rows[name]["tracks"]) == ("1", "20", "1")
         report = (judged / "report.md").read_text(encoding="utf-8")
         assert "### Toys" in report
-        assert "| toy surplus (lower is better) | 1 / 1 |" in report
+        assert "| toy surplus (lower is better) | 1 | 1 |" in report
         assert definitions.label("toy_surplus_at_iou_0.1") == "X3 toy surplus, matched at IoU 0.1"
 
     def test_is_forgotten_where_it_was_only_borrowed(self):
