@@ -143,18 +143,18 @@ def _run(
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
-    result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
+    result = analyze_clip(source, mask_sources, folder, request, motion, progress)
     with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None)
         quality: Sequence[Quality] = ()
         if truth is not None and result.truth is not None:
             quality = measure_quality(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
-            write_comparison(comparison, folder.path, name)
+            write_comparison(comparison, folder.path, name, destination.pictures.plots)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
-        _write_reports(done, request.sections)
+        _write_reports(done, request)
         write_manifest(folder.path, manifest | _outcome(result))
     return done
 
@@ -235,26 +235,31 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
-    """Write what is made from the tables: summary, plots, report."""
+def _write_reports(done: FinishedRun, request: RunRequest) -> None:
+    """Write what is made from the tables: summary, plots if asked for, report."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
             summary.write_all(quality_rows(done.name, own))
-    make_folder(folder.plots)
-    tables = {model: folder.model(model) for model in result.stability}
+    if request.destination.pictures.plots:
+        _draw_plots(done, request.sections)
+    with atomic_write(folder.report) as file:
+        file.write(as_markdown(run_report(done)))
+
+
+def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
+    make_folder(done.folder.plots)
+    tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(
         {model: read_table(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
         {model: read_table(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
         {model: read_table(files.tracks) for model, files in tables.items()},
-        folder.plots,
+        done.folder.plots,
         done.name,
         sections,
     )
-    with atomic_write(folder.report) as file:
-        file.write(as_markdown(run_report(done)))
 
 
 def run_report(done: FinishedRun, reading: bool = True) -> Section:
