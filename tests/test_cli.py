@@ -40,7 +40,7 @@ def analyze(tmp_path, capsys):
 
     def run(*arguments, out=tmp_path / "runs", alone=True):
         capsys.readouterr()
-        options = ["--no-baseline"] if alone else []
+        options = ["--no-plots", *(["--no-baseline"] if alone else [])]
         code = cli.main(["analyze", *map(str, arguments), "--out", str(out), *options])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
@@ -387,6 +387,7 @@ def start(clip, out, *options, frames_before=None):
             "--out",
             str(out),
             "--quiet",
+            "--no-plots",
             *options,
         ],
         stdout=subprocess.PIPE,

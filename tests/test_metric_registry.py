@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dashboard_runs import make_run
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 from masks import rectangle
 
 from yolact_temporal.analyzing import identity
@@ -224,7 +224,7 @@ def judged(toys, tmp_path_factory) -> Path:
     FORMATS["davis"].write(sequence(true, ("object",)), where / "truth")
     masks = [str(where / "a.jsonl"), str(where / "b.jsonl")]
     options = ["--ground-truth", str(where / "truth"), "--fps", "24", "--clip-name", "c", "--quiet"]
-    assert cli.main(["score", *masks, *options, "--out", str(where / "runs")]) == 0
+    assert cli.main(["score", *masks, *options, "--no-plots", "--out", str(where / "runs")]) == 0
     return where / "runs" / "c"
 
 
