@@ -13,7 +13,7 @@ from yolact_temporal.analyzing import identity
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import FORMATS
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import Figure
 from yolact_temporal.temporal.truth.object_meter import ObjectMeter

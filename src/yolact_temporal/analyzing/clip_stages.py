@@ -22,7 +22,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
-from yolact_temporal.temporal.comparison.support import Outside
+from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 

@@ -25,7 +25,7 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
-from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,

@@ -38,7 +38,7 @@ from yolact_temporal.temporal.comparison.comparison_text import comparison_secti
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
-from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.replaying import Replay
