@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from yolact_temporal.dashboards.loader import read_manifest
 from yolact_temporal.dashboards.paths import VIDEO_SUFFIXES, inside, upload_name
-from yolact_temporal.data.files import atomic_write, part_path
+from yolact_temporal.data.files import atomic_write, open_regular, part_path
+from yolact_temporal.data.runs import layout
+from yolact_temporal.data.runs.manifest import RunOptions
 from yolact_temporal.errors import InputError
 
 HOME = ".dashboard"
@@ -272,31 +274,30 @@ def _progress(root: Path, name: str) -> tuple[int | None, int | None]:
     """Return frames done and to do, from the record that the run writes."""
     try:
         folder = inside(root, name)
-        manifest = read_manifest(folder / "run.json")
+        manifest = read_manifest(folder / layout.MANIFEST)
     except InputError:
         return None, None
     counts = []
     for model in manifest.models:
-        path = inside(root, f"{name}/{model}/masks.jsonl")
+        path = inside(root, f"{name}/{model}/{layout.MASKS}")
         counts.append(max(_lines(path), _lines(part_path(path))))
     done = min(counts, default=0)
-    return done or None, _total(manifest.clip.frame_count, dict(manifest.options))
+    return done or None, _total(manifest.clip.frame_count, manifest.options)
 
 
 def _lines(path: Path) -> int:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-    except OSError:
+    except (OSError, InputError):
         return 0
 
 
-def _total(count: int | None, options: dict[str, Any]) -> int | None:
-    start, end, stride = options.get("start", 0), options.get("end"), options.get("stride", 1)
-    if count is None or not isinstance(start, int) or isinstance(end, float) or not isinstance(stride, int):
+def _total(count: int | None, options: RunOptions) -> int | None:
+    if count is None or isinstance(options.start, float) or isinstance(options.end, float):
         return None
-    last = count if end is None else min(count, int(end))
-    return max(0, -(-(last - start) // max(stride, 1)))
+    last = count if options.end is None else min(count, options.end)
+    return max(0, -(-(last - options.start) // options.stride))
 
 
 def _error_sentence(folder: Path, code: int | None) -> str:

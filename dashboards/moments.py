@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.colors import ColorKeys, shared_color_keys
-from yolact_temporal.dashboards.loader import ClipDescription, Run
+from yolact_temporal.dashboards.loader import Run
+from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.formats.masks_file import MAX_LINE
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import parse_record
+from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
@@ -134,14 +136,14 @@ def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | No
     pair = [clip_frame(run, index) for index in (before, frame)]
     if pair[0] is None or pair[1] is None:
         return None
-    estimator = FlowEstimator(int(run.manifest.options.get("flow_long_side", FlowOptions.long_side)))
+    estimator = FlowEstimator(run.manifest.options.flow_long_side or FlowOptions.long_side)
     estimator.update(pair[0])
     return estimator.update(pair[1])
 
 
 def frame_before(run: Run, frame: int) -> int | None:
     """Return the frame that makes a pair with this one; None where it has none (the first, or after lost frames)."""
-    before = frame - int(run.manifest.options.get("stride", 1))
+    before = frame - run.manifest.options.stride
     return before if before in frame_indices(run) else None
 
 
@@ -185,7 +187,7 @@ def _line(path: Path, frame: int) -> bytes | None:
         place = _line_places(path, state.st_mtime_ns, state.st_size).get(frame)
         if place is None:
             return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(place)
             line = file.readline(MAX_LINE + 1)
     except OSError as error:
@@ -205,7 +207,7 @@ def _line_places(path: Path, _modified: int, _size: int) -> Mapping[int, int]:
     """Return where each frame's line begins."""
     places: dict[int, int] = {}
     at = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for line in file:
             found = _FRAME_OF_LINE.match(line)
             if found:

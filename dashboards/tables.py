@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
+from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.runs import layout
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
@@ -40,12 +43,12 @@ TEXT_COLUMNS = frozenset(
 """Columns that hold text; all others hold numbers."""
 
 COLUMNS: dict[str, Iterable[Column]] = {
-    "frames.csv": FRAME_COLUMNS,
-    "instances.csv": INSTANCE_COLUMNS,
-    "tracks.csv": TRACK_COLUMNS,
-    "summary.csv": SUMMARY_COLUMNS,
-    "objects.csv": OBJECT_COLUMNS,
-    "comparison.csv": COMPARISON_COLUMNS,
+    layout.FRAMES: FRAME_COLUMNS,
+    layout.INSTANCES: INSTANCE_COLUMNS,
+    layout.TRACKS: TRACK_COLUMNS,
+    layout.SUMMARY: SUMMARY_COLUMNS,
+    layout.OBJECTS: OBJECT_COLUMNS,
+    layout.COMPARISON: COMPARISON_COLUMNS,
 }
 """The columns that each table must have, by its file's name."""
 
@@ -77,7 +80,7 @@ def missing_columns(path: Path) -> list[str]:
         InputError: if the file is missing or has no header row that can be read.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
             header = next(csv.reader(file), None)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise InputError(
@@ -92,7 +95,10 @@ def missing_columns(path: Path) -> list[str]:
 def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
     """Read a table; the file's time and size are of the cache's key only."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", on_bad_lines="error")
+        with open_regular(path) as file:
+            table = pd.read_csv(
+                file, dtype=str, keep_default_na=False, encoding="utf-8", on_bad_lines="error"
+            )
         if table.isna().any(axis=None):
             raise ValueError("a line is cut off")
     except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors

@@ -1,20 +1,29 @@
-"""Files that are either whole or not there: written under a temporary name and renamed at the end."""
+"""Files opened and written so that nothing else is touched: whole or not there, and never through a link.
+
+A file is written under a temporary name, its part, and renamed at the end. A part is made anew and is ours alone; what
+stands in its way and is no plain file (a link, a folder, a device) is refused, never followed and never removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from yolact_temporal.errors import OutOfSpaceError, OutputError
+from yolact_temporal.errors import InputError, OutOfSpaceError, OutputError, UsageError
 
 PART_SUFFIX = ".part"
 """Added to a file's name while it is being written."""
+
+# Neither is known on Windows, where a fifo cannot lie in a folder, and text would be translated without O_BINARY.
+_ALONE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 def part_path(path: Path) -> Path:
@@ -77,12 +86,130 @@ def _is_of(folder: Path, error: OSError) -> bool:
     return Path(error.filename).absolute().is_relative_to(folder.absolute())
 
 
-def finish_part(path: Path) -> None:
-    """Put the part file of `path` in its place, so that after a crash either it is whole or the old one stands."""
+def kind_of(path: Path) -> str:
+    """Return what lies at a path, itself and not what it leads to: "nothing", "file", "folder", "link" or "device".
+
+    Fifos and sockets count as devices.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
+    return (
+        "file"
+        if stat.S_ISREG(mode)
+        else "folder"
+        if stat.S_ISDIR(mode)
+        else "link"
+        if stat.S_ISLNK(mode)
+        else "device"
+    )
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to put a file in the place of anything but a plain file, or nothing.
+
+    Raises:
+        UsageError: naming what stands there.
+    """
+    kind = kind_of(path)
+    if kind not in ("nothing", "file"):
+        raise UsageError(
+            f"expected to write {path}, got a {kind} of that name: move it away, or pass another folder to --out"
+        )
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a plain file for reading, never what a link leads to, and never a fifo or device, which may not answer.
+
+    Raises:
+        FileNotFoundError: if nothing is there.
+        InputError: if it is no plain file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _ALONE | _AT_ONCE)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR) or kind_of(path) == "folder":
+            raise _no_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def _no_file(path: Path) -> InputError:
+    return InputError(
+        f"expected a plain file at {path}, got a {kind_of(path)}, which is never opened: put the file itself there"
+    )
+
+
+def create_part(path: Path) -> int:
+    """Make the part file of `path` anew and return its descriptor, open for reading and writing.
+
+    A part that was left by a process that died is replaced.
+
+    Raises:
+        UsageError: if something that is no plain file stands at the part's name, or at `path`.
+    """
+    require_replaceable(path)
     part = part_path(path)
-    with part.open("rb") as file:
+    require_replaceable(part)
+    part.unlink(missing_ok=True)
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALONE, 0o666)
+
+
+def reopen_part(path: Path) -> int:
+    """Open the part file of `path` that a broken run left, or make it; return its descriptor, for reading and writing.
+
+    Raises:
+        UsageError: if what stands there is no plain file of its own; a second name of another file is none.
+    """
+    part = part_path(path)
+    require_replaceable(path)
+    require_replaceable(part)
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | _ALONE | _AT_ONCE, 0o666)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise UsageError(
+            f"expected the record of an interrupted run in {part}, got a second name of another file: move it away"
+        )
+    return descriptor
+
+
+def finish_part(path: Path) -> None:
+    """Put the part file of `path` in its place, so that after a crash either it is whole or the old one stands.
+
+    Raises:
+        UsageError: if something that is no plain file stands at `path`.
+    """
+    part = part_path(path)
+    with open_regular(part) as file:
         os.fsync(file.fileno())
+    require_replaceable(path)
     part.replace(path)
+
+
+def remove_part(path: Path) -> None:
+    """Remove the part file of `path`, if it is there and a plain file."""
+    if kind_of(part_path(path)) == "file":
+        part_path(path).unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        UsageError: if something that is no folder of its own stands there; a link to one is none.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+    kind = kind_of(path)
+    if kind != "folder":
+        raise UsageError(
+            f"expected to write into {path}, got a {kind} of that name: move it away, or pass another folder to --out"
+        )
 
 
 @contextlib.contextmanager
@@ -96,19 +223,21 @@ def atomic_write(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any
 
     Raises:
         OutOfSpaceError: if the disk is full. The part file is removed after any error.
+        UsageError: if something that is no plain file stands at the file's name, or its part's.
     """
     if "b" not in mode:
         options = {"encoding": "utf-8", "newline": "", **options}
-    part = part_path(path)
+    with space_for(path):
+        descriptor = create_part(path)
     try:
         with space_for(path):
-            with part.open(mode, **options) as file:
+            with os.fdopen(descriptor, mode, **options) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
+            finish_part(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        remove_part(path)
         raise
 
 

@@ -39,6 +39,12 @@ class FrameLoss:
     count: int | None = None
 
 
+def loss_sentence(loss: FrameLoss) -> str:
+    """Return one sentence about frames that could not be decoded."""
+    count = "an unknown number of frames" if loss.count is None else f"{loss.count} frames"
+    return f"Lost at frame {loss.at_index}: {count} ({loss.reason})."
+
+
 @dataclass(frozen=True)
 class ClipInfo:
     """What is known of a clip before its frames are read.

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from yolact_temporal.data.files import part_path
+from yolact_temporal.data.files import create_part, finish_part, open_regular, part_path, reopen_part
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import checked_rle
 from yolact_temporal.errors import InputError
@@ -123,7 +123,7 @@ def read_records(path: Path) -> Iterator[FrameRecord]:
     Raises:
         InputError: at a line that is no record, named by its number.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 yield parse_record(line)
@@ -140,11 +140,11 @@ class RecordWriter:
     A process that dies leaves the lines it wrote; `resume` takes them up again.
     """
 
-    def __init__(self, path: Path, class_names: Sequence[str]) -> None:
+    def __init__(self, path: Path, class_names: Sequence[str], file: IO[bytes]) -> None:
         self.path = path
         self.part = part_path(path)
         self._class_names = tuple(class_names)
-        self._file = self.part.open("ab")
+        self._file = file
 
     @classmethod
     def resume(cls, path: Path, class_names: Sequence[str], multiple_of: int = 1) -> tuple[RecordWriter, int]:
@@ -157,30 +157,30 @@ class RecordWriter:
 
         Returns:
             The writer, and how many whole records the part file holds; a line that was cut off is removed.
+
+        Raises:
+            UsageError: if the part file is a link or another file's second name.
         """
-        part = part_path(path)
+        file = os.fdopen(reopen_part(path), "r+b")
         kept, offsets = 0, [0]
-        if part.exists():
-            with part.open("rb") as file:
-                for line in file:
-                    try:
-                        parse_record(line)
-                    except ValueError:
-                        break
-                    if not line.endswith(b"\n"):
-                        break
-                    offsets = [*offsets, offsets[-1] + len(line)][-multiple_of - 1 :]
-                    kept += 1
-            surplus = kept % multiple_of
-            os.truncate(part, offsets[-1 - surplus])
-            kept -= surplus
-        return cls(path, class_names), kept
+        for line in file:
+            try:
+                parse_record(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            offsets = [*offsets, offsets[-1] + len(line)][-multiple_of - 1 :]
+            kept += 1
+        surplus = kept % multiple_of
+        file.seek(offsets[-1 - surplus])
+        file.truncate()
+        return cls(path, class_names, file), kept - surplus
 
     @classmethod
     def start(cls, path: Path, class_names: Sequence[str]) -> RecordWriter:
         """Begin anew; an old part file is discarded."""
-        part_path(path).unlink(missing_ok=True)
-        return cls(path, class_names)
+        return cls(path, class_names, os.fdopen(create_part(path), "wb"))
 
     def write(self, record: FrameRecord) -> None:
         """Append one record and hand it to the operating system."""
@@ -189,10 +189,8 @@ class RecordWriter:
 
     def close(self) -> None:
         """Finish the file and put it in its place."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
-        self.part.replace(self.path)
+        finish_part(self.path)
 
     def abandon(self) -> None:
         """Stop writing and leave the part file for `resume`."""

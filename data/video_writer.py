@@ -15,7 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
+from yolact_temporal.data.files import (
+    WholeOrNothing,
+    create_part,
+    finish_part,
+    part_path,
+    remove_part,
+    space_for,
+)
 
 _TIME_BASE = Fraction(1, 90_000)
 _BT601, _LIMITED_RANGE = 6, 1
@@ -65,6 +72,8 @@ class VideoWriter(WholeOrNothing):
         self._container: av.container.OutputContainer | None = None
         rate = Fraction(fps).limit_denominator(100_000)
         self._duration = max(1, round(1 / rate / _TIME_BASE))
+        with space_for(path):
+            os.close(create_part(path))  # the encoder opens it by its name, which is now a plain file's
         with self._removed_on_error():
             self._container = av.open(
                 str(part_path(path)), "w", format="mp4", options={"movflags": "faststart"}
@@ -126,7 +135,7 @@ class VideoWriter(WholeOrNothing):
         if container is not None:
             with contextlib.suppress(OSError, av.error.FFmpegError):
                 container.close()
-        part_path(self._path).unlink(missing_ok=True)
+        remove_part(self._path)
 
     @contextlib.contextmanager
     def _removed_on_error(self) -> Iterator[None]:

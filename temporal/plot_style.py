@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.files import atomic_write
 from yolact_temporal.data.track_colors import track_color
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def save_png(figure: Figure, path: str | Path, title: str) -> Path:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="png", metadata={"Software": None})
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(buffer.getvalue())
-    part.replace(path)
+    with atomic_write(path, "wb") as file:
+        file.write(buffer.getvalue())
     return path
 
 

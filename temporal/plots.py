@@ -8,6 +8,7 @@ together share their axes. Tracks have the colours that they have in the overlay
 from __future__ import annotations
 
 import csv
+import io
 import math
 import sys
 from collections.abc import Collection, Sequence
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.runs.layout import DISPLACEMENT_PLOT, TIMELINE_PLOT, TRACKS_PLOT
 from yolact_temporal.temporal.plot_style import (
     FAINT,
     INK,
@@ -74,7 +77,7 @@ def read_table(path: str | Path, columns: Collection[str] | None = None) -> list
         path: the table.
         columns: which to keep, where it has them; None for all.
     """
-    with Path(path).open(encoding="utf-8", newline="") as file:
+    with io.TextIOWrapper(open_regular(Path(path)), encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         kept = [(at, name) for at, name in enumerate(next(rows)) if columns is None or name in columns]
         return [{name: sys.intern(row[at]) for at, name in kept} for row in rows]
@@ -101,9 +104,9 @@ def write_plots(
     """
     folder = Path(folder)
     return [
-        plot_timeline(frames, instances, folder / "timeline.png", title, sections),
-        plot_displacement(instances, folder / "boundary_displacement.png", title),
-        plot_tracks(tracks, folder / "tracks.png", title),
+        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections),
+        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title),
+        plot_tracks(tracks, folder / TRACKS_PLOT, title),
     ]
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TypeAlias
 
-from yolact_temporal.data.files import WholeOrNothing, finish_part, part_path, space_for
+from yolact_temporal.data.files import WholeOrNothing, create_part, finish_part, remove_part, space_for
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.stability import (
@@ -300,7 +301,7 @@ class CsvTable(WholeOrNothing):
         self._columns = tuple(columns)
         self._names = frozenset(column.name for column in self._columns)
         with space_for(self.path):
-            self._file = part_path(self.path).open("w", encoding="utf-8", newline="")
+            self._file = os.fdopen(create_part(self.path), "w", encoding="utf-8", newline="")
             self._writer = csv.writer(self._file, lineterminator="\n")
             self._writer.writerow([column.name for column in self._columns])
 
@@ -334,4 +335,4 @@ class CsvTable(WholeOrNothing):
         """Stop writing and remove the part file; the file itself stays as it was."""
         with contextlib.suppress(OSError):
             self._file.close()
-        part_path(self.path).unlink(missing_ok=True)
+        remove_part(self.path)

@@ -15,10 +15,11 @@ from yolact_temporal.comparing.comparable_runs import runs_by_clip
 from yolact_temporal.comparing.compare_runs import _Gathered, _rows, compare_runs, write_comparison
 from yolact_temporal.data.formats import FORMATS, open_masks
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
+from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.data.runs.manifest import read_manifest, write_manifest
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import FORMAT_VERSION, RunFolder
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.plots import read_table
 from yolact_temporal.temporal.report import CsvTable
@@ -50,7 +51,6 @@ class Clip:
         folder = RunFolder(path)
         info = open_clip(self.images, fps=24).info
         manifest = {
-            "format_version": FORMAT_VERSION,
             "completed": True,
             "name": self.name,
             "clip": asdict(info) | {"fps": "24"},
@@ -69,7 +69,7 @@ class Clip:
                 "score_threshold": 0.5,
                 "config": {"class_names": list(model.class_names)},
             }
-        folder.write_manifest(manifest | changes)
+        write_manifest(path, manifest | changes)
         return path
 
 
@@ -121,8 +121,10 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
         folder = RunFolder(tmp_path / "runs" / clip.name)
         with CsvTable(folder.objects, OBJECT_COLUMNS):
             pass
-        manifest = folder.read_manifest()
-        folder.write_manifest(manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}})
+        manifest = dict(read_manifest(folder.path).document)
+        write_manifest(
+            folder.path, manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}}
+        )
     gathered = _Gathered()
     for clip in runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
         list(_rows(clip, ["a", "b"], None, gathered, None))

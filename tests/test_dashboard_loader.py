@@ -8,7 +8,6 @@ import time
 import pytest
 from dashboard_runs import BLINKING, STEADY
 
-from yolact_temporal import runs
 from yolact_temporal.dashboards import comparisons, definitions, loader, tables
 from yolact_temporal.dashboards.paths import inside, upload_name
 from yolact_temporal.dashboards.plain_text import plain
@@ -152,7 +151,7 @@ FAULTS = {
     "a model outside": (
         lambda f: edit(f / "run.json", lambda d: d["models"].update({"../../x": d["models"][STEADY]})),
         "unreadable",
-        "inside the runs folder",
+        "leads out of the run",
     ),
     "interrupted": (
         lambda f: edit(f / "run.json", lambda d: d.update(completed=False)),
@@ -251,15 +250,6 @@ def test_text_from_files_cannot_become_markup():
         assert all(shown[at - 1] == "\\" for at, letter in enumerate(shown) if letter == sign), sign
     assert plain("1. item").startswith("1\\.")
     assert plain(None) == ""
-
-
-def test_the_layout_is_the_products_own():
-    assert loader.FORMAT_VERSION == runs.FORMAT_VERSION
-    folder = runs.RunFolder(runs.Path("r"))
-    names = {folder.model("m").frames.name, folder.model("m").instances.name, folder.model("m").tracks.name}
-    assert names == set(loader.MODEL_TABLES)
-    assert folder.summary.name in tables.COLUMNS
-    assert folder.objects.name in tables.COLUMNS
 
 
 def test_every_figure_has_a_definition_from_its_contract():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from yolact_temporal.data import files
 from yolact_temporal.data.files import atomic_write, part_path, require_folder, results_in, space_for
 from yolact_temporal.errors import OutOfSpaceError, OutputError
 
@@ -47,9 +49,9 @@ def test_after_an_error_the_old_file_stands(tmp_path: Path, error: type[BaseExce
 
 
 @needs_full_device
-def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "table.csv"
-    part_path(path).symlink_to("/dev/full")
+    monkeypatch.setattr(files, "create_part", lambda _path: os.open("/dev/full", os.O_WRONLY))
     with pytest.raises(OutOfSpaceError, match="free some space"), atomic_write(path) as file:
         file.write("x" * 100_000)
     assert list(tmp_path.iterdir()) == []

@@ -22,18 +22,15 @@ ROOMS = ("data", "yolact", "temporal", "dashboards")
 PLACES = {"src/yolact_temporal": "yolact_temporal"} | {room: f"yolact_temporal/{room}" for room in ROOMS}
 GENERIC = (*ROOMS, "src", "setup", "weights")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LEFT_OUT = shutil.ignore_patterns(
-    ".git",
-    ".venv*",
-    "build",
-    "dist",
-    "runs",
-    "*.egg-info",
-    "__pycache__",
-    ".*_cache",
-    ".hypothesis",
-    "*.part",
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "*.part"
 )
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no part of the project, and the runs folder at its top."""
+    return set(_LEFT_OUT(folder, names)) | ({"runs"} if Path(folder) == ROOT else set())
+
 
 BUILD_EDITABLE = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
 
@@ -67,7 +64,7 @@ def build(tree: Path, out: Path, *options: str) -> None:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean copy, with a weights file and a subpackage that nobody has listed anywhere."""
     copy = tmp_path_factory.mktemp("tree") / "copy"
-    shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+    shutil.copytree(ROOT, copy, ignore=left_out)
     (copy / "yolact" / "weights" / "not_listed.safetensors").write_bytes(b"weights")
     (copy / "temporal" / "newroom" / "inner").mkdir(parents=True)
     for folder in ("newroom", "newroom/inner"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from clips import barcode_frame, barcode_frames, read_barcode
 from conftest import VFR_TIMES
 
-from yolact_temporal.data.files import part_path
+from yolact_temporal.data import video_writer
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import OutOfSpaceError
@@ -126,9 +127,13 @@ def test_other_frames_are_refused_with_what_was_expected(tmp_path: Path, frame: 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "out.mp4"
-    part_path(path).symlink_to("/dev/full")
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, full = tmp_path / "out.mp4", tmp_path / "full"
+    full.symlink_to("/dev/full")
+    monkeypatch.setattr(video_writer, "create_part", lambda _path: os.open(os.devnull, os.O_WRONLY))
+    monkeypatch.setattr(video_writer, "part_path", lambda _path: full)
     noise = np.random.default_rng(0)
 
     def fill() -> None:
@@ -138,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(OutOfSpaceError, match="free some space"):
         fill()
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [full]
 
 
 def test_a_folder_that_is_gone_is_not_found_by_name(tmp_path: Path) -> None:

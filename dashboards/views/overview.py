@@ -19,6 +19,7 @@ from yolact_temporal.dashboards.views.parts import (
     show_verdict,
 )
 from yolact_temporal.dashboards.views.quality import show_card, show_quality
+from yolact_temporal.data.frames import loss_sentence
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.catalogue import unit_text
 
@@ -196,7 +197,7 @@ def _show_how(run: Run) -> None:
                     f"{model.weights or 'unknown'}"
                 )
             )
-        for line in (manifest.clip.decoder_reason, *manifest.losses, *manifest.warnings):
+        for line in (manifest.clip.decoder_reason, *map(loss_sentence, manifest.losses), *manifest.warnings):
             if line:
                 st.markdown(plain(line))
         versions = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())

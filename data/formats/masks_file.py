@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from yolact_temporal.data.files import part_path, space_for
+from yolact_temporal.data.files import remove_part, space_for
 from yolact_temporal.data.formats.contract import (
     MAX_CLASSES,
     MaskFrame,
@@ -163,5 +163,5 @@ def write_masks_file(sequence: MaskSequence, path: Path) -> None:
             writer.close()
         except BaseException:
             writer.abandon()
-            part_path(path).unlink(missing_ok=True)
+            remove_part(path)
             raise

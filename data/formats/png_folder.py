@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from yolact_temporal.data.files import part_path, space_for
+from yolact_temporal.data.files import kind_of, part_path, space_for
 from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_size
 from yolact_temporal.data.formats.detections import Detection, instances_of
 from yolact_temporal.data.formats.frame_names import frames_of_names
@@ -164,15 +164,21 @@ def folder_of_images(path: Path) -> Iterator[Path]:
         UsageError: if there is something of that name.
         OutOfSpaceError: if the disk is full. What was written is removed after any error.
     """
-    if path.exists():
-        raise UsageError(f"expected a new folder for the images, got {path}, which exists: pass another path")
     part = part_path(path)
-    shutil.rmtree(part, ignore_errors=True)
+    for taken in (path, part):
+        if kind_of(taken) != "nothing":
+            raise UsageError(
+                f"expected a new folder for the images, got {taken}, which exists: pass another path"
+            )
+    with space_for(path):
+        part.mkdir(parents=True)
     try:
         with space_for(path):
-            part.mkdir(parents=True)
             yield part
             part.replace(path)
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        for image in part.glob("*.png"):
+            image.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.rmdir()
         raise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from yolact_temporal.data.files import open_regular
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.report import Column, Row
@@ -55,7 +57,7 @@ def read_objects(path: Path) -> Iterator[ObjectRow]:
         InputError: if the file cannot be read, has other columns, or a line is no row; it is named by its number.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
             if next(lines, None) != _NAMES:
                 raise InputError(

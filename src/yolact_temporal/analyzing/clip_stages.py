@@ -21,8 +21,8 @@ from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
+from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
-from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
@@ -81,7 +81,7 @@ def analyze_clip(
     Args:
         source: the clip, read once, forward.
         mask_sources: at least one: models to run, or somebody's masks; each is measured by itself.
-        folder: takes the results; see `runs.prepare_run_folder`.
+        folder: takes the results; see `data.runs.claim`.
         options: range, stride, batch size.
         motion: where the motion between frames comes from.
         resume: take up what a broken run recorded in the folder.

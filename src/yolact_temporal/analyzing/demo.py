@@ -13,7 +13,7 @@ from yolact_temporal.data.files import results_in
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import read_records
 from yolact_temporal.data.photo_film import PhotoFilm
-from yolact_temporal.runs import RunFolder
+from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import FlowOptions, Motion
 from yolact_temporal.temporal.motion_sources import FlowMotion, MotionSource
@@ -87,10 +87,10 @@ def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedM
     """
     with results_in(done.folder.path):
         rows = {model.name: _camera_moves(film, done.folder, model) for model in models}
-        with CsvTable(done.folder.path / "camera_moves.csv", CAMERA_MOVE_COLUMNS) as table:
+        with CsvTable(done.folder.camera_moves, CAMERA_MOVE_COLUMNS) as table:
             for own in rows.values():
                 table.write_all(own)
-        plot_camera_moves(rows, done.folder.plots / "camera_moves.png", done.name)
+        plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
     return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 

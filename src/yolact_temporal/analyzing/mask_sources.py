@@ -25,6 +25,7 @@ class MaskSource(Protocol):
         class_names: what class ids stand for.
         score_threshold: instances whose score is above it count.
         identified: whether it says which object each instance is.
+        path: of masks that are there already; None of a network.
         manifest: what `run.json` holds of it.
     """
 
@@ -39,6 +40,9 @@ class MaskSource(Protocol):
 
     @property
     def identified(self) -> bool: ...  # noqa: D102
+
+    @property
+    def path(self) -> Path | None: ...  # noqa: D102
 
     @property
     def manifest(self) -> dict[str, Any]: ...  # noqa: D102
@@ -56,6 +60,7 @@ class NetworkMasks:
     """A network, run over the frames."""
 
     identified = False
+    path: Path | None = None
 
     def __init__(self, model: LoadedModel) -> None:
         self.name = model.name
@@ -88,6 +93,7 @@ class GivenMasks:
         self.class_names: Sequence[str] = masks.class_names
         self.score_threshold = score_threshold
         self.identified = masks.identified
+        self.path: Path | None = masks.path
         self.manifest: dict[str, Any] = {
             "note": given_note(name, masks),
             "masks": {"path": str(masks.path), "format": masks.format, "sha256": masks_sha256(masks.path)},

@@ -15,14 +15,14 @@ from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.true_masks import TrueFrames
-from yolact_temporal.data.files import part_path
+from yolact_temporal.data.files import make_folder, part_path
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
+from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
-from yolact_temporal.runs import RunFolder
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -75,7 +75,7 @@ class ModelRecording:
         self._past: Iterator[FrameRecord] = iter(())
 
     def __enter__(self) -> ModelRecording:
-        self._files.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self._files.path)
         with ExitStack() as stack:
             self._record = self._open_record()
             stack.callback(self._record.abandon)

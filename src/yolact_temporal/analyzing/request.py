@@ -20,12 +20,14 @@ class Destination:
         folder: the run folder.
         resume: go on with an interrupted run.
         overwrite: replace an earlier run.
+        inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
     """
 
     name: str
     folder: Path
     resume: bool = False
     overwrite: bool = False
+    inputs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyzing.against_truth import Quality, markdown_quality, measure_quality, quality_rows
@@ -17,10 +18,12 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import markdown_report
 from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
-from yolact_temporal.data.files import atomic_write, results_in
-from yolact_temporal.data.frames import ClipInfo, FrameLoss, FrameSource
+from yolact_temporal.data.files import atomic_write, make_folder, results_in
+from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
+from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
+from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.data.runs.manifest import write_manifest
 from yolact_temporal.errors import UsageError
-from yolact_temporal.runs import FORMAT_VERSION, RunFolder, prepare_run_folder
 from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
@@ -65,6 +68,7 @@ class FinishedRun:
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
         quality: each model against the ground truth; empty where there is none.
+        left: what lies in the folder of a run that was replaced, and is not this tool's.
     """
 
     name: str
@@ -73,6 +77,7 @@ class FinishedRun:
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
     quality: tuple[Quality, ...] = ()
+    left: tuple[Path, ...] = ()
 
 
 def run_clip(
@@ -95,18 +100,44 @@ def run_clip(
         OutOfSpaceError: if the disk is full.
         OutputError: if the folder is removed or moved meanwhile.
     """
-    destination, options, truth = request.destination, request.options, request.truth
-    name = destination.name
-    folder = prepare_run_folder(destination.folder, destination.resume, destination.overwrite)
+    destination = request.destination
     mask_sources = [as_mask_source(model) for model in models]
+    with claimed_run(
+        destination.folder,
+        [mask_source.name for mask_source in mask_sources],
+        _inputs(source.info, mask_sources, request),
+        destination.resume,
+        destination.overwrite,
+    ) as claimed:
+        return _run(source, mask_sources, request, claimed, progress)
+
+
+def _inputs(clip: ClipInfo, mask_sources: Sequence[MaskSource], request: RunRequest) -> list[Path]:
+    """Return the files and folders that a run is made from."""
+    found = [Path(clip.path)] if clip.path else []
+    found += [path for mask_source in mask_sources if (path := mask_source.path) is not None]
+    found += [] if request.truth is None else [request.truth.path]
+    return [*found, *request.destination.inputs]
+
+
+def _run(
+    source: FrameSource,
+    mask_sources: Sequence[MaskSource],
+    request: RunRequest,
+    claimed: ClaimedRun,
+    progress: Callable[[int], object] | None,
+) -> FinishedRun:
+    """Analyze a clip into a run folder that is ours to write."""
+    destination, options, truth = request.destination, request.options, request.truth
+    name, folder = destination.name, claimed.folder
     motion = request.motion or FlowMotion(options.flow_long_side)
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
-    if destination.resume:
-        _require_same_run(folder, manifest)
+    if claimed.earlier is not None:
+        _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
-        folder.write_manifest(manifest)
+        write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
     with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None)
@@ -117,8 +148,8 @@ def run_clip(
             write_comparison(comparison, folder.path, name)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         _write_reports(folder, name, mask_sources, result, intervals, comparison, quality, request.sections)
-        folder.write_manifest(manifest | _outcome(result))
-    return FinishedRun(name, folder, result, intervals, comparison, tuple(quality))
+        write_manifest(folder.path, manifest | _outcome(result))
+    return FinishedRun(name, folder, result, intervals, comparison, tuple(quality), claimed.left)
 
 
 def _compare(
@@ -147,7 +178,6 @@ def _manifest(
     clip: ClipInfo, name: str, mask_sources: Sequence[MaskSource], options: AnalyzeOptions, motion_kind: str
 ) -> dict[str, Any]:
     return {
-        "format_version": FORMAT_VERSION,
         "completed": False,
         "name": name,
         "started_utc": _now(),
@@ -173,15 +203,15 @@ def _outcome(result: AnalyzeResult) -> dict[str, Any]:
     }
 
 
-def _require_same_run(folder: RunFolder, manifest: dict[str, Any]) -> None:
+def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Refuse to go on with a run that measured something else."""
-    earlier = folder.read_manifest()
-    if earlier is None:
-        return
     for what, old, new in (
         ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
         ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
-        *((key, earlier["options"].get(key), value) for key, value in manifest["options"].items()),
+        *(
+            (key, (earlier.get("options") or {}).get(key), value)
+            for key, value in manifest["options"].items()
+        ),
         ("models", list(earlier["models"]), list(manifest["models"])),
         *(
             (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
@@ -214,7 +244,7 @@ def _write_reports(
             summary.write_all(summary_rows(name, model, stability, intervals[model]))
         for own in quality:
             summary.write_all(quality_rows(name, own))
-    folder.plots.mkdir(exist_ok=True)
+    make_folder(folder.plots)
     tables = {model: folder.model(model) for model in result.stability}
     write_plots(
         {model: read_table(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
@@ -249,12 +279,6 @@ def remarks(result: AnalyzeResult) -> list[str]:
     lines += list(result.warnings)
     lines.append(f"Decoder: {result.clip.decoder_reason}")
     return lines
-
-
-def loss_sentence(loss: FrameLoss) -> str:
-    """Return one sentence about frames that could not be decoded."""
-    count = "an unknown number of frames" if loss.count is None else f"{loss.count} frames"
-    return f"Lost at frame {loss.at_index}: {count} ({loss.reason})."
 
 
 def _versions() -> dict[str, str]:

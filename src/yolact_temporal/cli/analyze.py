@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
@@ -47,6 +48,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--fps", type=float, help="frame rate of a folder of images, which has none of its own"
     )
+    parser.add_argument(
+        "--clip-name", metavar="NAME", help="what to call the clip and its run folder (default: by CLIP)"
+    )
     add_run_options(parser)
     parser.set_defaults(handler=run)
 
@@ -56,12 +60,17 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.analyzing.request import Destination, RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
+    from yolact_temporal.comparing.compare_runs import claim_comparison
+    from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.selection import check_range, parse_position
     from yolact_temporal.data.sources import expand_clips, open_clip
 
     clips = expand_clips(args.clips)
-    names = [clip_name(clip) for clip in clips]
-    _require_distinct(names)
+    names = _names(clips, args.clip_name)
+    for clip, name in zip(clips, names, strict=True):
+        require_apart(args.out / name, [Path(clip)])
+    if len(clips) > 1:
+        claim_comparison(args.out)
     options = AnalyzeOptions(
         start=parse_position(args.start),
         end=None if args.end is None else parse_position(args.end),
@@ -85,13 +94,22 @@ def run(args: argparse.Namespace) -> int:
     return run_all(args, {clip: partial(run, clip, name) for clip, name in zip(clips, names, strict=True)})
 
 
-def _require_distinct(names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+def _names(clips: list[str], given: str | None) -> list[str]:
+    """Return what to call clips: as told, else by their files' or folders' names."""
+    from yolact_temporal.data.runs.names import require_free, twice_named
+
+    if given is not None and len(clips) > 1:
         raise UsageError(
-            f"expected clips of different names, got {twice[0]} more than once: analyze them one at a time, each with "
+            f"expected one clip beside --clip-name, got {len(clips)}: analyze them one at a time"
+        )
+    names = [clip_name(clip) for clip in clips] if given is None else [given]
+    twice = twice_named(names)
+    if twice is not None:
+        raise UsageError(
+            f"expected clips of different names, got {twice} more than once: analyze them one at a time, each with "
             f"an --out of its own"
         )
+    return [require_free(name, "--clip-name") for name in names]
 
 
 def _expected_frames(count: int | None, options: Any) -> int | None:

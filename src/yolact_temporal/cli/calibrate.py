@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"expected --seed of 0 or more, got {args.seed}: pass a whole number that is not negative"
         )
-    _require_folder(args.out)
+    _claim(args.out)
     plan = quick_plan(args.seed) if args.quick else full_plan(args.seed)
     with progress_bar(args, "calibrate", plan.frames) as progress:
         calibration = run_calibration(plan, progress)
@@ -79,13 +79,18 @@ def run(args: argparse.Namespace) -> int:
     return 0 if calibration.holds else 1
 
 
-def _require_folder(out: Path) -> None:
-    """Refuse a file in the folder's place before any work is done."""
-    taken = next((part for part in (out, *out.parents) if part.exists() and not part.is_dir()), None)
-    if taken is not None:
-        raise UsageError(
-            f"expected a folder for the results, got the file {taken}: pass another one to --out"
-        )
+def _claim(out: Path) -> None:
+    """Refuse a file in the folder's place, and files of other programs, before any work is done."""
+    from yolact_temporal.data.runs.claim import claim_files, has_header
+    from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
+
+    columns = [column.name for column in CALIBRATION_COLUMNS]
+    claim_files(
+        out,
+        (TABLE, PICTURE),
+        lambda folder: has_header(folder / TABLE, columns),
+        "pass another one to --out",
+    )
 
 
 def _write(calibration: Calibration, out: Path) -> None:

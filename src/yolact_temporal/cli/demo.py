@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
 from yolact_temporal.cli.options import add_run_options, command
 from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
+from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
@@ -34,6 +35,11 @@ def add(commands: Any) -> None:
         help="film these photographs instead, two seconds each, a run each, and compare the models over all",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the noise and the hand shake (default: 0)")
+    parser.add_argument(
+        "--clip-name",
+        metavar="NAME",
+        help="what to call the run of the photographs that ship with the package (default: demo)",
+    )
     add_run_options(parser)
     parser.set_defaults(handler=run)
 
@@ -42,10 +48,17 @@ def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
     from yolact_temporal.analyzing.demo import compare_motions, run_film
     from yolact_temporal.analyzing.request import Destination
+    from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
+    from yolact_temporal.data.runs.guard import require_apart
 
     photographs = None if args.photographs is None else photographs_in(args.photographs)
+    names = _names(args, photographs)
+    for name in names:
+        require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
+    if len(names) > 1:
+        claim_comparison(args.out)
     batch = at_least_one("--batch", args.batch)
     models = load_models(args)
 
@@ -54,7 +67,13 @@ def run(args: argparse.Namespace) -> int:
             return run_film(
                 film,
                 models,
-                Destination(name, args.out / name, args.resume, args.overwrite),
+                Destination(
+                    name,
+                    args.out / name,
+                    args.resume,
+                    args.overwrite,
+                    () if args.photographs is None else (args.photographs,),
+                ),
                 batch,
                 progress,
             )
@@ -63,11 +82,28 @@ def run(args: argparse.Namespace) -> int:
         jobs = {str(own.path): partial(_filmed, own, args.seed, run) for own in photographs}
         return run_all(args, jobs)
     film = PhotoFilm(seed=args.seed)
-    done = run(film, "demo")
+    done = run(film, names[0])
     print_run(args, done)
     say(args, f"\n{compare_motions(film, done, models)}")
     say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
     return conclude(args, [done], [])
+
+
+def _names(args: argparse.Namespace, photographs: Sequence[Photograph] | None) -> list[str]:
+    """Return what to call the runs."""
+    from yolact_temporal.data.runs.names import require_free, twice_named
+
+    if photographs is None:
+        return [require_free(args.clip_name or "demo", "--clip-name")]
+    if args.clip_name is not None:
+        raise UsageError(
+            f"expected --clip-name without --photographs, got {args.clip_name}: rename the photograph instead"
+        )
+    names = [own.name for own in photographs]
+    twice = twice_named(names)
+    if twice is not None:
+        raise UsageError(f"expected photographs of different names, got {twice} more than once: rename one")
+    return [require_free(name, "another name of the photograph") for name in names]
 
 
 def _filmed(photograph: Photograph, seed: int, run: Callable[[PhotoFilm, str], FinishedRun]) -> FinishedRun:

@@ -45,7 +45,7 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
     if len(runs) > 1 and len(runs[0].result.stability) > 1:
         try:
             compare_all(args, [done.folder.path for done in runs], args.out)
-        except InputError as error:  # the runs stand, whether they can be compared or not
+        except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
     return conclude(args, runs, errors)
 
@@ -78,8 +78,8 @@ def clip_name(clip: str) -> str:
 def print_run(args: argparse.Namespace, done: Any) -> None:
     """Print a run's figures, where they lie, and what was lost."""
     from yolact_temporal.analyzing.against_truth import quality_lines
-    from yolact_temporal.analyzing.run_clip import loss_sentence
     from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, console_report
+    from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.comparison.comparison_text import console_comparison
 
     say(args, console_report(done.name, done.result.stability, done.intervals))
@@ -91,6 +91,11 @@ def print_run(args: argparse.Namespace, done: Any) -> None:
     for remark in done.comparison.remarks:
         say(args, f"  {remark}")
     say(args, f"  Results: {done.folder.path}")
+    for path in done.left:
+        print(
+            f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
+            file=sys.stderr,
+        )
     for loss in done.result.losses:
         print(f"yolact-temporal: {done.name}: {loss_sentence(loss)}", file=sys.stderr)
     if not args.quiet:
@@ -146,9 +151,10 @@ def compare_all(
     truth_options: TruthOptions | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
-    from yolact_temporal.comparing.compare_runs import compare_runs, write_comparison
+    from yolact_temporal.comparing.compare_runs import claim_comparison, compare_runs, write_comparison
     from yolact_temporal.temporal.comparison.comparison_text import console_comparison
 
+    claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
             runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)

@@ -72,10 +72,10 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
     from yolact_temporal.analyzing.request import Destination
+    from yolact_temporal.data.runs.names import require_free
     from yolact_temporal.exchanging.scoring import (
         ScoreOptions,
         ScoreRequest,
-        require_name,
         run_name,
         score_masks,
     )
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         fps=None if args.fps is None else Fraction(args.fps).limit_denominator(100_000),
     )
     name = args.clip_name or (clip_name(str(args.clip)) if args.clip else run_name(args.masks))
-    require_name(name, "--clip-name")
+    require_free(name, "--clip-name")
     with progress_bar(args, name, None) as progress:
         done = score_masks(
             ScoreRequest(

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from yolact_temporal.data.runs.layout import MANIFEST, ModelFolder, RunFolder
+from yolact_temporal.data.runs.manifest import Manifest
+from yolact_temporal.data.runs.reader import FinishedFolder, no_run, open_finished
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import ModelFolder, RunFolder, clip_rate
 
 
 @dataclass(frozen=True)
 class RunModel:
-    """One model of a finished run: what compares it, and where its masks lie."""
+    """One model of a finished run: what compares it, what its class ids stand for, and where its masks lie."""
 
     name: str
     files: ModelFolder
     score_threshold: float
-    config: Mapping[str, Any]
-
-    def class_names(self) -> Sequence[str]:
-        """Return what the recorded class ids stand for."""
-        return self.config["class_names"]
+    class_names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -37,14 +34,14 @@ class ClipRuns:
     """
 
     name: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     models: Mapping[str, RunModel]
     objects: Path | None
 
     @property
     def timed(self) -> bool:
         """Whether the clip has a rate of its own."""
-        return clip_rate(self.manifest) is not None
+        return self.manifest.clip.rate is not None
 
 
 def run_folders(paths: Sequence[Path]) -> list[RunFolder]:
@@ -55,15 +52,12 @@ def run_folders(paths: Sequence[Path]) -> list[RunFolder]:
     """
     found: list[RunFolder] = []
     for path in paths:
-        if (path / "run.json").is_file():
+        if (path / MANIFEST).is_file():
             found.append(RunFolder(path))
             continue
-        inside = sorted(p.parent for p in path.glob("*/run.json")) if path.is_dir() else []
+        inside = sorted(p.parent for p in path.glob(f"*/{MANIFEST}")) if path.is_dir() else []
         if not inside:
-            raise UsageError(
-                f"expected a run folder, or a folder of them, got {path}, which holds no run.json: pass a folder that "
-                f"analyze or score has written"
-            )
+            raise no_run(path)
         found += [RunFolder(folder) for folder in inside]
     return list(dict.fromkeys(found))
 
@@ -76,10 +70,10 @@ def runs_by_clip(folders: Sequence[RunFolder]) -> list[ClipRuns]:
         InputError: if a run is not complete or cannot be read, is of a single frame, or runs of one clip are of
             different frames.
     """
-    by_clip: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
+    by_clip: dict[str, list[FinishedFolder]] = {}
     for folder in folders:
-        manifest = folder.finished_manifest()
-        by_clip.setdefault(manifest["clip"]["sha256"], []).append((folder, manifest))
+        run = open_finished(folder.path)
+        by_clip.setdefault(run.manifest.clip.sha256, []).append(run)
     clips = [_one_clip(runs) for runs in by_clip.values()]
     names = [clip.name for clip in clips]
     for name in names:
@@ -91,32 +85,32 @@ def runs_by_clip(folders: Sequence[RunFolder]) -> list[ClipRuns]:
     return clips
 
 
-def _one_clip(runs: Sequence[tuple[RunFolder, dict[str, Any]]]) -> ClipRuns:
-    folder, manifest = runs[0]
-    for other, theirs in runs[1:]:
+def _one_clip(runs: Sequence[FinishedFolder]) -> ClipRuns:
+    folder, manifest = runs[0].folder, runs[0].manifest
+    for other in runs[1:]:
         for what in ("start", "end", "stride"):
-            mine, yours = manifest["options"].get(what), theirs["options"].get(what)
+            mine, yours = getattr(manifest.options, what), getattr(other.manifest.options, what)
             if mine != yours:
                 raise InputError(
-                    f"expected runs of the same frames of {manifest['name']}, got {what} {mine} in {folder.path} and "
-                    f"{yours} in {other.path}: analyze both with the same range and stride"
+                    f"expected runs of the same frames of {manifest.name}, got {what} {mine} in {folder.path} and "
+                    f"{yours} in {other.folder.path}: analyze both with the same range and stride"
                 )
-    if manifest["frames_measured"] < 2:
+    if manifest.frames_measured is not None and manifest.frames_measured < 2:
         raise InputError(
-            f"expected at least two frames to compare, got {manifest['frames_measured']} in {folder.path}: a single "
+            f"expected at least two frames to compare, got {manifest.frames_measured} in {folder.path}: a single "
             f"frame cannot jitter"
         )
     models: dict[str, RunModel] = {}
-    for other, theirs in runs:
-        for name, own in theirs["models"].items():
+    for run in runs:
+        for name, own in run.manifest.models.items():
             if name in models:
                 raise UsageError(
-                    f"expected models of different names for {manifest['name']}, got {name} in two runs: leave "
+                    f"expected models of different names for {manifest.name}, got {name} in two runs: leave "
                     f"one out"
                 )
-            models[name] = RunModel(name, other.model(name), float(own["score_threshold"]), own["config"])
-    whole = len(runs) == 1 and folder.objects.is_file()
-    return ClipRuns(manifest["name"], manifest, models, folder.objects if whole else None)
+            models[name] = RunModel(name, run.folder.model(name), own.score_threshold, own.class_names)
+    whole = len(runs) == 1 and runs[0].there(folder.objects)
+    return ClipRuns(manifest.name, manifest, models, folder.objects if whole else None)
 
 
 def models_to_compare(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str]:

@@ -21,10 +21,19 @@ from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
+from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.guard import require_outside_inputs
+from yolact_temporal.data.runs.layout import (
+    COMPARISON,
+    COMPARISON_TEXT,
+    MOST_PAIRS,
+    comparison_files,
+    comparison_picture,
+)
+from yolact_temporal.data.runs.manifest import RunOptions, read_manifest
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.sources import DECODERS, open_clip
 from yolact_temporal.errors import InputError
-from yolact_temporal.runs import clip_rate
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
@@ -89,9 +98,9 @@ def compare_runs(
         truth = None
         if ground_truth is not None:
             where = truth_of_clip(ground_truth, clip.name, len(clips))
-            known = clip.manifest["clip"]
-            size = (int(known["height"]), int(known["width"]))
-            truth = open_truth(where, truth_options or TruthOptions(), size, known["frame_count"])
+            known = clip.manifest.clip
+            size = (known.height, known.width)
+            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count)
         table = ClipObjects.from_rows(_rows(clip, chosen, truth, gathered, progress))
         if table.pair.any():
             tables[clip.name] = table
@@ -152,23 +161,47 @@ def compare_objects(
     return tuple(pairs)
 
 
+def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Path | None = None) -> None:
+    """Make sure that a comparison may be written into a folder, before anything is compared.
+
+    Args:
+        folder: takes the tables and pictures, which replace an earlier comparison's.
+        paths: the runs that are compared, or folders of them.
+        ground_truth: true masks.
+
+    Raises:
+        UsageError: if it lies in a run, a clip or the true masks, or holds a file of another program that would be
+            written over.
+    """
+    inputs = [] if ground_truth is None else [ground_truth]
+    for run in run_folders(paths):
+        manifest = read_manifest(run.path)
+        inputs += [] if manifest is None else manifest.inputs
+    require_outside_inputs(folder, "a folder for a comparison", inputs)
+    claim_files(folder, comparison_files(MOST_PAIRS), _holds_comparison, "pass another folder to --out")
+
+
+def _holds_comparison(folder: Path) -> bool:
+    """Say whether a comparison of ours lies in a folder, of this version or an older one."""
+    return has_header(folder / COMPARISON, [column.name for column in COMPARISON_COLUMNS[:6]])
+
+
 def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
     """Write comparison.csv, comparison.md and a picture for each two models into a folder, which is made."""
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with CsvTable(folder / "comparison.csv", COMPARISON_COLUMNS) as table:
+        with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
             for pair in result.pairs:
                 table.write_all(comparison_rows(pair.comparison, pair.verdict))
         sections = [markdown_comparison(pair.comparison, pair.verdict) for pair in result.pairs]
         remarks = [f"- {remark}" for remark in result.remarks]
-        with atomic_write(folder / "comparison.md") as file:
+        with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(
                 "\n".join([f"# Which model is steadier{f' in {title}' if title else ''}", "", *sections])
             )
             file.write("\n".join(["", *remarks, ""]) if remarks else "")
         for number, pair in enumerate(result.pairs):
-            name = "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
-            plot_comparison(pair.comparison, pair.verdict, folder / name, title)
+            plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 
 def _rows(
@@ -181,8 +214,8 @@ def _rows(
     """Read the clip's table of objects where it is there, else make it from what the models saw."""
     if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
         # a run of before these were counted says nothing of them, and then nothing is said
-        counts = clip.manifest.get("outside")
-        gathered.add(None if counts is None else {name: Outside(**own) for name, own in counts.items()})
+        counts = clip.manifest.outside
+        gathered.add(None if counts is None else {name: Outside(*own) for name, own in counts.items()})
         return read_objects(clip.objects)
     return _made_rows(clip, chosen, truth, gathered, progress)
 
@@ -194,15 +227,13 @@ def _made_rows(
     gathered: _Gathered,
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
-    options = AnalyzeOptions(**clip.manifest["options"])
-    rate = clip_rate(clip.manifest)
+    options = _options(clip.manifest.options)
+    rate = clip.manifest.clip.fps
     compared = {
-        name: ComparedModel(clip.models[name].class_names(), clip.models[name].score_threshold)
+        name: ComparedModel(clip.models[name].class_names, clip.models[name].score_threshold)
         for name in chosen
     }
-    meter = SupportMeter(
-        compared, None if rate is None else float(rate), options.stride, truth=truth is not None
-    )
+    meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
     true_frames = None if truth is None else TrueFrames(truth)
     motion_to = _motions_again(clip, options, gathered.remarks)
     records = (read_records(clip.models[name].files.masks) for name in chosen)
@@ -225,6 +256,17 @@ def _made_rows(
     gathered.add(meter.summary().outside)
 
 
+def _options(measured: RunOptions) -> AnalyzeOptions:
+    """Return what was measured of a clip; what an older run does not say is as it was then."""
+    return AnalyzeOptions(
+        start=measured.start,
+        end=measured.end,
+        stride=measured.stride,
+        batch=measured.batch,
+        flow_long_side=measured.flow_long_side or AnalyzeOptions.flow_long_side,
+    )
+
+
 def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRecord:
     head = group[0]
     if head is None or any(one is None or one.index != head.index for one in group):
@@ -240,18 +282,18 @@ def _motions_again(
     clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]
 ) -> Callable[[int], Motion | None]:
     """Return what gives the motion to the next recorded frame: estimated anew where the clip is there, else None."""
-    described = clip.manifest["clip"]
-    path = described.get("path")
+    described = clip.manifest.clip
+    path = described.path
     if not path or not Path(path).exists():
         remarks.append(
             f"{clip.name}: the clip is not there ({path or 'none was given'}), so that its motion is not known: B1, B2 "
             f"and the losses are undefined, and nothing is decided."
         )
         return lambda _index: None
-    decoder = described["decoder"] if described["decoder"] in DECODERS else "auto"
-    rate = clip_rate(clip.manifest) if decoder == "auto" else None
+    decoder = described.decoder if described.decoder in DECODERS else "auto"
+    rate = described.rate if decoder == "auto" else None
     source = open_clip(path, decoder=decoder, fps=rate if Path(path).is_dir() else None)
-    if source.info.sha256 != described["sha256"]:
+    if source.info.sha256 != described.sha256:
         source.close()
         raise InputError(
             f"expected the clip that was analyzed in {path}, got another one (its SHA-256 differs): bring the old one "

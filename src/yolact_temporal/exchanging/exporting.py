@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from yolact_temporal.data.files import kind_of, open_regular, part_path
 from yolact_temporal.data.formats import MaskFormat, MaskFrame, MaskSequence, mask_format
 from yolact_temporal.data.formats.tracks import tracks_of
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.rle import encode_masks, mask_areas, overlap
+from yolact_temporal.data.runs.guard import require_outside_inputs, require_outside_runs
+from yolact_temporal.data.runs.layout import ModelFolder, RunFolder
+from yolact_temporal.data.runs.manifest import Manifest
+from yolact_temporal.data.runs.reader import open_finished, plain_file
 from yolact_temporal.errors import InputError, UsageError
-from yolact_temporal.runs import ModelFolder, RunFolder, clip_rate
 
 RECORD = "run"
 """What the masks of a run call their format."""
@@ -60,21 +64,12 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
         InputError: if the run is not finished or cannot be read, or what it holds does not go into the format.
     """
     chosen = mask_format(format_name)
-    folder = RunFolder(run)
-    manifest = folder.finished_manifest()
-    name = _model_name(manifest, run, model)
-    if out.exists():
-        raise UsageError(f"expected a new path to write, got {out}, which exists: pass another --out")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"expected a folder for {out}, got none: make {out.absolute().parent} first")
-    own = manifest["models"][name]
-    masks = run_masks(
-        folder,
-        clip_rate(manifest),
-        name,
-        float(own["score_threshold"]),
-        tuple(own["config"]["class_names"]),
-    )
+    finished = open_finished(run)
+    manifest = finished.manifest
+    name = _model_name(list(manifest.models), run, model)
+    _require_free(out, manifest)
+    own = manifest.models[name]
+    masks = run_masks(finished.folder, manifest.clip.rate, name, own.score_threshold, own.class_names)
     fitted = _Fitted(masks, chosen)
     try:
         chosen.write(fitted.sequence, out)
@@ -86,8 +81,18 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
     return Exported(out, name, len(fitted.sequence), counts[0], counts[1], tuple(fitted.notes()))
 
 
-def _model_name(manifest: Mapping[str, Any], run: Path, model: str | None) -> str:
-    names = list(manifest["models"])
+def _require_free(out: Path, manifest: Manifest) -> None:
+    """Refuse a path at which something lies, or that is in a run or in the images that the run was made of."""
+    for path in (out, part_path(out)):
+        if kind_of(path) != "nothing":
+            raise UsageError(f"expected a new path to write, got {path}, which exists: pass another --out")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"expected a folder for {out}, got none: make {out.absolute().parent} first")
+    require_outside_runs(out, "a path for an export")
+    require_outside_inputs(out, "a path for an export", manifest.inputs)
+
+
+def _model_name(names: list[str], run: Path, model: str | None) -> str:
     if model is None and len(names) != 1:
         raise UsageError(f"expected --model, since {run} has {', '.join(names)}: name one of them")
     if model is not None and model not in names:
@@ -115,6 +120,8 @@ def run_masks(
         InputError: if the record or the table of instances cannot be read, or they do not go together.
     """
     files = folder.model(model)
+    for file in (files.masks, files.instances):
+        plain_file(folder.path, file)
     tracks = read_tracks(files)
     heads = [(record.index, record.instances.size) for record in read_records(files.masks)]
     if not heads:
@@ -146,7 +153,7 @@ def read_tracks(files: ModelFolder) -> dict[int, list[int | None]]:
     """
     found: dict[int, list[int | None]] = defaultdict(list)
     try:
-        with files.instances.open(newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular(files.instances), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 found[int(row["frame"])].append(int(row["track_id"]) if row["track_id"] else None)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:

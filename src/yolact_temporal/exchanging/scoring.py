@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,17 +18,12 @@ from yolact_temporal.comparing.true_masks import TruthOptions, coverage_notes, o
 from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
+from yolact_temporal.data.runs.guard import require_apart
+from yolact_temporal.data.runs.names import require_free, twice_named
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.motion_sources import NoMotion
-
-_NAME = re.compile(r"[^./\\][^/\\]*")
-_TAKEN = frozenset(
-    {"run.json", "summary.csv", "objects.csv", "true_objects.csv", "report.md", "plots"}
-    | {"comparison.csv", "comparison.md", "comparison.png"}
-)
-"""What a run folder holds beside the folders of its models."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +94,7 @@ def score_masks(
     """
     paths, options, clip, truth = request.masks, request.options, request.clip, request.truth
     names = model_names(paths, options.names)
-    _require_apart(
-        request.destination.folder, [*paths, *(path for path in (clip, truth) if path is not None)]
-    )
+    require_apart(request.destination.folder, [*paths, *(path for path in (clip, truth) if path is not None)])
     source = None if clip is None else open_clip(clip, fps=options.fps)
     try:
         read = _Reading(options, source)
@@ -168,25 +160,12 @@ def model_names(paths: Sequence[Path], given: Sequence[str] = ()) -> list[str]:
     names = list(given) or [mask_name(path) for path in paths]
     if not given and len(paths) > 1 and len(set(names)) == 1:
         names = [path.absolute().parent.name for path in paths]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                f"expected masks of different names, got {name} more than once: tell them apart with --name"
-            )
-        require_name(name, "--name")
-    return names
-
-
-def require_name(name: str, option: str) -> None:
-    """Refuse a name that cannot be a folder's.
-
-    Raises:
-        UsageError: naming the option that gives another one.
-    """
-    if not _NAME.fullmatch(name) or not name.isprintable() or name in _TAKEN:
+    twice = twice_named(names)
+    if twice is not None:
         raise UsageError(
-            f"expected a name that a folder of a run can have, got {name!r}: give another one with {option}"
+            f"expected masks of different names, got {twice} more than once: tell them apart with --name"
         )
+    return [require_free(name, "--name") for name in names]
 
 
 def run_name(paths: Sequence[Path]) -> str:
@@ -196,16 +175,6 @@ def run_name(paths: Sequence[Path]) -> str:
     if len(names) > 1 and len(folders) == 1:
         return folders.pop()
     return mask_name(paths[0])
-
-
-def _require_apart(folder: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write a run over what it is made from."""
-    for path in inputs:
-        if folder.resolve() in (path.resolve(), *path.resolve().parents):
-            raise UsageError(
-                f"expected masks and clip outside the run folder {folder}, got {path}: pass another folder to --out, "
-                f"or another --clip-name"
-            )
 
 
 def mask_name(path: Path) -> str:

@@ -1,0 +1,142 @@
+"""The layout of a run on disk: every file and folder that a run has, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = "run.json"
+LOCK = "run.lock"
+"""Held by whoever writes the run; gone when it is written."""
+
+SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
+CAMERA_MOVES = "camera_moves.csv"
+COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
+MOST_PAIRS = 200
+"""Pairs of models whose pictures are looked for, where it is not known how many there are."""
+
+PLOTS = "plots"
+TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT = "timeline.png", "boundary_displacement.png", "tracks.png"
+CAMERA_MOVES_PLOT = "camera_moves.png"
+PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
+MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
+OVERLAY = "overlay.mp4"
+
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
+"""What the folder of a model holds."""
+
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
+
+
+def comparison_picture(number: int) -> str:
+    """Return the name of the picture of the models' `number`-th pair, from 0."""
+    return "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
+
+
+def comparison_files(pairs: int) -> tuple[str, ...]:
+    """Return what a comparison of so many pairs of models is written to, in a run or a folder of its own."""
+    return COMPARISON, COMPARISON_TEXT, COMPARISON_DATA, *(comparison_picture(k) for k in range(pairs))
+
+
+def pairs_of(models: int) -> int:
+    """Return how many pairs so many models make."""
+    return models * (models - 1) // 2
+
+
+RESERVED = frozenset((MANIFEST, LOCK, PLOTS, *_RUN_FILES, *comparison_files(MOST_PAIRS)))
+"""What may not name a run or a model, whose folders lie beside these."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """Where one model's results of a run lie."""
+
+    path: Path
+
+    @property
+    def masks(self) -> Path:
+        """What the model saw, one line a frame."""
+        return self.path / MASKS
+
+    @property
+    def frames(self) -> Path:
+        """The table of frames."""
+        return self.path / FRAMES
+
+    @property
+    def instances(self) -> Path:
+        """The table of instances."""
+        return self.path / INSTANCES
+
+    @property
+    def tracks(self) -> Path:
+        """The table of tracks."""
+        return self.path / TRACKS
+
+    @property
+    def overlay(self) -> Path:
+        """The clip with the masks drawn."""
+        return self.path / OVERLAY
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the results of one clip lie."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What was run, on what, how, and whether to the end."""
+        return self.path / MANIFEST
+
+    @property
+    def lock(self) -> Path:
+        """Who is writing the run."""
+        return self.path / LOCK
+
+    @property
+    def summary(self) -> Path:
+        """The tidy table of all figures."""
+        return self.path / SUMMARY
+
+    @property
+    def objects(self) -> Path:
+        """The table of objects, of a run with several models."""
+        return self.path / OBJECTS
+
+    @property
+    def true_objects(self) -> Path:
+        """The table of the ground truth's objects, of a run that has one."""
+        return self.path / TRUE_OBJECTS
+
+    @property
+    def camera_moves(self) -> Path:
+        """The table of jitter by camera move, of the demo."""
+        return self.path / CAMERA_MOVES
+
+    @property
+    def report(self) -> Path:
+        """The figures for a reader."""
+        return self.path / REPORT
+
+    @property
+    def plots(self) -> Path:
+        """The folder of pictures."""
+        return self.path / PLOTS
+
+    def model(self, name: str) -> ModelFolder:
+        """Return the folder of one model's results."""
+        return ModelFolder(self.path / name)
+
+    def folders(self, models: Sequence[str]) -> list[Path]:
+        """Return the folders of a run of these models: pictures, and one a model."""
+        return [self.plots, *(self.path / name for name in models)]
+
+    def files(self, models: Sequence[str]) -> Iterator[Path]:
+        """Yield every file that a run of these models may hold, but for manifest and lock."""
+        yield from (self.path / name for name in (*_RUN_FILES, *comparison_files(pairs_of(len(models)))))
+        yield from (self.plots / name for name in PLOT_FILES)
+        for model in models:
+            yield from (self.path / model / name for name in MODEL_FILES)

@@ -1,0 +1,372 @@
+"""`run.json`: what was run, on what, how, and whether to the end; every value checked when it is read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.data.files import atomic_write, open_regular
+from yolact_temporal.data.frames import FrameLoss
+from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.data.runs.names import is_component
+from yolact_temporal.errors import InputError
+
+TOOL = "yolact-temporal"
+"""What `run.json` names as the tool that wrote the run: only such a run is ever replaced."""
+
+FORMAT_VERSION = 2
+"""Version of the run folder's layout; an older one is read as this, a newer one is refused."""
+
+_LARGEST = 16 << 20
+_ADVICE = "analyze the clip anew, into another folder"
+
+
+@dataclass(frozen=True)
+class ClipDescription:
+    """What the manifest says of the clip.
+
+    Attributes:
+        path: the file or folder that was analyzed, which may be gone; "" where there was none.
+        rate: frames a second; None where the clip has no time of its own.
+        frame_count: of the whole clip; None where it was not known.
+    """
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    rate: Fraction | None
+    frame_count: int | None
+    decoder: str
+    decoder_reason: str
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second; None where the clip has no time of its own."""
+        return None if self.rate is None else float(self.rate)
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What the manifest says of one model.
+
+    Attributes:
+        weights: the beginning of their SHA-256; "" where there are none.
+    """
+
+    name: str
+    note: str
+    score_threshold: float
+    class_names: tuple[str, ...]
+    device: str
+    precision: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What of the clip was measured.
+
+    Attributes:
+        start, end: a frame's index (int) or seconds (float); `end` is exclusive, None for the clip's end.
+        stride: every how manieth frame was taken.
+        batch: frames a forward pass.
+        flow_long_side: pixels of the long side at which motion was estimated; None where it is not known.
+    """
+
+    start: int | float = 0
+    end: int | float | None = None
+    stride: int = 1
+    batch: int = 1
+    flow_long_side: int | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `run.json` says.
+
+    Attributes:
+        completed: whether the run came to its end; what follows the frames is empty where not.
+        started, finished: times in UTC, as ISO 8601; "" where not known.
+        models: by name, the measured one first.
+        frames_measured: None where it is not known.
+        outside: by model, how many instances are of no object that is compared, and of how many; None where it was
+            not counted.
+        seconds: wall time by stage.
+        document: all that the file holds, also what this version does not know.
+    """
+
+    name: str
+    completed: bool
+    started: str
+    finished: str
+    clip: ClipDescription
+    models: Mapping[str, ModelDescription]
+    options: RunOptions
+    motion: str
+    frames_measured: int | None
+    losses: tuple[FrameLoss, ...]
+    warnings: tuple[str, ...]
+    outside: Mapping[str, tuple[int, int]] | None
+    seconds: Mapping[str, float]
+    packages: Mapping[str, str]
+    platform: str
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files and folders that the run was made from, as they were named; some may be gone."""
+        models = (self.document["models"][name].get("masks") for name in self.models)
+        told = [self.document.get("clip"), self.document.get("ground_truth"), *models]
+        paths = [each.get("path") for each in told if isinstance(each, dict)]
+        return [Path(path) for path in paths if isinstance(path, str) and path]
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what the `run.json` in a folder says; None where there is none.
+
+    Raises:
+        InputError: if it cannot be read, lacks or garbles something, is another program's, or of a newer version.
+    """
+    path = RunFolder(folder).manifest
+    try:
+        with open_regular(path) as file:
+            text = file.read(_LARGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    if len(text) > _LARGEST:
+        raise _unreadable(path, f"it holds more than {_LARGEST >> 20} MiB")
+    return parse_manifest(text, path)
+
+
+def parse_manifest(text: bytes, path: Path) -> Manifest:
+    """Return what the text of a `run.json` says.
+
+    Args:
+        text: UTF-8.
+        path: where it was read, for messages.
+
+    Raises:
+        InputError: as `read_manifest`.
+    """
+    try:
+        data = json.loads(text.decode("utf-8"))
+        version = data["format_version"]
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise ValueError(f"the format version {str(version)[:20]}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unreadable(path, " ".join(str(error).split())[:120] or type(error).__name__) from error
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"expected a run of format version {FORMAT_VERSION} or older in {path.parent}, got {version}: update "
+            f"yolact-temporal"
+        )
+    if version not in _OLDER and version != FORMAT_VERSION:
+        raise InputError(
+            f"expected a run of format version {FORMAT_VERSION} or older in {path.parent}, got {version}: {_ADVICE}"
+        )
+    try:
+        for older in range(version, FORMAT_VERSION):
+            data = _OLDER[older](data)
+        return _manifest(data)
+    except _FaultError as error:
+        raise InputError(
+            f"expected a run's manifest in {path}, got one that lacks or garbles {error}: {_ADVICE}"
+        ) from error
+
+
+def write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write `run.json` whole or not at all, with the tool's name and the version of the layout.
+
+    Args:
+        folder: the run's.
+        document: what it says beside these two.
+    """
+    marked = {"tool": TOOL, "format_version": FORMAT_VERSION} | {
+        key: value for key, value in document.items() if key not in ("tool", "format_version")
+    }
+    with atomic_write(RunFolder(folder).manifest) as file:
+        file.write(json.dumps(marked, indent=2, ensure_ascii=False) + "\n")
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"expected a run's manifest in {path}, got a file that cannot be read as one ({reason}): {_ADVICE}"
+    )
+
+
+def _marked(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a manifest of version 1, which did not name the tool, as one of version 2."""
+    return {"tool": TOOL, **data}
+
+
+_OLDER: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _marked}
+"""By version, what makes of a manifest one of the next version."""
+
+
+class _FaultError(ValueError):
+    """Something that a manifest lacks or garbles, by its name."""
+
+
+class _Fields:
+    """The values of an object of the manifest, each checked when it is taken."""
+
+    def __init__(self, data: object, name: str = "") -> None:
+        if not isinstance(data, dict):
+            raise _FaultError(name or "everything")
+        self._data, self._name = data, name
+
+    def _fault(self, key: str) -> _FaultError:
+        return _FaultError(f"{self._name}.{key}" if self._name else f"'{key}'")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._data.get(key, default)
+        if not isinstance(value, str):
+            raise self._fault(key)
+        return value
+
+    def number(self, key: str) -> float:
+        value = self._data.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._fault(key)
+        return float(value)
+
+    def whole(self, key: str, least: int, default: int | None = None) -> int:
+        value = self._data.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 53:
+            raise self._fault(key)
+        return value
+
+    def whole_or_none(self, key: str, least: int) -> int | None:
+        return None if self._data.get(key) is None else self.whole(key, least)
+
+    def position(self, key: str) -> int | float | None:
+        """Return a frame's index or seconds; None where it is not said."""
+        value = self._data.get(key)
+        return (
+            value
+            if value is None or (isinstance(value, int) and self.whole(key, 0) >= 0)
+            else self.number(key)
+        )
+
+    def rate(self, key: str) -> Fraction | None:
+        if self._data.get(key) is None:
+            return None
+        try:
+            rate = Fraction(str(self._data[key]))
+        except (ValueError, ZeroDivisionError) as error:
+            raise self._fault(key) from error
+        if rate <= 0:
+            raise self._fault(key)
+        return rate
+
+    def fields(self, key: str, optional: bool = False) -> _Fields:
+        value = self._data.get(key)
+        name = f"{self._name}.{key}" if self._name else f"'{key}'"
+        return _Fields({} if value is None and optional else value, name)
+
+    def items(self, key: str) -> Sequence[object]:
+        value = self._data.get(key) or []
+        if not isinstance(value, list):
+            raise self._fault(key)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.items(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self._fault(key)
+        return tuple(str(value) for value in values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def has(self, key: str) -> bool:
+        return self._data.get(key) is not None
+
+    def all(self) -> Mapping[str, Any]:
+        return self._data
+
+
+def _manifest(data: Mapping[str, Any]) -> Manifest:
+    top = _Fields(data)
+    if top.text("tool") != TOOL:
+        raise _FaultError("'tool', which another program wrote")
+    models = top.fields("models")
+    if not list(models):
+        raise _FaultError("'models'")
+    completed = data.get("completed")
+    if not isinstance(completed, bool):
+        raise _FaultError("'completed'")
+    options, seconds, packages = (
+        top.fields(key, optional=True) for key in ("options", "seconds", "packages")
+    )
+    start = options.position("start")
+    return Manifest(
+        name=top.text("name"),
+        completed=completed,
+        started=top.text("started_utc", ""),
+        finished=top.text("finished_utc", ""),
+        clip=_clip(top.fields("clip")),
+        models={name: _model(name, models.fields(name)) for name in models},
+        options=RunOptions(
+            start=0 if start is None else start,
+            end=options.position("end"),
+            stride=options.whole("stride", 1, 1),
+            batch=options.whole("batch", 1, 1),
+            flow_long_side=options.whole_or_none("flow_long_side", 1),
+        ),
+        motion=top.text("motion", ""),
+        frames_measured=top.whole_or_none("frames_measured", 0),
+        losses=tuple(_loss(_Fields(loss, "losses")) for loss in top.items("losses")),
+        warnings=top.texts("warnings"),
+        outside=_outside(top.fields("outside")) if top.has("outside") else None,
+        seconds={name: seconds.number(name) for name in seconds},
+        packages={name: packages.text(name) for name in packages},
+        platform=top.text("platform", ""),
+        document=data,
+    )
+
+
+def _clip(clip: _Fields) -> ClipDescription:
+    return ClipDescription(
+        path=clip.text("path"),
+        sha256=clip.text("sha256"),
+        width=clip.whole("width", 1),
+        height=clip.whole("height", 1),
+        rate=clip.rate("fps"),
+        frame_count=clip.whole_or_none("frame_count", 0),
+        decoder=clip.text("decoder"),
+        decoder_reason=clip.text("decoder_reason", ""),
+    )
+
+
+def _model(name: str, model: _Fields) -> ModelDescription:
+    if not is_component(name):
+        raise _FaultError(f"the name of a model, {name[:80]!r}, which leads out of the run")
+    config = model.fields("config", optional=True)
+    weights = model.all().get("weights")
+    return ModelDescription(
+        name=name,
+        note=model.text("note", ""),
+        score_threshold=model.number("score_threshold"),
+        class_names=config.texts("class_names"),
+        device=model.text("device", ""),
+        precision=model.text("precision", ""),
+        weights=str(weights.get("sha256", "") if isinstance(weights, dict) else weights or "")[:12],
+    )
+
+
+def _loss(loss: _Fields) -> FrameLoss:
+    return FrameLoss(loss.whole("at_index", 0), loss.text("reason"), loss.whole_or_none("count", 0))
+
+
+def _outside(outside: _Fields) -> dict[str, tuple[int, int]]:
+    found = {name: outside.fields(name) for name in outside}
+    return {name: (own.whole("instances", 0), own.whole("of", 0)) for name, own in found.items()}
