@@ -1,10 +1,9 @@
-"""Comparisons on disk: `comparison.csv` for the figures, `comparison.md` for the verdict's own sentences."""
+"""Comparisons on disk: `comparison.csv` for the figures, `comparison.json` for what they come to."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,13 @@ import pandas as pd
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.paths import inside
 from yolact_temporal.dashboards.tables import read_table
+from yolact_temporal.data.runs import layout
+from yolact_temporal.data.runs.comparison import ComparedPair, read_comparison_data
+from yolact_temporal.data.runs.reader import plain_file
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.metrics import REGISTRY
 
 UNDECIDED = "undecided"
-_LARGEST_TEXT = 4 << 20
-
-
-@dataclass(frozen=True)
-class PairVerdict:
-    """What a comparison says of two models.
-
-    Attributes:
-        models: the two names; differences are first minus second.
-        word: the verdict as in the table: "undecided", or who is steadier.
-        sentence: the same in one sentence, with what it rests on or why there is none.
-        scope: what was compared, what was left out, what the intervals speak of, a sentence each.
-    """
-
-    models: tuple[str, str]
-    word: str
-    sentence: str
-    scope: tuple[str, ...]
-
-    @property
-    def steadier(self) -> str | None:
-        """The steadier model; None where it is undecided."""
-        return next((name for name in self.models if self.word == f"{name} is steadier"), None)
 
 
 @dataclass(frozen=True)
@@ -55,7 +34,7 @@ class Comparison:
     key: str
     file: Path
     rows: pd.DataFrame
-    verdicts: tuple[PairVerdict, ...]
+    verdicts: tuple[ComparedPair, ...]
 
     @property
     def clips(self) -> list[str]:
@@ -106,8 +85,8 @@ def folder_comparisons(root: Path) -> list[Comparison]:
     except OSError:
         return []
     found = []
-    for key in [".", *(name for name in names if not (root / name / "run.json").exists())]:
-        if key == "." and (root / "run.json").exists():
+    for key in [".", *(name for name in names if not (root / name / layout.MANIFEST).exists())]:
+        if key == "." and (root / layout.MANIFEST).exists():
             continue
         try:
             comparison = _read(root, key)
@@ -120,35 +99,24 @@ def folder_comparisons(root: Path) -> list[Comparison]:
 
 def _read(root: Path, key: str) -> Comparison | None:
     prefix = "" if key == "." else f"{key}/"
-    file = inside(root, f"{prefix}comparison.csv")
-    if not file.is_file():
+    file = inside(root, f"{prefix}{layout.COMPARISON}")
+    if not plain_file(file.parent, file):
         return None
     rows = read_table(file)
-    told = {pair: (sentence, scope) for pair, sentence, scope in _sections(root, f"{prefix}comparison.md")}
-    comparison = Comparison(key, file, rows, ())
-    verdicts = []
-    for first, second in dict.fromkeys(zip(rows["model_a"], rows["model_b"], strict=True)):
-        own = comparison.figures((first, second))
-        word = str(own["verdict"].iloc[0]) if len(own) else UNDECIDED
-        sentence, scope = told.get((first, second), (f"{word[:1].upper()}{word[1:]}.", ()))
-        verdicts.append(PairVerdict((first, second), word, sentence, scope))
-    return Comparison(key, file, rows, tuple(verdicts))
+    told = read_comparison_data(file.parent)
+    comparison = Comparison(key, file, rows, () if told is None else told.pairs)
+    if told is not None:
+        return comparison
+    pairs = dict.fromkeys(zip(rows["model_a"], rows["model_b"], strict=True))
+    return replace(comparison, verdicts=tuple(_from_table(comparison, pair) for pair in pairs))
 
 
-def _sections(root: Path, name: str) -> Iterator[tuple[tuple[str, str], str, tuple[str, ...]]]:
-    """Yield models, verdict and scope of every section of a `comparison.md`."""
-    try:
-        path = inside(root, name)
-        if path.stat().st_size > _LARGEST_TEXT:
-            return
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError, InputError):
-        return
-    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
-        lines = [line.strip() for line in section.splitlines()]
-        first, middle, second = lines[0].partition(" against ")
-        bold = [line[2:-2] for line in lines if line.startswith("**") and line.endswith("**")]
-        if middle and bold:
-            after = lines[lines.index(f"**{bold[0]}**") + 1 :]
-            table = next((at for at, line in enumerate(after) if line.startswith("|")), len(after))
-            yield (first, second), bold[0], tuple(line for line in after[:table] if line)
+def _from_table(comparison: Comparison, models: tuple[str, str]) -> ComparedPair:
+    """Return what the table of an older version, which wrote no data beside it, says of two models."""
+    own = comparison.figures(models)
+    word = str(own["verdict"].iloc[0]) if len(own) else UNDECIDED
+    steadier = next((name for name in models if word == f"{name} is steadier"), None)
+    sentence = (
+        f"{word[:1].upper()}{word[1:]}; an older version compared them, and its reasons are in comparison.md."
+    )
+    return ComparedPair(models, steadier, word, sentence, (), ())

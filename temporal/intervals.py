@@ -52,9 +52,7 @@ def ratio_of_sums(tracks: Sequence[TrackStability], name: str) -> RatioOfSums | 
         tracks: all of the clip's.
         name: of a headline metric.
     """
-    sums = [
-        track.sums[name] for track in tracks if name in track.sums and track.figures[name].value is not None
-    ]
+    sums = [one for track in tracks if (one := track.sums.get(name)) is not None and one.value() is not None]
     if not sums:
         return None
     parts = [each.by_frame() for each in sums]

@@ -58,7 +58,7 @@ def dtssd_of(frames):
     found = Dtssd()
     for mask, truth in frames:
         found.add(mask, truth)
-    return found.figure()
+    return found.figures()["dtssd"]
 
 
 def video_consistency(frames, window):

@@ -14,12 +14,17 @@ from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign, roi_align
 
 from yolact_temporal.data import photographs
 from yolact_temporal.errors import UsageError
-from yolact_temporal.yolact.baselines import BASELINES, MaskRcnnSegmenter, baseline, build_mask_rcnn
-from yolact_temporal.yolact.baselines.mask_iou_head import MaskIouHead
-from yolact_temporal.yolact.baselines.network import RegionMasks, normalize, predicted_mask_iou, prepare
-from yolact_temporal.yolact.baselines.region_pool import RegionPool, separable_roi_align
 from yolact_temporal.yolact.config import PRESETS
 from yolact_temporal.yolact.families import build_model
+from yolact_temporal.yolact.families.mask_rcnn import BASELINES, MaskRcnnSegmenter, baseline, build_mask_rcnn
+from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import MaskIouHead
+from yolact_temporal.yolact.families.mask_rcnn.network import (
+    RegionMasks,
+    normalize,
+    predicted_mask_iou,
+    prepare,
+)
+from yolact_temporal.yolact.families.mask_rcnn.region_pool import RegionPool, separable_roi_align
 from yolact_temporal.yolact.fuse import fused_for_inference
 from yolact_temporal.yolact.weights import REGISTRY, load_weights
 
@@ -168,6 +173,7 @@ class TestSegmenter:
         model.roi_heads.detections_per_img = 12
         self.check(model, photograph()[::4, ::3])
 
+    @pytest.mark.slow
     def test_the_compact_one_sees_what_torchvisions_own_forward_sees(self, compact):
         self.check(compact, photograph())
 
@@ -221,6 +227,7 @@ class TestSegmenter:
         assert len(single) > 0
         np.testing.assert_allclose(half.scores[0], single.scores[0], atol=0.05)
 
+    @pytest.mark.slow
     def test_folding_frozen_normalisation_changes_nothing(self):
         model = small_resnet("mask_scoring_rcnn_resnet50_fpn")
         for module in model.modules():

@@ -10,6 +10,7 @@ from yolact_temporal.benchmarking import networks
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.errors import WeightsError
+from yolact_temporal.yolact.families.mask_rcnn.family import BUSY_REGIONS
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, 
     assert "times the sum of their forward passes" in table
 
 
+@pytest.mark.slow
 def test_a_model_by_itself_makes_no_pair(clip, one_round):
     figures = networks.run_benchmark(["yolact_compact"], frames=1, clip=clip, device="cpu")
     assert figures["pairs"] == []
@@ -58,4 +60,4 @@ def test_random_weights_send_regions_through_the_mask_head(monkeypatch):
     assert weights == "random"
     frame = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), np.uint8)
     (found,) = model.segmenter.segment(frame)
-    assert 0 < len(found) <= networks.RANDOM_REGIONS
+    assert 0 < len(found) <= BUSY_REGIONS

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from yolact_temporal.errors import WeightsError
-from yolact_temporal.yolact.baselines.benchmark_names import has_benchmark_names, with_torchvision_names
 from yolact_temporal.yolact.families import build_model
+from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
+    has_benchmark_names,
+    with_torchvision_names,
+)
 from yolact_temporal.yolact.weights import REGISTRY, find_weights, import_file, load_weights
 from yolact_temporal.yolact.weights.checkpoint import expected_shapes
 
@@ -100,6 +103,7 @@ def test_other_checkpoints_are_not_taken_for_the_authors():
     assert not has_benchmark_names({"backbone.body.conv1.weight": 0, "module.backbone.conv1.weight": 0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefix", "wrap", "name"),
     [

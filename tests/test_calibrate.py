@@ -158,6 +158,7 @@ def changed(table, key, values):
     return Table(replace(row, values=values(row)) if row.key == key else row for row in table)
 
 
+@pytest.mark.slow
 class TestExpectations:
     @pytest.mark.parametrize(
         ("key", "factor", "rule"), BROKEN, ids=[f"{k[1]} {k[4]} x{f}" for k, f, _ in BROKEN]

@@ -327,7 +327,7 @@ class TestCommand:
         assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
         assert "Undecided which of a and b is steadier" in capsys.readouterr().out
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
-            "comparison.csv", "comparison.md", "comparison.png"
+            "comparison.csv", "comparison.md", "comparison.json", "comparison.png"
         }  # fmt: skip
         rows = read_table(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
@@ -351,6 +351,8 @@ class TestCommand:
         assert found == code
         assert not (tmp_path / "out").exists()
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_more_than_two_models_have_a_picture_each(self, clips, tmp_path):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)})
         write_comparison(compare_runs([run]), tmp_path / "out", "one")

@@ -9,7 +9,7 @@ import pytest
 from yolact_temporal.temporal.comparison.comparing import RECALLS, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
-from yolact_temporal.temporal.comparison.comparison_text import console_comparison, markdown_comparison
+from yolact_temporal.temporal.comparison.comparison_text import comparison_section
 from yolact_temporal.temporal.comparison.figures import (
     ClipObjects,
     compare_clip,
@@ -18,6 +18,7 @@ from yolact_temporal.temporal.comparison.figures import (
 )
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.verdict import verdict_of
+from yolact_temporal.temporal.documents import as_console, as_markdown
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.report import CsvTable
 
@@ -253,14 +254,15 @@ class TestReports:
 
     def test_one_clip_has_its_own_interval_and_says_what_it_speaks_of(self):
         comparison, verdict = compared(clips(1))
-        text = console_comparison(comparison, verdict)
+        text = as_console(comparison_section(comparison, verdict))
         assert "of this clip only" in text
         assert comparison.find("boundary_px").interval is not None
         assert comparison.find("boundary_px").p_value is None
 
     def test_both_texts_carry_coverage_losses_and_the_verdict(self):
         comparison, verdict = compared(clips(8, drop=0.3))
-        for text in (console_comparison(comparison, verdict), markdown_comparison(comparison, verdict)):
+        for rendered in (as_console, as_markdown):
+            text = rendered(comparison_section(comparison, verdict))
             for part in ("coverage", "L(0)", "L(1)", "Undecided", "B1 at matched recall 0.5", "pairs"):
                 assert part in text, part
 

@@ -16,7 +16,13 @@ from dashboard_runs import BLINKING, STEADY
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import jobs
-from yolact_temporal.dashboards.views.analysis import analysis_command, time_text
+from yolact_temporal.dashboards.views.analysis import (
+    COUNTERPART,
+    STANDARD,
+    analysis_command,
+    names_code,
+    time_text,
+)
 from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.errors import InputError
 
@@ -37,10 +43,19 @@ def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
     assert (args.score_threshold, args.out) == (0.25, tmp_path)
     args = cli.build_parser().parse_args(analysis_command(tmp_path, clip, "yolact_compact", None, None, 1)[1])
     assert (args.no_baseline, args.score_threshold) == (True, None)
-    wanted, command = analysis_command(tmp_path, None, "yolact_compact", None, None, 1)
+    wanted, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
     args = cli.build_parser().parse_args(command)
     assert (wanted, args.command, args.overwrite) == ("demo", "demo", False)
+    assert (args.model, args.baseline, args.no_baseline) == ("yolact_compact", None, False)
     assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("mine:make", True), ("--model=a.b:C.make", True), ("/a/b:c/d.mp4", False), ("yolact_compact", False)],
+)
+def test_a_command_on_disk_that_names_code_is_known(part, named):
+    assert names_code(["analyze", "--baseline", part]) is named
 
 
 def test_an_upload_is_stored_once_and_never_outside(tmp_path, monkeypatch):

@@ -226,7 +226,7 @@ def test_a_comparison_says_its_verdict_in_the_reports_own_words(root):
     run = loader.find_run(root, "scene")
     comparison = comparisons.run_comparison(run)
     (verdict,) = comparison.verdicts
-    assert (verdict.models, verdict.word, verdict.steadier) == ((STEADY, BLINKING), "undecided", None)
+    assert (verdict.models, verdict.verdict, verdict.steadier) == ((STEADY, BLINKING), "undecided", None)
     assert verdict.sentence in (root / "scene" / "comparison.md").read_text()
     assert len(verdict.scope) >= 2
     figures = comparison.figures(verdict.models)
@@ -234,12 +234,23 @@ def test_a_comparison_says_its_verdict_in_the_reports_own_words(root):
     assert figures["metric"].is_unique
 
 
-def test_without_the_text_the_tables_word_is_the_verdict(root):
-    (root / "scene" / "comparison.md").unlink()
+def test_the_verdict_is_read_from_the_data_whatever_the_text_says(root):
+    (root / "scene" / "comparison.md").write_text("## a against b\n\n**b is steadier.**\n")
+    (verdict,) = comparisons.run_comparison(loader.find_run(root, "scene")).verdicts
+    told = json.loads((root / "scene" / "comparison.json").read_text())["comparisons"][0]
+    assert (verdict.sentence, list(verdict.scope)) == (told["sentence"], told["scope"])
+    edit(root / "scene" / "comparison.json", lambda data: data["comparisons"][0].pop("sentence"))
+    with pytest.raises(InputError, match="lacks or garbles"):
+        comparisons.run_comparison(loader.find_run(root, "scene"))
+
+
+def test_of_an_older_run_without_data_the_tables_word_is_the_verdict(root):
+    (root / "scene" / "comparison.json").unlink()
     path = root / "scene" / "comparison.csv"
     path.write_text(path.read_text().replace("undecided", f"{STEADY} is steadier"))
     (verdict,) = comparisons.run_comparison(loader.find_run(root, "scene")).verdicts
-    assert (verdict.steadier, verdict.sentence) == (STEADY, "Steady_model is steadier.")
+    assert verdict.steadier == STEADY
+    assert verdict.sentence.startswith("Steady_model is steadier; an older version")
 
 
 def test_text_from_files_cannot_become_markup():

@@ -70,7 +70,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def registry(url: str | None = None) -> dict[str, WeightsEntry]:
-    return {NAME: WeightsEntry(NAME, BUILD, url)}
+    return {NAME: WeightsEntry(NAME, BUILD, url=url)}
 
 
 def parts(cache: Path) -> list[Path]:
@@ -295,6 +295,7 @@ def test_a_full_disk_says_so(server: Server, tmp_path: Path) -> None:
 # The whole of fetch: transfer, check, cache.
 
 
+@pytest.mark.slow
 def test_fetched_weights_are_stored_by_content_and_load(
     server: Server, content: bytes, state: dict[str, torch.Tensor], cache: Path
 ) -> None:

@@ -133,7 +133,7 @@ def test_score_prints_them_and_keeps_them(tmp_path, capsys):
     figures = identity.identity_figures(truth(), tracker(0))
     summary = (run / "summary.csv").read_text()
     for name, word in (("hota", "HOTA"), ("motsa", "MOTSA"), ("idf1", "IDF1")):
-        assert re.search(rf"{figures[name]:.4g} +{word} ", out)
+        assert re.search(rf"{word} \(.*\) +{figures[name]:.4g}", out)
         assert f"ours,ours,{name},{figures[name]:.6g},1" in summary
         assert f"| {word}" in (run / "report.md").read_text()
 

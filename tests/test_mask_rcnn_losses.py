@@ -9,14 +9,14 @@ from shapes import CLASS_NAMES, write_shapes
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from yolact_temporal.data.coco import CocoDataset
-from yolact_temporal.yolact.baselines import BASELINES, build_mask_rcnn
-from yolact_temporal.yolact.baselines.network import Proposals, RegionMasks
+from yolact_temporal.yolact.families import recipe_for, trainee_for
+from yolact_temporal.yolact.families.mask_rcnn import BASELINES, build_mask_rcnn
+from yolact_temporal.yolact.families.mask_rcnn import losses as module
+from yolact_temporal.yolact.families.mask_rcnn.losses import Regions, Truth
+from yolact_temporal.yolact.families.mask_rcnn.network import Proposals, RegionMasks
 from yolact_temporal.yolact.training import TrainingOptions, train
-from yolact_temporal.yolact.training import mask_rcnn_losses as module
 from yolact_temporal.yolact.training.batches import training_loader
-from yolact_temporal.yolact.training.mask_rcnn_losses import Regions, Truth
-from yolact_temporal.yolact.training.recipe import Schedule, recipe_for
-from yolact_temporal.yolact.training.trainee import trainee_for
+from yolact_temporal.yolact.training.recipe import Schedule
 from yolact_temporal.yolact.weights import load_weights
 from yolact_temporal.yolact.weights.checkpoint import read_state
 
@@ -223,6 +223,7 @@ def losses(folder):
         ]
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(options(tmp_path, "mask_rcnn_compact", output=whole))
@@ -239,6 +240,7 @@ def test_a_stopped_and_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_mask_scoring_trains_its_head_and_leaves_the_rest_as_it_was(tmp_path):
     model = build_mask_rcnn("mask_rcnn_compact")
     load_weights("mask_rcnn_compact", model)
@@ -255,6 +257,7 @@ def test_mask_scoring_trains_its_head_and_leaves_the_rest_as_it_was(tmp_path):
     assert losses(tmp_path / "run")[0]["loss_mask"] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BASELINES if "resnet" in name])
 def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name):
     write_shapes(tmp_path, 2)
@@ -279,6 +282,7 @@ def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name)
     assert any(key.startswith("roi_heads.mask_head") for key in reached)
 
 
+@pytest.mark.slow
 def test_shapes_are_learnt_by_heart(tmp_path):
     """A few images, seen again and again, are told apart ever better."""
     recipe = replace(

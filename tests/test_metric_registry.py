@@ -18,7 +18,7 @@ from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import definitions
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
-from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
+from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec, mean_figure
 from yolact_temporal.temporal.metrics.contract import Compared, RatioOverFrames, Term
 from yolact_temporal.temporal.metrics.registry import MetricRegistry
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, TRACK_COLUMNS
@@ -52,6 +52,21 @@ TOY_PAIR = MetricSpec(
     scope="pair",
 )
 
+TOY_TRUTH = MetricSpec(
+    name="toy_surplus",
+    symbol="X3",
+    meaning="Area of the mask over that of the true one.",
+    inputs="the mask and the true one",
+    unit="1",
+    range=(0.0, math.inf),
+    direction="down",
+    undefined="there is no true object",
+    source="made up for a test",
+    scope="truth",
+    group="Toys",
+    matched=True,
+)
+
 
 def toy_update(previous, current):
     if previous is None or not current.paired or not previous.area_px or not current.area_px:
@@ -65,18 +80,37 @@ def toy_pair(pair):
     return {TOY_PAIR.name: lost / before if before else None}
 
 
+class ToySurplus:
+    def __init__(self):
+        self.ratios = []
+
+    def observe(self, observation):
+        if observation.truth.area:
+            self.ratios.append(observation.mask.area / observation.truth.area)
+
+    def figures(self):
+        return {TOY_TRUTH.name: mean_figure(self.ratios)}
+
+
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
-def run_with_toys(tmp_path_factory) -> Iterator[Path]:
-    """A run of two models that was measured while two metrics from outside were registered; they still are."""
+def toys() -> Iterator[None]:
+    """Three metrics from outside, registered for as long as this file's tests run."""
     with REGISTRY.borrowed():
         REGISTRY.register(TOY, accumulator=lambda: RatioOverFrames(TOY, toy_update, np.sqrt))
         REGISTRY.register(TOY_PAIR, pair=toy_pair)
-        yield make_run(tmp_path_factory.mktemp("toys") / "runs")
+        REGISTRY.register(TOY_TRUTH, truth=ToySurplus)
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_with_toys(toys, tmp_path_factory) -> Path:
+    """A run of two models that was measured by metrics from outside too."""
+    return make_run(tmp_path_factory.mktemp("toys") / "runs")
 
 
 class TestAMetricFromOutside:
@@ -127,6 +161,15 @@ class TestAMetricFromOutside:
             assert spec.meaning in definitions.definition(spec.name)
             assert definitions.direction(spec.name) == "lower is steadier"
 
+    def test_is_measured_against_a_ground_truth(self, judged):
+        rows = {row["metric"]: row for row in table(judged / "summary.csv") if row["model"] == "a"}
+        for name in ("toy_surplus", "toy_surplus_at_iou_0.1"):
+            assert (rows[name]["value"], rows[name]["n"], rows[name]["tracks"]) == ("1", "20", "1")
+        report = (judged / "report.md").read_text(encoding="utf-8")
+        assert "### Toys" in report
+        assert "| toy surplus (lower is better) | 1 / 1 |" in report
+        assert definitions.label("toy_surplus_at_iou_0.1") == "X3 toy surplus, matched at IoU 0.1"
+
     def test_is_forgotten_where_it_was_only_borrowed(self):
         registry = MetricRegistry()
         with registry.borrowed():
@@ -171,7 +214,7 @@ def square(x, y):
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory) -> Path:
+def judged(toys, tmp_path_factory) -> Path:
     """A run of two models against a ground truth: with all figures that there can be."""
     where = tmp_path_factory.mktemp("judged")
     for name, shift in (("a", 0), ("b", 2)):

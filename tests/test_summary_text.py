@@ -2,18 +2,20 @@
 
 import pytest
 
-from yolact_temporal.analyzing.summary_text import headline_rows
+from yolact_temporal.analyzing.summary_text import model_section
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
 NAME = next(iter(REGISTRY.headlines()))
+STATUSES = dict.fromkeys(("counted", "repeated", "after_lost_frames", "without_motion"), 0)
 
 
 def row(figure, interval=None):
     figures = {name: ClipFigure(None, 0, 0, 0, 0) for name in REGISTRY.own()} | {NAME: figure}
-    stability = ClipStability(9, 9, 0, {}, (), figures, None)
-    return headline_rows(stability, {} if interval is None else {NAME: interval})[0]
+    stability = ClipStability(9, 9, 0, STATUSES, (), figures, None)
+    section = model_section("model", stability, {} if interval is None else {NAME: interval}, "A model.")
+    return [str(cell) for cell in section.blocks[-1].rows[0]]
 
 
 @pytest.mark.parametrize(
@@ -27,4 +29,4 @@ def row(figure, interval=None):
     ],
 )  # fmt: skip
 def test_a_headline_says_its_value_its_interval_and_what_it_is_of(figure, interval, value, spread, of):
-    assert row(figure, interval)[1:] == (value, "px", spread, of)
+    assert row(figure, interval)[1:] == [value if value == "undefined" else f"{value} px", spread, of]

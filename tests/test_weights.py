@@ -14,9 +14,9 @@ import torch
 
 from yolact_temporal.errors import InputError, UsageError, WeightsError
 from yolact_temporal.yolact import PRESETS, build_yolact
+from yolact_temporal.yolact.families import Completion
 from yolact_temporal.yolact.weights import (
     REGISTRY,
-    Completion,
     WeightsEntry,
     cache_dir,
     clean_state_dict,
@@ -137,6 +137,7 @@ def test_differences_are_named(change: dict[str, tuple[int, ...] | None], expect
     assert differences(found, model) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_has_an_entry_whose_shapes_cost_no_memory_and_are_the_models(name: str) -> None:
     shapes = expected_shapes(REGISTRY[name])
@@ -259,6 +260,7 @@ def test_among_models_of_equal_shapes_the_files_name_decides(
         assert import_file(path, registry=alike).name == expected
 
 
+@pytest.mark.slow
 def test_bundled_weights_cannot_be_shadowed_by_an_import(state: State, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="yolact_compact, whose are part of the package"):
         import_file(as_pth(state, tmp_path / "a.pth"))
@@ -406,6 +408,7 @@ def test_a_broken_record_counts_as_none(cache: Path, record: str) -> None:
         find_weights("yolact_base")
 
 
+@pytest.mark.slow
 def test_processes_that_store_at_once_leave_one_whole_record(tmp_path: Path, cache: Path) -> None:
     program = (
         "import sys\n"
@@ -479,6 +482,7 @@ class TestCompletion:
             load_weights("completed", BUILD(), registry=known)
 
 
+@pytest.mark.slow
 def test_the_weights_in_the_package_fit_and_stay_small() -> None:
     report = verify("yolact_compact")
     assert report.ok

@@ -136,4 +136,5 @@ class MaskIouNet(nn.Module):
 
     def forward(self, masks: Tensor) -> Tensor:
         """Map masks (N, 1, h, w) in 0..1 to IoU (N, classes), not negative."""
-        return self.maskiou_net(masks).amax(dim=(2, 3))
+        maps: Tensor = self.maskiou_net(masks)
+        return maps.amax(dim=(2, 3))

@@ -48,7 +48,8 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
     @property
     def device(self) -> torch.device:
         """The device on which the model's weights lie."""
-        return next(self.model.parameters()).device
+        weight: Tensor = next(self.model.parameters())
+        return weight.device
 
     @torch.inference_mode()
     def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:

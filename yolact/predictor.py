@@ -43,13 +43,14 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         """Resize frames to the network's square, without keeping their aspect, and normalise: (B, 3, S, S)."""
         config = self.model.config
         size = (config.input_size, config.input_size)
-        images = config.normalization.apply(
+        images: Tensor = config.normalization.apply(
             F.interpolate(self._on_device(frames).float(), size=size, mode="bilinear", align_corners=False)
         )
         return images.contiguous(memory_format=torch.channels_last)
 
     def _forward(self, inputs: Tensor) -> YolactOutput:
-        return self.network()(inputs)
+        outputs: YolactOutput = self.network()(inputs)
+        return outputs
 
     def instances(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> list[Instances]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -17,7 +19,10 @@ from yolact_temporal.errors import InputError
 
 DEMO, UPLOAD, PICK = "The built-in demo", "Upload a clip", "A clip that is here"
 _WANTED = {"demo": DEMO, "upload": UPLOAD}
-_COMPACT = ("yolact_compact", "mask_rcnn_compact")
+STANDARD = "the standard one"
+"""The model that the command line takes where none is named: small, and ships with the package."""
+COUNTERPART = "its counterpart"
+"""The baseline that the command line takes where none is named."""
 _NO_BASELINE = "none"
 
 
@@ -59,8 +64,8 @@ def analysis_command(
     Args:
         root: the runs folder.
         clip: the clip; None for the built-in demo.
-        model: the measured one.
-        baseline: what it is compared with; None for nothing.
+        model: the measured one; `STANDARD` for the command line's own choice.
+        baseline: what it is compared with; `COUNTERPART` for the command line's own choice, None for nothing.
         threshold: the score above which an instance counts; None for each model's own.
         stride: take every how manieth frame.
     """
@@ -69,8 +74,10 @@ def analysis_command(
     else:
         wanted = clip.name if clip.is_dir() else clip.stem
         command = ["analyze", str(clip), "--stride", str(stride)]
-    command += ["--out", str(root), "--model", model]
-    command += ["--no-baseline"] if baseline is None else ["--baseline", baseline]
+    command += ["--out", str(root)]
+    command += [] if model == STANDARD else ["--model", model]
+    if baseline != COUNTERPART:
+        command += ["--no-baseline"] if baseline is None else ["--baseline", baseline]
     command += [] if threshold is None else ["--score-threshold", f"{threshold:g}"]
     return wanted, command
 
@@ -112,16 +119,16 @@ def _choose_clip(context: Context, source: str) -> Path | None:
 
 def _choose_models() -> tuple[str, str | None, float | None]:
     with st.expander("Models and thresholds"):
-        names = list(_COMPACT)
+        names: list[str] = []
         if st.toggle("Offer every model whose weights are here", key="all_models"):
             try:
                 names = [name for name, here in jobs.known_models() if here]
             except (InputError, OSError) as error:
                 st.error(plain(error))
         first, second, third = st.columns(3)
-        model = first.selectbox("Model", names, key="model")
+        model = first.selectbox("Model", [STANDARD, *names], key="model")
         others = [name for name in names if name != model]
-        baseline = second.selectbox("Compared with", [*others, _NO_BASELINE], key="baseline")
+        baseline = second.selectbox("Compared with", [COUNTERPART, *others, _NO_BASELINE], key="baseline")
         own = third.toggle("Each model's own score threshold", value=True, key="own_threshold")
         threshold = (
             None if own else third.slider("Counts above a score of", 0.0, 1.0, 0.3, 0.05, key="threshold")
@@ -199,13 +206,19 @@ def _show_ended(context: Context, job: jobs.Job) -> None:
         word = "was cancelled" if job.state == "cancelled" else "failed"
         text, button = st.columns([5, 1], vertical_alignment="center")
         text.markdown(f"**{plain(job.name)}** {word}: {plain(job.message)}")
-        if jobs.can_resume(context.root, job) and button.button("Resume", key=f"resume_{job.key}"):
+        resumes = not names_code(job.command) and jobs.can_resume(context.root, job)
+        if resumes and button.button("Resume", key=f"resume_{job.key}"):
             try:
                 jobs.resume_job(context.root, job)
             except (InputError, OSError) as error:
                 st.error(plain(error))
                 return
             st.rerun()
+
+
+def names_code(command: Sequence[str]) -> bool:
+    """Say whether a command names code to import, `package.module:factory`, which what a file says must never start."""
+    return any(re.fullmatch(r"[\w.]+:[\w.]+", part.rpartition("=")[2]) for part in command)
 
 
 def _land_on(context: Context, job: jobs.Job) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from yolact_temporal.dashboards import definitions
-from yolact_temporal.dashboards.comparisons import Comparison, PairVerdict, run_comparison
+from yolact_temporal.dashboards.comparisons import Comparison, run_comparison
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import Context
@@ -20,6 +20,7 @@ from yolact_temporal.dashboards.views.parts import (
 )
 from yolact_temporal.dashboards.views.quality import show_card, show_quality
 from yolact_temporal.data.frames import loss_sentence
+from yolact_temporal.data.runs.comparison import ComparedPair
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.catalogue import unit_text
 
@@ -124,7 +125,7 @@ def _show_pairs(run: Run, comparison: Comparison) -> None:
             _show_cards(run, comparison, verdict)
 
 
-def _show_cards(run: Run, comparison: Comparison, verdict: PairVerdict) -> None:
+def _show_cards(run: Run, comparison: Comparison, verdict: ComparedPair) -> None:
     """Show the figures that a verdict rests on: both models' values, the difference and its interval."""
     rows = comparison.figures(verdict.models).set_index("metric", drop=False)
     names = [name for name in definitions.compared_headlines() if name in rows.index]

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from yolact_temporal.dashboards.charts.style import AnyChart
-from yolact_temporal.dashboards.comparisons import PairVerdict
 from yolact_temporal.dashboards.plain_text import plain
+from yolact_temporal.data.runs.comparison import ComparedPair
 from yolact_temporal.errors import YolactTemporalError
 from yolact_temporal.temporal.plot_style import model_color
 
@@ -90,7 +90,7 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
     return {}
 
 
-def show_verdict(verdict: PairVerdict) -> None:
+def show_verdict(verdict: ComparedPair) -> None:
     """Show who is steadier, or that it is undecided, in the same place, size and weight."""
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
         if verdict.steadier is None:

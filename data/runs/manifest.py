@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.data.files import atomic_write, open_regular
 from yolact_temporal.data.frames import FrameLoss
+from yolact_temporal.data.runs.documents import (
+    ADVICE,
+    TOOL,
+    FieldError,
+    Fields,
+    read_whole,
+    versioned,
+    write_versioned,
+)
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.names import is_component
 from yolact_temporal.errors import InputError
 
-TOOL = "yolact-temporal"
-"""What `run.json` names as the tool that wrote the run: only such a run is ever replaced."""
-
 FORMAT_VERSION = 2
 """Version of the run folder's layout; an older one is read as this, a newer one is refused."""
 
-_LARGEST = 16 << 20
-_ADVICE = "analyze the clip anew, into another folder"
+_WHAT = "a run's manifest"
 
 
 @dataclass(frozen=True)
@@ -134,16 +136,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         InputError: if it cannot be read, lacks or garbles something, is another program's, or of a newer version.
     """
     path = RunFolder(folder).manifest
-    try:
-        with open_regular(path) as file:
-            text = file.read(_LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    if len(text) > _LARGEST:
-        raise _unreadable(path, f"it holds more than {_LARGEST >> 20} MiB")
-    return parse_manifest(text, path)
+    text = read_whole(path, _WHAT)
+    return None if text is None else parse_manifest(text, path)
 
 
 def parse_manifest(text: bytes, path: Path) -> Manifest:
@@ -156,13 +150,7 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
     Raises:
         InputError: as `read_manifest`.
     """
-    try:
-        data = json.loads(text.decode("utf-8"))
-        version = data["format_version"]
-        if not isinstance(version, int) or isinstance(version, bool):
-            raise ValueError(f"the format version {str(version)[:20]}")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _unreadable(path, " ".join(str(error).split())[:120] or type(error).__name__) from error
+    data, version = versioned(text, path, _WHAT)
     if version > FORMAT_VERSION:
         raise InputError(
             f"expected a run of format version {FORMAT_VERSION} or older in {path.parent}, got {version}: update "
@@ -170,15 +158,15 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         )
     if version not in _OLDER and version != FORMAT_VERSION:
         raise InputError(
-            f"expected a run of format version {FORMAT_VERSION} or older in {path.parent}, got {version}: {_ADVICE}"
+            f"expected a run of format version {FORMAT_VERSION} or older in {path.parent}, got {version}: {ADVICE}"
         )
     try:
         for older in range(version, FORMAT_VERSION):
-            data = _OLDER[older](data)
+            data = dict(_OLDER[older](data))
         return _manifest(data)
-    except _FaultError as error:
+    except FieldError as error:
         raise InputError(
-            f"expected a run's manifest in {path}, got one that lacks or garbles {error}: {_ADVICE}"
+            f"expected a run's manifest in {path}, got one that lacks or garbles {error}: {ADVICE}"
         ) from error
 
 
@@ -189,17 +177,7 @@ def write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
         folder: the run's.
         document: what it says beside these two.
     """
-    marked = {"tool": TOOL, "format_version": FORMAT_VERSION} | {
-        key: value for key, value in document.items() if key not in ("tool", "format_version")
-    }
-    with atomic_write(RunFolder(folder).manifest) as file:
-        file.write(json.dumps(marked, indent=2, ensure_ascii=False) + "\n")
-
-
-def _unreadable(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"expected a run's manifest in {path}, got a file that cannot be read as one ({reason}): {_ADVICE}"
-    )
+    write_versioned(RunFolder(folder).manifest, FORMAT_VERSION, document)
 
 
 def _marked(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -211,99 +189,16 @@ _OLDER: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _ma
 """By version, what makes of a manifest one of the next version."""
 
 
-class _FaultError(ValueError):
-    """Something that a manifest lacks or garbles, by its name."""
-
-
-class _Fields:
-    """The values of an object of the manifest, each checked when it is taken."""
-
-    def __init__(self, data: object, name: str = "") -> None:
-        if not isinstance(data, dict):
-            raise _FaultError(name or "everything")
-        self._data, self._name = data, name
-
-    def _fault(self, key: str) -> _FaultError:
-        return _FaultError(f"{self._name}.{key}" if self._name else f"'{key}'")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._data.get(key, default)
-        if not isinstance(value, str):
-            raise self._fault(key)
-        return value
-
-    def number(self, key: str) -> float:
-        value = self._data.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._fault(key)
-        return float(value)
-
-    def whole(self, key: str, least: int, default: int | None = None) -> int:
-        value = self._data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 53:
-            raise self._fault(key)
-        return value
-
-    def whole_or_none(self, key: str, least: int) -> int | None:
-        return None if self._data.get(key) is None else self.whole(key, least)
-
-    def position(self, key: str) -> int | float | None:
-        """Return a frame's index or seconds; None where it is not said."""
-        value = self._data.get(key)
-        return (
-            value
-            if value is None or (isinstance(value, int) and self.whole(key, 0) >= 0)
-            else self.number(key)
-        )
-
-    def rate(self, key: str) -> Fraction | None:
-        if self._data.get(key) is None:
-            return None
-        try:
-            rate = Fraction(str(self._data[key]))
-        except (ValueError, ZeroDivisionError) as error:
-            raise self._fault(key) from error
-        if rate <= 0:
-            raise self._fault(key)
-        return rate
-
-    def fields(self, key: str, optional: bool = False) -> _Fields:
-        value = self._data.get(key)
-        name = f"{self._name}.{key}" if self._name else f"'{key}'"
-        return _Fields({} if value is None and optional else value, name)
-
-    def items(self, key: str) -> Sequence[object]:
-        value = self._data.get(key) or []
-        if not isinstance(value, list):
-            raise self._fault(key)
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self.items(key)
-        if not all(isinstance(value, str) for value in values):
-            raise self._fault(key)
-        return tuple(str(value) for value in values)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._data)
-
-    def has(self, key: str) -> bool:
-        return self._data.get(key) is not None
-
-    def all(self) -> Mapping[str, Any]:
-        return self._data
-
-
 def _manifest(data: Mapping[str, Any]) -> Manifest:
-    top = _Fields(data)
+    top = Fields(data)
     if top.text("tool") != TOOL:
-        raise _FaultError("'tool', which another program wrote")
+        raise FieldError("'tool', which another program wrote")
     models = top.fields("models")
     if not list(models):
-        raise _FaultError("'models'")
+        raise FieldError("'models'")
     completed = data.get("completed")
     if not isinstance(completed, bool):
-        raise _FaultError("'completed'")
+        raise FieldError("'completed'")
     options, seconds, packages = (
         top.fields(key, optional=True) for key in ("options", "seconds", "packages")
     )
@@ -324,7 +219,7 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
         ),
         motion=top.text("motion", ""),
         frames_measured=top.whole_or_none("frames_measured", 0),
-        losses=tuple(_loss(_Fields(loss, "losses")) for loss in top.items("losses")),
+        losses=tuple(_loss(Fields(loss, "losses")) for loss in top.items("losses")),
         warnings=top.texts("warnings"),
         outside=_outside(top.fields("outside")) if top.has("outside") else None,
         seconds={name: seconds.number(name) for name in seconds},
@@ -334,7 +229,7 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _clip(clip: _Fields) -> ClipDescription:
+def _clip(clip: Fields) -> ClipDescription:
     return ClipDescription(
         path=clip.text("path"),
         sha256=clip.text("sha256"),
@@ -347,9 +242,9 @@ def _clip(clip: _Fields) -> ClipDescription:
     )
 
 
-def _model(name: str, model: _Fields) -> ModelDescription:
+def _model(name: str, model: Fields) -> ModelDescription:
     if not is_component(name):
-        raise _FaultError(f"the name of a model, {name[:80]!r}, which leads out of the run")
+        raise FieldError(f"the name of a model, {name[:80]!r}, which leads out of the run")
     config = model.fields("config", optional=True)
     weights = model.all().get("weights")
     return ModelDescription(
@@ -363,10 +258,10 @@ def _model(name: str, model: _Fields) -> ModelDescription:
     )
 
 
-def _loss(loss: _Fields) -> FrameLoss:
+def _loss(loss: Fields) -> FrameLoss:
     return FrameLoss(loss.whole("at_index", 0), loss.text("reason"), loss.whole_or_none("count", 0))
 
 
-def _outside(outside: _Fields) -> dict[str, tuple[int, int]]:
+def _outside(outside: Fields) -> dict[str, tuple[int, int]]:
     found = {name: outside.fields(name) for name in outside}
     return {name: (own.whole("instances", 0), own.whole("of", 0)) for name, own in found.items()}

@@ -1,15 +1,14 @@
-"""A comparison for a reader: a table for the terminal, and the same as Markdown."""
+"""A comparison for a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from yolact_temporal.temporal.comparison.comparing import RECALLS, Difference, ModelComparison
 from yolact_temporal.temporal.comparison.support import Outside
 from yolact_temporal.temporal.comparison.verdict import Verdict
+from yolact_temporal.temporal.documents import UNDEFINED, Cell, Number, Paragraph, Section, Spread, Table
 from yolact_temporal.temporal.metrics import REGISTRY
-
-_Cells = tuple[str, str, str, str, str, str]
 
 
 def verdict_sentence(comparison: ModelComparison, verdict: Verdict) -> str:
@@ -76,7 +75,21 @@ def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str
     return f"Not compared, because {what}: {counts} above the operating threshold."
 
 
-def table_cells(comparison: ModelComparison) -> list[_Cells]:
+def comparison_section(comparison: ModelComparison, verdict: Verdict) -> Section:
+    """Return a comparison of two models: the verdict, what it speaks of, and every figure."""
+    scope = [Paragraph(line) for line in scope_sentences(comparison)]
+    first, second = comparison.models
+    return Section(
+        f"{first} against {second}",
+        [
+            Paragraph(verdict_sentence(comparison, verdict), strong=True),
+            *scope,
+            Table(("figure", first, second, "difference", "95% interval", "p (Holm)"), _rows(comparison)),
+        ],
+    )
+
+
+def _rows(comparison: ModelComparison) -> list[Sequence[Cell]]:
     """Return the rows of the table: figure, both models, difference, interval, adjusted p."""
     figures = REGISTRY.compared()
     rows = [
@@ -97,54 +110,23 @@ def table_cells(comparison: ModelComparison) -> list[_Cells]:
     return rows
 
 
-def console_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
-    """Return a comparison as a table for the terminal."""
-    first, second = comparison.models
-    head: _Cells = ("", first, second, "difference", "95% interval", "p (Holm)")
-    rows = [head, *table_cells(comparison)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = [f"{first} against {second}", *(f"  {line}" for line in scope_sentences(comparison))]
-    for row in rows:
-        cells = [f"{row[0]:<{widths[0]}}"]
-        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  " + "  ".join(cells).rstrip())
-    lines.append(f"  {verdict_sentence(comparison, verdict)}")
-    return "\n".join(lines)
-
-
-def markdown_comparison(comparison: ModelComparison, verdict: Verdict) -> str:
-    """Return a comparison as a section of a Markdown document."""
-    first, second = comparison.models
-    lines = [f"## {first} against {second}", "", f"**{verdict_sentence(comparison, verdict)}**", ""]
-    lines += [*scope_sentences(comparison), ""]
-    lines += [
-        f"| figure | {first} | {second} | difference | 95% interval | p (Holm) |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [f"| {' | '.join(cell.strip() for cell in row)} |" for row in table_cells(comparison)]
-    return "\n".join([*lines, ""])
-
-
-def _cells(label: str, found: Difference) -> _Cells:
+def _cells(label: str, found: Difference) -> Sequence[Cell]:
     spec = REGISTRY.compared()[found.metric]
     notes = [spec.unit] if spec.unit != "1" else []
     notes += [spec.spec.better] if spec.better == "up" else []
+    interval = found.interval
     return (
         f"{label} ({', '.join(notes)})" if notes else label,
-        _number(found.first),
-        _number(found.second),
-        _number(found.difference, "+"),
-        "" if found.interval is None else f"{found.interval.low:+.3g} to {found.interval.high:+.3g}",
-        "" if found.p_holm is None else f"{found.p_holm:.3g}",
+        Number(found.first),
+        Number(found.second),
+        Number(found.difference, "+.4g"),
+        Spread(None, None) if interval is None else Spread(interval.low, interval.high, "+.3g"),
+        "" if found.p_holm is None else Number(found.p_holm, ".3g"),
     )
 
 
-def _number(value: float | None, sign: str = "") -> str:
-    return "undefined" if value is None else f"{value:{sign}.4g}"
-
-
 def _percent(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.0%}"
+    return UNDEFINED if value is None else f"{value:.0%}"
 
 
 def _clips(count: int) -> str:

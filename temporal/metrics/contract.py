@@ -11,10 +11,13 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from yolact_temporal.data.crops import MaskCrop
 
 Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
 """What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
@@ -344,6 +347,36 @@ class RatioOverFrames:
     def sums(self) -> dict[str, FrameSums]:
         """Return what it is made of by its name."""
         return {self._name: self._sums}
+
+
+class TruthObservation(NamedTuple):
+    """One frame of a true object, as the accumulators against a ground truth see it.
+
+    Attributes:
+        mask: the model's mask of the object; empty where it has none.
+        truth: the true mask; empty where the object is absent.
+        paired: whether the pair (t-1, t) counts: consecutive frames that differ, as far as anybody knows.
+        begins_anew: whether frames are missing before this one, so that nothing goes on across.
+        repeated: whether the frame repeats the last one.
+    """
+
+    mask: MaskCrop
+    truth: MaskCrop
+    paired: bool = True
+    begins_anew: bool = False
+    repeated: bool = False
+
+
+class ObjectAccumulator(Protocol):
+    """Takes every frame of the clip, of one true object and one model's masks of it; its memory is fixed."""
+
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        ...
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of the frames so far, by metric name; may be called at any time."""
+        ...
 
 
 def mean_figure(values: Iterable[float | None]) -> Figure:

@@ -261,7 +261,9 @@ class Presence:
         }
 
     def sums(self) -> dict[str, FrameSums]:
-        """Return what flips and dropout are made of, by metric name."""
+        """Return what flips and dropout are made of, by metric name; nothing for a life of fewer than two frames."""
+        if self._absences.n < 2:
+            return {}
         return {FLIPS_SPEC.name: self._flips, DROPOUT_SPEC.name: self._absences}
 
 

@@ -11,11 +11,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from typing import Literal, NamedTuple
 
 from yolact_temporal.temporal.metrics.contract import (
     Accumulator,
     MetricSpec,
+    ObjectAccumulator,
     PairMeasure,
     Scope,
     without_iou,
@@ -51,6 +53,7 @@ class _Entry(NamedTuple):
     specs: tuple[MetricSpec, ...]
     accumulator: Callable[[], Accumulator] | None
     pair: PairMeasure | None
+    truth: Callable[[], ObjectAccumulator] | None
 
 
 class MetricRegistry(Mapping[str, MetricSpec]):
@@ -62,6 +65,8 @@ class MetricRegistry(Mapping[str, MetricSpec]):
 
     def __init__(self, discover: Callable[[], object] = lambda: None) -> None:
         self._discover: Callable[[], object] | None = discover
+        self._complete = False
+        self._lock = RLock()
         self._entries: list[_Entry] = []
 
     def register(
@@ -70,6 +75,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         order: float = _FROM_OUTSIDE,
         accumulator: Callable[[], Accumulator] | None = None,
         pair: PairMeasure | None = None,
+        truth: Callable[[], ObjectAccumulator] | None = None,
     ) -> tuple[MetricSpec, ...]:
         """Add metrics.
 
@@ -78,6 +84,8 @@ class MetricRegistry(Mapping[str, MetricSpec]):
             order: where they stand among the others in tables; by default after all of them.
             accumulator: makes what measures them over one track.
             pair: measures them on a pair of masks; the mean over a track's pairs is then taken by itself.
+            truth: makes what measures them over one true object and one model's masks of it; the mean over objects is
+                then taken by itself, at every overlap of `MATCH_IOUS`.
 
         Returns:
             The specs.
@@ -89,7 +97,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         for name in (name for spec in specs for name in spec.names):
             if name in taken:
                 raise ValueError(f"expected a name that no metric has yet, got {name}")
-        self._entries.append(_Entry(order, specs, accumulator, pair))
+        self._entries.append(_Entry(order, specs, accumulator, pair, truth))
         self._entries.sort(key=lambda entry: entry.order)
         return specs
 
@@ -103,10 +111,22 @@ class MetricRegistry(Mapping[str, MetricSpec]):
             self._entries = kept
 
     def _known(self) -> list[_Entry]:
-        discover, self._discover = self._discover, None
-        if discover is not None:
-            discover()
+        if not self._complete:
+            with self._lock:  # models are measured in threads of their own
+                self._find_all()
         return self._entries
+
+    def _find_all(self) -> None:
+        # What asks while it is being imported, in this very thread, gets what is registered so far.
+        discover, self._discover = self._discover, None
+        if discover is None:
+            return
+        try:
+            discover()
+        except BaseException:
+            self._discover = discover
+            raise
+        self._complete = True
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names in the order of the tables."""
@@ -190,6 +210,10 @@ class MetricRegistry(Mapping[str, MetricSpec]):
     def accumulators(self) -> list[Accumulator]:
         """Return what one track is measured by, beside the means of its pairs."""
         return [entry.accumulator() for entry in self._known() if entry.accumulator is not None]
+
+    def object_accumulators(self) -> list[ObjectAccumulator]:
+        """Return what one true object is measured by, but for what is measured of outlines (`ObjectMeter`)."""
+        return [entry.truth() for entry in self._known() if entry.truth is not None]
 
     def pair_measures(self) -> list[PairMeasure]:
         """Return what a pair of masks is measured by; together they give every metric of a pair."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 _CHANNELS = (
@@ -58,8 +58,6 @@ JITTER_SPECS = tuple(
     )
     for name, what, label in _CHANNELS
 )
-
-REGISTRY.register(*BIAS_SPECS, *JITTER_SPECS, order=560)
 
 
 def trajectory_error(mask: MaskCrop, truth: MaskCrop) -> NDArray[np.float64] | None:
@@ -115,6 +113,10 @@ class Trajectory:
         self._frames += 1
         self._last = error
 
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        self.add(trajectory_error(observation.mask, observation.truth), observation.paired)
+
     def figures(self) -> dict[str, Figure]:
         """Return bias, of n frames, and jitter, of n pairs, by metric name; those without a value are counted."""
         figures = {}
@@ -124,3 +126,6 @@ class Trajectory:
             figures[bias.name] = Figure(mean, self._here, self._frames - self._here)
             figures[jitter.name] = Figure(rms, self._together, self._pairs - self._together)
         return figures
+
+
+REGISTRY.register(*BIAS_SPECS, *JITTER_SPECS, order=560, truth=Trajectory)

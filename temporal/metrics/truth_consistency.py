@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop, Region, union_region
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 WINDOWS = (8, 16)
@@ -50,8 +50,6 @@ VIDEO_CONSISTENCY_SPECS = tuple(
     )
     for length in WINDOWS
 )
-
-REGISTRY.register(DTSSD_SPEC, *VIDEO_CONSISTENCY_SPECS, order=540)
 
 _Pair = tuple[MaskCrop, MaskCrop]
 
@@ -97,9 +95,13 @@ class Dtssd:
             self._pairs += 1
         self._last = (mask, truth)
 
-    def figure(self) -> Figure:
-        """Return the mean over the pairs so far."""
-        return Figure(self._sum / self._pairs if self._pairs else None, self._pairs, 0)
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        self.add(observation.mask, observation.truth, observation.paired)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the mean over the pairs so far by its name."""
+        return {DTSSD_SPEC.name: Figure(self._sum / self._pairs if self._pairs else None, self._pairs, 0)}
 
 
 class VideoConsistency:
@@ -188,6 +190,20 @@ class VideoConsistency:
         self._sums[window] += both / true
         self._defined[window] += 1
 
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame; a repeated one says nothing new."""
+        if observation.begins_anew:
+            self.restart()
+        if not observation.repeated:
+            self.add(observation.mask, observation.truth)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures of all `WINDOWS` by metric name."""
+        return {
+            spec.name: self.figure(window)
+            for spec, window in zip(VIDEO_CONSISTENCY_SPECS, WINDOWS, strict=True)
+        }
+
     def figure(self, window: int) -> Figure:
         """Return the mean over windows so far; those in which no pixel keeps its true side have no value."""
         n = self._defined[window]
@@ -200,3 +216,7 @@ def _place(part: Region, whole: Region) -> tuple[slice, slice]:
         slice(part.y1 - whole.y1, part.y2 - whole.y1),
         slice(part.x1 - whole.x1, part.x2 - whole.x1),
     )
+
+
+REGISTRY.register(DTSSD_SPEC, order=540, truth=Dtssd)
+REGISTRY.register(*VIDEO_CONSISTENCY_SPECS, order=541, truth=VideoConsistency)

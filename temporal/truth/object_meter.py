@@ -8,20 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.metrics.contract import Figure
+from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.metrics.contract import Figure, TruthObservation
 from yolact_temporal.temporal.metrics.shape_stability import (
     SHAPE_STABILITY_SPEC,
     ShapeStability,
     shape_contexts,
     shape_distance,
-)
-from yolact_temporal.temporal.metrics.trajectory import Trajectory, trajectory_error
-from yolact_temporal.temporal.metrics.truth_consistency import (
-    DTSSD_SPEC,
-    VIDEO_CONSISTENCY_SPECS,
-    WINDOWS,
-    Dtssd,
-    VideoConsistency,
 )
 from yolact_temporal.temporal.stability import PairStatus
 
@@ -62,7 +55,7 @@ class Shapes:
 
 
 class ObjectMeter:
-    """Accumulates T, dtSSD, VC and the error trajectory of one object; memory does not grow with the clip.
+    """Accumulates T, and whatever else is registered for true objects, of one object and one model's masks of it.
 
     Every frame of the clip is given, with empty masks where the object, or the model's mask of it, is absent. Of pairs
     of identical frames, which flatter everyone, no change is taken, and none across frames that are missing.
@@ -73,9 +66,7 @@ class ObjectMeter:
 
     def __init__(self, distance: Callable[[Shape, Shape], float] = shape_distance) -> None:
         self._shape = ShapeStability(distance=distance)
-        self._dtssd = Dtssd()
-        self._consistency = VideoConsistency()
-        self._trajectory = Trajectory()
+        self._others = REGISTRY.object_accumulators()
 
     def add(self, mask: MaskCrop, truth: MaskCrop, shape: Shape | None, status: PairStatus) -> None:
         """Take the next frame.
@@ -88,22 +79,16 @@ class ObjectMeter:
         """
         paired = is_paired(status)
         self._shape.add(shape, paired)
-        self._dtssd.add(mask, truth, paired)
-        self._trajectory.add(trajectory_error(mask, truth), paired)
-        if begins_anew(status):
-            self._consistency.restart()
-        if status != "repeated":
-            self._consistency.add(mask, truth)
+        observation = TruthObservation(mask, truth, paired, begins_anew(status), status == "repeated")
+        for other in self._others:
+            other.observe(observation)
 
     def figures(self) -> dict[str, Figure]:
         """Return the figures of the frames so far, by metric name."""
-        windows = zip(VIDEO_CONSISTENCY_SPECS, WINDOWS, strict=True)
-        return {
-            SHAPE_STABILITY_SPEC.name: self._shape.figure(),
-            DTSSD_SPEC.name: self._dtssd.figure(),
-            **{spec.name: self._consistency.figure(window) for spec, window in windows},
-            **self._trajectory.figures(),
-        }
+        found = {SHAPE_STABILITY_SPEC.name: self._shape.figure()}
+        for other in self._others:
+            found |= other.figures()
+        return found
 
 
 def is_paired(status: PairStatus) -> bool:

@@ -27,7 +27,8 @@ class DarkNetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform x (B, C, H, W)."""
-        return self.conv2(self.conv1(x)) + x
+        change: Tensor = self.conv2(self.conv1(x))
+        return change + x
 
 
 class DarkNet(nn.Module):

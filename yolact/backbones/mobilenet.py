@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,14 +31,16 @@ class MobileNetV2(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (B, 3, S, S) to four feature maps."""
         x = images
-        stages: list[Tensor] = []
-        start = 0
-        for end in _STAGE_ENDS:
-            for block in self.features[start:end]:
+        maps: list[Tensor] = []
+        for stage in self.stages():
+            for block in stage:
                 x = _run_block(block, x)
-            stages.append(x)
-            start = end
-        return tuple(stages)
+            maps.append(x)
+        return tuple(maps)
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the blocks by stage, what comes before the first stage counted to it."""
+        return [list(self.features[start:end]) for start, end in pairwise((0, *_STAGE_ENDS))]
 
 
 def _run_block(block: Any, x: Tensor) -> Tensor:
@@ -58,7 +61,8 @@ def _conv_norm(conv: nn.Conv2d, norm: Any, x: Tensor) -> Tensor:
     Folding spares a pass over the feature map forward and another backward: training on a CPU is nearly twice as fast.
     """
     if isinstance(norm, nn.Identity) or norm.training:
-        return norm(conv(x))
+        normalized: Tensor = norm(conv(x))
+        return normalized
     gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     weight = conv.weight * gain[:, None, None, None]
     bias = norm.bias - norm.running_mean * gain

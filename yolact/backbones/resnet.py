@@ -29,7 +29,7 @@ class DeformableConv2d(nn.Conv2d):
         # The kernel has no half-precision form on the CPU, and half-precision offsets would shake the sampling.
         dtype = torch.promote_types(x.dtype, torch.float32)
         assert self.bias is not None, "built with a bias"
-        return deform_conv2d(
+        convolved: Tensor = deform_conv2d(
             x.to(dtype),
             offset.to(dtype),
             self.weight.to(dtype),
@@ -38,6 +38,7 @@ class DeformableConv2d(nn.Conv2d):
             padding=self.padding,
             mask=mask.to(dtype),
         )
+        return convolved
 
 
 class Bottleneck(nn.Module):
@@ -68,7 +69,8 @@ class Bottleneck(nn.Module):
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
-        return self.relu(out + shortcut)
+        transformed: Tensor = self.relu(out + shortcut)
+        return transformed
 
 
 class ResNet(nn.Module):

@@ -64,10 +64,10 @@ class Batch(NamedTuple):
         """Cut the instances apart."""
         counts, crowds = self.counts.tolist(), self.crowd_counts.tolist()
         parts = (
-            self.boxes.split(counts),
-            self.class_ids.split(counts),
-            self.masks.split(counts),
-            self.crowd_boxes.split(crowds),
+            torch.split(self.boxes, counts),
+            torch.split(self.class_ids, counts),
+            torch.split(self.masks, counts),
+            torch.split(self.crowd_boxes, crowds),
         )
         return [Objects(*image) for image in zip(*parts, strict=True)]
 
@@ -85,7 +85,7 @@ class TargetSizes:
 SizePlan = Sequence[tuple[int, TargetSizes]]
 
 
-class TrainingSet(Dataset):
+class TrainingSet(Dataset[Batch]):
     """Augmented samples by (position in the run, image index): size and chance depend on seed and position alone."""
 
     def __init__(self, dataset: CocoDataset, recipe: TrainingRecipe, sizes: SizePlan, seed: int) -> None:
@@ -116,7 +116,7 @@ class TrainingSet(Dataset):
         return replace(sample, image=jitter_colors(sample.image, self.recipe.jitter, rng))
 
 
-class PositionSampler(Sampler):
+class PositionSampler(Sampler[tuple[int, int]]):
     """(position, image index) pairs from any position of the run on, epoch after epoch, without end.
 
     An image that is to be shown 2.3 times an epoch is shown twice, and in three epochs of ten once more.
@@ -192,7 +192,7 @@ def collate(batches: list[Batch]) -> Batch:
 
 def training_loader(
     dataset: CocoDataset, recipe: TrainingRecipe, sizes: SizePlan, *, seed: int, start: int, workers: int
-) -> DataLoader:
+) -> DataLoader[Batch]:
     """Return an endless loader of batches from position `start` of the run on, whatever the number of workers."""
     sampler = PositionSampler(image_repeats(dataset, recipe.sampling), seed, start)
     return DataLoader(

@@ -41,9 +41,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"Expected a checkpoint at {path} to resume from, found none; train without resuming."
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the broken file leads it to
         raise InputError(f"Expected a checkpoint in {path}, but it cannot be read ({error}).") from error
+    return state
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:

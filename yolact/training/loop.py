@@ -21,7 +21,7 @@ from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
-from yolact_temporal.yolact.families import segmenter_of
+from yolact_temporal.yolact.families import segmenter_of, trainee_for
 from yolact_temporal.yolact.training.batches import Batch, training_loader
 from yolact_temporal.yolact.training.checkpoint import (
     load_backbone,
@@ -50,7 +50,6 @@ from yolact_temporal.yolact.training.schedule import (
     train_mode,
     training_sizes,
 )
-from yolact_temporal.yolact.training.trainee import trainee_for
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
@@ -159,7 +158,7 @@ class _Run:
         if bool(torch.isfinite(total)):
             self.unusable = 0
             self.optimizer.zero_grad(set_to_none=True)
-            self.scaler.scale(total).backward()
+            torch.autograd.backward(self.scaler.scale(total))
             self.scaler.unscale_(self.optimizer)
             norm = gradient_norm(self.model, recipe.optimization.clip)
             if norm is None or self.scaler.is_enabled() or bool(torch.isfinite(norm)):

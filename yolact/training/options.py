@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.data.coco import Cache
-from yolact_temporal.yolact.baselines.config import MaskRcnnConfig
-from yolact_temporal.yolact.config import YolactConfig
-from yolact_temporal.yolact.training.recipe import TrainingRecipe, recipe_for
+from yolact_temporal.yolact.families import ModelConfig, recipe_for
+from yolact_temporal.yolact.training.recipe import TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class TrainingOptions:
         progress: show a progress bar on standard error, if that is a terminal.
     """
 
-    model: str | YolactConfig | MaskRcnnConfig
+    model: str | ModelConfig
     annotations: Path
     images: Path
     output: Path

@@ -1,15 +1,13 @@
-"""Training recipes as frozen configuration: the published ones, and that of `yolact_compact`."""
+"""What a training recipe says, as frozen configuration; each model family holds its own models' recipes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Literal
 
 from yolact_temporal.data.augment import AffineJitter
 from yolact_temporal.data.copy_paste import CopyPaste
-from yolact_temporal.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -169,95 +167,3 @@ class TrainingRecipe:
             schedule=schedule,
             optimization=replace(self.optimization, learning_rate=rate),
         )
-
-
-_PUBLISHED = TrainingRecipe()
-_PASCAL = replace(_PUBLISHED, iterations=120_000, schedule=Schedule(steps=(60_000, 100_000)))
-# 81,600 image passes of some 3,900 images, the last third at the models' own size.
-_COMPACT = TrainingRecipe(
-    batch_size=16,
-    iterations=5_100,
-    sizes=((0, 320), (2 / 3, 384)),
-    augmentation="affine",
-    jitter=AffineJitter(scale=(0.5, 1.6), brightness=32.0, contrast=0.35, saturation=0.4),
-    copy_paste=CopyPaste(
-        probability=0.6,
-        most=4,
-        extent=(0.1, 0.6),
-        class_weights={"person": 1.0, "vehicle": 2.0, "animal": 1.0},
-    ),
-    matching=Matching(positive_iou=0.5, negative_iou=0.4, best_k=9, best_k_iou=0.2),
-    loss=LossConfig(box_loss="both", box_weight=1.0, giou_weight=2.0, masks_per_image=48),
-    schedule=Schedule(kind="cosine", warmup=500, final=0.01),
-    optimization=Optimization(
-        kind="adamw",
-        learning_rate=1.5e-3,
-        weight_decay=0.02,
-        backbone_rate=0.3,
-        decay_norms=False,
-        clip=10.0,
-        ema=0.999,
-    ),
-    sampling=Sampling(
-        class_repeats={"vehicle": 1.5, "animal": 1.0},
-        source_repeats={"coco": 5.0, "voc": 5.0, "adas": 1.0, "ccp": 0.5, "komaanimals": 0.6},
-        weak_negatives={"ccp": ("person",)},
-    ),
-    freeze_norms="backbone",
-    frozen_stages=1,
-)
-
-_MASK_RCNN = TrainingRecipe(
-    batch_size=16,
-    iterations=90_000,
-    augmentation="affine",
-    schedule=Schedule(steps=(60_000, 80_000), warmup_rate=2e-5),
-    optimization=Optimization(learning_rate=0.02, weight_decay=1e-4),
-    freeze_norms="backbone",
-    frozen_stages=1,
-)
-_MASK_IOU = "roi_heads.maskiou."
-_SCORING_COMPACT = replace(
-    _COMPACT,
-    iterations=600,
-    sizes=(),
-    schedule=replace(_COMPACT.schedule, warmup=50),
-    optimization=replace(_COMPACT.optimization, learning_rate=1e-3),
-    trained_prefix=_MASK_IOU,
-)
-
-_COCO_PRESETS = (
-    "yolact_base",
-    "yolact_im400",
-    "yolact_im700",
-    "yolact_resnet50",
-    "yolact_darknet53",
-    "yolact_plus_base",
-    "yolact_plus_resnet50",
-)
-
-_RESNET_BASELINES = (
-    "mask_rcnn_resnet50_fpn",
-    "mask_rcnn_resnet50_fpn_v2",
-    "mask_scoring_rcnn_resnet50_fpn",
-    "mask_scoring_rcnn_resnet101_fpn",
-)
-
-#: The recipe of every model by name.
-RECIPES: Mapping[str, TrainingRecipe] = MappingProxyType(
-    dict.fromkeys(_COCO_PRESETS, _PUBLISHED)
-    | {"yolact_resnet50_pascal": _PASCAL, "yolact_compact": _COMPACT}
-    | dict.fromkeys(_RESNET_BASELINES, _MASK_RCNN)
-    | {"mask_rcnn_compact": _COMPACT, "mask_scoring_rcnn_compact": _SCORING_COMPACT}
-)
-
-
-def recipe_for(name: str) -> TrainingRecipe:
-    """Return the recipe of a model.
-
-    Raises:
-        UsageError: there is no such model.
-    """
-    if name not in RECIPES:
-        raise UsageError(f"expected a model out of {', '.join(RECIPES)}, got {name!r}: pass one of these")
-    return RECIPES[name]

@@ -14,12 +14,11 @@ from yolact_temporal.yolact.weights.access import (
 from yolact_temporal.yolact.weights.checkpoint import clean_state_dict, read_state
 from yolact_temporal.yolact.weights.download import progress_bar
 from yolact_temporal.yolact.weights.manage import WeightsReport, fetch, import_file, verify
-from yolact_temporal.yolact.weights.registry import REGISTRY, Completion, WeightsEntry
+from yolact_temporal.yolact.weights.registry import REGISTRY, WeightsEntry
 from yolact_temporal.yolact.weights.store import cache_dir
 
 __all__ = [
     "REGISTRY",
-    "Completion",
     "WeightsEntry",
     "WeightsFile",
     "WeightsReport",

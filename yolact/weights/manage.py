@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from yolact_temporal.errors import UsageError, WeightsError
-from yolact_temporal.yolact.baselines.benchmark_names import has_benchmark_names, with_torchvision_names
+from yolact_temporal.yolact.families import families
 from yolact_temporal.yolact.weights.access import (
     WeightsFile,
     find_weights,
@@ -150,7 +150,7 @@ def fetch(
 def import_file(path: str | Path, name: str | None = None, *, registry: Registry = REGISTRY) -> WeightsFile:
     """Copy a `.pth` or `.safetensors` file into the user's cache as a model's weights.
 
-    A checkpoint of maskrcnn-benchmark, as Mask Scoring R-CNN's authors publish theirs, is converted.
+    A checkpoint under its authors' own names, as a family knows them, is converted.
 
     Args:
         path: the file; it stays as it is.
@@ -169,16 +169,15 @@ def import_file(path: str | Path, name: str | None = None, *, registry: Registry
     """
     path = Path(path)
     state = read_state(path)
-    foreign = has_benchmark_names(state)
-    if foreign:
-        state = with_torchvision_names(state)
+    renamed = next((own for family in families() if (own := family.renamed(state)) is not None), None)
+    state = state if renamed is None else renamed
     entry = find_entry(name, registry) if name is not None else _guess(path, state, registry)
     if entry.bundled is not None:
         raise _not_replaceable(entry)
     require_fit(state, expected_shapes(entry), entry.name, path)
     origin = str(path.resolve())
-    if foreign:
-        with _rewritten(state, entry.name) as converted:
+    if renamed is not None:
+        with _rewritten(renamed, entry.name) as converted:
             add_to_cache(entry.name, converted, origin, suffix=".safetensors", move=True)
     else:
         add_to_cache(entry.name, path, origin, suffix=_SUFFIXES[file_format(path)], move=False)

@@ -12,10 +12,10 @@ from yolact_temporal.analyzing.recording import MeasuredTruth
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.exchanging.exporting import run_masks
+from yolact_temporal.data.runs.tracked_masks import run_masks
 from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
-from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec, region
+from yolact_temporal.temporal.metrics import REGISTRY, region
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
 from yolact_temporal.temporal.truth.sequences import region_sequences
@@ -135,78 +135,3 @@ def quality_json(quality: Quality) -> dict[str, Any]:
         "figures": figures,
         "notes": list(quality.notes),
     }
-
-
-def quality_lines(quality: Sequence[Quality]) -> list[str]:
-    """Return a table for the terminal."""
-    strict, loose = MATCH_IOUS
-    lines = []
-    for own in quality:
-        lines.append(
-            f"  {own.model} against the ground truth, {own.objects} objects; masks matched at IoU {strict:g}, and at "
-            f"{loose:g}:"
-        )
-        for title, rows in _grouped([own]):
-            lines.append(f"    {title}")
-            for name, cells in rows:
-                value, at_loose = cells[0]
-                lines.append(
-                    f"      {value:>9} {at_loose:>9}  {_told(REGISTRY[name])}{_left_out(own.figures[name])}"
-                )
-        lines += [f"    {note}" for note in own.notes]
-    if quality and not identity.available():
-        lines.append(f"  HOTA, MOTSA and IDF1 need one package more: {identity.INSTALL}")
-    return lines
-
-
-def markdown_quality(quality: Sequence[Quality]) -> str:
-    """Return a section of `report.md`."""
-    strict, loose = MATCH_IOUS
-    lines = [
-        "## Against the ground truth",
-        "",
-        f"Masks are matched with the true objects at an IoU of {strict:g}, and, after the stroke, of {loose:g}: the "
-        f"strict figure hides what overlaps less. T decides nothing: it is blind to where a mask is.",
-        "",
-    ]
-    for title, rows in _grouped(quality):
-        lines += [f"### {title}", "", f"| figure | {' | '.join(own.model for own in quality)} |"]
-        lines.append("|---|" + "---|" * len(quality))
-        for name, cells in rows:
-            shown = " | ".join(f"{value} / {at_loose}" if at_loose else value for value, at_loose in cells)
-            lines.append(f"| {_told(REGISTRY[name])} | {shown} |")
-        lines.append("")
-    notes = [f"- {own.model}: {note}" for own in quality for note in own.notes]
-    return "\n".join([*lines, *notes, ""] if notes else lines)
-
-
-def _grouped(quality: Sequence[Quality]) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
-    """Return the groups that have figures: title, and by name each model's value, strictly and loosely matched."""
-    groups = []
-    for title, specs in REGISTRY.truth_groups().items():
-        rows = []
-        for name in (spec.name for spec in specs):
-            if any(name in own.figures for own in quality):
-                loose = at_iou(name, MATCH_IOUS[1])
-                rows.append((name, [(_shown(own, name), _shown(own, loose)) for own in quality]))
-        if rows:
-            groups.append((title, rows))
-    return groups
-
-
-def _told(spec: MetricSpec) -> str:
-    """Return what a figure is, and which way is better, for a reader."""
-    return f"{spec.label} ({spec.better})"
-
-
-def _left_out(figure: TruthFigure) -> str:
-    if not figure.objects_undefined:
-        return ""
-    return f" [{figure.objects_undefined} objects undefined]"
-
-
-def _shown(own: Quality, name: str) -> str:
-    if name not in own.figures:
-        return ""
-    value = own.figures[name].value
-    return "undefined" if value is None else f"{value:.4g}"

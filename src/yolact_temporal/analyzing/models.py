@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from yolact_temporal.data.runs.names import require_free
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact import Segmenter
-from yolact_temporal.yolact.baselines import BASELINES
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
-from yolact_temporal.yolact.families import build_model, model_config, segmenter_of
+from yolact_temporal.yolact.families import build_model, find_model, model_names, segmenter_of
+from yolact_temporal.yolact.user_models import entry_point_models, factory_of, load_user_segmenter
 from yolact_temporal.yolact.weights import completed_weights, find_weights, load_weights
-
-PUBLISHED = "yolact_base"
-COMPACT = ("yolact_compact", "mask_rcnn_compact", "mask_scoring_rcnn_compact")
-"""The models whose weights ship with the package."""
-
-DEFAULT_SCORE_THRESHOLD = 0.3
-"""Above it an instance counts, for models of which nothing else is known."""
-
-OPERATING_THRESHOLDS: Mapping[str, float] = MappingProxyType(
-    {"yolact_compact": 0.26, "mask_rcnn_compact": 0.45, "mask_scoring_rcnn_compact": 0.26}
-)
-"""Above which score an instance counts, by model. Scores of different models do not mean the same, so each compact
-model's is where its precision and recall are equal on the validation images (mask IoU 0.5), as `evaluate` prints it."""
+from yolact_temporal.yolact.weights.store import sha256_of
 
 RECORD_THRESHOLD = 0.1
 """Down to which score instances are recorded, uncounted: a comparison of models asks whether one saw at all what
@@ -49,30 +37,18 @@ class LoadedModel:
 
     @property
     def name(self) -> str:
-        """The model's name, as in `--model`."""
+        """The model's name, as in tables and folders."""
         return self.segmenter.name
 
-
-def model_note(name: str) -> str:
-    """Return one sentence that says what kind of model this is; it heads every report."""
-    if name in COMPACT:
-        published = PUBLISHED if name == "yolact_compact" else counterpart(PUBLISHED)
-        return (
-            f"{name} is this project's own small model (classes person, vehicle, animal), not a published one: "
-            f"for the published kind pass --model {published}."
-        )
-    if name in BASELINES:
-        return (
-            f"{name} has the published {'Mask Scoring' if 'scoring' in name else 'Mask'} R-CNN architecture."
-        )
-    return f"{name} has the published YOLACT architecture."
+    @property
+    def note(self) -> str:
+        """One sentence that says what kind of model this is; it heads every report."""
+        return str(self.manifest["note"])
 
 
-def counterpart(name: str) -> str:
-    """Return the baseline that a model is measured beside where none is named: one trained on the same classes."""
-    if name in COMPACT:
-        return "mask_rcnn_compact" if name != "mask_rcnn_compact" else "yolact_compact"
-    return "mask_rcnn_resnet50_fpn" if name != "mask_rcnn_resnet50_fpn" else PUBLISHED
+def counterpart(name: str) -> str | None:
+    """Return the baseline that a model is measured beside where none is named; None for a user's own."""
+    return None if _users_own(name) else find_model(name).counterpart
 
 
 def chosen_models(model: str, baselines: Sequence[str] | None, without: bool = False) -> list[str]:
@@ -84,17 +60,30 @@ def chosen_models(model: str, baselines: Sequence[str] | None, without: bool = F
         without: measure the model alone.
 
     Raises:
-        UsageError: if a model is named twice, or baselines are both named and declined.
+        UsageError: if there is no such model, one is named twice, or baselines are both named and declined.
     """
     if without and baselines:
         raise UsageError(f"expected --baseline or --no-baseline, got both: drop one ({', '.join(baselines)})")
-    names = [model, *([] if without else baselines or [counterpart(model)])]
+    for name in (model, *(baselines or ())):
+        _require_known(name)
+    beside = counterpart(model)
+    default = [] if beside is None else [beside]
+    names = [model, *([] if without else baselines or default)]
+    require_distinct(names)
+    return names
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Refuse models of which one is there more than once.
+
+    Raises:
+        UsageError: naming it.
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(
             f"expected models to compare that differ, got {twice[0]} more than once: a model is as steady as itself"
         )
-    return names
 
 
 def load_model(
@@ -105,10 +94,10 @@ def load_model(
     weights: Path | None = None,
     record_threshold: float = RECORD_THRESHOLD,
 ) -> LoadedModel:
-    """Build a model, load its weights and put it on a device.
+    """Build a model, load its weights and put it on a device; of a user's own, call its factory.
 
     Args:
-        name: a model's name.
+        name: a model's name, or `package.module:factory`.
         score_threshold: instances whose score is not above it do not count; None for the model's own.
         device: "auto" or a torch device.
         precision: "float32", "float16" or "bfloat16".
@@ -117,36 +106,107 @@ def load_model(
             lower.
 
     Raises:
-        UsageError: if model, threshold, device or precision do not exist.
+        UsageError: if model, threshold, device or precision do not exist, or a user's segmenter is none.
         WeightsError: if the weights are missing or do not fit.
+
+    Example:
+        >>> model = load_model("yolact_compact", device="cpu")
+        >>> model.name, model.score_threshold, model.segmenter.class_names
+        ('yolact_compact', 0.26, ('person', 'vehicle', 'animal'))
     """
-    config = model_config(name)
-    threshold = (
-        OPERATING_THRESHOLDS.get(name, DEFAULT_SCORE_THRESHOLD)
-        if score_threshold is None
-        else score_threshold
-    )
-    if not 0 <= threshold <= 1:
+    _require_known(name)
+    if score_threshold is not None and not 0 <= score_threshold <= 1:
         raise UsageError(
-            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
+            f"expected a score threshold from 0 to 1, got {score_threshold:g}: pass one to --score-threshold"
         )
-    target = resolve_device(device)
+    target = str(resolve_device(device))
     autocast_dtype(precision)
+    load = _load_users_own if _users_own(name) else _load_registered
+    return load(name, score_threshold, target, precision, weights, record_threshold)
+
+
+def _load_registered(
+    name: str,
+    score_threshold: float | None,
+    device: str,
+    precision: str,
+    weights: Path | None,
+    record_threshold: float,
+) -> LoadedModel:
+    entry = find_model(name)
+    threshold = entry.score_threshold if score_threshold is None else score_threshold
     found = find_weights(name, weights)
     network = build_model(name)
     load_weights(found, network)
     recorded = min(record_threshold, threshold)
-    segmenter = segmenter_of(network.to(target), score_threshold=recorded, precision=precision)
+    segmenter = segmenter_of(network.to(device), score_threshold=recorded, precision=precision)
     base = completed_weights(found)
     manifest = {
-        "note": model_note(name),
+        "note": f"{name} {entry.note}",
         "weights": {"sha256": found.sha256, "source": found.source, "file": found.path.name}
         | ({} if base is None else {"completes": base.name, "completes_sha256": base.sha256}),
-        "config": asdict(config),
+        "config": asdict(entry.config),
         "score_threshold": threshold,
         "record_threshold": recorded,
         "nms": segmenter.nms,
-        "device": str(target),
+        "device": device,
         "precision": precision,
     }
     return LoadedModel(segmenter, threshold, manifest)
+
+
+def _load_users_own(
+    name: str,
+    score_threshold: float | None,
+    device: str,
+    precision: str,
+    weights: Path | None,
+    record_threshold: float,
+) -> LoadedModel:
+    offered: dict[str, Any] = {"device": device, "precision": precision}
+    if weights is not None:
+        offered["weights"] = weights
+    segmenter = load_user_segmenter(name, **offered)
+    taken = segmenter.accepted
+    if weights is not None and "weights" not in taken:
+        raise UsageError(
+            f"expected a factory that takes weights, got {segmenter.factory}, which has no parameter of that name: "
+            f"drop --weights"
+        )
+    _require_own_name(segmenter.name, segmenter.factory)
+    threshold = segmenter.score_threshold if score_threshold is None else score_threshold
+    segmenter.record_threshold = min(record_threshold, threshold)
+    manifest: dict[str, Any] = {
+        "note": segmenter.note,
+        "factory": segmenter.factory,
+        "config": {"name": segmenter.name, "class_names": segmenter.class_names},
+        "score_threshold": threshold,
+        "record_threshold": segmenter.record_threshold,
+        **{key: taken[key] for key in ("device", "precision") if key in taken},
+    }
+    if weights is not None:
+        manifest["weights"] = {"sha256": sha256_of(weights), "source": "file", "file": weights.name}
+    return LoadedModel(segmenter, threshold, manifest)
+
+
+def _users_own(name: str) -> bool:
+    """Say whether a name stands for a user's factory; one that a model of ours has never does."""
+    return name not in model_names() and factory_of(name) is not None
+
+
+def _require_known(name: str) -> None:
+    if name not in model_names() and factory_of(name) is None:
+        known = ", ".join((*model_names(), *entry_point_models()))
+        raise UsageError(
+            f"expected a model out of {known}, got {name!r}: pass one of these, or a segmenter of your own as "
+            f"package.module:factory"
+        )
+
+
+def _require_own_name(name: str, factory: str) -> None:
+    """Refuse a user's model whose name is another's, or cannot be a folder of a run."""
+    require_free(name, f"the attribute name of what {factory} makes")
+    if name in model_names():
+        raise UsageError(
+            f"expected a name of its own for what {factory} makes, got {name}, which another model has: change it"
+        )

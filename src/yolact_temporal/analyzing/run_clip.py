@@ -10,13 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.analyzing.against_truth import Quality, markdown_quality, measure_quality, quality_rows
+from yolact_temporal.analyzing.against_truth import Quality, measure_quality, quality_rows
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
-from yolact_temporal.analyzing.summary_text import markdown_report
+from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
+from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
 from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
@@ -24,10 +25,11 @@ from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import write_manifest
 from yolact_temporal.errors import UsageError
-from yolact_temporal.temporal.comparison.comparison_text import markdown_comparison, outside_sentence
+from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
@@ -46,6 +48,7 @@ _PACKAGES = (
 
 
 _MODEL_SETTINGS = (
+    "factory",
     "weights",
     "masks",
     "score_threshold",
@@ -67,6 +70,7 @@ class FinishedRun:
         result: what was measured of each model by itself.
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
+        notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
     """
@@ -76,6 +80,7 @@ class FinishedRun:
     result: AnalyzeResult
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
+    notes: Mapping[str, str]
     quality: tuple[Quality, ...] = ()
     left: tuple[Path, ...] = ()
 
@@ -147,9 +152,11 @@ def _run(
         if comparison.pairs:
             write_comparison(comparison, folder.path, name)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
-        _write_reports(folder, name, mask_sources, result, intervals, comparison, quality, request.sections)
+        notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
+        done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
+        _write_reports(done, request.sections)
         write_manifest(folder.path, manifest | _outcome(result))
-    return FinishedRun(name, folder, result, intervals, comparison, tuple(quality), claimed.left)
+    return done
 
 
 def _compare(
@@ -228,22 +235,14 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(
-    folder: RunFolder,
-    name: str,
-    mask_sources: Sequence[MaskSource],
-    result: AnalyzeResult,
-    intervals: Mapping[str, Mapping[str, Interval]],
-    comparison: ComparisonResult,
-    quality: Sequence[Quality],
-    sections: Sequence[tuple[float, str]],
-) -> None:
+def _write_reports(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
     """Write what is made from the tables: summary, plots, report."""
+    folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
-            summary.write_all(summary_rows(name, model, stability, intervals[model]))
-        for own in quality:
-            summary.write_all(quality_rows(name, own))
+            summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
+        for own in done.quality:
+            summary.write_all(quality_rows(done.name, own))
     make_folder(folder.plots)
     tables = {model: folder.model(model) for model in result.stability}
     write_plots(
@@ -251,26 +250,37 @@ def _write_reports(
         {model: read_table(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
         {model: read_table(files.tracks) for model, files in tables.items()},
         folder.plots,
-        name,
+        done.name,
         sections,
     )
     with atomic_write(folder.report) as file:
-        file.write(
-            markdown_report(
-                name,
-                result.stability,
-                intervals,
-                {
-                    mask_source.name: str(mask_source.manifest.get("note", mask_source.name))
-                    for mask_source in mask_sources
-                },
-                [*comparison.remarks, *remarks(result)],
-                [
-                    *([markdown_quality(quality)] if quality else []),
-                    *(markdown_comparison(pair.comparison, pair.verdict) for pair in comparison.pairs),
-                ],
-            )
+        file.write(as_markdown(run_report(done)))
+
+
+def run_report(done: FinishedRun, reading: bool = True) -> Section:
+    """Return what a finished run says to a reader: in the terminal, in `report.md` and with `--json`.
+
+    Args:
+        done: the run.
+        reading: whether it says how the clip was read too, which the terminal has been told by then.
+    """
+    blocks: list[Block] = [
+        model_section(model, stability, done.intervals[model], done.notes[model])
+        for model, stability in done.result.stability.items()
+    ]
+    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
+    said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
+    blocks += [Section("Remarks", [Items(said)])] if said else []
+    blocks.append(
+        Paragraph(
+            "All figures, with units and counts, are in `summary.csv`; docs/tables.md explains every column, and "
+            "`yolact-temporal metrics` every metric."
         )
+    )
+    return Section(f"Stability of masks in {done.name}", blocks)
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

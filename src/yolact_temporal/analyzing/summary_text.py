@@ -1,4 +1,4 @@
-"""The figures of a run for a reader: a console table and `report.md`."""
+"""One model's own figures on a clip, for a reader."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from yolact_temporal.temporal.catalogue import unit_text
 from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.documents import Cell, Number, Paragraph, Section, Spread, Table
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
@@ -20,29 +21,42 @@ CAVEAT = (
 )
 
 
-Intervals = Mapping[str, Interval]
-_Headline = tuple[str, str, str, str, str]
+def model_section(
+    model: str, stability: ClipStability, intervals: Mapping[str, Interval], note: str
+) -> Section:
+    """Return one model's own figures on a clip.
 
-
-def headline_rows(stability: ClipStability, intervals: Intervals) -> list[_Headline]:
-    """Return (label, value, unit, 95% interval, what it is of) of each headline metric.
-
-    An undefined value reads "undefined"; where there is no interval, its text is empty.
+    Args:
+        model: its name.
+        stability: as measured.
+        intervals: of the figures that have one, by name.
+        note: what the model is, in a sentence.
     """
-    return [
+    rows = [
         _headline(spec, stability.figures[name], intervals.get(name))
         for name, spec in REGISTRY.headlines().items()
     ]
+    return Section(
+        model,
+        [
+            Paragraph(note),
+            *(Paragraph(line) for line in count_sentences(stability)),
+            Table(
+                ("figure (lower is steadier)", "value", "95% interval", "of"),
+                rows,
+                keys=("figure", "value", "interval", "of"),
+            ),
+        ],
+    )
 
 
-def _headline(spec: MetricSpec, figure: ClipFigure, interval: Interval | None) -> _Headline:
-    value = "undefined" if figure.value is None else f"{figure.value:.4g}"
-    spread = "" if interval is None else f"{interval.low:.3g} to {interval.high:.3g}"
+def _headline(spec: MetricSpec, figure: ClipFigure, interval: Interval | None) -> Sequence[Cell]:
+    spread = Spread(None, None) if interval is None else Spread(interval.low, interval.high)
     of = f"{_counted(figure.n, 'value')} in {_counted(figure.tracks, 'track')}"
     undefined = [(figure.n_undefined, "value"), (figure.tracks_undefined, "track")]
     left_out = ", ".join(_counted(count, what) for count, what in undefined if count)
     of += f" ({left_out} undefined)" if left_out else ""
-    return spec.label, value, unit_text(spec.unit), spread, of
+    return spec.label, Number(figure.value, unit=unit_text(spec.unit)), spread, of
 
 
 def _counted(count: int, what: str) -> str:
@@ -88,49 +102,3 @@ def _counts_without_pictures(stability: ClipStability) -> list[str]:
             f"{pairs['after_lost_frames']} pairs are left out because frames between them are missing."
         )
     return lines + _empty_masks(stability)
-
-
-def console_report(
-    clip: str, stability: Mapping[str, ClipStability], intervals: Mapping[str, Intervals]
-) -> str:
-    """Return a clip's figures, and their intervals, by model as a table for the terminal."""
-    lines = []
-    for model, figures in stability.items():
-        lines += [f"{clip}: {model}", *(f"  {line}" for line in count_sentences(figures))]
-        rows = headline_rows(figures, intervals[model])
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines += [
-            f"  {label:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {spread:<{widths[3]}}  {of}"
-            for label, value, unit, spread, of in rows
-        ]
-    return "\n".join(lines)
-
-
-def markdown_report(
-    clip: str,
-    stability: Mapping[str, ClipStability],
-    intervals: Mapping[str, Intervals],
-    notes: Mapping[str, str],
-    remarks: Sequence[str],
-    sections: Sequence[str] = (),
-) -> str:
-    """Return `report.md`: what each model is (its note), the figures, what was left out, remarks, further sections."""
-    lines = [f"# Stability of masks in {clip}", ""]
-    for model, figures in stability.items():
-        lines += [f"## {model}", "", notes[model], "", *count_sentences(figures), ""]
-        lines += ["| figure (lower is steadier) | value | 95% interval | of |", "|---|---|---|---|"]
-        lines += [
-            f"| {label} | {value} {unit} | {spread} | {of} |"
-            for label, value, unit, spread, of in headline_rows(figures, intervals[model])
-        ]
-        lines.append("")
-    lines += [CAVEAT, "", INTERVAL_NOTE, ""]
-    if remarks:
-        lines += ["## Remarks", "", *(f"- {remark}" for remark in remarks), ""]
-    lines += sections
-    lines += [
-        "All figures, with units and counts, are in `summary.csv`; docs/tables.md explains every column, and "
-        "`yolact-temporal metrics` every metric.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -13,9 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torchvision.models.detection import MaskRCNN
 
-from yolact_temporal.analyzing.models import DEFAULT_SCORE_THRESHOLD, LoadedModel, counterpart, load_model
+from yolact_temporal.analyzing.models import LoadedModel, counterpart, load_model, require_distinct
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
@@ -25,19 +24,23 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import WeightsError
 from yolact_temporal.yolact.device import resolve_device
-from yolact_temporal.yolact.families import build_model, segmenter_of
+from yolact_temporal.yolact.families import (
+    DEFAULT_SCORE_THRESHOLD,
+    family_of,
+    find_model,
+    model_entries,
+    model_names,
+)
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 
 FRAME_SIZE = (480, 854)
 """(height, width) of the frames that are timed on where no clip is given."""
-RANDOM_REGIONS = 10
-"""Regions an image that go through the mask head of a network with random weights."""
 ROUNDS = 3
 """Forward pass and analyze take turns so often: a busy machine slows both alike."""
 
 
 def run_benchmark(
-    models: Sequence[str],
+    models: Sequence[str] | None = None,
     frames: int = 60,
     clip: Path | None = None,
     device: str = "auto",
@@ -46,13 +49,14 @@ def run_benchmark(
     """Time each model's bare forward pass and the whole of analyze, with one model and with two.
 
     The forward pass is the network alone, on frames that are already resized and normalised; of a region-based
-    network that includes proposals, suppression and masks, which cannot be told apart from it. The whole of analyze is
+    network that includes proposals, suppression and masks, and of a user's own segmenter all that it does to a frame,
+    which cannot be told apart from it. The whole of analyze is
     all that the command does to a frame, from reading the file to the encoded overlay, start-up left out. What is
     compared is timed `ROUNDS` times by turns; a ratio is the median of the rounds' own ratios. No figure is rounded.
 
     Args:
-        models: names; one whose weights are not on this machine is timed with random ones. A model whose counterpart
-            is named too is also timed together with it.
+        models: names; those that the register marks where None. One whose weights are not on this machine is timed
+            with random ones. A model whose counterpart is named too is also timed together with it.
         frames: a round.
         clip: what to run on; by default a film of photographs at 854x480.
         device, precision: as for analyze.
@@ -63,16 +67,14 @@ def run_benchmark(
         "analyze_ms", "ratio_to_sum"}]}.
     """
     target = resolve_device(device)
+    chosen = models or [entry.name for entry in model_entries() if entry.timed]
+    require_distinct(chosen)
     with tempfile.TemporaryDirectory(prefix="yolact-temporal-") as folder:
         path = clip or _write_film(Path(folder) / "film.mp4", frames)
         pixels = [frame.rgb for frame in islice(open_clip(path), min(frames, 8))]
         runner = _Runner(path, pixels, frames, device, precision, Path(folder))
-        figures = {name: runner.time_model(name) for name in models}
-        pairs = [
-            runner.time_pair(name, counterpart(name))
-            for name in models
-            if name.startswith("yolact") and counterpart(name) in models
-        ]
+        figures = dict(runner.time_model(name) for name in chosen)
+        pairs = [runner.time_pair(*pair) for pair in counterparts(chosen)]
     return {
         "device": str(target),
         "threads": torch.get_num_threads(),
@@ -83,6 +85,16 @@ def run_benchmark(
         "models": figures,
         "pairs": pairs,
     }
+
+
+def counterparts(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the models whose counterpart is named too, with it, each two once, in the register's order."""
+    pairs: list[tuple[str, str]] = []
+    for name in sorted(set(names) & set(model_names()), key=model_names().index):
+        beside = counterpart(name)
+        if beside is not None and beside in names and (beside, name) not in pairs:
+            pairs.append((name, beside))
+    return pairs
 
 
 class _Runner:
@@ -98,20 +110,20 @@ class _Runner:
         self.precision = precision
         self.folder = folder
 
-    def time_model(self, name: str) -> dict[str, Any]:
-        """Time the forward pass, the segmenter and analyze of one model."""
+    def time_model(self, name: str) -> tuple[str, dict[str, Any]]:
+        """Time the forward pass, the segmenter and analyze of one model; return its own name and the times."""
         model, weights = _loaded(name, self.device, self.precision)
         rounds = []
         for turn in range(ROUNDS):
             forward = self._forward(model)
-            segment = self._milliseconds(model, lambda i: model.segmenter.segment(self._pixels(i)[None]))
-            done = self._analyze([model], f"{name}-{turn}")
+            segment = self._segment(model)
+            done = self._analyze([model], f"{model.name}-{turn}")
             seconds, count = done.result.seconds, done.result.frames
             rounds.append((forward, segment, 1e3 * seconds["total"] / count))
             stages = {stage: 1e3 * value / count for stage, value in seconds.items() if stage != "total"}
-            instances = done.result.stability[name].instances / count
+            instances = done.result.stability[model.name].instances / count
         forward, segment, whole = (statistics.median(values) for values in zip(*rounds, strict=True))
-        return {
+        return model.name, {
             "forward_ms": forward,
             "segment_ms": segment,
             "analyze_ms": whole,
@@ -138,11 +150,15 @@ class _Runner:
 
     def _forward(self, model: LoadedModel) -> float:
         segmenter = model.segmenter
-        assert isinstance(segmenter, NetworkSegmenter), "ours, whose network can be run alone"
+        if not isinstance(segmenter, NetworkSegmenter):
+            return self._segment(model)
         inputs = [segmenter.preprocess(frame[None]) for frame in self.pixels]
-        return self._milliseconds(model, lambda i: segmenter.forward(inputs[i % len(inputs)]))
+        return self._milliseconds(lambda i: segmenter.forward(inputs[i % len(inputs)]))
 
-    def _milliseconds(self, model: LoadedModel, call: Callable[[int], object]) -> float:
+    def _segment(self, model: LoadedModel) -> float:
+        return self._milliseconds(lambda i: model.segmenter.segment(self._pixels(i)[None]))
+
+    def _milliseconds(self, call: Callable[[int], object]) -> float:
         return _milliseconds(call, self.frames, resolve_device(self.device))
 
     def _analyze(self, models: Sequence[LoadedModel], name: str) -> FinishedRun:
@@ -178,20 +194,13 @@ def _loaded(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
     try:
         return load_model(name, device=device, precision=precision), "own"
     except WeightsError:
-        network = build_model(name).to(resolve_device(device))
-        if isinstance(network, MaskRCNN):
-            _let_regions_through(network)
-        segmenter = segmenter_of(network, DEFAULT_SCORE_THRESHOLD, precision)
+        config = find_model(name).config
+        family = family_of(config)
+        network = family.build(config).to(resolve_device(device))
+        family.keep_busy(network)
+        segmenter = family.segmenter(network, DEFAULT_SCORE_THRESHOLD, precision)
         note = {"note": "random weights, for timing only"}
         return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, note), "random"
-
-
-def _let_regions_through(network: MaskRCNN) -> None:
-    """Make a network with random weights, to which no score exceeds the threshold, run its mask head all the same."""
-    heads = network.roi_heads
-    heads.detections_per_img = RANDOM_REGIONS
-    with torch.no_grad():
-        heads.box_predictor.cls_score.bias[1] = 8.0
 
 
 def _write_film(path: Path, count: int) -> Path:

@@ -28,8 +28,8 @@ def add(commands: Any) -> None:
         "--models",
         nargs="+",
         metavar="NAME",
-        default=["yolact_compact", "mask_rcnn_compact", "yolact_resnet50", "mask_rcnn_resnet50_fpn"],
-        help="what to time (default: both compact models, and YOLACT and Mask R-CNN on ResNet-50)",
+        help="what to time, as --model of analyze (default: both compact models, and YOLACT and Mask R-CNN on "
+        "ResNet-50)",
     )
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a round (default: 60)")
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")

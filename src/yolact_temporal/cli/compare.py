@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.cli.options import add_output_options, add_truth_options, command, truth_options
-from yolact_temporal.cli.running import compare_all, comparison_json
+from yolact_temporal.cli.running import compare_all
 
 
 def add(commands: Any) -> None:
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("comparison"),
         metavar="FOLDER",
-        help="takes comparison.csv, comparison.md and the picture (default: comparison)",
+        help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
     add_output_options(parser)
     parser.set_defaults(handler=run)
@@ -44,10 +44,9 @@ def run(args: argparse.Namespace) -> int:
     """Compare the models of finished runs and write the tables beside them."""
     import json
 
+    from yolact_temporal.comparing.compare_runs import comparison_document
+
     result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))
     if args.json:
-        found = [comparison_json(pair) for pair in result.pairs]
-        print(
-            json.dumps({"comparisons": found, "remarks": list(result.remarks)}, indent=2, ensure_ascii=False)
-        )
+        print(json.dumps(comparison_document(result), indent=2, ensure_ascii=False))
     return 0

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 from yolact_temporal.errors import UsageError
 
 
@@ -28,6 +26,8 @@ def progress_bar(
     args: argparse.Namespace, label: str, total: int | None, unit: str = "frame"
 ) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr, unless that is no terminal or quiet was asked for; yields what is told the count done."""
+    from tqdm import tqdm  # not for --help
+
     with tqdm(
         desc=label, total=total, unit=unit, disable=True if args.quiet else None, dynamic_ncols=True
     ) as bar:
@@ -44,9 +44,7 @@ def say(args: argparse.Namespace, text: str) -> None:
         print(text)
 
 
-def announce(args: argparse.Namespace, model: str) -> None:
-    """Say first which model measures; on stderr where stdout is for machines."""
-    from yolact_temporal.analyzing.models import model_note
-
+def announce(args: argparse.Namespace, note: str) -> None:
+    """Say first what kind of model measures; on stderr where stdout is for machines."""
     if not args.quiet:
-        print(model_note(model), file=sys.stderr if args.json else sys.stdout, flush=True)
+        print(note, file=sys.stderr if args.json else sys.stdout, flush=True)

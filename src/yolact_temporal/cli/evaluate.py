@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 
     model = load_model(args.model, 0.0, args.device, args.precision, args.weights)
-    with progress_bar(args, args.model, None, unit="image") as progress:
+    with progress_bar(args, model.name, None, unit="image") as progress:
         figures = run_evaluation(
             model.segmenter,
             args.annotations,

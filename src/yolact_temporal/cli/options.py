@@ -50,7 +50,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default="yolact_compact",
         metavar="NAME",
         help="the model (default: yolact_compact, small, its weights ship with the package; "
-        "the published one is yolact_base)",
+        "the published one is yolact_base), or a segmenter of your own as package.module:factory",
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights for --model from a file")
     add_device_options(parser)
@@ -79,7 +79,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="compare with this model, on the same frames; may be repeated (default: mask_rcnn_compact beside the "
-        "compact model, mask_rcnn_resnet50_fpn beside the published ones)",
+        "compact model, mask_rcnn_resnet50_fpn beside the published ones, none beside your own)",
     )
     parser.add_argument("--no-baseline", action="store_true", help="measure the model alone")
     parser.add_argument(

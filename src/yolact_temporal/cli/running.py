@@ -15,7 +15,7 @@ from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactT
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
-    from yolact_temporal.comparing.compare_runs import ComparedPair, ComparisonResult
+    from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
 
 LOSSES = 4
@@ -52,7 +52,7 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model
+    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
@@ -63,7 +63,8 @@ def load_models(args: argparse.Namespace) -> list[Any]:
             if name == args.model or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
-        announce(args, name)
+        announce(args, models[-1].note)
+    require_distinct([model.name for model in models])
     return models
 
 
@@ -77,20 +78,11 @@ def clip_name(clip: str) -> str:
 
 def print_run(args: argparse.Namespace, done: Any) -> None:
     """Print a run's figures, where they lie, and what was lost."""
-    from yolact_temporal.analyzing.against_truth import quality_lines
-    from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, console_report
+    from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
-    from yolact_temporal.temporal.comparison.comparison_text import console_comparison
+    from yolact_temporal.temporal.documents import as_console
 
-    say(args, console_report(done.name, done.result.stability, done.intervals))
-    say(args, f"  {CAVEAT}\n  {INTERVAL_NOTE}")
-    for line in quality_lines(done.quality):
-        say(args, line)
-    for pair in done.comparison.pairs:
-        say(args, f"\n{done.name}: {console_comparison(pair.comparison, pair.verdict)}")
-    for remark in done.comparison.remarks:
-        say(args, f"  {remark}")
-    say(args, f"  Results: {done.folder.path}")
+    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -120,6 +112,9 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 
 def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.analyzing.against_truth import quality_json
+    from yolact_temporal.analyzing.run_clip import run_report
+    from yolact_temporal.temporal.comparison.comparison_data import comparison_data
+    from yolact_temporal.temporal.documents import as_data
     from yolact_temporal.temporal.metrics import REGISTRY
 
     result = done.result
@@ -137,8 +132,9 @@ def _run_json(done: Any) -> dict[str, Any]:
             }
             for model, stability in result.stability.items()
         },
-        "comparisons": [comparison_json(pair) for pair in done.comparison.pairs],
+        "comparisons": [comparison_data(pair.comparison, pair.verdict) for pair in done.comparison.pairs],
         "quality": [quality_json(own) for own in done.quality],
+        "report": as_data(run_report(done)),
     }
 
 
@@ -151,8 +147,13 @@ def compare_all(
     truth_options: TruthOptions | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
-    from yolact_temporal.comparing.compare_runs import claim_comparison, compare_runs, write_comparison
-    from yolact_temporal.temporal.comparison.comparison_text import console_comparison
+    from yolact_temporal.comparing.compare_runs import (
+        claim_comparison,
+        compare_runs,
+        comparison_report,
+        write_comparison,
+    )
+    from yolact_temporal.temporal.documents import as_console
 
     claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
@@ -160,25 +161,5 @@ def compare_all(
             runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
         )
     write_comparison(result, out)
-    for pair in result.pairs:
-        say(args, f"\n{console_comparison(pair.comparison, pair.verdict)}")
-    for remark in result.remarks:
-        say(args, f"  {remark}")
-    say(args, f"  Comparison: {out / 'comparison.csv'}")
+    say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
     return result
-
-
-def comparison_json(pair: ComparedPair) -> dict[str, Any]:
-    """Return two models' comparison for a machine to read."""
-    from yolact_temporal.temporal.comparison.comparison_csv import comparison_rows
-
-    comparison, verdict = pair.comparison, pair.verdict
-    return {
-        "models": list(comparison.models),
-        "pairs": comparison.pairs,
-        "common": comparison.common,
-        "objects": comparison.objects,
-        "steadier": verdict.steadier,
-        "reasons": list(verdict.reasons),
-        "rows": list(comparison_rows(comparison, verdict)),
-    }

@@ -10,7 +10,7 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 _SAMPLES = 2
 
 
-class RegionPool(MultiScaleRoIAlign):
+class RegionPool(MultiScaleRoIAlign):  # type: ignore[misc]  # torchvision says no types
     """RoIAlign (He et al. 2017) from the pyramid level that suits each region's size (Lin et al. 2017).
 
     The values are torchvision's. Where a gradient is wanted they are computed as matrix products: the gradient of
@@ -93,4 +93,5 @@ def _interpolation(start: Tensor, end: Tensor, bins: int, cells: int) -> Tensor:
 
 
 def _roi_align(features: Tensor, rois: Tensor, bins: int, scale: float) -> Tensor:
-    return roi_align(features, rois, (bins, bins), scale, sampling_ratio=_SAMPLES)
+    pooled: Tensor = roi_align(features, rois, (bins, bins), scale, sampling_ratio=_SAMPLES)
+    return pooled

@@ -17,7 +17,8 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import project_masks_on_boxes
 from torchvision.ops import roi_align
 
-from yolact_temporal.yolact.baselines.network import (
+from yolact_temporal.yolact.boxes import box_areas, pairwise_intersection
+from yolact_temporal.yolact.families.mask_rcnn.network import (
     Proposals,
     RegionMasks,
     classify,
@@ -27,7 +28,6 @@ from yolact_temporal.yolact.baselines.network import (
     pyramid,
     region_masks,
 )
-from yolact_temporal.yolact.boxes import box_areas, pairwise_intersection
 from yolact_temporal.yolact.training.batches import Batch
 from yolact_temporal.yolact.training.losses import allowed_log_probability, mask_overlap
 

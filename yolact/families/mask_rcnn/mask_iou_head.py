@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+KEY_PREFIX = "roi_heads.maskiou."
+"""What the head's keys begin with in a network's state dict."""
+
 
 class _Features(nn.Module):
     """Four convolutions, the last of stride 2, and two fully connected layers."""
@@ -32,13 +35,14 @@ class _Predictor(nn.Module):
         self.maskiou = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.maskiou(x)
+        expected: Tensor = self.maskiou(x)
+        return expected
 
 
 class MaskIouHead(nn.Module):
     """From a region's features and its predicted mask to the IoU that the mask is expected to have, a value a class.
 
-    State-dict keys are those of the authors' implementation below `roi_heads.maskiou.`
+    State-dict keys are those of the authors' implementation below `KEY_PREFIX`.
 
     Args:
         classes: background included, as first.
@@ -64,4 +68,5 @@ class MaskIouHead(nn.Module):
     def forward(self, features: Tensor, masks: Tensor) -> Tensor:
         """Map region features (N, channels, s, s) and mask probabilities (N, 1, 2s, 2s) to IoU (N, classes)."""
         pooled = F.max_pool2d(masks, kernel_size=2, stride=2).to(features.dtype)
-        return self.predictor(self.feature_extractor(torch.cat((features, pooled), dim=1)))
+        expected: Tensor = self.predictor(self.feature_extractor(torch.cat((features, pooled), dim=1)))
+        return expected

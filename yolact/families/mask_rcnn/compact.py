@@ -13,8 +13,8 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.rpn import RPNHead
 
 from yolact_temporal.yolact.backbones import build_backbone
-from yolact_temporal.yolact.baselines.region_pool import RegionPool
 from yolact_temporal.yolact.config import PRESETS, YolactConfig
+from yolact_temporal.yolact.families.mask_rcnn.region_pool import RegionPool
 from yolact_temporal.yolact.layers import FeaturePyramid
 
 #: Width of the fully connected layers, a quarter of Mask R-CNN's: three classes, and both heads must ship.

@@ -14,7 +14,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.yolact.baselines.network import (
+from yolact_temporal.yolact.families.mask_rcnn.network import (
     Size,
     classify,
     of_class,
@@ -110,7 +110,7 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
             final = final * expected.clamp(0, 1)
         found = []
         for box, score, label, mask in zip(
-            boxes, final.split(counts), labels, probabilities.split(counts), strict=True
+            boxes, torch.split(final, counts), labels, torch.split(probabilities, counts), strict=True
         ):
             order = score.argsort(descending=True, stable=True)
             order = order[score[order] > self.score_threshold]
@@ -126,7 +126,9 @@ def _instances(found: RegionDetections, seen: Size, size: Size) -> Instances:
     parts = [
         # (1, h, w) a mask, above one half inside the box
         paste_masks_in_image(masks[:, None], part, size)[:, 0].gt(0.5).cpu().numpy()
-        for masks, part in zip(found.masks.split(_PASTED_AT_ONCE), boxes.split(_PASTED_AT_ONCE), strict=True)
+        for masks, part in zip(
+            torch.split(found.masks, _PASTED_AT_ONCE), torch.split(boxes, _PASTED_AT_ONCE), strict=True
+        )
     ]
     return Instances.from_bitmaps(
         boxes.cpu().numpy(), found.scores.cpu().numpy(), found.labels.cpu().numpy() - 1, np.concatenate(parts)

@@ -17,9 +17,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import FrozenBatchNorm2d
 
-from yolact_temporal.yolact.baselines.compact import HIDDEN, build_compact
-from yolact_temporal.yolact.baselines.config import MaskRcnnConfig, baseline
-from yolact_temporal.yolact.baselines.mask_iou_head import MaskIouHead
+from yolact_temporal.yolact.families.mask_rcnn.compact import HIDDEN, build_compact
+from yolact_temporal.yolact.families.mask_rcnn.config import MaskRcnnConfig, baseline
+from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import MaskIouHead
 
 Size = tuple[int, int]
 
@@ -95,7 +95,8 @@ def prepare(network: MaskRCNN, frames: Tensor) -> ImageList:
 
 def normalize(network: MaskRCNN, frames: Tensor) -> Tensor:
     """Normalise frames, uint8 RGB (B, 3, H, W), that have the input's size already."""
-    return network.transform.normalize(_channels_as_trained(network, frames))
+    normalized: Tensor = network.transform.normalize(_channels_as_trained(network, frames))
+    return normalized
 
 
 def _channels_as_trained(network: MaskRCNN, frames: Tensor) -> Tensor:

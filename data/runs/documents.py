@@ -1,0 +1,184 @@
+"""The JSON that lies in a run: whose it is, of which version, and every value checked when it is read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.data.files import atomic_write, open_regular
+from yolact_temporal.errors import InputError
+
+TOOL = "yolact-temporal"
+"""What a document names as the tool that wrote it: only what this tool wrote is ever replaced."""
+
+ADVICE = "analyze the clip anew, into another folder"
+"""What to do about a run that cannot be read."""
+
+_LARGEST = 16 << 20
+
+
+def read_whole(path: Path, what: str) -> bytes | None:
+    """Return the bytes of a document; None where there is none.
+
+    Args:
+        path: a plain file.
+        what: what it should be, for messages.
+
+    Raises:
+        InputError: if it cannot be read, is no plain file, or is too large.
+    """
+    try:
+        with open_regular(path) as file:
+            text = file.read(_LARGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, what, error.strerror or str(error)) from error
+    if len(text) > _LARGEST:
+        raise _unreadable(path, what, f"it holds more than {_LARGEST >> 20} MiB")
+    return text
+
+
+def versioned(text: bytes, path: Path, what: str) -> tuple[dict[str, Any], int]:
+    """Return an object of JSON and its `format_version`.
+
+    Raises:
+        InputError: if the text is no such object.
+    """
+    try:
+        data = json.loads(text.decode("utf-8"))
+        version = data["format_version"]
+        if not isinstance(data, dict) or not isinstance(version, int) or isinstance(version, bool):
+            raise ValueError(f"the format version {str(version)[:20]}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unreadable(path, what, " ".join(str(error).split())[:120] or type(error).__name__) from error
+    return data, version
+
+
+def write_versioned(path: Path, version: int, document: Mapping[str, Any]) -> None:
+    """Write a document whole or not at all, with the tool's name and its version; what is not finite is null."""
+    marked = {"tool": TOOL, "format_version": version} | {
+        key: value for key, value in document.items() if key not in ("tool", "format_version")
+    }
+    text = json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_write(path) as file:
+        file.write(text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _unreadable(path: Path, what: str, reason: str) -> InputError:
+    return InputError(
+        f"expected {what} in {path}, got a file that cannot be read as one ({reason}): {ADVICE}"
+    )
+
+
+class FieldError(ValueError):
+    """Something that a document lacks or garbles, by its name."""
+
+
+class Fields:
+    """The values of an object, each checked when it is taken.
+
+    Args:
+        data: the object.
+        name: what it is called in messages.
+
+    Raises:
+        FieldError: from every call, naming a value that is missing or of another kind.
+    """
+
+    def __init__(self, data: object, name: str = "") -> None:
+        if not isinstance(data, dict):
+            raise FieldError(name or "everything")
+        self._data, self._name = data, name
+
+    def _fault(self, key: str) -> FieldError:
+        return FieldError(f"{self._name}.{key}" if self._name else f"'{key}'")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; the default where there is none."""
+        value = self._data.get(key, default)
+        if not isinstance(value, str):
+            raise self._fault(key)
+        return value
+
+    def number(self, key: str) -> float:
+        """Return a finite number."""
+        value = self._data.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._fault(key)
+        return float(value)
+
+    def whole(self, key: str, least: int, default: int | None = None) -> int:
+        """Return a whole number of at least `least`; the default where there is none."""
+        value = self._data.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 53:
+            raise self._fault(key)
+        return value
+
+    def whole_or_none(self, key: str, least: int) -> int | None:
+        """Return a whole number of at least `least`; None where there is none."""
+        return None if self._data.get(key) is None else self.whole(key, least)
+
+    def position(self, key: str) -> int | float | None:
+        """Return a frame's index or seconds; None where it is not said."""
+        value = self._data.get(key)
+        return (
+            value
+            if value is None or (isinstance(value, int) and self.whole(key, 0) >= 0)
+            else self.number(key)
+        )
+
+    def rate(self, key: str) -> Fraction | None:
+        """Return a positive fraction, as in "30000/1001"; None where there is none."""
+        if self._data.get(key) is None:
+            return None
+        try:
+            rate = Fraction(str(self._data[key]))
+        except (ValueError, ZeroDivisionError) as error:
+            raise self._fault(key) from error
+        if rate <= 0:
+            raise self._fault(key)
+        return rate
+
+    def fields(self, key: str, optional: bool = False) -> Fields:
+        """Return the values of an object in this one."""
+        value = self._data.get(key)
+        name = f"{self._name}.{key}" if self._name else f"'{key}'"
+        return Fields({} if value is None and optional else value, name)
+
+    def items(self, key: str) -> Sequence[object]:
+        """Return a list; an empty one where there is none."""
+        value = self._data.get(key) or []
+        if not isinstance(value, list):
+            raise self._fault(key)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts; an empty one where there is none."""
+        values = self.items(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self._fault(key)
+        return tuple(str(value) for value in values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def has(self, key: str) -> bool:
+        """Say whether a value is there."""
+        return self._data.get(key) is not None
+
+    def all(self) -> Mapping[str, Any]:
+        """Return all values, unchecked."""
+        return self._data

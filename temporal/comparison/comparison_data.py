@@ -1,0 +1,35 @@
+"""A comparison as data: what `comparison.json` and `--json` hold, and what else reads a verdict reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yolact_temporal.temporal.comparison.comparing import ModelComparison
+from yolact_temporal.temporal.comparison.comparison_csv import comparison_rows
+from yolact_temporal.temporal.comparison.comparison_text import scope_sentences, verdict_sentence
+from yolact_temporal.temporal.comparison.verdict import Verdict
+
+
+def comparison_data(comparison: ModelComparison, verdict: Verdict) -> dict[str, Any]:
+    """Return a comparison of two models as data; what is undefined is None.
+
+    Returns:
+        The two `models`; how many `pairs` of how many `objects` in which `clips` were compared, how many of the pairs
+        are `common` to both models and how many were `left_out` and why; which model is `steadier`, None where that is
+        undecided for these `reasons`; the same as the `verdict` of the table and as a `sentence`, and its `scope`, a
+        sentence each; and the `rows` of `comparison.csv`, unrounded.
+    """
+    return {
+        "models": list(comparison.models),
+        "clips": list(comparison.clips),
+        "pairs": comparison.pairs,
+        "common": comparison.common,
+        "objects": comparison.objects,
+        "left_out": dict(comparison.left_out),
+        "steadier": verdict.steadier,
+        "reasons": list(verdict.reasons),
+        "verdict": verdict.word,
+        "sentence": verdict_sentence(comparison, verdict),
+        "scope": scope_sentences(comparison),
+        "rows": list(comparison_rows(comparison, verdict)),
+    }

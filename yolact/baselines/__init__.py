@@ -1,7 +1,0 @@
-"""The baselines that YOLACT is compared with: Mask R-CNN and Mask Scoring R-CNN, behind the same `Segmenter`."""
-
-from yolact_temporal.yolact.baselines.config import BASELINES, MaskRcnnConfig, baseline
-from yolact_temporal.yolact.baselines.network import build_mask_rcnn
-from yolact_temporal.yolact.baselines.segmenter import MaskRcnnSegmenter
-
-__all__ = ["BASELINES", "MaskRcnnConfig", "MaskRcnnSegmenter", "baseline", "build_mask_rcnn"]

@@ -1,0 +1,138 @@
+"""What a model family is: everything that the rest of the program asks of a kind of model.
+
+A family is a folder of this package whose module `family` makes one `ModelFamily`. Its models are `ModelEntry`s, each
+with all that is known of one model; nothing else in the program names a model.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from yolact_temporal.errors import UsageError
+from yolact_temporal.yolact.families.config import ModelConfig
+
+if TYPE_CHECKING:  # training looks families up, so they may not load it before they are registered
+    from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
+    from yolact_temporal.yolact.training.recipe import TrainingRecipe
+    from yolact_temporal.yolact.training.trainee import Trainee
+
+DEFAULT_SCORE_THRESHOLD = 0.3
+"""Above it an instance counts, for models of which nothing else is known."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Weights that complete another model's: only what begins with `prefix` is in their file.
+
+    Attributes:
+        name: the model whose bundled weights hold the rest.
+        prefix: what the keys of the file begin with.
+    """
+
+    name: str
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSource:
+    """Where a model's weights come from.
+
+    Attributes:
+        url: where the published file lies; None if it has no address.
+        bundled: where the file lies inside the package; None if it is not shipped.
+        sha256_prefix: what the published file's SHA-256 begins with; empty if that is not published.
+        completes: what the file is an addition to; None if it is whole.
+    """
+
+    url: str | None = None
+    bundled: Path | None = None
+    sha256_prefix: str = ""
+    completes: Completion | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model, and all that is known of it.
+
+    Attributes:
+        config: what determines its network.
+        note: what kind of model it is, as the rest of a sentence that its name begins; it heads every report.
+        weights: where its weights come from.
+        recipe: how it is trained; None for a model that cannot be trained here.
+        score_threshold: the operating threshold: instances whose score is above it count.
+        counterpart: the model it is measured beside where none is named, trained on the same classes; None to be
+            measured alone.
+        timed: whether `benchmark` times it where no model is named.
+    """
+
+    config: ModelConfig
+    note: str
+    weights: WeightsSource = field(default_factory=WeightsSource)
+    recipe: TrainingRecipe | None = None
+    score_threshold: float = DEFAULT_SCORE_THRESHOLD
+    counterpart: str | None = None
+    timed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The model's name, as in `--model`."""
+        return self.config.name
+
+
+class ModelFamily(ABC):
+    """Models that differ in configuration and weights alone.
+
+    Attributes:
+        entries: its models, in the order in which they are listed.
+        config_type: the class of its configurations; no other family has the same.
+    """
+
+    entries: Sequence[ModelEntry]
+    config_type: type
+
+    @abstractmethod
+    def build(self, config: Any) -> nn.Module:
+        """Build a network with random weights, in eval mode; `network.config` is its configuration."""
+
+    @abstractmethod
+    def segmenter(self, network: Any, score_threshold: float, precision: str) -> NetworkSegmenter[Any, Any]:
+        """Return a network that `build` made as a `Segmenter`."""
+
+    def trainee(self, config: Any, size: int | None) -> Trainee:
+        """Return a model in training, for square input of `size`, its own if None.
+
+        Raises:
+            UsageError: if the family cannot be trained.
+        """
+        raise UsageError(f"expected a model that can be trained here, got {config.name}: train another one")
+
+    def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+        """Return a state dict of the models' authors under the names used here; None where it is not one."""
+        return None
+
+    def keep_busy(self, network: Any) -> None:  # noqa: B027 (most have nothing to change)
+        """Change random weights so that the network has as much to do as with trained ones, to be timed."""
+
+
+def bundled_weights(name: str) -> Path:
+    """Return where the weights that ship with the package lie, by the model's name."""
+    return Path(__file__).parents[1] / "weights" / f"{name}.safetensors"
+
+
+def small_model_note(class_names: Sequence[str], published: str) -> str:
+    """Return the note of a small model of this project's own.
+
+    Args:
+        class_names: what it knows.
+        published: the model to take for the published kind.
+    """
+    return (
+        f"is this project's own small model (classes {', '.join(class_names)}), not a published one: for the "
+        f"published kind pass --model {published}."
+    )

@@ -1,0 +1,130 @@
+"""Everything that is said of Mask R-CNN's models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import (
+    MaskRCNN,
+    MaskRCNN_ResNet50_FPN_V2_Weights,
+    MaskRCNN_ResNet50_FPN_Weights,
+)
+
+from yolact_temporal.yolact.families.family import (
+    Completion,
+    ModelEntry,
+    ModelFamily,
+    WeightsSource,
+    bundled_weights,
+    small_model_note,
+)
+from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
+    has_benchmark_names,
+    with_torchvision_names,
+)
+from yolact_temporal.yolact.families.mask_rcnn.config import BASELINES, MaskRcnnConfig
+from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import KEY_PREFIX
+from yolact_temporal.yolact.families.mask_rcnn.network import build_mask_rcnn
+from yolact_temporal.yolact.families.mask_rcnn.recipes import PUBLISHED, SCORING_COMPACT
+from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
+from yolact_temporal.yolact.families.mask_rcnn.trainee import MaskRcnnTrainee
+from yolact_temporal.yolact.families.yolact.recipes import COMPACT
+
+BUSY_REGIONS = 10
+"""Regions an image that go through the mask head of a network with random weights, where it is timed."""
+
+_MASK_RCNN = "has the published Mask R-CNN architecture."
+_MASK_SCORING = "has the published Mask Scoring R-CNN architecture."
+
+
+def _torchvision(weights: MaskRCNN_ResNet50_FPN_Weights | MaskRCNN_ResNet50_FPN_V2_Weights) -> WeightsSource:
+    """Return torchvision's own entry; it names its files after their digests: <model>-<digest>.pth."""
+    return WeightsSource(url=weights.url, sha256_prefix=Path(weights.url).stem.rpartition("-")[2])
+
+
+class MaskRcnnFamily(ModelFamily):
+    """Mask R-CNN and Mask Scoring R-CNN."""
+
+    config_type = MaskRcnnConfig
+    entries = (
+        ModelEntry(
+            config=BASELINES["mask_rcnn_resnet50_fpn"],
+            note=_MASK_RCNN,
+            weights=_torchvision(MaskRCNN_ResNet50_FPN_Weights.COCO_V1),
+            recipe=PUBLISHED,
+            counterpart="yolact_base",
+            timed=True,
+        ),
+        ModelEntry(
+            config=BASELINES["mask_rcnn_resnet50_fpn_v2"],
+            note=_MASK_RCNN,
+            weights=_torchvision(MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1),
+            recipe=PUBLISHED,
+            counterpart="mask_rcnn_resnet50_fpn",
+        ),
+        # Mask Scoring R-CNN's authors publish their weights as shared drives, whose files are to be imported.
+        ModelEntry(
+            config=BASELINES["mask_scoring_rcnn_resnet50_fpn"],
+            note=_MASK_SCORING,
+            recipe=PUBLISHED,
+            counterpart="mask_rcnn_resnet50_fpn",
+        ),
+        ModelEntry(
+            config=BASELINES["mask_scoring_rcnn_resnet101_fpn"],
+            note=_MASK_SCORING,
+            recipe=PUBLISHED,
+            counterpart="mask_rcnn_resnet50_fpn",
+        ),
+        # The thresholds are where precision and recall are equal on the validation images, as `evaluate` prints it.
+        ModelEntry(
+            config=BASELINES["mask_rcnn_compact"],
+            note=small_model_note(BASELINES["mask_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"),
+            weights=WeightsSource(bundled=bundled_weights("mask_rcnn_compact")),
+            recipe=COMPACT,
+            score_threshold=0.45,
+            counterpart="yolact_compact",
+            timed=True,
+        ),
+        ModelEntry(
+            config=BASELINES["mask_scoring_rcnn_compact"],
+            note=small_model_note(
+                BASELINES["mask_scoring_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"
+            ),
+            weights=WeightsSource(
+                bundled=bundled_weights("mask_scoring_rcnn_compact"),
+                completes=Completion("mask_rcnn_compact", KEY_PREFIX),
+            ),
+            recipe=SCORING_COMPACT,
+            score_threshold=0.26,
+            counterpart="mask_rcnn_compact",
+        ),
+    )
+
+    def build(self, config: MaskRcnnConfig) -> MaskRCNN:
+        """Build a network with random weights."""
+        return build_mask_rcnn(config)
+
+    def segmenter(self, network: MaskRCNN, score_threshold: float, precision: str) -> MaskRcnnSegmenter:
+        """Return a network as a `Segmenter`."""
+        return MaskRcnnSegmenter(network, score_threshold=score_threshold, precision=precision)
+
+    def trainee(self, config: MaskRcnnConfig, size: int | None) -> MaskRcnnTrainee:
+        """Return a model in training, on square input."""
+        return MaskRcnnTrainee(config, size)
+
+    def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+        """Convert a checkpoint of maskrcnn-benchmark, as Mask Scoring R-CNN's authors publish theirs."""
+        return with_torchvision_names(state) if has_benchmark_names(state) else None
+
+    def keep_busy(self, network: MaskRCNN) -> None:
+        """Make a network, to which no score exceeds the threshold, run its mask head all the same."""
+        heads = network.roi_heads
+        heads.detections_per_img = BUSY_REGIONS
+        with torch.no_grad():
+            heads.box_predictor.cls_score.bias[1] = 8.0
+
+
+FAMILY = MaskRcnnFamily()

@@ -1,0 +1,74 @@
+"""Everything that is said of YOLACT's models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yolact_temporal.yolact.config import PRESETS, YolactConfig
+from yolact_temporal.yolact.families.family import (
+    ModelEntry,
+    ModelFamily,
+    WeightsSource,
+    bundled_weights,
+    small_model_note,
+)
+from yolact_temporal.yolact.families.yolact.recipes import COMPACT, PASCAL, PUBLISHED
+from yolact_temporal.yolact.families.yolact.trainee import YolactTrainee
+from yolact_temporal.yolact.model import Yolact, build_yolact
+from yolact_temporal.yolact.predictor import YolactSegmenter
+
+_ADDRESS = "https://huggingface.co/dbolya/{repository}/resolve/main/{name}_54_800000.pth"
+"""Where the authors publish their checkpoints (github.com/dbolya/yolact, README)."""
+
+
+def _published(name: str, address: bool = True, **changes: Any) -> ModelEntry:
+    url = _ADDRESS.format(repository=name.replace("_", "-"), name=name) if address else None
+    fields: dict[str, Any] = {
+        "config": PRESETS[name],
+        "note": "has the published YOLACT architecture.",
+        "weights": WeightsSource(url=url),
+        "recipe": PUBLISHED,
+        "counterpart": "mask_rcnn_resnet50_fpn",
+    }
+    return ModelEntry(**fields | changes)
+
+
+class YolactFamily(ModelFamily):
+    """YOLACT and YOLACT++."""
+
+    config_type = YolactConfig
+    entries = (
+        _published("yolact_base"),
+        _published("yolact_im400", address=False),
+        _published("yolact_im700"),
+        _published("yolact_resnet50", timed=True),
+        _published("yolact_darknet53"),
+        _published("yolact_resnet50_pascal", address=False, recipe=PASCAL),
+        _published("yolact_plus_base"),
+        _published("yolact_plus_resnet50"),
+        ModelEntry(
+            config=PRESETS["yolact_compact"],
+            note=small_model_note(PRESETS["yolact_compact"].class_names, published="yolact_base"),
+            weights=WeightsSource(bundled=bundled_weights("yolact_compact")),
+            recipe=COMPACT,
+            # Where precision and recall are equal on the validation images (mask IoU 0.5), as `evaluate` prints it.
+            score_threshold=0.26,
+            counterpart="mask_rcnn_compact",
+            timed=True,
+        ),
+    )
+
+    def build(self, config: YolactConfig) -> Yolact:
+        """Build a network with random weights."""
+        return build_yolact(config)
+
+    def segmenter(self, network: Yolact, score_threshold: float, precision: str) -> YolactSegmenter:
+        """Return a network as a `Segmenter`."""
+        return YolactSegmenter(network, score_threshold=score_threshold, precision=precision)
+
+    def trainee(self, config: YolactConfig, size: int | None) -> YolactTrainee:
+        """Return a model in training."""
+        return YolactTrainee(config, size)
+
+
+FAMILY = YolactFamily()
