@@ -26,6 +26,8 @@ from yolact_temporal.dashboards.paths import VIDEO_SUFFIXES, inside, upload_name
 from yolact_temporal.data.files import atomic_write, open_regular, part_path
 from yolact_temporal.data.runs import layout
 from yolact_temporal.data.runs.manifest import RunOptions
+from yolact_temporal.data.runs.names import is_free
+from yolact_temporal.data.runs.state import run_state
 from yolact_temporal.errors import InputError
 
 HOME = ".dashboard"
@@ -38,6 +40,7 @@ _ENDED_ON_REQUEST = (130, 143)
 """Exit codes of an interrupted command, and of one that was ended before it could say so."""
 _CANCELLED = "cancelled"
 _LISTED = 20
+_LONGEST_NAME = 80
 
 JobState = Literal["running", "done", "failed", "cancelled"]
 
@@ -140,27 +143,13 @@ def known_models() -> tuple[tuple[str, bool], ...]:
 
 
 def free_name(root: Path, wanted: str) -> str:
-    """Return a name for a run that is not taken: the wanted one, or with a number."""
-    base = re.sub(r"[^\w.() -]", "_", wanted).strip(" .") or "run"
+    """Return a name for a run that nothing and no running job has: the wanted one, or with a number."""
+    base = re.sub(r"[^\w.() -]", "_", wanted).strip(" .")[:_LONGEST_NAME] or "run"
     names = (base if number == 1 else f"{base}_{number}" for number in range(1, 10_000))
-    return next(name for name in names if not (root / name).exists())
-
-
-def named_clip(root: Path, clip: Path) -> tuple[str, Path]:
-    """Return the name that the run of a clip will have, and the path to analyze so that it has it.
-
-    A run is named after its clip. Where that name is taken, the clip is analyzed through a link of another name.
-    """
-    wanted = clip.name if clip.is_dir() else clip.stem
-    name = free_name(root, wanted)
-    if name == wanted:
-        return name, clip
-    folder = inside(root, f"{HOME}/clips")
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / (name + ("" if clip.is_dir() else clip.suffix))
-    link.unlink(missing_ok=True)
-    link.symlink_to(clip.resolve(), target_is_directory=clip.is_dir())
-    return name, link
+    running = {job.name for job in list_jobs(root) if job.state == "running"}
+    return next(
+        name for name in names if is_free(name) and name not in running and not os.path.lexists(root / name)
+    )
 
 
 def start_job(root: Path, name: str, command: Sequence[str]) -> Job:
@@ -235,6 +224,14 @@ def cancel_job(root: Path, key: str) -> None:
         if _exit_code(folder) is None and _alive(pid):
             (folder / _CANCELLED).touch()
             os.kill(pid, signal.SIGTERM)
+
+
+def can_resume(root: Path, job: Job) -> bool:
+    """Say whether a job that has ended left a run to go on with, which nobody is writing by now."""
+    try:
+        return job.state in ("failed", "cancelled") and run_state(inside(root, job.name)) == "interrupted"
+    except InputError:
+        return False
 
 
 def command_text(command: Sequence[str]) -> str:

@@ -42,7 +42,6 @@ def root(finished_run, tmp_path):
 
 def whole_app(root, **query):
     def script(root):
-        from pathlib import Path
 
         from yolact_temporal.dashboards import app
 
@@ -57,7 +56,6 @@ def whole_app(root, **query):
 def one_page(root, name):
     def script(root, name):
         from importlib import import_module
-        from pathlib import Path
 
         from yolact_temporal.dashboards.loader import find_runs, open_run
         from yolact_temporal.dashboards.views.context import Context
@@ -211,7 +209,6 @@ def test_the_viewer_follows_the_timeline_and_not_its_own_echo(root):
     assert "moves" not in test.session_state
 
     def script(root):
-        from pathlib import Path
 
         from yolact_temporal.dashboards.loader import find_run
         from yolact_temporal.dashboards.views.context import go_to, stand_at
@@ -278,11 +275,14 @@ def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
     name, command = analysis_command(tmp_path, clip, "yolact_compact", None, None, 1)
     args = cli.build_parser().parse_args(command)
     assert (name, args.no_baseline, args.score_threshold) == ("a_2", True, None)
-    assert Path(args.clips[0]).stem == "a_2"
-    assert Path(args.clips[0]).read_bytes() == b"x"
+    assert (args.clips, args.clip_name) == ([str(clip)], "a_2")
     name, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
     args = cli.build_parser().parse_args(command)
     assert (name, args.command) == ("demo", "demo")
+    (tmp_path / "demo").mkdir()
+    name, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
+    assert (name, "--overwrite" in command) == ("demo_2", False), "a user's own run of that name stays"
+    assert cli.build_parser().parse_args(command).clip_name == "demo_2"
     assert (args.model, args.baseline, args.no_baseline) == ("yolact_compact", None, False)
     assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
 

@@ -69,12 +69,10 @@ def analysis_command(
         threshold: the score above which an instance counts; None for each model's own.
         stride: take every how manieth frame.
     """
-    if clip is None:
-        name, command = "demo", ["demo"]
-        command += ["--overwrite"] if (root / name / "run.json").exists() else []
-    else:
-        name, path = jobs.named_clip(root, clip)
-        command = ["analyze", str(path), "--stride", str(stride)]
+    own = "demo" if clip is None else clip.name if clip.is_dir() else clip.stem
+    name = jobs.free_name(root, own)
+    command = ["demo"] if clip is None else ["analyze", str(clip), "--stride", str(stride)]
+    command += [] if name == own else ["--clip-name", name]
     command += ["--out", str(root)]
     command += [] if model == STANDARD else ["--model", model]
     if baseline != COUNTERPART:
@@ -193,7 +191,8 @@ def _show_ended(context: Context, job: jobs.Job) -> None:
         word = "was cancelled" if job.state == "cancelled" else "failed"
         text, button = st.columns([5, 1], vertical_alignment="center")
         text.markdown(f"**{plain(job.name)}** {word}: {plain(job.message)}")
-        if job.frames and not names_code(job.command) and button.button("Resume", key=f"resume_{job.key}"):
+        resumable = jobs.can_resume(context.root, job) and not names_code(job.command)
+        if resumable and button.button("Resume", key=f"resume_{job.key}"):
             jobs.start_job(context.root, job.name, [*(p for p in job.command if p != "--resume"), "--resume"])
             st.rerun()
 
