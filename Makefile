@@ -22,8 +22,11 @@ demo: $(VENV)/.installed
 
 test: lint types pytest
 
-check-fast: lint types
-	$(BIN)/python -m pytest -m "not slow"
+# The tests on one core, what reads the code on the other.
+check-fast: $(VENV)/.installed-dev
+	@mkdir -p build; $(MAKE) --no-print-directory lint types > build/check-fast.log 2>&1 & reading=$$!; \
+	$(BIN)/python -m pytest -m "not slow"; tested=$$?; \
+	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
 
 test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python -m pytest -m "not slow or smoke"

@@ -22,6 +22,7 @@ from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.motion_sources import exact_motion
 
 _FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
 _OPEN_CLIPS = 2
@@ -76,12 +77,12 @@ def sighting(run: Run, model: str, frame: int) -> Sighting:
     if line is None:
         return Sighting(Instances.empty((clip.height, clip.width)), (), (), (), ())
     try:
-        seen = parse_record(line).instances
+        record = parse_record(line)
     except ValueError as error:
         raise InputError(
             f"expected a record of frame {frame} in {path}, got something else: analyze the clip anew with --overwrite"
         ) from error
-    counted = seen.select(seen.scores > described.score_threshold)
+    counted = record.above(described.score_threshold).instances
     rows = _rows_of_frame(run, model, frame)
     keys = color_keys(run).get(model, {})
     if len(rows) != len(counted):  # another version's record: masks can be shown, but not whose they are
@@ -131,8 +132,7 @@ def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | No
         return None
     film = _viewer(run.manifest.clip).film
     if film is not None:
-        exact = film.motion(frame)
-        return None if exact is None else Motion(exact.backward, exact.visible)
+        return exact_motion(film, frame)
     pair = [clip_frame(run, index) for index in (before, frame)]
     if pair[0] is None or pair[1] is None:
         return None
@@ -169,7 +169,7 @@ def _color_keys(_path: Path, _states: tuple[int, ...], held: _Held) -> ColorKeys
 
 @lru_cache(maxsize=_OPEN_CLIPS)
 def _viewer(clip: ClipDescription) -> ClipViewer:
-    return view_clip(clip.path, clip.sha256)
+    return view_clip(clip)
 
 
 def _rows_of_frame(run: Run, model: str, frame: int) -> list[tuple[float, str, str]]:

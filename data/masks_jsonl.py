@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,6 +44,21 @@ class FrameRecord:
 
     def __post_init__(self) -> None:
         require_identities(self.identities, len(self.instances))
+
+    def above(self, score_threshold: float, identified: bool = False) -> FrameRecord:
+        """Return the record of the instances that count: those whose score is above an operating threshold.
+
+        Args:
+            score_threshold: the model's.
+            identified: whether the masks have identities, which a record of no instance, read back, cannot say.
+        """
+        keep = self.instances.scores > score_threshold
+        identities = self.identities
+        if identities is not None:
+            identities = tuple(compress(identities, keep))
+        elif identified and not len(keep):
+            identities = ()
+        return replace(self, instances=self.instances.select(keep), identities=identities)
 
 
 def require_identities(identities: tuple[int, ...] | None, count: int) -> None:

@@ -198,6 +198,10 @@ class PhotoFilm:
         visible = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
         return ExactMotion(backward.astype(np.float32), forward.astype(np.float32), visible)
 
+    def is_cut(self, index: int) -> bool:
+        """Say whether a frame is the first of another photograph."""
+        return index > 0 and self.motion(index) is None
+
     def segment(self, index: int) -> str:
         """Return the name of the segment of frame `index`, as in "chelsea/pan".
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.sources.image_folder import image_paths, read_rgb
+from yolact_temporal.data.sources.image_folder import UNDECODABLE, image_paths, read_rgb
 from yolact_temporal.errors import InputError
 
 _LEAST_SIDE = 64
@@ -91,7 +91,7 @@ def photographs_in(folder: Path) -> list[Photograph]:
 def _own_pixels(path: Path) -> NDArray[np.uint8]:
     try:
         pixels = read_rgb(path)
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNDECODABLE as error:
         raise InputError(
             f"expected a photograph in {path}, got a file that cannot be decoded ({error}): leave it out"
         ) from error

@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import Frame, FrameSource
-from yolact_temporal.data.photo_film import PhotoFilm, film_of_name
+from yolact_temporal.data.photo_film import PhotoFilm
+from yolact_temporal.data.runs.clip import locate_clip, require_same
+from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import image_paths, read_rgb
 from yolact_temporal.data.sources.probe import Probe, open_container, probe_clip, video_stream
@@ -84,40 +86,25 @@ class ClipViewer:
             self._reader.close()
 
 
-def view_clip(path: str, sha256: str) -> ClipViewer:
+def view_clip(clip: ClipDescription) -> ClipViewer:
     """Open a clip that was analyzed, to look at single frames of it.
 
     Args:
-        path: as the run's manifest has it: a video, a folder of images, or a film's name.
-        sha256: of the clip that was analyzed.
+        clip: as the run's manifest has it.
 
     Raises:
         InputError: if it is not there, cannot be read, or is another one by now.
     """
-    made = film_of_name(path)
-    if made is not None:
-        if made.info.sha256 != sha256:
-            raise InputError(
-                f"expected the film that was analyzed, {path}, got another one: another version of yolact-temporal "
-                f"made it"
-            )
-        return ClipViewer(_FilmReader(made), made)
-    place = Path(path)
-    try:
-        folder = place.is_dir()
-        there = folder or place.is_file()
-    except (OSError, ValueError):
-        there = folder = False
-    if not there:
+    place = locate_clip(clip)
+    if place is None:
         raise InputError(
-            f"expected the clip at {path}, found none there: bring it back to look at its frames"
+            f"expected the clip at {clip.path}, found none there: bring it back to look at its frames"
         )
+    if isinstance(place, PhotoFilm):
+        return ClipViewer(_FilmReader(place), place)
+    folder = place.is_dir()
     paths = image_paths(place) if folder else [place]
-    if sha256_of(paths, with_names=folder) != sha256:
-        raise InputError(
-            f"expected the clip that was analyzed in {path}, got another one (its SHA-256 differs): bring the old one "
-            f"back, or analyze the new one"
-        )
+    require_same(clip, sha256_of(paths, with_names=folder))
     if folder:
         return ClipViewer(_ImageReader(paths))
     probe = probe_clip(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.temporal.motion import FlowEstimator, Motion
 
 
@@ -51,6 +52,47 @@ class FlowMotion:
     def is_cut(self, frame: Frame) -> bool:
         """Return false."""
         return False
+
+
+def exact_motion(film: PhotoFilm, index: int) -> Motion | None:
+    """Return the known motion of a film to a frame; None at its first frame and across a cut."""
+    exact = film.motion(index)
+    return None if exact is None else Motion(exact.backward, exact.visible)
+
+
+class FilmMotion:
+    """The known motion of a film, in place of optical flow."""
+
+    kind = "exact (known camera)"
+    pictures = True
+
+    def __init__(self, film: PhotoFilm) -> None:
+        self._film = film
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the exact motion to this frame; None at the first frame and across a cut."""
+        return exact_motion(self._film, frame.index)
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Say whether this frame is the first of another photograph."""
+        return self._film.is_cut(frame.index)
+
+
+class FilmFlow(FlowMotion):
+    """The motion of a film estimated by optical flow, its cuts known."""
+
+    def __init__(self, film: PhotoFilm, long_side: int) -> None:
+        super().__init__(long_side)
+        self._film = film
+
+    def update(self, frame: Frame) -> Motion | None:
+        """Return the estimated motion to this frame; None at the first frame and across a cut."""
+        motion = super().update(frame)
+        return None if self.is_cut(frame) else motion
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Say whether this frame is the first of another photograph."""
+        return self._film.is_cut(frame.index)
 
 
 class NoMotion:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,11 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dashboard_runs import make_run
 
     return make_run(tmp_path_factory.mktemp("finished") / "runs")
+
+
+@pytest.fixture(autouse=True)
+def own_main_module() -> Iterator[None]:
+    """Put the main module back: Streamlit's AppTest leaves its script there, and spawned processes would run that."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before

@@ -247,6 +247,65 @@ def test_a_folder_of_broken_images_is_one_sentence(tmp_path: Path) -> None:
         open_clip(folder)
 
 
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def postscript(path: Path) -> None:
+    path.write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 144 96\n%%EndComments\n0 0 moveto\nshowpage\n%%EOF\n"
+    )
+
+
+NO_IMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "pipe": (pipe, "pipe or device"),
+    "link to a device": (lambda path: path.symlink_to("/dev/zero"), "pipe or device"),
+    "link to itself": (lambda path: path.symlink_to(path), "cannot be decoded"),
+    "link to nothing": (lambda path: path.symlink_to("nowhere"), "cannot be decoded"),
+    "folder": (lambda path: path.mkdir(), "pipe or device"),
+    "PostScript": (postscript, "no image of a known kind"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such files here")
+@pytest.mark.parametrize("kind", NO_IMAGES)
+def test_only_regular_files_with_images_in_them_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    build, part = NO_IMAGES[kind]
+    folder = write_images(tmp_path / "images", 4, "{}.png")
+    build(folder / "4.png")
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **_: started.append(arguments))
+    source, frames = read_all(folder)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3]
+    assert [(loss.at_index, loss.count) for loss in source.losses] == [(5, 1)]
+    assert part in source.losses[0].reason
+    assert started == []
+
+
+def test_a_link_to_an_image_is_followed(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "images", 2, "{}.png")
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "1.png").rename(elsewhere)
+    (folder / "1.png").symlink_to(elsewhere)
+    source, frames = read_all(folder)
+    assert [read_barcode(frame.rgb) for frame in frames] == [0, 1]
+    assert source.losses == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes here")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path, linked: bool) -> None:
+    path = tmp_path / "pipe.mp4"
+    os.mkfifo(path)
+    if linked:
+        (tmp_path / "link.mp4").symlink_to(path)
+        path = tmp_path / "link.mp4"
+    with pytest.raises(InputError, match="a pipe or device"):
+        open_clip(path)
+
+
 PERMISSION_CHECK = """
 import os, sys
 from yolact_temporal.data.sources import open_clip

@@ -173,6 +173,7 @@ class TestSegmenter:
         model.roi_heads.detections_per_img = 12
         self.check(model, photograph()[::4, ::3])
 
+    @pytest.mark.slow
     def test_the_compact_one_sees_what_torchvisions_own_forward_sees(self, compact):
         self.check(compact, photograph())
 
@@ -226,6 +227,7 @@ class TestSegmenter:
         assert len(single) > 0
         np.testing.assert_allclose(half.scores[0], single.scores[0], atol=0.05)
 
+    @pytest.mark.slow
     def test_folding_frozen_normalisation_changes_nothing(self):
         model = small_resnet("mask_scoring_rcnn_resnet50_fpn")
         for module in model.modules():

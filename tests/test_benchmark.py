@@ -45,6 +45,7 @@ def test_a_model_and_its_counterpart_are_timed_alone_and_together(clip, capsys, 
     assert "times the sum of their forward passes" in table
 
 
+@pytest.mark.slow
 def test_a_model_by_itself_makes_no_pair(clip, one_round):
     figures = networks.run_benchmark(["yolact_compact"], frames=1, clip=clip, device="cpu")
     assert figures["pairs"] == []

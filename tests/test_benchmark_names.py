@@ -103,6 +103,7 @@ def test_other_checkpoints_are_not_taken_for_the_authors():
     assert not has_benchmark_names({"backbone.body.conv1.weight": 0, "module.backbone.conv1.weight": 0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefix", "wrap", "name"),
     [

@@ -351,6 +351,8 @@ class TestCommand:
         assert found == code
         assert not (tmp_path / "out").exists()
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_more_than_two_models_have_a_picture_each(self, clips, tmp_path):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)})
         write_comparison(compare_runs([run]), tmp_path / "out", "one")

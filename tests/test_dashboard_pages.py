@@ -74,6 +74,8 @@ def texts(test):
     return "\n".join(str(item.value) for kind in kinds for item in kind)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_shows_a_finished_run_and_an_empty_folder(root, tmp_path, name):
     test = one_page(root, name)
@@ -119,6 +121,7 @@ def test_every_headline_figure_is_the_reports_with_its_definition_beside_it(root
     assert len(helps) >= 6
 
 
+@pytest.mark.slow
 def test_a_single_model_is_told_that_there_is_nothing_to_compare(root):
     for name in ("comparison.csv", "comparison.md", "objects.csv"):
         (root / "scene" / name).unlink()
@@ -149,6 +152,7 @@ def test_a_table_broken_inside_is_one_sentence_on_its_page(root):
         loader.find_run(root, "scene").table(STEADY, "tracks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["../../etc", "/etc", "a\0b", "nowhere", "<b>x</b>"])
 def test_an_address_cannot_name_anything_but_a_run_that_is_there(root, wanted):
     test = whole_app(root, run=wanted, frame="-1")
@@ -203,6 +207,7 @@ def test_the_viewer_is_told_where_to_stand_and_says_when_the_clip_is_gone(root):
     assert model_picture(run, STEADY, 5, View()).std() > 0
 
 
+@pytest.mark.slow
 def test_the_viewer_follows_the_timeline_and_not_its_own_echo(root):
     test = one_page(root, "timeline")
     standing = test.session_state["current_frame"]

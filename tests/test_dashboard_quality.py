@@ -71,6 +71,7 @@ def shown(test):
     return "\n".join(str(item.value) for kind in (test.markdown, test.caption, test.text) for item in kind)
 
 
+@pytest.mark.slow
 def test_two_models_have_a_card_for_each_figure_of_quality(root):
     test = overview(root, "walk")
     text = shown(test)

@@ -295,6 +295,7 @@ def test_a_full_disk_says_so(server: Server, tmp_path: Path) -> None:
 # The whole of fetch: transfer, check, cache.
 
 
+@pytest.mark.slow
 def test_fetched_weights_are_stored_by_content_and_load(
     server: Server, content: bytes, state: dict[str, torch.Tensor], cache: Path
 ) -> None:

@@ -103,6 +103,7 @@ def damage(draw, data: bytes) -> bytes:
     return bytes(broken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @fuzz(MUTATED)
 @given(data=st.data())
@@ -171,6 +172,7 @@ ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 @fuzz(STRUCTURED)
 @given(data=st.data())
@@ -179,6 +181,7 @@ def test_made_up_json(tmp_path, name, data):
     parse(place(tmp_path, name, json.dumps(content).encode()), name, data.draw(st.sampled_from(OPTIONS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ANNOTATIONS)
 @fuzz(STRUCTURED)
 @given(data=st.data())

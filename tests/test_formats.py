@@ -92,6 +92,7 @@ def clips(draw, name):
     return sequence(frames, names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @PROPERTY
 @given(data=st.data())

@@ -56,6 +56,8 @@ def decide(clips, first, second, truth=False):
     return comparison, verdict_of(comparison)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["named first", "named second"])
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
 def test_a_model_that_is_truly_steadier_on_the_same_objects_is_declared_so(scenes, order, truth):
@@ -65,12 +67,14 @@ def test_a_model_that_is_truly_steadier_on_the_same_objects_is_declared_so(scene
     assert comparison.common == comparison.pairs
 
 
+@pytest.mark.slow
 def test_seven_clips_are_too_few_for_the_same_difference(scenes):
     _, verdict = decide(scenes[:7], ("boundary_noise", 0.3, 1), ("boundary_noise", 0.8, 2))
     assert verdict.steadier is None
     assert "it takes 8" in verdict.reasons[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
 def test_a_model_that_drops_its_worst_frames_is_never_declared_steadier(scenes, truth):
     honest, selective = ("varying_noise", 1.0, 3), ("worst_dropped", 1.0, 3)
@@ -105,6 +109,7 @@ def test_empty_masks_decide_nothing_and_have_no_jitter(scenes, truth):
     assert "no pair of frames in which both" in verdict.reasons[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["frozen", "full_box"])
 def test_a_steady_but_wrong_model_shows_its_low_quality_on_the_same_line(scenes, fault):
     comparison, _ = decide(scenes, (fault, 0, 0), ("boundary_noise", 0.5, 2), truth=True)
@@ -114,11 +119,13 @@ def test_a_steady_but_wrong_model_shows_its_low_quality_on_the_same_line(scenes,
     assert coverage.first is not None
 
 
+@pytest.mark.slow
 def test_full_boxes_are_steady(scenes):
     comparison, _ = decide(scenes, ("full_box", 0, 0), ("boundary_noise", 2.0, 2), truth=True)
     assert comparison.find("boundary_px", "truth_iou_0.1").difference < 0
 
 
+@pytest.mark.slow
 def test_dropped_frames_shrink_the_support_and_raise_the_loss_but_leave_the_jitter(scenes):
     noisy = ("boundary_noise", 0.5, 2)
     whole, _ = decide(scenes, ("truth", 0, 0), noisy, truth=True)

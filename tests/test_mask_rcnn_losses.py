@@ -223,6 +223,7 @@ def losses(folder):
         ]
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(options(tmp_path, "mask_rcnn_compact", output=whole))
@@ -239,6 +240,7 @@ def test_a_stopped_and_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_mask_scoring_trains_its_head_and_leaves_the_rest_as_it_was(tmp_path):
     model = build_mask_rcnn("mask_rcnn_compact")
     load_weights("mask_rcnn_compact", model)
@@ -255,6 +257,7 @@ def test_mask_scoring_trains_its_head_and_leaves_the_rest_as_it_was(tmp_path):
     assert losses(tmp_path / "run")[0]["loss_mask"] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BASELINES if "resnet" in name])
 def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name):
     write_shapes(tmp_path, 2)

@@ -147,6 +147,7 @@ class TestFlickerIsRecovered:
         assert value(clip, "dropout_rate") == pytest.approx(rate, abs=0.02)
         assert value(clip, "motion_compensated_jitter") == 0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rate", [0.1, 0.4])
     def test_class_switches(self, rate):
         switch = np.random.default_rng(5).random(1200) < rate
@@ -372,6 +373,7 @@ def test_every_figure_of_a_random_clip_is_in_its_range():
                 assert figure.n == 0
 
 
+@pytest.mark.slow
 def test_of_each_sighting_only_what_it_adds_to_the_headlines_is_kept():
     """Two tracks without end, one of them with gaps: after a while, nothing more is kept than 200 bytes a sighting."""
     meter = StabilityMeter(CLASSES, FPS)
@@ -392,6 +394,7 @@ def test_of_each_sighting_only_what_it_adds_to_the_headlines_is_kept():
     assert grown < 300 * 2 * 200
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("sequence", ["blackswan", "car-shadow"])
 def test_on_real_video_the_ground_truth_is_steadier_than_a_published_system(sequence):

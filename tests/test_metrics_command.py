@@ -129,6 +129,7 @@ def test_quiet_prints_nothing(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_loads_no_network():
     code = (
         "import sys; from yolact_temporal.cli import main as cli\n"

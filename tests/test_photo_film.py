@@ -99,6 +99,7 @@ def test_each_move_moves_as_it_promises(film: PhotoFilm) -> None:
             assert np.abs(steps.sum(axis=0)).max() < 6, "and stays about where it was"
 
 
+@pytest.mark.slow
 def test_exact_motion_carries_each_frame_onto_the_next(clean_film: PhotoFilm) -> None:
     for index in range(len(clean_film)):
         motion = clean_film.motion(index)

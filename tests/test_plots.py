@@ -93,6 +93,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list:
     return figures
 
 
+@pytest.mark.slow
 def test_every_plot_of_a_run_is_written_as_a_picture(tmp_path: Path) -> None:
     folder = tmp_path / "plots with spaces é"
     folder.mkdir()
@@ -160,6 +161,7 @@ def test_events_are_marked_where_they_happen(tmp_path: Path, drawn: list) -> Non
     np.testing.assert_allclose(marks["d"], [9.5 / FPS])
 
 
+@pytest.mark.slow
 def test_a_clip_without_time_is_drawn_over_frames(tmp_path: Path, drawn: list) -> None:
     frames, instances, tracks = tables({"yolact": 1.0}, with_time=False)
     plots.write_plots(frames, instances, tracks, tmp_path, "clip")
@@ -263,6 +265,7 @@ def test_second_model_stands_beside_the_first_at_every_move(tmp_path: Path, draw
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "instances", "tracks"),
     [
@@ -299,6 +302,7 @@ def test_only_finite_numbers_are_defined(cell: object, expected: float | None) -
     assert np.isnan(plot_style.cell_number({}, "column"))
 
 
+@pytest.mark.slow
 def test_plotting_leaves_matplotlibs_global_state_alone_and_import_stays_light(tmp_path: Path) -> None:
     code = (
         "import sys; from yolact_temporal.temporal import plots; assert 'matplotlib' not in sys.modules;"

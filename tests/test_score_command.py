@@ -41,6 +41,7 @@ TABLES = ("frames.csv", "instances.csv", "tracks.csv")
 FLOW = {name for name in REGISTRY.own() if name.startswith(("boundary", "motion_comp", "area_blinks"))}
 
 
+@pytest.mark.slow
 def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, monkeypatch):
     monkeypatch.setattr(clip_run, "write_plots", write_plots)
     masks = write(tmp_path / "theirs.json", true_frames())

@@ -117,6 +117,8 @@ def annotations_of(frames, kind):
     return content
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["blackswan", "car-shadow"])
 def test_published_results_on_davis_have_the_published_figures(real_clips, score, tmp_path, name):

@@ -129,6 +129,7 @@ def test_segmenting_gives_sorted_instances_of_the_frame_size(compact, device):
     compact.to("cpu")
 
 
+@pytest.mark.slow
 def test_a_frame_is_seen_by_itself(compact):
     segmenter = YolactSegmenter(compact, score_threshold=0)
     alone = segmenter.segment(FRAMES[1:])[0]
@@ -137,6 +138,7 @@ def test_a_frame_is_seen_by_itself(compact):
     np.testing.assert_allclose(alone.scores, together.scores, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_threshold_keeps_exactly_the_better_instances(compact):
     everything = YolactSegmenter(compact, score_threshold=0).segment(FRAMES)[0]
     middle = float(everything.scores[len(everything) // 2])
@@ -154,6 +156,7 @@ def test_frames_of_another_form_are_refused(compact, frames):
         YolactSegmenter(compact).segment(frames)
 
 
+@pytest.mark.slow
 def test_new_weights_are_used_at_once(compact):
     segmenter = YolactSegmenter(compact, score_threshold=0)
     before = segmenter.segment(FRAMES)[0]
@@ -181,6 +184,7 @@ def test_folding_normalisation_changes_nothing(name):
             torch.testing.assert_close(folded, plain, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_half_precision_finds_what_single_precision_finds(compact):
     single = YolactSegmenter(compact, score_threshold=0).segment(FRAMES)[0]
     half = YolactSegmenter(compact, score_threshold=0, precision="bfloat16").segment(FRAMES)[0]

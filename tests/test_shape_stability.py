@@ -32,6 +32,8 @@ def block(x1=30, y1=20, x2=80, y2=50):
     return rectangle(SIZE, x1, y1, x2, y2)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.real_data
 @pytest.mark.parametrize(("sequence", "kind"), davis.SHAPE_STABILITY)
 def test_what_the_published_implementation_says(sequence, kind):

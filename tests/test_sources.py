@@ -19,8 +19,8 @@ from PIL import Image
 
 from yolact_temporal.data.frames import Frame, FrameSource
 from yolact_temporal.data.sources import open_clip
-from yolact_temporal.data.sources.decord_source import load_decord
-from yolact_temporal.data.sources.probe import fill_gaps
+from yolact_temporal.data.sources.decord_source import has_decord
+from yolact_temporal.data.sources.packets import fill_gaps
 from yolact_temporal.errors import InputError, UsageError
 
 Clip = Callable[[str], Path]
@@ -50,7 +50,7 @@ DECORD_IS_RIGHT = {
     "mpeg4.mp4",
 }
 
-needs_decord = pytest.mark.skipif(load_decord() is None, reason="decord is not installed")
+needs_decord = pytest.mark.skipif(not has_decord(), reason="decord is not installed")
 
 
 def read_all(source: FrameSource) -> list[Frame]:
@@ -275,6 +275,34 @@ def test_grey_and_transparent_images_become_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scale", "kind", "white"),
+    [(1 / 255, np.float32, "1"), (1, np.int32, "255"), (16, np.uint16, "4095"), (256, np.uint16, None)],
+)
+def test_deep_values_are_scaled_by_the_largest_in_the_folder(
+    tmp_path: Path, scale: float, kind: type[np.generic], white: str | None
+) -> None:
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray((barcode_frame(index)[..., 0].astype(float) * scale).astype(kind)).save(
+            folder / f"{index}.tif"
+        )
+    source = open_clip(folder, fps=10)
+    frames = read_all(source)
+    assert barcodes(frames) == [0, 1, 2]
+    assert (
+        max(
+            np.abs(frame.rgb[..., 0].astype(int) - barcode_frame(frame.index)[..., 0]).max()
+            for frame in frames
+        )
+        < 3
+    )
+    assert [f"{white} is taken for white" in warning for warning in source.warnings] == [True] * (
+        white is not None
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "part"),
     [
         ({"decoder": "ffmpeg"}, "auto, decord, pyav"),
@@ -297,6 +325,8 @@ def test_gaps_are_filled_in_a_constant_rate_only() -> None:
     assert list(fill_gaps(array("q", [7]))) == [7]
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.real_data
 @needs_decord
 @pytest.mark.parametrize(
@@ -336,6 +366,7 @@ def test_auto_reads_every_frame_of_an_avi_by_pyav(real_clips: Path) -> None:
     assert auto.losses == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")
     path = write_clip(tmp_path / "long.mp4", (barcode_frame(i % 4096, 240, 320) for i in range(300)))
@@ -368,14 +399,17 @@ def test_av_reads_what_the_builders_hide(clip: Clip) -> None:
     assert sum(packet.is_discard for packet in packets) == 5
 
 
-def test_pngs_are_read_after_decord_whoever_loads_it_first(tmp_path):
+@needs_decord
+def test_pngs_are_read_after_a_clip_by_decord(clip: Clip, tmp_path: Path) -> None:
     program = (
-        "import sys; from yolact_temporal.data.sources.decord_source import load_decord; load_decord()\n"
+        "import sys; from yolact_temporal.data.sources import open_clip; list(open_clip(sys.argv[2], 'decord'))\n"
         "import cv2, numpy as np\n"
         "assert cv2.imwrite(sys.argv[1], np.full((40, 50, 3), 7, np.uint8))\n"
         "print(cv2.imread(sys.argv[1])[0, 0])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "one.png")], capture_output=True, text=True
+        [sys.executable, "-c", program, str(tmp_path / "one.png"), str(clip("one_frame.mp4"))],
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.strip() == "[7 7 7]", done.stderr

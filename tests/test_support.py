@@ -205,6 +205,7 @@ def test_what_was_left_out_is_counted():
     assert found.outside == {"a": (1, 5), "b": (0, 5)}
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip():
     meter = SupportMeter(MODELS, 24.0)
     rng = np.random.default_rng(0)

@@ -365,6 +365,7 @@ def killed_run(options):
     train(options)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_losses_of_an_unbroken_one(tmp_path):
     changes = growing(at_input_size(PRESETS["yolact_compact"], 96)) | {"checkpoint_every": 2}
     train(options(tmp_path, output=tmp_path / "whole", **changes))
@@ -413,6 +414,7 @@ def growing(config):
     return {"model": config, "recipe": recipe, "input_size": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
@@ -441,6 +443,8 @@ def test_a_run_that_dies_and_resumes_has_the_losses_of_an_unbroken_one(tmp_path,
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number, times):
@@ -453,6 +457,7 @@ def test_a_signal_ends_the_iteration_and_saves(tmp_path, monkeypatch, number, ti
     assert not [path for path in (tmp_path / "run").iterdir() if path.suffix == ".tmp"]
 
 
+@pytest.mark.slow
 def test_a_signal_some_time_after_the_first_interrupts_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("yolact_temporal.yolact.training.loop._SAME_WISH_S", 0.0)
     fail_at(monkeypatch, 3, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
@@ -465,6 +470,7 @@ def test_a_run_stops_in_time_and_can_go_on(tmp_path):
     assert (result.iteration, result.finished, result.interrupted) == (0, False, False)
 
 
+@pytest.mark.slow
 def test_a_mean_over_several_iterations_survives_a_checkpoint_between_them(tmp_path, monkeypatch):
     train(options(tmp_path, output=tmp_path / "whole", log_every=8))
     with monkeypatch.context() as patch:
@@ -476,6 +482,7 @@ def test_a_mean_over_several_iterations_survives_a_checkpoint_between_them(tmp_p
     assert losses(tmp_path / "run") == losses(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_log_has_stable_columns_and_leaves_out_what_a_model_has_not(tmp_path):
     train(options(tmp_path, iterations=2))
     with (tmp_path / "run/metrics.csv").open() as file:
@@ -490,6 +497,7 @@ def test_the_log_has_stable_columns_and_leaves_out_what_a_model_has_not(tmp_path
     assert float(values["loss"]) == pytest.approx(parts, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_with_the_evaluation_that_chose_them(tmp_path, monkeypatch):
     figures = iter([0.2, 0.5, 0.3, None])
     seen = []
@@ -545,6 +553,7 @@ def test_a_curve_needs_no_evaluations_but_something_logged(tmp_path):
     assert cv2.imread(str(files[2])).shape[0] > alone[0]
 
 
+@pytest.mark.slow
 def test_a_run_in_mixed_precision_stays_near_one_in_full_precision(tmp_path):
     for precision in ("float32", "bfloat16"):
         train(options(tmp_path, output=tmp_path / precision, precision=precision, iterations=2))
@@ -553,6 +562,7 @@ def test_a_run_in_mixed_precision_stays_near_one_in_full_precision(tmp_path):
     assert float(mixed["loss"]) == pytest.approx(float(full["loss"]), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_published_model_trains_with_its_own_recipe(tmp_path):
     model = replace(PRESETS["yolact_plus_resnet50"], class_names=CLASS_NAMES)
     recipe = replace(recipe_for("yolact_plus_resnet50"), batch_size=1, iterations=1, freeze_norms="all")
@@ -597,6 +607,7 @@ def test_a_broken_checkpoint_is_named(tmp_path):
 # Weights
 
 
+@pytest.mark.slow
 def test_backbones_start_from_the_usual_imagenet_files(tmp_path):
     features = mobilenet_v2(weights=None).features.state_dict()
     save_file(features, tmp_path / "mobilenet.safetensors")
@@ -618,6 +629,7 @@ def test_backbones_start_from_the_usual_imagenet_files(tmp_path):
         load_backbone(backbone, tmp_path / "nothing.pth")
 
 
+@pytest.mark.slow
 def test_training_starts_from_given_weights(tmp_path):
     model = build_yolact("yolact_compact")
     with torch.no_grad():

@@ -220,6 +220,7 @@ def test_nothing_goes_on_across_frames_that_are_missing():
     assert figures["video_panoptic_quality_4"].value is not None
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip():
     fed, sizes = Fed(), []
     for t in range(160):

@@ -137,6 +137,7 @@ def test_differences_are_named(change: dict[str, tuple[int, ...] | None], expect
     assert differences(found, model) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_has_an_entry_whose_shapes_cost_no_memory_and_are_the_models(name: str) -> None:
     shapes = expected_shapes(REGISTRY[name])
@@ -259,6 +260,7 @@ def test_among_models_of_equal_shapes_the_files_name_decides(
         assert import_file(path, registry=alike).name == expected
 
 
+@pytest.mark.slow
 def test_bundled_weights_cannot_be_shadowed_by_an_import(state: State, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="yolact_compact, whose are part of the package"):
         import_file(as_pth(state, tmp_path / "a.pth"))
@@ -480,6 +482,7 @@ class TestCompletion:
             load_weights("completed", BUILD(), registry=known)
 
 
+@pytest.mark.slow
 def test_the_weights_in_the_package_fit_and_stay_small() -> None:
     report = verify("yolact_compact")
     assert report.ok

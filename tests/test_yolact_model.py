@@ -48,6 +48,7 @@ def case(request, reference_folder):
 
 @pytest.mark.real_data
 class TestAgainstTheOriginal:
+    @pytest.mark.slow
     def test_state_dict_keys_are_the_official_ones(self, case):
         model, _, _, expected = case
         assert sorted(model.state_dict()) == [str(key) for key in expected["state_keys"]]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from yolact_temporal.data.frames import ClipInfo, FrameSource
 from yolact_temporal.data.sources.decord_source import (
+    DecordReader,
     DecordSource,
     disagreement,
+    has_decord,
     known_weakness,
-    load_decord,
-    open_reader,
 )
 from yolact_temporal.data.sources.image_folder import ImageFolderSource
 from yolact_temporal.data.sources.probe import Probe, probe_clip
@@ -74,39 +75,59 @@ def open_clip(
 
 
 def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
-    decord = load_decord()
-    if decord is None:
+    if not has_decord():
         raise UsageError(
             "expected decord to be installed for --decoder decord, but it is not: use --decoder pyav"
         )
-    reader = open_reader(decord, probe.path, threads)
-    source = DecordSource(probe, _info(probe, "decord", "decord was asked for."), reader)
-    if (doubt := known_weakness(probe) or disagreement(probe, reader)) is not None:
+    if probe.fault is not None or probe.doubts:
+        # decord numbers frames as its own demuxer finds them, so that even whole ones would come at wrong places.
+        raise InputError(
+            f"expected a whole clip for --decoder decord, but of {probe.path} "
+            f"{probe.fault or probe.doubts[0]}: use --decoder pyav or auto"
+        )
+    reader = DecordReader(probe.path, threads)
+    try:
+        doubt = known_weakness(probe) or disagreement(probe, reader)
+        # Where PyAV finds damage, decord repeats and shifts frames in silence. The check takes a small part of the time
+        # that a network does, so it is made however long the clip is.
+        found = _checked(probe, threads)
+        reader.times  # noqa: B018 (that decord can read the file is to be known now)
+    except BaseException:
+        reader.close()
+        raise
+    if doubt is None and found.resized:
+        doubt = "the clip's frames change size, which decord hides"
+    source = DecordSource(probe, _info(probe, "decord", "decord was asked for."), reader, found.damaged_at)
+    if doubt is not None:
         source.warnings.append(f"frames by decord may be wrong: {doubt}; --decoder pyav reads them rightly")
     return source
 
 
 def _referee(probe: Probe, threads: int | None) -> FrameSource:
-    decord = load_decord()
-    doubt = "decord is not installed" if decord is None else known_weakness(probe)
+    doubt = known_weakness(probe) if has_decord() else "decord is not installed"
     if doubt is None and (probe.frame_count or 0) * probe.size[0] * probe.size[1] > _CHECK_LIMIT:
         doubt = "the clip is too long to be checked for damage beforehand"
-    if decord is None or doubt is not None:
-        return _by_pyav(probe, threads, doubt)
-    try:
-        reader = open_reader(decord, probe.path, threads)
-    except InputError:
-        return _by_pyav(probe, threads, "decord cannot open the clip")
-    doubt = disagreement(probe, reader)
     if doubt is not None:
         return _by_pyav(probe, threads, doubt)
-    damaged_at = _damaged_at(probe, threads)
-    if damaged_at is not None:
+    found = _Checked(None, False)
+    reader = DecordReader(probe.path, threads)  # it starts while PyAV checks
+    try:
+        found = _checked(probe, threads)
+        if found.damaged_at is not None:
+            doubt = "the clip is damaged, and only PyAV goes on after damage"
+        elif found.resized:
+            doubt = "the clip's frames change size, which decord hides"
+        else:
+            doubt = disagreement(probe, reader)
+    except InputError:
+        doubt = "decord cannot open the clip"
+    except BaseException:
+        reader.close()
+        raise
+    if doubt is not None:
+        reader.close()
         # HEVC's decoder conceals damage without a mark; the others' mark it, or find none worth dropping a frame for.
-        concealed_at = damaged_at if probe.codec == "hevc" else None
-        return _by_pyav(
-            probe, threads, "the clip is damaged, and only PyAV goes on after damage", concealed_at
-        )
+        return _by_pyav(probe, threads, doubt, found.damaged_at if probe.codec == "hevc" else None)
     reason = "decord, since its frame count and times agree with PyAV's and PyAV found no damage."
     return DecordSource(probe, _info(probe, "decord", reason), reader)
 
@@ -117,18 +138,28 @@ def _by_pyav(
     return PyavSource(probe, _info(probe, "pyav", f"PyAV, since {reason}."), threads, concealed_at)
 
 
-def _damaged_at(probe: Probe, threads: int | None) -> int | None:
-    """Decode the clip strictly with PyAV and return how many frames came before the first fault; None without one."""
-    frames = 0
+@dataclass(frozen=True)
+class _Checked:
+    """What decoding a clip strictly shows: how many frames come before the first fault (None without one)."""
+
+    damaged_at: int | None
+    resized: bool
+
+
+def _checked(probe: Probe, threads: int | None) -> _Checked:
+    """Decode the clip strictly with PyAV."""
+    frames, sizes = 0, set[tuple[int, int]]()
     # Deblocking changes pixels, not what is found damaged, and costs a third of the time.
     options = {"skip_loop_filter": "all", "err_detect": "explode"}
     events = decode_events(probe, threads or default_threads(), options)
     for event in events:
         if isinstance(event, str) or event.is_corrupt:
             events.close()
-            return frames
+            return _Checked(frames, len(sizes) > 1)
+        sizes.add((event.width, event.height))
         frames += 1
-    return None if frames == probe.frame_count else frames
+    whole = probe.frame_count is None or frames == probe.frame_count
+    return _Checked(None if whole else frames, len(sizes) > 1)
 
 
 def _info(probe: Probe, decoder: str, reason: str) -> ClipInfo:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources.structure import sha256_of, unreadable
@@ -20,6 +24,15 @@ ASSUMED_FPS = Fraction(30)
 """Frames a second where a folder's rate is not told."""
 
 _EXIF_ORIENTATION = 0x0112
+
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "GIF")
+"""Pillow's formats that are read, by content. Others reach programs and files beyond the image, as PostScript does."""
+
+_WHITES = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+"""Values that stand for white in deep grey images: of floating point, and of 8, 10, 12, 14 and 16 bits."""
+
+UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What opening and decoding an image raises where it cannot be decoded."""
 
 
 class ImageFolderSource:
@@ -38,6 +51,12 @@ class ImageFolderSource:
         self._paths = image_paths(path)
         self._rate = fps or ASSUMED_FPS
         height, width = _common_size(self._paths)
+        self._white = _white_of_deep(self._paths)
+        if self._white not in (None, _WHITES[-1]):
+            self.warnings.append(
+                f"the images in {path} hold deep values of which the largest lies below {self._white:g}: "
+                f"{self._white:g} is taken for white"
+            )
         reason = "A folder of images is read image by image"
         if fps is None:
             reason += f"; its rate is not known, so times assume {ASSUMED_FPS} images a second"
@@ -46,7 +65,7 @@ class ImageFolderSource:
             )
         self.info = ClipInfo(
             path=str(path),
-            sha256=sha256_of(self._paths, with_names=True),
+            sha256=sha256_of([path for path in self._paths if path.is_file()], with_names=True),
             width=width,
             height=height,
             fps=fps,
@@ -67,8 +86,8 @@ class ImageFolderSource:
         good = 0
         for index, path in enumerate(self._paths):
             try:
-                rgb = read_rgb(path)
-            except (OSError, ValueError, SyntaxError) as error:
+                rgb = read_rgb(path, self._white)
+            except UNDECODABLE as error:
                 lost.append(f"{path.name} cannot be decoded ({error})")
                 continue
             self._tell_lost(lost, index)
@@ -124,18 +143,45 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], path.name
 
 
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, and nothing but a regular file with an image's content.
+
+    A link to a regular file is followed. A pipe or device is not waited for.
+
+    Raises:
+        OSError: if it cannot be opened, is no regular file, or is no image of a known format.
+    """
+    # Asked before it is opened, since opening a device can do something; asked again of what was opened.
+    _require_regular(path.stat().st_mode)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _require_regular(os.fstat(descriptor).st_mode)
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except UnidentifiedImageError as error:
+            raise OSError(f"its content is no image of a known kind ({', '.join(_FORMATS)})") from error
+        with image:
+            yield image
+
+
+def _require_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError("it is a folder, pipe or device, not a file")
+
+
 def _common_size(paths: list[Path]) -> tuple[int, int]:
     """Return (height, width) of all images, from their headers; unreadable ones are left for later."""
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 width, height = image.size
                 if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
                     width, height = height, width
         except PermissionError as error:
             raise unreadable(path, error) from error
-        except (OSError, ValueError, SyntaxError):
+        except UNDECODABLE:
             continue
         if first is None:
             first = path, (height, width)
@@ -149,11 +195,52 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
     return first[1]
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Return an image, uint8 (H, W, 3), upright; raises what Pillow does where it cannot be decoded."""
-    with Image.open(path) as opened:
+def _white_of_deep(paths: list[Path]) -> float | None:
+    """Return the value that stands for white in a folder of deep grey images, by their largest; None for others.
+
+    All of them are read for it if the first one is deep, since one scale must hold for all.
+    """
+    peak: float | None = None
+    for path in paths:
+        try:
+            with open_image(path) as image:
+                if not _is_deep(image):
+                    return None
+                peak = max(peak or 0.0, _peak(np.asarray(image)))
+        except UNDECODABLE:
+            continue
+    return None if peak is None else _white_for(peak)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _peak(grey: NDArray[Any]) -> float:
+    known = grey[np.isfinite(grey)]
+    return float(known.max()) if known.size else 0.0
+
+
+def _white_for(peak: float) -> float:
+    return next((white for white in _WHITES if peak <= white), peak)
+
+
+def read_rgb(path: Path, white: float | None = None) -> NDArray[np.uint8]:
+    """Return an image, uint8 (H, W, 3), upright.
+
+    Args:
+        path: its file.
+        white: the value of a deep grey image that stands for white; by default told from its own values.
+
+    Raises:
+        OSError, ValueError, SyntaxError, Image.DecompressionBombError: those in `UNDECODABLE`, where it cannot be
+            decoded.
+    """
+    with open_image(path) as opened:
         image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip instead of scaling
-            grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        if _is_deep(image):  # Pillow would clip these values instead of scaling
+            values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+            scaled = values * (256 / ((white or _white_for(_peak(values))) + 1 / 256))
+            grey = scaled.clip(0, 255).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=2)
         return np.array(image.convert("RGB"))

@@ -5,6 +5,7 @@ FFmpeg steps over a broken place to the next cluster, seconds later, without a w
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -14,7 +15,8 @@ EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _HEADER_LIMIT = 188
 _CLUSTER, _TRACKS, _TRACK, _TRACK_NUMBER = 0x1F43B675, 0x1654AE6B, 0xAE, 0xD7
-_SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
+_SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK, _CHECKSUM = 0xA3, 0xA0, 0xA1, 0xBF
+_LACING = 0x06
 _TOP_ELEMENTS = {
     0x114D9B74: "seek head",
     0x1549A966: "info",
@@ -52,7 +54,7 @@ def segment_end(head: bytes) -> int | None:
 def first_break(file: IO[bytes], size: int) -> int | None:
     """Return the first byte at which no element stands that belongs there, or None.
 
-    A block's content is not looked at beyond the number of its track.
+    A block's content is not looked at beyond the number of its track and its flags, but for a cluster's checksum.
     """
     file.seek(0)
     head = file.read(_HEADER_LIMIT)
@@ -62,13 +64,22 @@ def first_break(file: IO[bytes], size: int) -> int | None:
     length, width = _vint(head, start)
     at = start + width
     end = size if length is None else min(size, at + length)
-    cluster_end, tracks = 0, set[int]()
+    cluster, cluster_end, tracks = 0, 0, set[int]()
     while at < end:
         file.seek(at)
         header = file.read(24)
         name, length, body = _element(header)
+        if (
+            name in _TOP_ELEMENTS
+            and name not in _CLUSTER_ELEMENTS
+            and cluster
+            and cluster_end not in {at, end}
+        ):
+            return cluster  # its content does not fill the length that it tells
         if name == _CLUSTER:
-            cluster_end = end if length is None else at + body + length
+            cluster, cluster_end = at, end if length is None else at + body + length
+            if cluster_end > end:
+                return at
             at += body  # step inside
             continue
         inside = at < cluster_end and name in _CLUSTER_ELEMENTS
@@ -76,9 +87,11 @@ def first_break(file: IO[bytes], size: int) -> int | None:
             return at
         if not inside and name not in _TOP_ELEMENTS:
             return at
+        if inside and name == _CHECKSUM and not _sum_agrees(file, at + body, cluster_end, length):
+            return cluster
         if name == _TRACKS:
             tracks = set(_track_numbers(file.read(length) if file.seek(at + body) else b""))
-        elif inside and not _of_known_track(name, header[body:], tracks):
+        elif inside and not _is_sound_block(name, header[body:], tracks):
             return at
         at += body + length
     return None
@@ -116,15 +129,30 @@ def _track_numbers(tracks: bytes) -> Iterator[int]:
             )
 
 
-def _of_known_track(name: int, content: bytes, tracks: set[int]) -> bool:
+def _is_sound_block(name: int, content: bytes, tracks: set[int]) -> bool:
+    """Return whether a block is of a known track and its flags are ones that exist; True for what is no block."""
+    reserved = 0x70
     if name == _BLOCK_GROUP:
         name, _, body = _element(content or b"\0")
         if name != _BLOCK:
             return True
-        content = content[body:]
+        content, reserved = content[body:], 0xF0
     elif name != _SIMPLE_BLOCK:
         return True
-    return not tracks or _vint(content, 0)[0] in tracks
+    track, width = _vint(content, 0)
+    flags = content[width + 2] if len(content) > width + 2 else 0
+    laced = bool(flags & _LACING) and len(tracks) == 1  # several frames in a block are for sound
+    return not flags & reserved and not laced and (not tracks or track in tracks)
+
+
+def _sum_agrees(file: IO[bytes], at: int, end: int, length: int) -> bool:
+    """Return whether the CRC-32 at a place is that of what follows it up to `end`."""
+    file.seek(at)
+    told = int.from_bytes(file.read(length), "little")
+    left, found = end - at - length, 0
+    while left > 0 and (block := file.read(min(left, 1 << 20))):
+        found, left = zlib.crc32(block, found), left - len(block)
+    return length != 4 or told == found
 
 
 def _vint(data: bytes, at: int) -> tuple[int | None, int]:

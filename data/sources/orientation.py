@@ -32,6 +32,11 @@ class Orientation:
             return cls(_sign(a), 0, 0, _sign(d))
         return cls(0, _sign(b), _sign(c), 0)
 
+    @classmethod
+    def from_turn(cls, degrees: float) -> Orientation:
+        """Return a turn clockwise without a mirror; odd angles go to the nearest quarter turn."""
+        return (cls(), cls(0, 1, -1, 0), cls(-1, 0, 0, -1), cls(0, -1, 1, 0))[round(degrees / 90) % 4]
+
     @property
     def mirrored(self) -> bool:
         """Whether the picture is shown as in a mirror."""

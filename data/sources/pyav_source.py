@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -13,10 +13,12 @@ import av.container
 import av.error
 import av.video.stream
 import numpy as np
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
-from yolact_temporal.data.sources.probe import Probe, open_container, video_stream
+from yolact_temporal.data.sources.opening import number_packets, open_container, video_stream
+from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.errors import InputError
 
 # Converting each frame on one thread costs less processor time; older versions have no such choice.
@@ -24,6 +26,12 @@ _CONVERSION: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]
 
 _MAY_SHOW_NOTHING = {"vp8", "vp9", "mpeg4"}
 """Formats with packets that show no frame of their own, so that a packet without one need not be a loss."""
+
+_REORDERED = {"h264": 16, "hevc": 16, "mpeg1video": 2, "mpeg2video": 2, "mpeg4": 2, "vc1": 2, "wmv3": 2}
+"""By how many frames display order differs from decoding order at most, where it does."""
+
+_NO_COUNT = ("mpeg", "mpegts")
+"""Containers that tell neither how many frames they have nor how long they are."""
 
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
 """Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
@@ -52,7 +60,7 @@ class PyavSource:
         """Take a probed clip; `concealed_at` is a frame at which strict decoding found damage this one may conceal."""
         self.info = info
         self.losses: list[FrameLoss] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(probe.remarks)
         self._probe = probe
         self._concealed_at = concealed_at
         self._threads = threads or default_threads()
@@ -63,6 +71,8 @@ class PyavSource:
             probe.matched and not probe.interlaced and probe.codec not in _MAY_SHOW_NOTHING
         )
         self._frameless = 0
+        self._damage_met = False
+        self._forward = 1
         self._leaning: tuple[int, int] | None = None
         self._after_fault = False
         self._resized = False
@@ -77,15 +87,15 @@ class PyavSource:
             raise RuntimeError("expected to be read once, got a second iteration: open the clip again")
         self._events = decode_events(self._probe, self._threads, _STRICT.get(self._probe.codec))
         position = 0
-        for event in self._events:
-            if isinstance(event, str) or event.is_corrupt:
-                self._note(event if isinstance(event, str) else "a frame is damaged")
-                continue
-            position = self._place(event, position)
-            index = position - self._frameless
+        if self._probe.open_start:
+            self._lose(0, None)
+        for place, event in self._in_order(self._events):
+            if place > position:
+                self._missing(position, place)
+            index = place - self._frameless
             self._watch_leaning(event.key_frame, index)
-            yield Frame(index, self._time_s(event, position), self._upright(event))
-            position += 1
+            yield Frame(index, self._probe.time_s(place), self._upright(event))
+            position = place + 1
         self._finish(position)
 
     def close(self) -> None:
@@ -95,25 +105,61 @@ class PyavSource:
 
     def _note(self, fault: str) -> None:
         self._faults[fault] += 1
-        self._damaged = self._after_fault = True
+        self._damaged = self._damage_met = self._after_fault = True
 
-    def _place(self, frame: av.VideoFrame, expected: int) -> int:
-        """Return the frame's place among the probe's ticks, and record as lost what lies before it."""
-        ticks = self._probe.ticks
-        place = expected
-        if not self._probe.matched:
-            place += self._faults.total()  # as near as can be known: each fault cost a frame
-        elif frame.pts is not None:
-            found = bisect_left(ticks, frame.pts, lo=expected)
-            if found < len(ticks) and ticks[found] == frame.pts:
-                place = found
-        missing = place - expected
-        if missing and (self._damaged or (expected and self._one_frame_a_packet)):
-            self._lose(place - self._frameless, missing)
+    def _in_order(self, events: Iterator[av.VideoFrame | str]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield the good frames with their places in display order, each place at most once.
+
+        After damage a decoder may give frames before their turn. They wait for as many as the codec can reorder; what
+        comes later still is lost.
+        """
+        held: list[tuple[int, int, av.VideoFrame]] = []
+        most = _REORDERED.get(self._probe.codec, 0) if self._probe.matched else 0
+        expected = came = 0
+        for event in events:
+            if isinstance(event, str) or event.is_corrupt:
+                self._note(event if isinstance(event, str) else "a frame is damaged")
+                continue
+            place = self._place(event, expected)
+            if place is None:
+                continue
+            if place < expected or any(place == other for other, _, _ in held):
+                self._note("a frame came out of its turn")
+                continue
+            heapq.heappush(held, (place, came, event))
+            came += 1
+            while held and (held[0][0] == expected or len(held) > most):
+                place, _, frame = heapq.heappop(held)
+                expected = place + 1
+                yield place, frame
+        for place, _, frame in sorted(held, key=lambda item: item[0]):
+            yield place, frame
+
+    def _place(self, frame: av.VideoFrame, expected: int) -> int | None:
+        """Return the frame's place among the probe's ticks, `expected` being the next one; None: it is not shown."""
+        schedule, packet = self._probe.schedule, frame.opaque
+        if not isinstance(packet, int):
+            return expected
+        if schedule.places is not None:
+            place = schedule.places[packet] if packet < len(schedule.places) else -1
+            return place if place >= 0 else None
+        if schedule.least is None or packet >= len(schedule.least):
+            return expected + self._faults.total()  # as near as can be known: each fault cost a frame
+        least = schedule.least[packet]
+        if (
+            least == packet and not self._damage_met
+        ):  # nothing is lost so far: learn how far B-frames come forward
+            self._forward = max(self._forward, least - expected)
+            return expected
+        return max(expected, least - (self._forward if frame.pict_type == PictureType.B else 0))
+
+    def _missing(self, expected: int, place: int) -> None:
+        """Record what lies before a frame as lost, if it is."""
+        if self._damaged or (expected and self._one_frame_a_packet):
+            self._lose(place - self._frameless, place - expected)
         else:
             # In a file where nothing is wrong, a packet that shows no frame (a second field, say) is no loss.
-            self._frameless += missing
-        return place
+            self._frameless += place - expected
 
     def _lose(self, at_index: int, count: int | None, at_end: bool = False) -> None:
         reasons = [f"{times} x {fault}" if times > 1 else fault for fault, times in self._faults.items()]
@@ -140,11 +186,6 @@ class PyavSource:
             )
             self._leaning = None
 
-    def _time_s(self, frame: av.VideoFrame, position: int) -> float:
-        if self._probe.matched and frame.pts is not None:
-            return float((frame.pts - self._probe.ticks[0]) * self._probe.time_base)
-        return self._probe.time_s(position)
-
     def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         height, width = self._probe.size if self._probe.orientation.a else self._probe.size[::-1]
         if (frame.height, frame.width) != (height, width) and not self._resized:
@@ -165,10 +206,18 @@ class PyavSource:
         missing = max(self._probe.frame_count or 0, self._probe.promised or 0) - position
         if missing > 0 and (self._damaged or self._one_frame_a_packet):
             self._lose(position - self._frameless, missing, at_end=True)
-        elif self._probe.fault is not None and not self.losses:
+        elif self._probe.fault is not None and not self.losses and not self._counted_out(position):
             self._lose(position - self._frameless, None, at_end=True)
         elif missing > 0:
             self._frameless += missing
+        elif self._probe.fault is not None and not self.losses:
+            self.warnings.append(f"{self._probe.fault}, but all its frames came")
+        self.warnings += [
+            f"{doubt}, but all its frames came" for doubt in self._probe.doubts if not self.losses
+        ]
+        told = any(loss.count is None and loss.at_index for loss in self.losses)
+        if not told and (self._probe.open_end or (self._faults and not self._counts())):
+            self._lose(position - self._frameless, None, at_end=True)
         if self._concealed_at is not None and not self.losses:
             reason = "strict decoding finds damage here that the decoder conceals: pictures may be distorted"
             self.losses.append(FrameLoss(self._concealed_at, reason))
@@ -178,6 +227,16 @@ class PyavSource:
             )
         if self._frameless:
             self.warnings.append(f"{self._frameless} packets show no frame of their own: no loss")
+
+    def _counts(self) -> bool:
+        """Return whether the container tells how many frames it has, so that none can be missing at its end unseen."""
+        return self._probe.promised is not None or not any(
+            name in self._probe.container for name in _NO_COUNT
+        )
+
+    def _counted_out(self, position: int) -> bool:
+        """Return whether a container that counts its frames by two accounts was given in full."""
+        return self._probe.container == "avi" and position == self._probe.frame_count
 
 
 def decode_events(
@@ -192,8 +251,9 @@ def decode_events(
         skip: this many first frames, and the faults among them, are not yielded.
     """
     frames = sent = faults = 0
-    with open_container(probe.path) as container:
+    with open_container(probe.path, probe.ignores_edits) as container:
         stream = video_stream(container)
+        number_packets(stream)
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(options or {})
@@ -229,12 +289,15 @@ def _packets(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> Iterator[av.Packet | str | None]:
     """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
+    number = 0
     try:
         for packet in container.demux(stream):
             if packet.is_corrupt:
                 yield "the container marks a packet as damaged"
             elif packet.size:
+                packet.opaque = number
                 yield packet
+            number += bool(packet.size)
     except av.error.FFmpegError as error:
         yield f"reading stopped early ({error.strerror})"
     yield None

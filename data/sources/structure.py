@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from yolact_temporal.data.sources.matroska import EBML, first_break, segment_end
+from yolact_temporal.data.sources import matroska, mpeg
+from yolact_temporal.data.sources.matroska import EBML
 from yolact_temporal.errors import InputError
 
 _MP4_BOXES = {
@@ -40,7 +42,10 @@ def require_readable_file(path: Path) -> None:
                 f"expected a video file or a folder of images, found nothing at {path}: check the path"
             )
         if not path.is_file():
-            raise InputError(f"expected a video file or a folder of images, found a special file at {path}")
+            raise InputError(
+                f"expected a video file or a folder of images, found a special file (a pipe or device) at {path}: "
+                "write its content to a file first"
+            )
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
@@ -72,8 +77,22 @@ def sha256_of(paths: Iterable[Path], with_names: bool = False) -> str:
     return digest.hexdigest()
 
 
-def structural_fault(path: Path) -> str | None:
-    """Return how a video file is cut short or broken, as a clause, or None where nothing shows that it is.
+@dataclass(frozen=True)
+class Break:
+    """How a file is cut short or broken.
+
+    Attributes:
+        reason: as a clause.
+        first, last: the first and last byte known to be broken.
+    """
+
+    reason: str
+    first: int
+    last: int
+
+
+def structural_break(path: Path) -> Break | None:
+    """Return how a video file is cut short or broken, or None where nothing shows that it is.
 
     MP4, Matroska and AVI say how long they are; Matroska's blocks and a transport stream's packets follow each other
     without a gap; a GIF ends with its mark. Other containers tell nothing.
@@ -82,22 +101,37 @@ def structural_fault(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(_TS_PACKET + 1)
         if head[:4] == b"GIF8":
-            return _gif_fault(file, size)
+            reason = _gif_fault(file, size)
+            return None if reason is None else Break(reason, size, size)
         if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == _TS_SYNC:
             return _transport_fault(path, size)
         promised = _promised_size(file, head, size)
         if promised is not None and promised > size:
-            return f"the file is cut short: {size:,} of at least {promised:,} bytes are there"
-        broken_at = first_break(file, size) if head[:4] == EBML else None
-    return None if broken_at is None else f"the file is broken at byte {broken_at:,} of {size:,}"
+            return Break(
+                f"the file is cut short: {size:,} of at least {promised:,} bytes are there", size, size
+            )
+        broken_at = None
+        if head[:4] == EBML:
+            broken_at = matroska.first_break(file, size)
+        elif mpeg.is_program_stream(head):
+            broken_at = mpeg.first_break(file, size)
+        elif head[:3] == b"FLV":
+            broken_at = _flash_break(file, size)
+    if broken_at is None:
+        return None
+    return Break(f"the file is broken at byte {broken_at:,} of {size:,}", broken_at, broken_at)
 
 
-def _transport_fault(path: Path, size: int) -> str | None:
-    if size % _TS_PACKET:
-        return "the file ends inside a packet"
+def _transport_fault(path: Path, size: int) -> Break | None:
     starts = np.memmap(path, np.uint8, "r")[::_TS_PACKET]
-    broken = int(np.count_nonzero(starts != _TS_SYNC))
-    return f"{broken} of {len(starts)} transport packets are broken" if broken else None
+    broken = np.flatnonzero(starts != _TS_SYNC)
+    if size % _TS_PACKET:
+        first = int(broken[0]) * _TS_PACKET if len(broken) else size
+        return Break("the file ends inside a packet", first, size)
+    if not len(broken):
+        return None
+    reason = f"{len(broken)} of {len(starts)} transport packets are broken"
+    return Break(reason, int(broken[0]) * _TS_PACKET, int(broken[-1]) * _TS_PACKET)
 
 
 def lacks_index(path: Path) -> bool:
@@ -105,6 +139,20 @@ def lacks_index(path: Path) -> bool:
     with path.open("rb") as file:
         names = [name for name, _ in _mp4_boxes(file, path.stat().st_size)]
     return bool(names) and names[0] in _MP4_BOXES and b"moov" not in names
+
+
+def _flash_break(file: IO[bytes], size: int) -> int | None:
+    """Walk a Flash video's tags, each followed by its own length (Adobe's FLV specification, annex E)."""
+    file.seek(5)
+    at = int.from_bytes(file.read(4), "big") + 4
+    while at + 15 <= size:
+        file.seek(at)
+        length = int.from_bytes(file.read(4)[1:], "big") + 11
+        file.seek(at + length)
+        if int.from_bytes(file.read(4), "big") != length:
+            return at
+        at += length + 4
+    return None
 
 
 def _gif_fault(file: IO[bytes], size: int) -> str | None:
@@ -141,7 +189,7 @@ def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
     if head[4:8] in _MP4_BOXES:
         return max((end for _, end in _mp4_boxes(file, size)), default=None)
     if head[:4] == EBML:
-        return segment_end(head)
+        return matroska.segment_end(head)
     if head[:4] == b"RIFF":
         return max(_riff_ends(file), default=None)
     return None

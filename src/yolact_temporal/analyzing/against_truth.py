@@ -12,7 +12,7 @@ from yolact_temporal.analyzing.recording import MeasuredTruth
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.exchanging.exporting import run_masks
+from yolact_temporal.data.runs.tracked_masks import run_masks
 from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.metrics import REGISTRY, region

@@ -10,14 +10,14 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.data.files import results_in
-from yolact_temporal.data.frames import Frame
-from yolact_temporal.data.masks_jsonl import read_records
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
+from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import FlowOptions, Motion
-from yolact_temporal.temporal.motion_sources import FlowMotion, MotionSource
+from yolact_temporal.temporal.motion import FlowOptions
+from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
 from yolact_temporal.temporal.plots import plot_camera_moves
+from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import Column, CsvTable, Row
 from yolact_temporal.temporal.stability import FrameStability
 
@@ -37,25 +37,6 @@ CAMERA_MOVE_COLUMNS = (
 """Columns of `camera_moves.csv`, a row for each instance, pair and kind of motion."""
 
 
-class ExactMotion:
-    """The camera's own motion in place of optical flow."""
-
-    kind = "exact (known camera)"
-    pictures = True
-
-    def __init__(self, film: PhotoFilm) -> None:
-        self._film = film
-
-    def update(self, frame: Frame) -> Motion | None:
-        """Return the exact motion to this frame; None at the first frame and across a cut."""
-        exact = self._film.motion(frame.index)
-        return None if exact is None else Motion(exact.backward, exact.visible)
-
-    def is_cut(self, frame: Frame) -> bool:
-        """Say whether this frame is the first of another photograph."""
-        return frame.index > 0 and self._film.motion(frame.index) is None
-
-
 def run_film(
     film: PhotoFilm,
     models: Sequence[LoadedModel],
@@ -70,7 +51,7 @@ def run_film(
         RunRequest(
             destination,
             AnalyzeOptions(batch=batch),
-            motion=ExactMotion(film),
+            motion=FilmMotion(film),
             sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
         ),
         progress,
@@ -97,16 +78,18 @@ def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedM
 def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> list[Row]:
     """Measure the recorded masks again, once by each kind of motion."""
     rows: list[Row] = []
-    exact = ExactMotion(film)
-    sources: dict[str, MotionSource] = {"exact": exact, "flow": FlowMotion(FlowOptions.long_side)}
+    manifest = open_finished(folder.path).manifest
+    own = {model.name: folder.model(model.name).masks}
+    sources: dict[str, MotionSource] = {
+        "exact": FilmMotion(film),
+        "flow": FilmFlow(film, FlowOptions.long_side),
+    }
     for kind, source in sources.items():
         meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))
-        records = read_records(folder.model(model.name).masks)
-        for frame, record in zip(film, records, strict=True):
-            motion, cut = source.update(frame), exact.is_cut(frame)
-            counted = record.instances.select(record.instances.scores > model.score_threshold)
-            stability = meter.update(frame.index, frame.time_s, counted, None if cut else motion, cut)
-            rows += _pair_rows(film.segment(frame.index), model.name, kind, stability)
+        for replayed in Replay(manifest.clip, manifest.options, own, source):
+            counted = replayed.records[model.name].above(model.score_threshold).instances
+            stability = meter.update(replayed.index, replayed.time_s, counted, replayed.motion, replayed.cut)
+            rows += _pair_rows(film.segment(replayed.index), model.name, kind, stability)
     return rows
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import compress, islice
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -123,13 +123,7 @@ class ModelRecording:
 
     def counted(self, seen: FrameRecord) -> FrameRecord:
         """Return the record with the instances whose score is above the operating threshold."""
-        keep = seen.instances.scores > self.mask_source.score_threshold
-        identities = seen.identities
-        if identities is not None:
-            identities = tuple(compress(identities, keep))
-        elif self.mask_source.identified and not len(keep):
-            identities = ()  # a record of no instance, read back, cannot say that it has identities
-        return replace(seen, instances=seen.instances.select(keep), identities=identities)
+        return seen.above(self.mask_source.score_threshold, self.mask_source.identified)
 
     def measure(self, seen: SeenFrame, counted: FrameRecord) -> FrameStability:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""

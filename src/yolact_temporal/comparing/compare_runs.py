@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import combinations, zip_longest
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
 from yolact_temporal.comparing.true_masks import (
     TrueFrames,
@@ -20,8 +18,6 @@ from yolact_temporal.comparing.true_masks import (
 )
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
-from yolact_temporal.data.frames import Frame, FrameSource
-from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.runs.claim import claim_files, has_header
 from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
@@ -32,9 +28,7 @@ from yolact_temporal.data.runs.layout import (
     comparison_files,
     comparison_picture,
 )
-from yolact_temporal.data.runs.manifest import RunOptions, read_manifest
-from yolact_temporal.data.selection import select_frames
-from yolact_temporal.data.sources import DECODERS, open_clip
+from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
@@ -47,8 +41,7 @@ from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
-from yolact_temporal.temporal.motion import Motion
-from yolact_temporal.temporal.motion_sources import FlowMotion
+from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
 
 
@@ -240,95 +233,32 @@ def _made_rows(
     gathered: _Gathered,
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
-    options = _options(clip.manifest.options)
-    rate = clip.manifest.clip.fps
+    manifest = clip.manifest
     compared = {
         name: ComparedModel(clip.models[name].class_names, clip.models[name].score_threshold)
         for name in chosen
     }
-    meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
+    meter = SupportMeter(compared, manifest.clip.fps, manifest.options.stride, truth=truth is not None)
     true_frames = None if truth is None else TrueFrames(truth)
-    motion_to = _motions_again(clip, options, gathered.remarks)
-    records = (read_records(clip.models[name].files.masks) for name in chosen)
+    run = Replay(manifest.clip, manifest.options, {name: clip.models[name].files.masks for name in chosen})
+    if not run.pictures:
+        gathered.remarks.append(
+            f"{clip.name}: the clip is not there ({manifest.clip.path or 'none was given'}), so that its motion is not "
+            f"known: B1, B2 and the losses are undefined, and nothing is decided."
+        )
     indices: list[int] = []
-    for count, group in enumerate(zip_longest(*records), start=1):
-        head = _same_frame(group, clip)
-        motion = motion_to(head.index)
+    for count, replayed in enumerate(run, start=1):
         if progress is not None:
             progress(clip.name, count)
-        seen = {name: record.instances for name, record in zip(chosen, group, strict=True)}
+        seen = {name: record.instances for name, record in replayed.records.items()}
+        at = (replayed.index, replayed.time_s, seen, replayed.motion, replayed.cut)
         if true_frames is None:
-            yield from meter.update(head.index, head.time_s, seen, motion)
+            yield from meter.update(*at)
             continue
-        true = true_frames.at(head.index)
-        indices.append(head.index)
+        true = true_frames.at(replayed.index)
+        indices.append(replayed.index)
         if true is not None:
-            yield from meter.update(head.index, head.time_s, seen, motion, truth=true.objects, void=true.void)
+            yield from meter.update(*at, truth=true.objects, void=true.void)
     if truth is not None:
         gathered.remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
     gathered.add(meter.summary().outside)
-
-
-def _options(measured: RunOptions) -> AnalyzeOptions:
-    """Return what was measured of a clip; what an older run does not say is as it was then."""
-    return AnalyzeOptions(
-        start=measured.start,
-        end=measured.end,
-        stride=measured.stride,
-        batch=measured.batch,
-        flow_long_side=measured.flow_long_side or AnalyzeOptions.flow_long_side,
-    )
-
-
-def _same_frame(group: Sequence[FrameRecord | None], clip: ClipRuns) -> FrameRecord:
-    head = group[0]
-    if head is None or any(one is None or one.index != head.index for one in group):
-        at = sorted({-1 if one is None else one.index for one in group})
-        raise InputError(
-            f"expected runs of the same frames of {clip.name}, got frames {', '.join(map(str, at))} side by side (-1: "
-            f"none left): analyze the clip with both models in one run"
-        )
-    return head
-
-
-def _motions_again(
-    clip: ClipRuns, options: AnalyzeOptions, remarks: list[str]
-) -> Callable[[int], Motion | None]:
-    """Return what gives the motion to the next recorded frame: estimated anew where the clip is there, else None."""
-    described = clip.manifest.clip
-    path = described.path
-    if not path or not Path(path).exists():
-        remarks.append(
-            f"{clip.name}: the clip is not there ({path or 'none was given'}), so that its motion is not known: B1, B2 "
-            f"and the losses are undefined, and nothing is decided."
-        )
-        return lambda _index: None
-    decoder = described.decoder if described.decoder in DECODERS else "auto"
-    rate = described.rate if decoder == "auto" else None
-    source = open_clip(path, decoder=decoder, fps=rate if Path(path).is_dir() else None)
-    if source.info.sha256 != described.sha256:
-        source.close()
-        raise InputError(
-            f"expected the clip that was analyzed in {path}, got another one (its SHA-256 differs): bring the old one "
-            f"back, or analyze the new one"
-        )
-    return _estimated(source, options)
-
-
-def _estimated(source: FrameSource, options: AnalyzeOptions) -> Callable[[int], Motion | None]:
-    motions = FlowMotion(options.flow_long_side)
-
-    def frames() -> Iterator[Frame]:
-        with closing(source):
-            yield from select_frames(source, options.start, options.end, options.stride)
-
-    selected = frames()
-
-    def motion_to(index: int) -> Motion | None:
-        # frames that were not recorded, as where masks are missing, are passed over as they were then
-        for frame in selected:
-            if frame.index >= index:
-                return motions.update(frame)
-        return None
-
-    return motion_to
