@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -42,6 +41,7 @@ def root(finished_run, tmp_path):
 
 def whole_app(root, **query):
     def script(root):
+        from pathlib import Path
 
         from yolact_temporal.dashboards import app
 
@@ -56,6 +56,7 @@ def whole_app(root, **query):
 def one_page(root, name):
     def script(root, name):
         from importlib import import_module
+        from pathlib import Path
 
         from yolact_temporal.dashboards.loader import find_runs, open_run
         from yolact_temporal.dashboards.views.context import Context
@@ -214,6 +215,7 @@ def test_the_viewer_follows_the_timeline_and_not_its_own_echo(root):
     assert "moves" not in test.session_state
 
     def script(root):
+        from pathlib import Path
 
         from yolact_temporal.dashboards.loader import find_run
         from yolact_temporal.dashboards.views.context import go_to, stand_at

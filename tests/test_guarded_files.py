@@ -126,6 +126,7 @@ def masks_of(name: str) -> Build:
     return lambda home: write_masks(home / name)
 
 
+TRAIN = "train --annotations coco.json --images seq1 --out out --iterations 1"
 SCORE = "score masks.json --clip-name film --name a --out runs"
 REFUSED: dict[str, tuple[Build | None, str, int, str]] = {
     # a run folder never is, holds, or lies in what it is made from
@@ -226,6 +227,7 @@ REFUSED: dict[str, tuple[Build | None, str, int, str]] = {
         2,
         "own files",
     ),
+    "a pipe for masks": (fifo("pipe.json"), "score pipe.json", 3, "a pipe or device"),
     # comparisons, exports and the rest
     "a comparison into a run": (None, "compare runs/film --out runs/film", 2, "lies in the run"),
     "a comparison into a model": (None, "compare runs/film --out runs/film/a", 2, "lies in the run"),
@@ -291,6 +293,10 @@ REFUSED: dict[str, tuple[Build | None, str, int, str]] = {
         2,
         "another",
     ),
+    "training over somebody's figures": (mine("out/metrics.csv"), TRAIN, 2, "another"),
+    "training over somebody's weights": (mine("out/best.safetensors"), TRAIN, 2, "another"),
+    "training through a link": (plant("out/curve.png"), TRAIN, 2, "a link"),
+    "training into the images": (None, TRAIN.replace("--out out", "--out seq1"), 2, "lies in"),
     "the demo over somebody's folder": (mine("runs/demo/a.txt"), "demo --overwrite", 2, "holds other files"),
     "the demo over a link": (plant("runs/demo", "seq1"), "demo --overwrite", 2, "a link"),
 }
