@@ -24,6 +24,14 @@ class YolactOutput(NamedTuple):
         coefficients: (B, P, k), in -1..1.
         prototypes: (B, h, w, k), not negative.
         anchors: (P, 4) as (cx, cy, w, h), relative to the image.
+
+    Example:
+        >>> with torch.inference_mode():
+        ...     said = build_yolact("yolact_compact")(torch.zeros(1, 3, 384, 384))
+        >>> said.class_scores.shape[1] == said.coefficients.shape[1] == len(said.anchors)
+        True
+        >>> said.prototypes.shape[-1] == said.coefficients.shape[-1]
+        True
     """
 
     box_regression: Tensor
@@ -122,6 +130,10 @@ def build_yolact(name: str | YolactConfig) -> Yolact:
 
     Raises:
         UsageError: if there is no such preset.
+
+    Example:
+        >>> build_yolact("yolact_compact").config.class_names
+        ('person', 'vehicle', 'animal')
     """
     config = preset(name) if isinstance(name, str) else name
     model = Yolact(config)

@@ -126,7 +126,12 @@ _AT_IOU = "_at_iou_"
 
 
 def at_iou(name: str, iou: float) -> str:
-    """Return the name of a figure of masks matched at an overlap: its own at the strict one."""
+    """Return the name of a figure of masks matched at an overlap: its own at the strict one.
+
+    Example:
+        >>> at_iou("dtssd", 0.5), at_iou("dtssd", 0.1)
+        ('dtssd', 'dtssd_at_iou_0.1')
+    """
     return name if iou == MATCH_IOUS[0] else f"{name}{_AT_IOU}{iou:g}"
 
 
@@ -246,6 +251,13 @@ class FrameSums:
     Args:
         compute: as above.
         kept: whether to keep what each frame adds: 12 bytes a frame, 20 where its denominators are not all 1.
+
+    Example:
+        >>> sums = FrameSums()
+        >>> for frame, term in enumerate((Term(1.0), NO_VALUE, Term(0.0))):
+        ...     sums.add(frame, term)
+        >>> sums.figure()
+        Figure(value=0.5, n=2, n_undefined=1)
     """
 
     __slots__ = (
@@ -380,7 +392,12 @@ class ObjectAccumulator(Protocol):
 
 
 def mean_figure(values: Iterable[float | None]) -> Figure:
-    """Average the values that are defined and count the rest; none defined gives no value."""
+    """Average the values that are defined and count the rest; none defined gives no value.
+
+    Example:
+        >>> mean_figure([1.0, None, 2.0]), mean_figure([])
+        (Figure(value=1.5, n=2, n_undefined=1), Figure(value=None, n=0, n_undefined=0))
+    """
     defined, undefined = [], 0
     for value in values:
         if value is None:
