@@ -26,7 +26,8 @@ from yolact_temporal.data.runs.clip import locate_clip, require_same
 from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import image_paths, read_rgb
-from yolact_temporal.data.sources.probe import Probe, open_container, probe_clip, video_stream
+from yolact_temporal.data.sources.opening import open_container, video_stream
+from yolact_temporal.data.sources.probe import Probe, probe_clip
 from yolact_temporal.data.sources.structure import sha256_of
 from yolact_temporal.errors import InputError
 

@@ -57,7 +57,7 @@ __all__ = [
     "plot_displacement",
     "plot_timeline",
     "plot_tracks",
-    "read_table",
+    "read_rows",
     "write_plots",
 ]
 
@@ -71,7 +71,7 @@ PLOTTED_COLUMNS = frozenset({"frame", "time_s", "track_id", "class", "events", J
 """What the plots need of `frames.csv` and `instances.csv`; a long clip's whole tables would fill the memory."""
 
 
-def read_table(path: str | Path, columns: Collection[str] | None = None) -> list[dict[str, str]]:
+def read_rows(path: str | Path, columns: Collection[str] | None = None) -> list[dict[str, str]]:
     """Return the rows of a CSV table, by column name; every cell is text, an undefined one empty.
 
     Args:

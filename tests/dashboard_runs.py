@@ -40,7 +40,7 @@ def make_run(
 ) -> Path:
     """Write `<runs>/<name>`, and the clip beside the runs folder; return the run folder."""
     from yolact_temporal.analyzing.models import LoadedModel
-    from yolact_temporal.analyzing.request import Destination, RunRequest
+    from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.data.sources import open_clip
 
@@ -64,7 +64,7 @@ def make_run(
         models.append(LoadedModel(seer, 0.5, manifest))  # type: ignore[arg-type]
     source = open_clip(clip)
     try:
-        run_clip(source, models, RunRequest(Destination(name, runs / name)))
+        run_clip(source, models, RunRequest(Destination(name, runs / name, pictures=Pictures(plots=False))))
     finally:
         source.close()
     return runs / name

@@ -1,26 +1,14 @@
 """Masks of made-up clips, as sequences for writers and as files for readers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from yolact_temporal.analyzing import run_clip as clip_run
-from yolact_temporal.comparing import compare_runs as compare
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import Rle, encode_masks, mask_boxes
-
-
-@pytest.fixture(autouse=True, scope="module")
-def without_plots() -> Iterator[None]:
-    """For test files that import it: pictures have tests of their own, and take nine tenths of the time of a run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clip_run, "write_plots", lambda *_: None)
-        patch.setattr(compare, "plot_comparison", lambda *_: None)
-        yield
 
 
 def rle(bitmap: NDArray[np.bool_]) -> Rle:

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 from clips import write_images
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.formats import FORMATS
@@ -52,9 +52,10 @@ def write(path, frames, format_name="coco", names=NAMES):
 def score_fixture(tmp_path, capsys):
     """Run `score` in this process; returns the exit code, stdout and stderr."""
 
-    def run(*arguments, out=tmp_path / "runs"):
+    def run(*arguments, out=tmp_path / "runs", plots=False):
         capsys.readouterr()
-        code = cli.main(["score", *map(str, arguments), "--out", str(out)])
+        options = [] if plots else ["--no-plots"]
+        code = cli.main(["score", *map(str, arguments), "--out", str(out), *options])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 

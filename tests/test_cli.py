@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.sources import open_clip
-from yolact_temporal.temporal.plots import read_table
+from yolact_temporal.temporal.plots import read_rows
 
 FAST = ["--quiet"]
 
@@ -40,7 +40,7 @@ def analyze(tmp_path, capsys):
 
     def run(*arguments, out=tmp_path / "runs", alone=True):
         capsys.readouterr()
-        options = ["--no-baseline"] if alone else []
+        options = ["--no-plots", *(["--no-baseline"] if alone else [])]
         code = cli.main(["analyze", *map(str, arguments), "--out", str(out), *options])
         printed = capsys.readouterr()
         return code, printed.out, printed.err
@@ -224,9 +224,9 @@ class TestARun:
     def test_tables_agree_with_the_record(self, run):
         model = run / "yolact_compact"
         records = [json.loads(line) for line in (model / "masks.jsonl").read_text().splitlines()]
-        frames = read_table(model / "frames.csv")
-        instances = read_table(model / "instances.csv")
-        tracks = read_table(model / "tracks.csv")
+        frames = read_rows(model / "frames.csv")
+        instances = read_rows(model / "instances.csv")
+        tracks = read_rows(model / "tracks.csv")
         assert [record["frame"] for record in records] == list(range(12))
         assert [int(row["frame"]) for row in frames] == list(range(12))
         threshold = json.loads((run / "run.json").read_text())["models"]["yolact_compact"]["score_threshold"]
@@ -277,13 +277,13 @@ class TestARun:
     )
     def test_ranges(self, analyze, clip, tmp_path, options, expected):
         assert analyze(clip, *options, "--quiet")[0] == 0
-        rows = read_table(tmp_path / "runs" / "film" / "yolact_compact" / "frames.csv")
+        rows = read_rows(tmp_path / "runs" / "film" / "yolact_compact" / "frames.csv")
         assert [int(row["frame"]) for row in rows] == expected
 
     def test_batches_change_nothing_but_rounding(self, analyze, clip, run, tmp_path):
         assert analyze(clip, "--quiet", "--batch", "5")[0] == 0
         counts = [
-            [row["instances"] for row in read_table(path / "yolact_compact/frames.csv")]
+            [row["instances"] for row in read_rows(path / "yolact_compact/frames.csv")]
             for path in (run, tmp_path / "runs/film")
         ]
         assert counts[0] == counts[1]
@@ -296,7 +296,7 @@ class TestARun:
 
     def test_one_frame_has_instances_and_no_jitter(self, analyze, clip, tmp_path):
         assert analyze(clip, "--end", "1", "--quiet")[0] == 0
-        rows = {row["metric"]: row for row in read_table(tmp_path / "runs/film/summary.csv")}
+        rows = {row["metric"]: row for row in read_rows(tmp_path / "runs/film/summary.csv")}
         assert int(rows["instances"]["value"]) > 0
         assert rows["boundary_px_mean"]["value"] == ""
         assert rows["dropout_rate"]["value"] == ""
@@ -349,7 +349,7 @@ class TestBaselines:
         code, out, err = analyze(folder, "--end", "4", "--json", alone=False)
         assert code == 0, err
         assert [run["clip"] for run in json.loads(out)["runs"]] == ["one", "two"]
-        rows = read_table(tmp_path / "runs" / "comparison.csv")
+        rows = read_rows(tmp_path / "runs" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"", "one", "two"}
         assert {row["verdict"] for row in rows if row["clip"] == ""} == {"undecided"}
 
@@ -387,6 +387,7 @@ def start(clip, out, *options, frames_before=None):
             "--out",
             str(out),
             "--quiet",
+            "--no-plots",
             *options,
         ],
         stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
-from yolact_temporal.temporal.plots import read_table
+from yolact_temporal.temporal.plots import read_rows
 from yolact_temporal.temporal.report import CsvTable
 
 FRAMES = 10
@@ -337,7 +337,7 @@ class TestCommand:
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
             "comparison.csv", "comparison.md", "comparison.json", "comparison.png"
         }  # fmt: skip
-        rows = read_table(tmp_path / "out" / "comparison.csv")
+        rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
 
     def test_json_is_all_that_stdout_holds(self, clips, tmp_path, capsys):

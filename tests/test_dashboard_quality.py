@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from clips import write_images
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 from streamlit.testing.v1 import AppTest
 
 from yolact_temporal.cli import main as cli
@@ -40,7 +40,7 @@ def scored(tmp_path_factory):
     half = masks(folder / "half.json", lambda index: index % 4 != 3)
     common = ["--clip", images, "--fps", 24, "--ground-truth", truth, "--quiet", "--out", folder / "runs"]
     for arguments in ([truth, half, "--name", "whole", "--name", "gappy"], [half, "--clip-name", "alone"]):
-        assert cli.main(["score", *map(str, [*arguments, *common])]) == 0
+        assert cli.main(["score", "--no-plots", *map(str, [*arguments, *common])]) == 0
     return folder / "runs"
 
 

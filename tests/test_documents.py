@@ -1,11 +1,9 @@
 """One description of a report, rendered three ways: the same is said in each."""
 
-import doctest
 import json
 
 import pytest
 
-from yolact_temporal.temporal import documents
 from yolact_temporal.temporal.documents import (
     Items,
     Number,
@@ -77,7 +75,3 @@ def test_every_text_is_in_each_rendering():
 def test_ragged_rows_are_refused():
     with pytest.raises(ValueError, match="expected rows of 2 cells"):
         Table(["a", "b"], [["only one"]])
-
-
-def test_examples():
-    assert doctest.testmod(documents).failed == 0

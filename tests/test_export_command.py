@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 from pycocotools import mask as coco_mask
 
 from yolact_temporal.cli import main as cli
@@ -24,7 +24,10 @@ def run_of(folder: Path, frames, name="a", **options) -> Path:
     masks = folder / f"{name}.jsonl"
     FORMATS["masks"].write(sequence(frames, NAMES), masks)
     arguments = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-    assert cli.main(["score", str(masks), "--out", str(folder / "runs"), "--quiet", *arguments]) == 0
+    assert (
+        cli.main(["score", str(masks), "--out", str(folder / "runs"), "--quiet", "--no-plots", *arguments])
+        == 0
+    )
     return folder / "runs" / name
 
 
@@ -114,7 +117,7 @@ def scored(path: Path, folder: Path, *options) -> Path:
         "--clip-name",
         "a",
     ]
-    assert cli.main([*arguments, "--fps", str(FPS), *options]) == 0
+    assert cli.main([*arguments, "--fps", str(FPS), "--no-plots", *options]) == 0
     return folder / "again" / "a"
 
 
@@ -222,7 +225,10 @@ class TestRefusals:
         for name in ("a", "b"):
             FORMATS["coco"].write(sequence(plain_frames(), NAMES), tmp_path / f"{name}.json")
         paths = [str(tmp_path / f"{name}.json") for name in ("a", "b")]
-        assert cli.main(["score", *paths, "--clip-name", "c", "--out", str(tmp_path), "--quiet"]) == 0
+        assert (
+            cli.main(["score", *paths, "--clip-name", "c", "--out", str(tmp_path), "--quiet", "--no-plots"])
+            == 0
+        )
         self.refused(export, tmp_path, "has a, b", tmp_path / "c", "--format", "coco")
         assert (
             export(tmp_path / "c", "--format", "coco", "--out", tmp_path / "o.json", "--model", "b")[0] == 0

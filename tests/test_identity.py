@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -123,7 +123,7 @@ def scored(tmp_path, capsys):
     FORMATS["mots-png"].write(truth(), tmp_path / "truth")
     FORMATS["masks"].write(tracker(0), tmp_path / "ours.jsonl")
     paths = [str(tmp_path / "ours.jsonl"), "--ground-truth", str(tmp_path / "truth"), "--fps", "24"]
-    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs")]) == 0
+    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--no-plots"]) == 0
     return capsys.readouterr().out, tmp_path / "runs" / "ours"
 
 

@@ -111,7 +111,12 @@ def test_a_family_from_outside_is_listed_run_and_named(toy, clip, tmp_path, caps
     row = json.loads(capsys.readouterr().out)[-1]
     assert (row["name"], row["state"]) == ("toy_model", "bundled")
 
-    assert cli.main(["analyze", str(clip), "--model", "toy_model", "--out", str(tmp_path / "runs")]) == 0
+    assert (
+        cli.main(
+            ["analyze", str(clip), "--model", "toy_model", "--no-plots", "--out", str(tmp_path / "runs")]
+        )
+        == 0
+    )
     assert capsys.readouterr().out.startswith("toy_model is a toy.")
     manifest = json.loads((tmp_path / "runs" / "film" / "run.json").read_text())
     own = manifest["models"]["toy_model"]

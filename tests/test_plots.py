@@ -290,7 +290,7 @@ def test_tables_are_read_as_written(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, ["frame", "class", "boundary_px_mean"])
         writer.writeheader()
         writer.writerow({"frame": 1, "class": "köter", "boundary_px_mean": ""})
-    assert plots.read_table(path) == [{"frame": "1", "class": "köter", "boundary_px_mean": ""}]
+    assert plots.read_rows(path) == [{"frame": "1", "class": "köter", "boundary_px_mean": ""}]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,72 @@ def test_nothing_touches_an_accelerator_on_import() -> None:
         "assert not torch.cuda.is_initialized()"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd="/")
+
+
+#: The folders of the package's top, each of which may import those after it.
+TOP_FOLDERS = ("cli", "benchmarking", "exchanging", "analyzing", "comparing")
+
+
+def module_names() -> dict[str, Path]:
+    """Every module of the package by its full name."""
+    places = {"": ROOT / TOP} | {room: ROOT / room for room in ROOMS}
+    return {
+        ".".join(part for part in ("yolact_temporal", room, *path.relative_to(place).with_suffix("").parts) if part)
+        .removesuffix(".__init__"): path
+        for room, place in places.items()
+        for path in place.rglob("*.py")
+    }  # fmt: skip
+
+
+def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    """By module, the modules that it imports, wherever the import stands, in functions and for types too."""
+    graph: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        graph[module] = set()
+        for _, name in imported(ast.parse(source)):
+            found = name if name in sources else name.rpartition(".")[0]
+            if found in sources and found != module:
+                graph[module].add(found)
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle, the first one twice; empty if there is no circle."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_the_check_sees_a_circle() -> None:
+    sources = {
+        "yolact_temporal.a": "from yolact_temporal.b import x",
+        "yolact_temporal.b": "def f():\n    from yolact_temporal import c",
+        "yolact_temporal.c": "if TYPE_CHECKING:\n    import yolact_temporal.a",
+        "yolact_temporal.d": "from yolact_temporal.a import x",
+    }
+    assert set(circle(import_graph(sources))) == {f"yolact_temporal.{name}" for name in "abc"}
+    assert circle(import_graph(sources | {"yolact_temporal.c": ""})) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sources = {name: path.read_text(encoding="utf-8") for name, path in module_names().items()}
+    graph = import_graph(sources)
+    assert sum(map(len, graph.values())) > 500
+    assert not circle(graph)
+
+
+def test_the_folders_of_the_top_know_each_other_in_one_direction() -> None:
+    sources = {name: path.read_text(encoding="utf-8") for name, path in module_names().items()}
+    place = {folder: number for number, folder in enumerate(TOP_FOLDERS)}
+    graph = import_graph(sources)
+    folders = {module: place.get((*module.split("."), "")[1], -1) for module in graph}
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in graph.items()
+        for target in targets
+        if folders[target] >= 0 and folders[module] > folders[target]
+    ]
+    assert len({folder for folder in folders.values() if folder >= 0}) == len(TOP_FOLDERS)
+    assert not wrong

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame
 from scored_masks import (  # noqa: F401
     FPS,
     FRAMES,
@@ -22,7 +23,6 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal.analyzing import run_clip as clip_run
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
@@ -33,7 +33,6 @@ from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.synthetic import make_stand_in
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import REGISTRY
-from yolact_temporal.temporal.plots import write_plots
 
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
 
@@ -42,10 +41,9 @@ FLOW = {name for name in REGISTRY.own() if name.startswith(("boundary", "motion_
 
 
 @pytest.mark.slow
-def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, monkeypatch):
-    monkeypatch.setattr(clip_run, "write_plots", write_plots)
+def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
     masks = write(tmp_path / "theirs.json", true_frames())
-    code, out, _ = score(masks, "--clip", images, "--fps", FPS)
+    code, out, _ = score(masks, "--clip", images, "--fps", FPS, plots=True)
     assert code == 0
     run = tmp_path / "runs" / "walk"
     found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -60,6 +58,24 @@ def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path, mo
     assert "published" not in (run / "report.md").read_text()
     assert "boundary displacement, mean" in out
     assert {row["track_id"] for row in rows(run / "theirs" / "tracks.csv")} == {"11", "12"}
+
+
+def test_pictures_can_be_left_out(score, images, tmp_path):
+    theirs, others = (write(tmp_path / f"{name}.json", true_frames()) for name in ("theirs", "others"))
+    arguments = (theirs, others, "--clip", images, "--fps", FPS)
+    assert score(*arguments, plots=True, out=tmp_path / "all")[0] == 0
+    assert score(*arguments, "--no-overlay", out=tmp_path / "tables")[0] == 0
+    files = [
+        {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "all", tmp_path / "tables")
+    ]
+    left_out = files[0].keys() - files[1].keys()
+    assert {Path(name).name for name in left_out} >= {"overlay.mp4", "timeline.png", "comparison.png"}
+    assert all(name.endswith((".mp4", ".png")) for name in left_out)
+    assert not [name for name in files[1] if name.endswith((".mp4", ".png"))]
+    for name, path in files[1].items():
+        if name.endswith(".csv"):
+            assert path.read_bytes() == files[0][name].read_bytes(), name
 
 
 def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, tmp_path):

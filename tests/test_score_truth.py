@@ -6,7 +6,7 @@ from pathlib import Path
 import davis
 import numpy as np
 import pytest
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame
 from scored_masks import (  # noqa: F401
     FPS,
     FRAMES,

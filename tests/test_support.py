@@ -12,7 +12,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparison_text import outside_sentence
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells, read_objects
-from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import CsvTable

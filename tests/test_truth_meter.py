@@ -6,14 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-from mask_clips import frame, sequence, without_plots  # noqa: F401
+from mask_clips import frame, sequence
 from masks import rectangle
 
 from yolact_temporal.analyzing import identity
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import FORMATS
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import Figure
 from yolact_temporal.temporal.truth.object_meter import ObjectMeter
@@ -38,7 +38,7 @@ def score(tmp_path, capsys, own, true, *options):
             sequence(made, ("object",)), tmp_path / ("own.jsonl" if name == "masks" else name)
         )
     paths = [str(tmp_path / "own.jsonl"), "--ground-truth", str(tmp_path / "davis")]
-    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--json", *options]) == 0
+    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--no-plots", "--json", *options]) == 0
     (run,) = json.loads(capsys.readouterr().out)["runs"]
     return run["quality"][0]
 
@@ -134,7 +134,7 @@ def test_a_truth_in_which_nothing_ever_is_leaves_all_undefined(tmp_path, capsys)
         sequence([frame(t, [square(0, 0)], SIZE, [1]) for t in range(3)]), tmp_path / "a.jsonl"
     )
     paths = [str(tmp_path / "a.jsonl"), "--ground-truth", str(tmp_path / "truth")]
-    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--json"]) == 0
+    assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--no-plots", "--json"]) == 0
     run = json.loads(capsys.readouterr().out)["runs"][0]
     found = run["quality"][0]
     assert found["objects"] == 0

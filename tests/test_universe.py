@@ -8,7 +8,7 @@ from yolact_temporal.data.crops import mask_iou
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
-from yolact_temporal.temporal.comparison.universe import Seen, UniverseOptions
+from yolact_temporal.temporal.comparison.universe import SeenMasks, UniverseOptions
 from yolact_temporal.temporal.motion import Motion
 
 SIZE = (100, 160)
@@ -24,7 +24,9 @@ def square(x, y=40, side=20):
 def seen(*found):
     """What one model saw: bitmaps, each alone (then with a score of 0.9) or with its score."""
     pairs = [item if isinstance(item, tuple) else (item, 0.9) for item in found]
-    return Seen([crop(bitmap) for bitmap, _ in pairs], np.array([score for _, score in pairs], np.float32))
+    return SeenMasks(
+        [crop(bitmap) for bitmap, _ in pairs], np.array([score for _, score in pairs], np.float32)
+    )
 
 
 def consensus(models="ab", **options):

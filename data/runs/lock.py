@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Literal
 
 from yolact_temporal.data.files import open_regular, require_replaceable
+from yolact_temporal.data.runs.documents import TOOL
 from yolact_temporal.data.runs.layout import LOCK
-from yolact_temporal.data.runs.manifest import TOOL
 from yolact_temporal.errors import InputError, UsageError
 
 _TRIES, _PAUSE_S = 12, 0.05

@@ -121,7 +121,7 @@ class _Tables:
             return True
         doubt = max(float(np.median(self.durations[:, 1])), 1)
         start, length = self.edits
-        return start > shown.min() or start + length < shown.max() + doubt / 2
+        return bool(start > shown.min() or start + length < shown.max() + doubt / 2)
 
     def fault(self, file_size: int) -> TableFault | None:
         if not self.count:

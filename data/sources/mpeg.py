@@ -44,7 +44,7 @@ class PictureOrder:
         packet = self._groups.index(self._group_with_code)
         return packet, round(seconds * rate) + pictures + (self._numbers[packet] or 0)
 
-    def add(self, packet: av.Packet) -> None:
+    def add(self, packet: av.Packet[av.VideoStream]) -> None:
         """Look into the next packet of the stream."""
         head = bytes(memoryview(packet)[:_LOOKED_AT])
         at = head.find(_PICTURE)

@@ -287,7 +287,7 @@ def decode_events(
 
 def _packets(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream
-) -> Iterator[av.Packet | str | None]:
+) -> Iterator[av.Packet[av.VideoStream] | str | None]:
     """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
     number = 0
     try:

@@ -14,7 +14,7 @@ from yolact_temporal.temporal.calibration.bias import CentreBias
 from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, RATES, TRUTH, Subject
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
-from yolact_temporal.temporal.comparison.support import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import FlowEstimator, Motion
 from yolact_temporal.temporal.stability import ClipStability

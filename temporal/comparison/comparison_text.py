@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from yolact_temporal.temporal.comparison.comparing import RECALLS, Difference, ModelComparison
-from yolact_temporal.temporal.comparison.support import Outside
+from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.comparison.verdict import Verdict
 from yolact_temporal.temporal.documents import UNDEFINED, Cell, Number, Paragraph, Section, Spread, Table
 from yolact_temporal.temporal.metrics import REGISTRY

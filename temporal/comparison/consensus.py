@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from yolact_temporal.data.crops import MaskCrop, mask_iou, same_mask
 from yolact_temporal.temporal.association import mask_behind
 from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates, overlaps
-from yolact_temporal.temporal.comparison.universe import Seen, Sighting, UniverseOptions
+from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 
@@ -87,7 +87,7 @@ class ConsensusUniverse:
 
     def update(
         self,
-        seen: Mapping[str, Seen],
+        seen: Mapping[str, SeenMasks],
         motion: Motion | None,
         truth: Mapping[int, MaskCrop] | None = None,
         void: MaskCrop | None = None,
@@ -155,7 +155,7 @@ class ConsensusUniverse:
                 np.maximum(gain[row], weight * iou, out=gain[row])
         return gain
 
-    def _part(self, seen: Mapping[str, Seen]) -> None:
+    def _part(self, seen: Mapping[str, SeenMasks]) -> None:
         """Take from objects the masks that have nothing in common with the others'.
 
         The largest group of models that still agree keeps the object; of equal ones, the group whose masks follow best
@@ -187,7 +187,7 @@ class ConsensusUniverse:
             groups.append([*(m for g in near for m in g), model])
         return groups
 
-    def _unknown(self, seen: Mapping[str, Seen]) -> Iterator[_Candidate]:
+    def _unknown(self, seen: Mapping[str, SeenMasks]) -> Iterator[_Candidate]:
         """Yield a new candidate for each mask that is of none, unless it repeats a better one of the same model."""
         for model, sight in seen.items():
             taken = [c.matches[model] for c in self._candidates if model in c.matches]
@@ -202,7 +202,7 @@ class ConsensusUniverse:
                     first.append(place)
                     yield _Candidate(matches={model: index})
 
-    def _join(self, seen: Mapping[str, Seen]) -> None:
+    def _join(self, seen: Mapping[str, SeenMasks]) -> None:
         """Bring together candidates that different models see in the same place, those that overlap most first.
 
         Of two that have both counted, the one that more models see, or else the older one, takes the masks; the other
@@ -239,7 +239,9 @@ class ConsensusUniverse:
             joined[id(other)] = one
         self._candidates = [c for c in self._candidates if c.matches or c.last]
 
-    def _sightings(self, seen: Mapping[str, Seen], above: Mapping[str, NDArray[np.bool_]]) -> list[Sighting]:
+    def _sightings(
+        self, seen: Mapping[str, SeenMasks], above: Mapping[str, NDArray[np.bool_]]
+    ) -> list[Sighting]:
         found = []
         for candidate in self._candidates:
             counts = self._counts(candidate, seen, above)
@@ -252,7 +254,7 @@ class ConsensusUniverse:
         return sorted(found, key=lambda sighting: sighting.object_id)
 
     def _counts(
-        self, candidate: _Candidate, seen: Mapping[str, Seen], above: Mapping[str, NDArray[np.bool_]]
+        self, candidate: _Candidate, seen: Mapping[str, SeenMasks], above: Mapping[str, NDArray[np.bool_]]
     ) -> bool:
         """Tell whether two witnesses see the object, or one sees it well that another saw of late."""
         models = candidate.matches.keys()
@@ -268,7 +270,7 @@ class ConsensusUniverse:
         )
         return any(above[model][index] for model, index in candidate.matches.items()) and any(recent)
 
-    def _twins(self, candidate: _Candidate, model: str, seen: Mapping[str, Seen]) -> frozenset[str]:
+    def _twins(self, candidate: _Candidate, model: str, seen: Mapping[str, SeenMasks]) -> frozenset[str]:
         """Return the other models that have the very same mask of an object in this frame and count as one with it."""
         if not self._twins_are_one:
             return frozenset()
@@ -279,7 +281,7 @@ class ConsensusUniverse:
             if other != model and same_mask(own, seen[other].masks[index])
         )
 
-    def _remember(self, seen: Mapping[str, Seen]) -> None:
+    def _remember(self, seen: Mapping[str, SeenMasks]) -> None:
         # Only objects can hide an object: of what never counted nobody knows whether it is there.
         present = [
             (candidate, seen[model].masks[index])

@@ -8,7 +8,7 @@ import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
-from yolact_temporal.temporal.comparison.universe import Seen, Sighting, UniverseOptions
+from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 
@@ -34,7 +34,7 @@ class TruthUniverse:
 
     def update(
         self,
-        seen: Mapping[str, Seen],
+        seen: Mapping[str, SeenMasks],
         motion: Motion | None,
         truth: Mapping[int, MaskCrop] | None = None,
         void: MaskCrop | None = None,

@@ -18,7 +18,7 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion
 
 
-class Seen(NamedTuple):
+class SeenMasks(NamedTuple):
     """What one model saw in a frame, down to the low threshold.
 
     Attributes:
@@ -53,7 +53,7 @@ class Universe(Protocol):
 
     def update(
         self,
-        seen: Mapping[str, Seen],
+        seen: Mapping[str, SeenMasks],
         motion: Motion | None,
         truth: Mapping[int, MaskCrop] | None = None,
         void: MaskCrop | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.comparison.support import ComparedModel, JudgedFrame
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, JudgedFrame
 from yolact_temporal.temporal.comparison.truth import without
 from yolact_temporal.temporal.metrics.box_stability import (
     BoxStability,

@@ -1,6 +1,6 @@
 """Training: recipes, matching, losses and the loop."""
 
-from yolact_temporal.yolact.training.checkpoint import export_half, load_backbone, load_weights
+from yolact_temporal.yolact.training.checkpoint import export_half, load_backbone, start_from_weights
 from yolact_temporal.yolact.training.loop import train
 from yolact_temporal.yolact.training.options import TrainingOptions, TrainingResult
 from yolact_temporal.yolact.training.recipe import TrainingRecipe
@@ -11,6 +11,6 @@ __all__ = [
     "TrainingResult",
     "export_half",
     "load_backbone",
-    "load_weights",
+    "start_from_weights",
     "train",
 ]

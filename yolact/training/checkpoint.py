@@ -114,7 +114,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
     backbone.load_state_dict(wanted | chosen)
 
 
-def load_weights(model: nn.Module, name: str, path: Path, optional: str = "") -> None:
+def start_from_weights(model: nn.Module, name: str, path: Path, optional: str = "") -> None:
     """Load a whole model's weights, in any floating-point precision; of a training run's checkpoint the averaged ones.
 
     Args:

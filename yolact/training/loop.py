@@ -28,10 +28,10 @@ from yolact_temporal.yolact.training.batches import Batch, training_loader
 from yolact_temporal.yolact.training.checkpoint import (
     load_backbone,
     load_checkpoint,
-    load_weights,
     remove_unfinished,
     save_checkpoint,
     save_weights,
+    start_from_weights,
     write_whole,
 )
 from yolact_temporal.yolact.training.curve import draw_curve, read_evaluations
@@ -252,7 +252,7 @@ class _Run:
                 load_backbone(self.trainee.backbone(model), options.init_backbone)
             if options.init_weights is not None:
                 name, optional = self.trainee.config.name, self.recipe.trained_prefix
-                load_weights(model, name, options.init_weights, optional)
+                start_from_weights(model, name, options.init_weights, optional)
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def _batches(self) -> Generator[Batch, None, None]:

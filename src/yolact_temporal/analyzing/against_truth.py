@@ -23,7 +23,7 @@ from yolact_temporal.temporal.truth.truth_meter import TruthFigure
 
 
 @dataclass(frozen=True)
-class Quality:
+class TruthFit:
     """One model's figures against the ground truth.
 
     Attributes:
@@ -39,13 +39,13 @@ class Quality:
     notes: tuple[str, ...] = field(default=())
 
 
-def measure_quality(
+def measure_truth_fit(
     folder: RunFolder,
     mask_sources: Sequence[MaskSource],
     clip: ClipInfo,
     truth: MaskSequence,
     measured: MeasuredTruth,
-) -> list[Quality]:
+) -> list[TruthFit]:
     """Return each model's figures: those measured frame by frame, and those made from the table of true objects.
 
     Identity is added where it can be.
@@ -69,7 +69,7 @@ def measure_quality(
             values = identity.identity_figures(truth, masks)
             figures |= {name: TruthFigure(value) for name, value in values.items()}
         ordered = {name: figures[name] for name in _names() if name in figures}
-        found.append(Quality(mask_source.name, objects, ordered, measured.notes[mask_source.name]))
+        found.append(TruthFit(mask_source.name, objects, ordered, measured.notes[mask_source.name]))
     return found
 
 
@@ -101,7 +101,7 @@ def _from_table(
     return found | region_sequences(table, mask_source.name, level, iou, frames)
 
 
-def quality_rows(clip: str, quality: Quality) -> list[Row]:
+def truth_fit_rows(clip: str, quality: TruthFit) -> list[Row]:
     """Return the rows of `summary.csv` of one model against the ground truth."""
     blank: Row = {column.name: None for column in SUMMARY_COLUMNS}
     blank |= {"clip": clip, "model": quality.model}
@@ -123,7 +123,7 @@ def quality_rows(clip: str, quality: Quality) -> list[Row]:
     return rows
 
 
-def quality_json(quality: Quality) -> dict[str, Any]:
+def truth_fit_json(quality: TruthFit) -> dict[str, Any]:
     """Return one model's figures for a machine to read."""
     figures = {
         name: {"unit": REGISTRY.known(name).unit} | figure._asdict()

@@ -12,18 +12,17 @@ import cv2
 
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, MovedFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
-from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
+from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
-from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
-from yolact_temporal.temporal.comparison.support import Outside
+from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
@@ -67,10 +66,8 @@ def analyze_clip(
     source: FrameSource,
     mask_sources: Sequence[MaskSource],
     folder: RunFolder,
-    options: AnalyzeOptions,
+    request: RunRequest,
     motion: MotionSource,
-    resume: bool = False,
-    truth: MaskSequence | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> AnalyzeResult:
     """Let models see a clip frame by frame and measure how steady their masks are.
@@ -82,25 +79,21 @@ def analyze_clip(
         source: the clip, read once, forward.
         mask_sources: at least one: models to run, or somebody's masks; each is measured by itself.
         folder: takes the results; see `data.runs.claim`.
-        options: range, stride, batch size.
+        request: what is measured, and against what; whether to take up what a broken run recorded in the folder.
         motion: where the motion between frames comes from.
-        resume: take up what a broken run recorded in the folder.
-        truth: true masks with identities, that all are measured against as well.
         progress: called with the number of frames done.
 
     Raises:
         OutOfSpaceError: if the disk is full; the record of the frames so far is kept.
         OutputError: if the folder is removed or moved meanwhile.
     """
-    clock = StageClock()
+    clock, options = StageClock(), request.options
     with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
-            stack.enter_context(
-                ModelRecording(folder, mask_source, source.info, options, resume, motion.pictures)
-            )
+            stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
             for mask_source in mask_sources
         ]
-        tables = object_tables(folder, mask_sources, source.info, options, truth)
+        tables = object_tables(folder, mask_sources, source.info, options, request.truth)
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
-from yolact_temporal.analyzing.request import Destination, RunRequest
+from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.data.files import results_in
 from yolact_temporal.data.photo_film import PhotoFilm
@@ -59,10 +59,12 @@ def run_film(
     )
 
 
-def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedModel]) -> str:
+def compare_motions(
+    film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedModel], pictures: Pictures
+) -> str:
     """Measure a film's finished run again by exact motion and by optical flow: what flow adds is its floor.
 
-    Writes `camera_moves.csv` and its plot into the run.
+    Writes `camera_moves.csv` and, where plots are drawn, its plot into the run.
 
     Returns:
         A table of jitter by camera move for the terminal.
@@ -75,7 +77,8 @@ def compare_motions(film: PhotoFilm, done: FinishedRun, models: Sequence[LoadedM
         with CsvTable(done.folder.camera_moves, CAMERA_MOVE_COLUMNS) as table:
             for own in rows.values():
                 table.write_all(own)
-        plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
+        if pictures.plots:
+            plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
     return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 

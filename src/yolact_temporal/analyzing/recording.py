@@ -14,6 +14,7 @@ from types import TracebackType
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.comparing.true_masks import TrueFrames
 from yolact_temporal.data.files import make_folder, part_path
 from yolact_temporal.data.formats import MaskSequence
@@ -24,7 +25,7 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
-from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
@@ -54,8 +55,7 @@ class ModelRecording:
         folder: RunFolder,
         mask_source: MaskSource,
         clip: ClipInfo,
-        options: AnalyzeOptions,
-        resume: bool,
+        request: RunRequest,
         pictures: bool = True,
     ) -> None:
         self.name = mask_source.name
@@ -63,13 +63,13 @@ class ModelRecording:
         self._class_names = mask_source.class_names
         self._files = folder.model(mask_source.name)
         self._clip = clip
-        self._options = options
-        self._resume = resume
+        options = self._options = request.options
+        self._resume = request.destination.resume
         rate = None if clip.fps is None else float(clip.fps)
         self._meter = StabilityMeter(
             self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
         )
-        self._painter = OverlayPainter() if pictures else None
+        self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -139,7 +139,7 @@ class ModelRecording:
         return stability
 
     def draw(self, measured: MeasuredFrame) -> None:
-        """Draw what counts of the next frame and append it to the overlay video, if there are pictures."""
+        """Draw what counts of the next frame and append it to the overlay video, if there is one."""
         if self._painter is None:
             return
         if measured.seen.moved.cut:

@@ -12,14 +12,28 @@ from yolact_temporal.temporal.motion_sources import MotionSource
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Which pictures a run has beside its tables; they take most of the time of a short one.
+
+    Attributes:
+        overlay: the clip with the masks drawn, one a model.
+        plots: of timeline, tracks, displacements and comparison.
+    """
+
+    overlay: bool = True
+    plots: bool = True
+
+
+@dataclass(frozen=True)
 class Destination:
-    """Where a run goes, and what becomes of an earlier one there.
+    """Where a run goes, what is written there, and what becomes of an earlier one.
 
     Attributes:
         name: the clip's name in tables and titles.
         folder: the run folder.
         resume: go on with an interrupted run.
         overwrite: replace an earlier run.
+        pictures: which pictures are made.
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
     """
 
@@ -27,6 +41,7 @@ class Destination:
     folder: Path
     resume: bool = False
     overwrite: bool = False
+    pictures: Pictures = field(default_factory=Pictures)
     inputs: tuple[Path, ...] = ()
 
 

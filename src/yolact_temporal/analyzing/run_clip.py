@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.analyzing.against_truth import Quality, measure_quality, quality_rows
+from yolact_temporal.analyzing.against_truth import TruthFit, measure_truth_fit, truth_fit_rows
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
@@ -32,7 +32,7 @@ from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
-from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_table, write_plots
+from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
 _PACKAGES = (
@@ -81,7 +81,7 @@ class FinishedRun:
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
     notes: Mapping[str, str]
-    quality: tuple[Quality, ...] = ()
+    quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
 
 
@@ -143,18 +143,18 @@ def _run(
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
-    result = analyze_clip(source, mask_sources, folder, options, motion, destination.resume, truth, progress)
+    result = analyze_clip(source, mask_sources, folder, request, motion, progress)
     with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None)
-        quality: Sequence[Quality] = ()
+        quality: Sequence[TruthFit] = ()
         if truth is not None and result.truth is not None:
-            quality = measure_quality(folder, mask_sources, source.info, truth, result.truth)
+            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
-            write_comparison(comparison, folder.path, name)
+            write_comparison(comparison, folder.path, name, destination.pictures.plots)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
-        _write_reports(done, request.sections)
+        _write_reports(done, request)
         write_manifest(folder.path, manifest | _outcome(result))
     return done
 
@@ -235,26 +235,31 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
-    """Write what is made from the tables: summary, plots, report."""
+def _write_reports(done: FinishedRun, request: RunRequest) -> None:
+    """Write what is made from the tables: summary, plots if asked for, report."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
-            summary.write_all(quality_rows(done.name, own))
-    make_folder(folder.plots)
-    tables = {model: folder.model(model) for model in result.stability}
+            summary.write_all(truth_fit_rows(done.name, own))
+    if request.destination.pictures.plots:
+        _draw_plots(done, request.sections)
+    with atomic_write(folder.report) as file:
+        file.write(as_markdown(run_report(done)))
+
+
+def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
+    make_folder(done.folder.plots)
+    tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(
-        {model: read_table(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_table(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_table(files.tracks) for model, files in tables.items()},
-        folder.plots,
+        {model: read_rows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: read_rows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: read_rows(files.tracks) for model, files in tables.items()},
+        done.folder.plots,
         done.name,
         sections,
     )
-    with atomic_write(folder.report) as file:
-        file.write(as_markdown(run_report(done)))
 
 
 def run_report(done: FinishedRun, reading: bool = True) -> Section:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yolact_temporal.analyzing import identity
-from yolact_temporal.analyzing.against_truth import Quality
+from yolact_temporal.analyzing.against_truth import TruthFit
 from yolact_temporal.temporal.documents import Block, Cell, Items, Number, Paragraph, Section, Table
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 
 
-def truth_section(quality: Sequence[Quality]) -> Section:
+def truth_section(quality: Sequence[TruthFit]) -> Section:
     """Return every model's figures against the ground truth, side by side, in groups."""
     strict, loose = MATCH_IOUS
     objects = max((own.objects for own in quality), default=0)
@@ -31,20 +31,20 @@ def truth_section(quality: Sequence[Quality]) -> Section:
     return Section("Against the ground truth", [*blocks, *([Items(notes)] if notes else [])])
 
 
-def _heads(quality: Sequence[Quality]) -> list[str]:
+def _heads(quality: Sequence[TruthFit]) -> list[str]:
     return ["figure", *(f"{own.model} at {iou:g}" for own in quality for iou in MATCH_IOUS), "left out"]
 
 
-def _row(spec: MetricSpec, quality: Sequence[Quality]) -> Sequence[Cell]:
+def _row(spec: MetricSpec, quality: Sequence[TruthFit]) -> Sequence[Cell]:
     values = [_shown(own, name) for own in quality for name in (spec.name, at_iou(spec.name, MATCH_IOUS[1]))]
     return f"{spec.label} ({spec.better})", *values, _left_out(spec.name, quality)
 
 
-def _shown(own: Quality, name: str) -> Cell:
+def _shown(own: TruthFit, name: str) -> Cell:
     return Number(own.figures[name].value) if name in own.figures else ""
 
 
-def _left_out(name: str, quality: Sequence[Quality]) -> str:
+def _left_out(name: str, quality: Sequence[TruthFit]) -> str:
     """Return how many objects have no value, by model."""
     counts = [own.figures[name].objects_undefined if name in own.figures else 0 for own in quality]
     return f"{', '.join(map(str, counts))} objects undefined" if any(counts) else ""

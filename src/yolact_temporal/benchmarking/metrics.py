@@ -52,7 +52,7 @@ ORIGINAL_SHAPE_STABILITY_MS = 600.0
 """What the original implementation of T takes a pair at 480p."""
 
 
-class Seen(NamedTuple):
+class SceneFrame(NamedTuple):
     """One frame: its picture, uint8 (H, W, 3), the stand-in's instances, and the true mask of each, bool (H, W)."""
 
     rgb: NDArray[np.uint8]
@@ -98,17 +98,17 @@ def run_metrics_benchmark(
         }
 
 
-def see_scene(options: SceneOptions) -> list[Seen]:
+def see_scene(options: SceneOptions) -> list[SceneFrame]:
     """Let a stand-in whose outlines shiver by `NOISE_PX` see a scene."""
     stand_in = make_stand_in("boundary_noise", NOISE_PX)
     seen = []
     for frame in SyntheticScene(options):
         instances = stand_in.see(frame)
-        seen.append(Seen(frame.rgb, instances, tuple(frame.masks[key] for key in stand_in.shown)))
+        seen.append(SceneFrame(frame.rgb, instances, tuple(frame.masks[key] for key in stand_in.shown)))
     return seen
 
 
-def time_stability(seen: Sequence[Seen], frames: int, fps: float) -> dict[str, Any]:
+def time_stability(seen: Sequence[SceneFrame], frames: int, fps: float) -> dict[str, Any]:
     """Time flow, association and all figures of jitter and flicker, in the threads that `analyze` runs them in."""
     rounds, processor = [], []
     for _ in range(ROUNDS):
@@ -131,7 +131,7 @@ def time_stability(seen: Sequence[Seen], frames: int, fps: float) -> dict[str, A
 
 
 def measure_stability(
-    seen: Sequence[Seen],
+    seen: Sequence[SceneFrame],
     frames: int,
     fps: float,
     clock: StageClock,
@@ -173,7 +173,7 @@ def measure_stability(
     return meter
 
 
-def time_region(seen: Sequence[Seen]) -> dict[str, Any]:
+def time_region(seen: Sequence[SceneFrame]) -> dict[str, Any]:
     """Time J and F of every mask against the true one, and the same by whole frames and a dilation with a disc.
 
     Raises:
@@ -238,7 +238,7 @@ def _boundary_of_frame(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return edge.view(np.uint8)
 
 
-def time_shape_stability(seen: Sequence[Seen]) -> dict[str, Any]:
+def time_shape_stability(seen: Sequence[SceneFrame]) -> dict[str, Any]:
     """Time T of consecutive frames by the thread's own clock; all objects count as one, as DAVIS 2016 has them."""
     masks = [
         MaskCrop.from_bitmap(np.logical_or.reduce(decode_masks(frame.instances.masks, frame.instances.size)))
@@ -270,7 +270,7 @@ def time_shape_stability(seen: Sequence[Seen]) -> dict[str, Any]:
     }
 
 
-def watch_memory(seen: Sequence[Seen], frames: int, fps: float) -> dict[str, Any]:
+def watch_memory(seen: Sequence[SceneFrame], frames: int, fps: float) -> dict[str, Any]:
     """Measure the memory of this process after a third of a long clip and at its end, in MiB."""
     found: dict[str, float | None] = {}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command
+from yolact_temporal.cli.options import add_run_options, command, destination
 from yolact_temporal.cli.running import clip_name, load_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
     from yolact_temporal.analyzing.options import AnalyzeOptions
-    from yolact_temporal.analyzing.request import Destination, RunRequest
+    from yolact_temporal.analyzing.request import RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.runs.guard import require_apart
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             return run_clip(
                 source,
                 models,
-                RunRequest(Destination(name, args.out / name, args.resume, args.overwrite), options),
+                RunRequest(destination(args, name), options),
                 progress,
             )
 

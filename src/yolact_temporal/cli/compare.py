@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.cli.options import add_output_options, add_truth_options, command, truth_options
+from yolact_temporal.cli.options import (
+    add_output_options,
+    add_plot_option,
+    add_truth_options,
+    command,
+    truth_options,
+)
 from yolact_temporal.cli.running import compare_all
 
 
@@ -36,6 +42,7 @@ def add(commands: Any) -> None:
         metavar="FOLDER",
         help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
+    add_plot_option(parser)
     add_output_options(parser)
     parser.set_defaults(handler=run)
 

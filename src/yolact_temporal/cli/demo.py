@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command
+from yolact_temporal.cli.options import add_run_options, command, destination
 from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
 from yolact_temporal.errors import UsageError
 
@@ -47,7 +47,6 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
     from yolact_temporal.analyzing.demo import compare_motions, run_film
-    from yolact_temporal.analyzing.request import Destination
     from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
@@ -67,13 +66,7 @@ def run(args: argparse.Namespace) -> int:
             return run_film(
                 film,
                 models,
-                Destination(
-                    name,
-                    args.out / name,
-                    args.resume,
-                    args.overwrite,
-                    () if args.photographs is None else (args.photographs,),
-                ),
+                destination(args, name, () if args.photographs is None else (args.photographs,)),
                 batch,
                 progress,
             )
@@ -84,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     film = PhotoFilm(seed=args.seed)
     done = run(film, names[0])
     print_run(args, done)
-    say(args, f"\n{compare_motions(film, done, models)}")
+    say(args, f"\n{compare_motions(film, done, models, destination(args, names[0]).pictures)}")
     say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
     return conclude(args, [done], [])
 

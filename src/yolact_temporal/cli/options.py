@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
+    from yolact_temporal.analyzing.request import Destination
     from yolact_temporal.comparing.true_masks import TruthOptions
 
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
@@ -93,7 +94,24 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help=out)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")
+    add_plot_option(parser)
     add_output_options(parser)
+
+
+def add_plot_option(parser: argparse.ArgumentParser) -> None:
+    """Add whether plots are drawn."""
+    parser.add_argument(
+        "--no-plots", action="store_true", help="draw no plots; the tables hold all they show"
+    )
+
+
+def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = ()) -> Destination:
+    """Return where the arguments send a run of this name, which is made from `inputs` too."""
+    from yolact_temporal.analyzing.request import Destination, Pictures
+
+    pictures = Pictures(overlay=not args.no_overlay, plots=not args.no_plots)
+    return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
 
 
 def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:

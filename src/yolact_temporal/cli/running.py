@@ -111,7 +111,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
 
 
 def _run_json(done: Any) -> dict[str, Any]:
-    from yolact_temporal.analyzing.against_truth import quality_json
+    from yolact_temporal.analyzing.against_truth import truth_fit_json
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.temporal.comparison.comparison_data import comparison_data
     from yolact_temporal.temporal.documents import as_data
@@ -133,7 +133,7 @@ def _run_json(done: Any) -> dict[str, Any]:
             for model, stability in result.stability.items()
         },
         "comparisons": [comparison_data(pair.comparison, pair.verdict) for pair in done.comparison.pairs],
-        "quality": [quality_json(own) for own in done.quality],
+        "quality": [truth_fit_json(own) for own in done.quality],
         "report": as_data(run_report(done)),
     }
 
@@ -160,6 +160,6 @@ def compare_all(
         result = compare_runs(
             runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
         )
-    write_comparison(result, out)
+    write_comparison(result, out, plots=not args.no_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
     return result

@@ -13,6 +13,7 @@ from yolact_temporal.cli.options import (
     add_destination_options,
     add_truth_options,
     command,
+    destination,
     truth_options,
 )
 from yolact_temporal.cli.running import clip_name, conclude, print_run
@@ -71,7 +72,6 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
-    from yolact_temporal.analyzing.request import Destination
     from yolact_temporal.data.runs.names import require_free
     from yolact_temporal.exchanging.scoring import (
         ScoreOptions,
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         done = score_masks(
             ScoreRequest(
                 args.masks,
-                Destination(name, args.out / name, args.resume, args.overwrite),
+                destination(args, name),
                 options,
                 clip=args.clip,
                 truth=args.ground_truth,

@@ -38,7 +38,7 @@ from yolact_temporal.temporal.comparison.comparison_text import comparison_secti
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
-from yolact_temporal.temporal.comparison.support import ComparedModel, Outside, SupportMeter
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.replaying import Replay
@@ -196,8 +196,8 @@ def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, 
     return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
 
 
-def write_comparison(result: ComparisonResult, folder: Path, title: str = "") -> None:
-    """Write comparison.csv, .md and .json and a picture for each two models into a folder, which is made."""
+def write_comparison(result: ComparisonResult, folder: Path, title: str = "", plots: bool = True) -> None:
+    """Write comparison.csv, .md and .json, and if asked for a picture for each two models, into a folder."""
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
@@ -206,7 +206,7 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "") ->
         with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(as_markdown(comparison_report(result, title)))
         write_comparison_data(folder, comparison_document(result, title))
-        for number, pair in enumerate(result.pairs):
+        for number, pair in enumerate(result.pairs if plots else ()):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 

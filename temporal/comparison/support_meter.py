@@ -14,7 +14,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
-from yolact_temporal.temporal.comparison.universe import Seen, Sighting, Universe, UniverseOptions
+from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, Universe, UniverseOptions
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import Motion
@@ -97,7 +97,7 @@ class JudgedFrame(NamedTuple):
     status: PairStatus
     true: Mapping[int, MaskCrop]
     matched: Mapping[str, Mapping[int, Judged]]
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, SeenMasks]
     instances: Mapping[str, Instances]
     void: MaskCrop | None
 
@@ -109,7 +109,7 @@ class _Frame(NamedTuple):
     time_s: float
     motion: Motion | None
     kept: Mapping[str, Instances]
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, SeenMasks]
     judged: Mapping[str, Mapping[int, Judged]]
 
 
@@ -198,7 +198,7 @@ class SupportMeter:
         status = pair_status(self._last_index, frame_index, self._stride, motion)
         steps = 1 if self._last_index is None else max((frame_index - self._last_index) // self._stride, 1)
         kept = {name: self._kept(name, instances[name]) for name in self._models}
-        seen = {name: Seen(own.crops, own.scores) for name, own in kept.items()}
+        seen = {name: SeenMasks(own.crops, own.scores) for name, own in kept.items()}
         found = self._universe.update(seen, motion, truth, void, steps)
         sightings = [sighting for sighting in found if sighting.counts]
         judged = {name: _judged(name, sightings, kept[name], seen[name], void) for name in self._models}
@@ -294,7 +294,7 @@ class SupportMeter:
 
 
 def _judged(
-    name: str, sightings: Sequence[Sighting], kept: Instances, seen: Seen, void: MaskCrop | None
+    name: str, sightings: Sequence[Sighting], kept: Instances, seen: SeenMasks, void: MaskCrop | None
 ) -> dict[int, Judged]:
     """Return a model's masks of the true objects, by object id; empty where there is no ground truth."""
     found = {}
