@@ -19,13 +19,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from yolact_temporal.dashboards.loader import read_manifest
 from yolact_temporal.dashboards.paths import VIDEO_SUFFIXES, inside, upload_name
-from yolact_temporal.data.files import atomic_write, open_regular, part_path
+from yolact_temporal.data.files import atomic_write, kind_of, open_regular, part_path
 from yolact_temporal.data.runs import layout
 from yolact_temporal.data.runs.manifest import RunOptions
+from yolact_temporal.data.runs.names import is_free
+from yolact_temporal.data.runs.state import RunState, run_state
 from yolact_temporal.errors import InputError
 
 HOME = ".dashboard"
@@ -38,11 +41,17 @@ _ENDED_ON_REQUEST = (130, 143)
 """Exit codes of an interrupted command, and of one that was ended before it could say so."""
 _CANCELLED = "cancelled"
 _LISTED = 20
+_LONGEST_NAME = 60
+_READ_BYTES = 64 << 10
+_NAME, _RESUME = "--clip-name", "--resume"
 
 JobState = Literal["running", "done", "failed", "cancelled"]
 
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """Processes this server has started, so that their ends are collected."""
+
+_STARTING = Lock()
+"""Held from the look at what runs until one more is started: a button can be pressed twice at once."""
 
 
 @dataclass(frozen=True)
@@ -140,27 +149,64 @@ def known_models() -> tuple[tuple[str, bool], ...]:
 
 
 def free_name(root: Path, wanted: str) -> str:
-    """Return a name for a run that is not taken: the wanted one, or with a number."""
-    base = re.sub(r"[^\w.() -]", "_", wanted).strip(" .") or "run"
+    """Return a name for a run that nothing has and no running job will make: the wanted one, or with a number."""
+    base = re.sub(r"[^\w.() -]", "_", wanted).strip(" .")[:_LONGEST_NAME] or "run"
+    coming = {job.name for job in list_jobs(root) if job.state == "running"}
     names = (base if number == 1 else f"{base}_{number}" for number in range(1, 10_000))
-    return next(name for name in names if not (root / name).exists())
+    return next(
+        name for name in names if is_free(name) and name not in coming and kind_of(root / name) == "nothing"
+    )
 
 
-def named_clip(root: Path, clip: Path) -> tuple[str, Path]:
-    """Return the name that the run of a clip will have, and the path to analyze so that it has it.
+def state_of(root: Path, name: str) -> RunState:
+    """Return how the run of a job stands; "none" where it cannot be read."""
+    try:
+        return run_state(inside(root, name))
+    except InputError:
+        return "none"
 
-    A run is named after its clip. Where that name is taken, the clip is analyzed through a link of another name.
+
+def start_analysis(root: Path, wanted: str, command: Sequence[str]) -> Job:
+    """Start a command that analyzes a clip, under a name that is free.
+
+    Args:
+        root: the runs folder.
+        wanted: what to call the run, if that name is free.
+        command: from its subcommand on, but for the run's name.
+
+    Raises:
+        InputError: if the very same is being analyzed already.
     """
-    wanted = clip.name if clip.is_dir() else clip.stem
-    name = free_name(root, wanted)
-    if name == wanted:
-        return name, clip
-    folder = inside(root, f"{HOME}/clips")
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / (name + ("" if clip.is_dir() else clip.suffix))
-    link.unlink(missing_ok=True)
-    link.symlink_to(clip.resolve(), target_is_directory=clip.is_dir())
-    return name, link
+    with _STARTING:
+        for job in list_jobs(root):
+            if job.state == "running" and _but_for_name(job.command) == list(command):
+                raise InputError(
+                    f"expected an analysis that is not running yet, got that of {job.name}, which is: wait for it, or "
+                    f"cancel it"
+                )
+        name = free_name(root, wanted)
+        return start_job(root, name, [*command, _NAME, name])
+
+
+def can_resume(root: Path, job: Job) -> bool:
+    """Say whether a job's run was interrupted, and nobody goes on with it."""
+    if job.state not in ("failed", "cancelled") or state_of(root, job.name) != "interrupted":
+        return False
+    return not any(other.state == "running" and other.name == job.name for other in list_jobs(root))
+
+
+def resume_job(root: Path, job: Job) -> Job:
+    """Go on with the run of a job that has ended early.
+
+    Raises:
+        InputError: if somebody writes that run, or goes on with it already, or there is nothing to go on with.
+    """
+    with _STARTING:
+        if not can_resume(root, job):
+            raise InputError(
+                f"expected an interrupted run that nobody goes on with, got {job.name}: wait for it, or start anew"
+            )
+        return start_job(root, job.name, [*(part for part in job.command if part != _RESUME), _RESUME])
 
 
 def start_job(root: Path, name: str, command: Sequence[str]) -> Job:
@@ -197,10 +243,10 @@ def read_job(root: Path, key: str) -> Job:
     """
     folder = inside(root, f"{HOME}/jobs/{key}")
     try:
-        described = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        described = json.loads(_text(folder / "job.json"))
         name, command = str(described["name"]), tuple(str(part) for part in described["command"])
         started, pid = float(described["started"]), int(described["pid"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (InputError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"expected a job named {key[:40]!r}, found none: start a new analysis") from error
     frames, total = _progress(root, name)
     code = _exit_code(folder)
@@ -211,6 +257,10 @@ def read_job(root: Path, key: str) -> Job:
         "done" if code in (0, 4) else "cancelled" if asked or code in _ENDED_ON_REQUEST else "failed"
     )
     message = "" if state == "done" or (asked and code is None) else _error_sentence(folder, code)
+    if code is None and state_of(root, name) == "running":  # what it had started goes on without it
+        message = (
+            "expected the analysis to end by itself, but who watched it is gone; it is still being written"
+        )
     return Job(key, name, command, started, state, frames, total, message)
 
 
@@ -230,8 +280,8 @@ def list_jobs(root: Path) -> list[Job]:
 def cancel_job(root: Path, key: str) -> None:
     """Ask a running job to end; what it has recorded stays, so that it can be resumed."""
     folder = inside(root, f"{HOME}/jobs/{key}")
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        pid = int(json.loads((folder / "job.json").read_text(encoding="utf-8"))["pid"])
+    with contextlib.suppress(InputError, OSError, ValueError, KeyError, TypeError):
+        pid = int(json.loads(_text(folder / "job.json"))["pid"])
         if _exit_code(folder) is None and _alive(pid):
             (folder / _CANCELLED).touch()
             os.kill(pid, signal.SIGTERM)
@@ -244,15 +294,31 @@ def command_text(command: Sequence[str]) -> str:
     return shlex.join(["yolact-temporal", *command])
 
 
+def _but_for_name(command: Sequence[str]) -> list[str]:
+    """Return an analysis's command as it was wished for: without the name it was given, and without --resume."""
+    kept = [part for part in command if part != _RESUME]
+    if _NAME in kept:
+        at = kept.index(_NAME)
+        del kept[at : at + 2]
+    return kept
+
+
 def _program() -> list[str]:
     return [sys.executable, "-m", __name__.partition(".")[0]]
 
 
 def _exit_code(folder: Path) -> int | None:
     try:
-        return int((folder / "exit_code").read_text())
-    except (OSError, ValueError):
+        return int(_text(folder / "exit_code"))
+    except (InputError, OSError, ValueError):
         return None
+
+
+def _text(path: Path) -> str:
+    """Return the end of one of a job's files, which is a plain file or not opened."""
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _READ_BYTES))
+        return file.read(_READ_BYTES).decode("utf-8", "replace")
 
 
 def _alive(pid: int) -> bool:
@@ -302,8 +368,8 @@ def _total(count: int | None, options: RunOptions) -> int | None:
 
 def _error_sentence(folder: Path, code: int | None) -> str:
     try:
-        text = (folder / "output.txt").read_bytes()[-20_000:].decode("utf-8", "replace")
-    except OSError:
+        text = _text(folder / "output.txt")
+    except (InputError, OSError):
         text = ""
     said = [line for line in text.splitlines() if line.startswith("yolact-temporal: ")]
     if said:

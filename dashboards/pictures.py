@@ -18,6 +18,7 @@ from yolact_temporal.dashboards.drawing import (
 )
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import clip_frame, frame_before, motion_to, sighting
+from yolact_temporal.data.rle import MAX_PIXELS
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.motion import Motion
 
@@ -95,6 +96,10 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def _canvas(run: Run, frame: int) -> NDArray[np.uint8]:
     clip = run.manifest.clip
+    if clip.width * clip.height > MAX_PIXELS:
+        raise InputError(
+            f"expected frames of at most {MAX_PIXELS} pixels, got {clip.width}x{clip.height}: analyze the clip anew"
+        )
     try:
         rgb = clip_frame(run, frame)
     except InputError:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.runs import layout
+from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
@@ -113,7 +114,9 @@ def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
             f"with --overwrite"
         )
     for name in table.columns:
-        if name not in TEXT_COLUMNS:
+        if name in TEXT_COLUMNS:
+            table[name] = table[name].map(text_of_cell)
+        else:
             try:
                 table[name] = pd.to_numeric(table[name].replace("", None)).astype("float64")
             except (ValueError, TypeError) as error:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.runs.layout import DISPLACEMENT_PLOT, TIMELINE_PLOT, TRACKS_PLOT
+from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.temporal.plot_style import (
     FAINT,
     INK,
@@ -80,7 +81,7 @@ def read_rows(path: str | Path, columns: Collection[str] | None = None) -> list[
     with io.TextIOWrapper(open_regular(Path(path)), encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         kept = [(at, name) for at, name in enumerate(next(rows)) if columns is None or name in columns]
-        return [{name: sys.intern(row[at]) for at, name in kept} for row in rows]
+        return [{name: sys.intern(text_of_cell(row[at])) for at, name in kept} for row in rows]
 
 
 def write_plots(

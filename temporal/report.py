@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from yolact_temporal.data.files import WholeOrNothing, create_part, finish_part, remove_part, space_for
+from yolact_temporal.data.text_cells import text_cell
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.stability import (
@@ -278,7 +279,7 @@ def format_cell(value: Cell, digits: int = 6) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value
+        return text_cell(value)
     if isinstance(value, Integral):
         return str(int(value))
     number = float(value)

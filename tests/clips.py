@@ -6,8 +6,10 @@ frame which is missing, repeated, swapped, blended or turned cannot pass for ano
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -70,6 +72,25 @@ def barcode_frames(count: int, height: int = 96, width: int = 144, first: int = 
         yield barcode_frame(index, height, width)
 
 
+@contextmanager
+def ordinary_scheduling() -> Iterator[None]:
+    """Give this thread back the scheduling that it had.
+
+    SVT-AV1, where it runs as root, makes the thread that calls it a real-time one of the highest priority (FIFO, 99),
+    for good: it, and every process that it starts from then on, would keep all others from the processor.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != before[0]:
+            os.sched_setscheduler(0, *before)
+
+
+@ordinary_scheduling()
 def write_clip(
     path: Path,
     frames: int | Iterable[Rgb],

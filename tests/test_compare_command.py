@@ -321,6 +321,14 @@ class TestRefusals:
                      ground_truth=tmp_path / "truth")  # fmt: skip
 
 
+def test_what_a_manifest_says_beyond_this_version_is_passed_over(clips, tmp_path):
+    """One more key among the options does not keep two of three models from being compared."""
+    models = {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)}
+    options = asdict(AnalyzeOptions()) | {"stabilised": True}
+    run = clips[0].run(tmp_path / "run", models, options=options, questions=["more"])
+    assert [pair.comparison.models for pair in compare_runs([run], models=["a", "b"]).pairs] == [("a", "b")]
+
+
 class TestCommand:
     def test_it_writes_tables_and_prints_the_verdict(self, clips, tmp_path, capsys):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})

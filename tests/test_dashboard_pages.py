@@ -3,29 +3,21 @@
 import json
 import shutil
 import sys
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import streamlit
+from dashboard_pages import one_page, whole_app
 from dashboard_runs import BLINKING, STEADY
 from streamlit.testing.v1 import AppTest
 
 from yolact_temporal.cli import dashboard as serving
 from yolact_temporal.cli import main as cli
-from yolact_temporal.dashboards import comparisons, drawing, jobs, loader, moments
+from yolact_temporal.dashboards import comparisons, drawing, loader, moments
 from yolact_temporal.dashboards.charts import style
 from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views.analysis import (
-    COUNTERPART,
-    STANDARD,
-    analysis_command,
-    names_code,
-    time_text,
-)
 from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
@@ -38,37 +30,6 @@ PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
 def root(finished_run, tmp_path):
     shutil.copytree(finished_run.parent, tmp_path / "runs")
     return tmp_path / "runs"
-
-
-def whole_app(root, **query):
-    def script(root):
-        from pathlib import Path
-
-        from yolact_temporal.dashboards import app
-
-        app.main(Path(root))
-
-    test = AppTest.from_function(script, args=(str(root),), default_timeout=60)
-    for key, value in query.items():
-        test.query_params[key] = value
-    return test.run()
-
-
-def one_page(root, name):
-    def script(root, name):
-        from importlib import import_module
-        from pathlib import Path
-
-        from yolact_temporal.dashboards.loader import find_runs, open_run
-        from yolact_temporal.dashboards.views.context import Context
-
-        root = Path(root)
-        entries = find_runs(root)
-        finished = [entry for entry in entries if entry.state == "finished"]
-        run = open_run(root, finished[0]) if finished else None
-        import_module(f"yolact_temporal.dashboards.views.{name}").show(Context(root, entries, run))
-
-    return AppTest.from_function(script, args=(str(root), name), default_timeout=60).run()
 
 
 def texts(test):
@@ -269,89 +230,6 @@ def test_clips_are_ordered_by_how_much_they_decide(root):
     twice = rows.assign(clip="b", difference=rows["difference"] * 3)
     both = deciding_clips(pd.concat([rows, twice]), "boundary_px", (STEADY, BLINKING))
     assert list(both["clip"]) == ["b", "scene"]
-
-
-def test_an_analysis_is_a_command_of_the_command_line(tmp_path):
-    clip = tmp_path / "a.mp4"
-    clip.write_bytes(b"x")
-    name, command = analysis_command(tmp_path, clip, "yolact_compact", "mask_rcnn_compact", 0.25, 2)
-    assert name == "a"
-    args = cli.build_parser().parse_args(command)
-    assert (args.clips, args.stride, args.baseline) == ([str(clip)], 2, ["mask_rcnn_compact"])
-    assert (args.score_threshold, args.out) == (0.25, tmp_path)
-    (tmp_path / "a").mkdir()
-    name, command = analysis_command(tmp_path, clip, "yolact_compact", None, None, 1)
-    args = cli.build_parser().parse_args(command)
-    assert (name, args.no_baseline, args.score_threshold) == ("a_2", True, None)
-    assert Path(args.clips[0]).stem == "a_2"
-    assert Path(args.clips[0]).read_bytes() == b"x"
-    name, command = analysis_command(tmp_path, None, STANDARD, COUNTERPART, None, 1)
-    args = cli.build_parser().parse_args(command)
-    assert (name, args.command) == ("demo", "demo")
-    assert (args.model, args.baseline, args.no_baseline) == ("yolact_compact", None, False)
-    assert (time_text(40.2), time_text(170)) == ("41 s", "3 min")
-
-
-@pytest.mark.parametrize(
-    ("part", "named"),
-    [("mine:make", True), ("--model=a.b:C.make", True), ("/a/b:c/d.mp4", False), ("yolact_compact", False)],
-)
-def test_a_command_on_disk_that_names_code_is_known(part, named):
-    assert names_code(["analyze", "--baseline", part]) is named
-
-
-def test_an_upload_is_stored_once_and_never_outside(tmp_path, monkeypatch):
-    first = jobs.store_upload(tmp_path, "../../x.mp4", b"one")
-    assert first == tmp_path / ".dashboard" / "uploads" / "x.mp4"
-    assert jobs.store_upload(tmp_path, "x.mp4", b"one") == first
-    assert jobs.store_upload(tmp_path, "x.mp4", b"two").name == "x_2.mp4"
-    assert jobs.known_clips(tmp_path, [str(tmp_path / "gone.mp4"), "relative.mp4"]) == sorted(
-        first.parent.iterdir()
-    )
-    monkeypatch.setattr(jobs, "MAX_UPLOAD_MB", 0)
-    with pytest.raises(InputError, match="at most 0 MB"):
-        jobs.store_upload(tmp_path, "y.mp4", b"x" * 10)
-    shutil.rmtree(tmp_path / ".dashboard")
-    (tmp_path / ".dashboard").symlink_to("/tmp")
-    monkeypatch.setattr(jobs, "MAX_UPLOAD_MB", 1)
-    with pytest.raises(InputError, match="leads out"):
-        jobs.store_upload(tmp_path, "y.mp4", b"x")
-
-
-def wait_for(root, key, seconds=60):
-    end = time.monotonic() + seconds
-    while (job := jobs.read_job(root, key)).state == "running" and time.monotonic() < end:
-        time.sleep(0.05)
-    return job
-
-
-def test_a_job_that_fails_says_the_command_lines_sentence(tmp_path):
-    job = jobs.start_job(tmp_path, "x", ["dashboard", str(tmp_path), "--port", "70000"])
-    ended = wait_for(tmp_path, job.key)
-    assert (ended.state, ended.message) == ("failed", "expected --port from 0 to 65535, got 70000")
-    assert [one.key for one in jobs.list_jobs(tmp_path)] == [job.key]
-
-
-def test_a_job_can_be_cancelled_and_outlives_whoever_started_it(tmp_path):
-    job = jobs.start_job(tmp_path, "x", ["dashboard", str(tmp_path), "--port", "0"])
-    child = jobs._CHILDREN.pop(jobs._CHILDREN.copy().popitem()[0])  # as after a restart of the server
-    assert jobs.read_job(tmp_path, job.key).state == "running"
-    jobs.cancel_job(tmp_path, job.key)
-    child.wait(timeout=60)
-    assert wait_for(tmp_path, job.key).state == "cancelled"
-
-
-def test_progress_is_read_from_the_record_of_the_slowest_model(root):
-    folder = root / "scene"
-    manifest = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(manifest | {"completed": False}))
-    for model, lines in ((STEADY, 12), (BLINKING, 9)):
-        path = folder / model / "masks.jsonl"
-        path.with_name("masks.jsonl.part").write_text("".join(path.read_text().splitlines(True)[:lines]))
-        path.unlink()
-    assert jobs._progress(root, "scene") == (9, 24)
-    job = jobs.Job("k", "scene", (), 100.0, "running", 9, 24, "")
-    assert job.seconds_left(now=109.0) == pytest.approx(15.0)
 
 
 def test_a_port_is_free_or_refused_in_one_sentence():

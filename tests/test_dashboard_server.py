@@ -1,5 +1,7 @@
 """What the server answers besides its pages: pictures and videos of the runs folder, and of nothing else."""
 
+import json
+import os
 import shutil
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode
@@ -10,7 +12,7 @@ import pytest
 from dashboard_runs import BLINKING, STEADY
 from starlette.datastructures import QueryParams
 
-from yolact_temporal.dashboards import app, loader, server
+from yolact_temporal.dashboards import app, loader, moments, server
 from yolact_temporal.dashboards.drawing import CARRIED, shrunk
 from yolact_temporal.dashboards.pictures import (
     NO_PAIR_HERE,
@@ -113,6 +115,55 @@ def test_what_is_no_run_no_frame_and_no_model_is_refused_in_one_sentence(
     assert answer.status_code == 404
     assert told in answer.body.decode()
     assert answer.media_type == "text/plain"
+
+
+def described(root, **clip):
+    """Let the manifest say something else of the clip."""
+    path = root / "scene" / "run.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"clip": manifest["clip"] | clip}))
+
+
+def test_frames_larger_than_any_are_not_made(root):
+    described(root, width=60_000, height=60_000)
+    answer = ask(root, "/picture", run="scene", frame=5)
+    assert (answer.status_code, answer.body[:26]) == (404, b"expected frames of at most")
+
+
+def test_a_record_longer_than_any_is_not_read(root, monkeypatch):
+    monkeypatch.setattr(moments, "MAX_LINE", 100)
+    answer = ask(root, "/picture", run="scene", frame=5, model=STEADY)
+    assert answer.status_code == 404
+    assert b"got a longer one" in answer.body
+
+
+def test_what_does_not_fit_together_is_told_in_one_sentence(root, monkeypatch):
+    def fail(run, frame):
+        raise ValueError("shapes\n(3,) (4,)")
+
+    monkeypatch.setattr(server, "original_picture", fail)
+    answer = ask(root, "/picture", run="scene", frame=5)
+    assert answer.status_code == 422
+    assert (
+        answer.body == b"expected a run that can be shown, got a damaged one (ValueError: shapes (3,) (4,))"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+@pytest.mark.parametrize("name", ["run.json", "summary.csv", f"{STEADY}/frames.csv", f"{STEADY}/masks.jsonl"])
+def test_a_pipe_in_a_run_is_not_waited_for(root, name):
+    (root / "scene" / name).unlink()
+    os.mkfifo(root / "scene" / name)
+    answer = ask(root, "/picture", run="scene", frame=5, model=STEADY)
+    assert answer.status_code == 404
+    assert answer.body.startswith(b"expected a plain file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_a_pipe_in_the_clips_place_is_not_waited_for(root, tmp_path):
+    os.mkfifo(tmp_path / "clip.mp4")
+    described(root, path=str(tmp_path / "clip.mp4"))
+    assert np.ptp(picture(root, frame=5)) < 20  # grey: the clip is not there
 
 
 def test_a_crop_is_the_tracks_part_of_the_picture(root):

@@ -11,6 +11,7 @@ import pytest
 from masks import instances, rectangle
 
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import OutOfSpaceError
 from yolact_temporal.temporal import report
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -203,6 +204,31 @@ def test_the_events_column_names_every_event():
     (column,) = (column for column in INSTANCE_COLUMNS if column.name == "events")
     for event in get_args(Event):
         assert event in column.meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("person", "person"),
+        ("=1+1", "'=1+1"),
+        ("+49", "'+49"),
+        ("-x", "'-x"),
+        ("@a", "'@a"),
+        ("\tx", "'\tx"),
+        ("'=1", "''=1"),
+        ("'quoted'", "'quoted'"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_text_that_a_spreadsheet_would_compute_is_shown_and_comes_back(text, cell):
+    assert format_cell(text) == cell
+    assert text_of_cell(cell) == text
+
+
+@pytest.mark.parametrize(("value", "cell"), [(-1, "-1"), (-0.5, "-0.5"), (2.0, "2"), (True, "true")])
+def test_numbers_stay_numbers(value, cell):
+    assert format_cell(value) == cell == text_of_cell(cell)
 
 
 class TestCsvTable:

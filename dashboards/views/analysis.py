@@ -59,7 +59,7 @@ def analysis_command(
     threshold: float | None,
     stride: int,
 ) -> tuple[str, list[str]]:
-    """Return the name of the run that will be written, and the command of the command line that writes it.
+    """Return what the run is best called, and the command of the command line that writes it, but for its name.
 
     Args:
         root: the runs folder.
@@ -70,17 +70,16 @@ def analysis_command(
         stride: take every how manieth frame.
     """
     if clip is None:
-        name, command = "demo", ["demo"]
-        command += ["--overwrite"] if (root / name / "run.json").exists() else []
+        wanted, command = "demo", ["demo"]
     else:
-        name, path = jobs.named_clip(root, clip)
-        command = ["analyze", str(path), "--stride", str(stride)]
+        wanted = clip.name if clip.is_dir() else clip.stem
+        command = ["analyze", str(clip), "--stride", str(stride)]
     command += ["--out", str(root)]
     command += [] if model == STANDARD else ["--model", model]
     if baseline != COUNTERPART:
         command += ["--no-baseline"] if baseline is None else ["--baseline", baseline]
     command += [] if threshold is None else ["--score-threshold", f"{threshold:g}"]
-    return name, command
+    return wanted, command
 
 
 def time_text(seconds: float) -> str:
@@ -145,13 +144,15 @@ def _start(
     threshold: float | None,
     stride: int,
 ) -> None:
-    name, command = analysis_command(context.root, clip, model, baseline, threshold, stride)
-    jobs.start_job(context.root, name, command)
+    wanted, command = analysis_command(context.root, clip, model, baseline, threshold, stride)
+    jobs.start_analysis(context.root, wanted, command)
     st.session_state.pop("wanted_clip", None)
 
 
 def _any_running(context: Context) -> bool:
-    return any(job.state == "running" for job in jobs.list_jobs(context.root))
+    return any(job.state == "running" for job in jobs.list_jobs(context.root)) or any(
+        entry.state == "running" for entry in context.entries
+    )
 
 
 def _show_jobs(context: Context) -> None:
@@ -159,6 +160,7 @@ def _show_jobs(context: Context) -> None:
     running = [job for job in found if job.state == "running"]
     for job in running:
         _show_running(context, job)
+    _show_others(context, {job.name for job in running})
     watched = st.session_state.get("watched_jobs", set())
     st.session_state["watched_jobs"] = {job.key for job in running}
     ended = [job for job in found if job.key in watched and job.state != "running"]
@@ -182,6 +184,17 @@ def _show_running(context: Context, job: jobs.Job) -> None:
         st.progress(share, told + ("" if left is None else f", about {time_text(left)} left"))
 
 
+def _show_others(context: Context, own: set[str]) -> None:
+    """Show runs that are written by a process that the dashboard has not started."""
+    for entry in context.entries:
+        if entry.state != "running" or entry.key in own:
+            continue
+        if jobs.state_of(context.root, entry.key) != "running":
+            st.rerun()
+        with st.container(border=True):
+            st.markdown(f"**{plain(entry.key)}** is being written by another process")
+
+
 def _show_ended(context: Context, job: jobs.Job) -> None:
     with st.container(border=True):
         if job.state == "done":
@@ -193,8 +206,13 @@ def _show_ended(context: Context, job: jobs.Job) -> None:
         word = "was cancelled" if job.state == "cancelled" else "failed"
         text, button = st.columns([5, 1], vertical_alignment="center")
         text.markdown(f"**{plain(job.name)}** {word}: {plain(job.message)}")
-        if job.frames and not names_code(job.command) and button.button("Resume", key=f"resume_{job.key}"):
-            jobs.start_job(context.root, job.name, [*(p for p in job.command if p != "--resume"), "--resume"])
+        resumes = not names_code(job.command) and jobs.can_resume(context.root, job)
+        if resumes and button.button("Resume", key=f"resume_{job.key}"):
+            try:
+                jobs.resume_job(context.root, job)
+            except (InputError, OSError) as error:
+                st.error(plain(error))
+                return
             st.rerun()
 
 

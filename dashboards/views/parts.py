@@ -11,8 +11,10 @@ import streamlit as st
 
 from yolact_temporal.dashboards.charts.style import AnyChart
 from yolact_temporal.dashboards.plain_text import plain
+from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.runs.comparison import ComparedPair
-from yolact_temporal.errors import YolactTemporalError
+from yolact_temporal.data.text_cells import text_cell
+from yolact_temporal.errors import InputError, YolactTemporalError
 from yolact_temporal.temporal.plot_style import model_color
 
 
@@ -62,8 +64,8 @@ def show_table(
 def show_download(table: pd.DataFrame, name: str, *, key: str, file: Path | None = None) -> None:
     """Show a button that downloads a table as CSV: the run's own file where `file` names it, byte for byte."""
     try:
-        data = table.to_csv(index=False, lineterminator="\n").encode() if file is None else file.read_bytes()
-    except OSError:
+        data = _as_csv(table) if file is None else _whole(file)
+    except (OSError, InputError):
         return
     st.download_button(
         f"Download {plain(name)}",
@@ -75,6 +77,19 @@ def show_download(table: pd.DataFrame, name: str, *, key: str, file: Path | None
         icon=":material/download:",
         type="tertiary",
     )
+
+
+def _as_csv(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV, with text as the product's own tables have it."""
+    escaped = table.apply(
+        lambda own: own.map(lambda cell: text_cell(cell) if isinstance(cell, str) else cell)
+    )
+    return str(escaped.to_csv(index=False, lineterminator="\n")).encode()
+
+
+def _whole(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
 
 
 def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) -> Any:

@@ -256,6 +256,8 @@ def open_masks(
     """
     known = options or ReadOptions()
     option = known.option("format")
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening it might never come back
+        raise InputError(f"expected masks in {path}, got a pipe or device: pass a file or folder")
     chosen = recognise(path, option) if format_name is None else mask_format(format_name, option)
     if known.video is not None and not chosen.videos:
         raise UsageError(

@@ -117,11 +117,15 @@ def require_unlocked(folder: Path) -> None:
     Raises:
         UsageError: naming who.
     """
-    if is_locked(folder):
-        holder = None
+    holder: Holder | None = None
+    for attempt in range(_TRIES):
+        if not is_locked(folder):
+            return
         with contextlib.suppress(OSError, InputError), open_regular(folder / LOCK) as file:
             holder = _holder(file.fileno())
-        raise _busy(folder, holder)
+        if holder is not None or attempt == _TRIES - 1:
+            raise _busy(folder, holder)
+        time.sleep(_PAUSE_S)  # it has only just begun, and has not said who it is
 
 
 def _busy(folder: Path, holder: Holder | None) -> UsageError:

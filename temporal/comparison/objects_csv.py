@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.report import Column, Row
@@ -72,7 +73,7 @@ def read_objects(path: Path) -> Iterator[ObjectRow]:
 
 def _parsed(cells: list[str], path: Path, number: int) -> ObjectRow:
     try:
-        frame, time_s, object_id, model, status, score, area, class_name, *figures = cells
+        frame, time_s, object_id, model, status, score, area, class_name, *figures = map(text_of_cell, cells)
         if status not in _STATUSES or len(figures) != 6:
             raise ValueError(f"{len(cells)} cells, pair status {status!r}")
         return ObjectRow(

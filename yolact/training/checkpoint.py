@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,35 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from yolact_temporal.data.files import kind_of, require_replaceable
 from yolact_temporal.errors import InputError, WeightsError
 from yolact_temporal.yolact.weights.checkpoint import load_into, read_state
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in its place."""
+    """Let `write` fill a temporary file beside `path`, made anew, then put it in its place.
+
+    Raises:
+        UsageError: if a link or anything but a plain file stands at `path`.
+    """
+    require_replaceable(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if kind_of(temporary) == "file":
+        temporary.unlink()  # of a process that had this one's number
+    temporary.open("xb").close()
     try:
         write(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed left of writing a file, and nothing else."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.\d+\.tmp")
+    for left in path.parent.iterdir():
+        if name.fullmatch(left.name) and kind_of(left) == "file":
+            left.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

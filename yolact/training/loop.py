@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from yolact_temporal.data.coco import CocoDataset
+from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
@@ -26,13 +28,14 @@ from yolact_temporal.yolact.training.batches import Batch, training_loader
 from yolact_temporal.yolact.training.checkpoint import (
     load_backbone,
     load_checkpoint,
+    remove_unfinished,
     save_checkpoint,
     save_weights,
     start_from_weights,
     write_whole,
 )
 from yolact_temporal.yolact.training.curve import draw_curve, read_evaluations
-from yolact_temporal.yolact.training.log import TrainingLog
+from yolact_temporal.yolact.training.log import COLUMNS, TrainingLog
 from yolact_temporal.yolact.training.options import (
     TrainingOptions,
     TrainingResult,
@@ -50,6 +53,10 @@ from yolact_temporal.yolact.training.schedule import (
     train_mode,
     training_sizes,
 )
+
+LOG = "metrics.csv"
+OUTPUTS = ("last.pt", "best.safetensors", "final.safetensors", LOG, "evaluations.jsonl", "curve.png")
+"""What a run writes into its folder."""
 
 #: So many unusable losses in a row end a run.
 _PATIENCE = 50
@@ -117,7 +124,7 @@ class _Run:
 
     def go(self, stop: threading.Event) -> TrainingResult:
         options = self.options
-        self.log = TrainingLog(self.output / "metrics.csv", self.iteration)
+        self.log = TrainingLog(self.output / LOG, self.iteration)
         _cut_evaluations(self.output / "evaluations.jsonl", self.iteration)
         self.dataset.fill_cache()
         batches = self._batches()
@@ -229,7 +236,7 @@ class _Run:
 
     def _draw(self) -> None:
         output = self.output
-        draw_curve(output / "metrics.csv", output / "evaluations.jsonl", output / "curve.png")
+        draw_curve(output / LOG, output / "evaluations.jsonl", output / "curve.png")
 
     def _trained(self) -> nn.Module:
         """The network whose weights are evaluated and kept."""
@@ -319,16 +326,27 @@ class _Run:
 
 
 def _prepare_output(options: TrainingOptions) -> Path:
+    """Make the folder that takes a run, or refuse one in which another's files would be written over."""
     output = Path(options.output)
     taken = (output / "last.pt").exists()
     if taken and not options.resume:
         raise UsageError(
             f"Expected an output folder without a run, but {output} holds one; resume it or name another."
         )
+    inputs = (options.images, options.val_images, options.annotations, options.val_annotations)
+    require_outside_inputs(
+        output, "a folder for training", [Path(given) for given in inputs if given is not None]
+    )
+    claim_files(
+        output,
+        OUTPUTS,
+        lambda folder: has_header(folder / LOG, COLUMNS) or (taken and not (folder / LOG).exists()),
+        "name another folder",
+    )
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for unfinished in output.glob(".*.tmp"):  # of a run that was killed while it wrote
-            unfinished.unlink()
+        for name in OUTPUTS:  # of a run that was killed while it wrote
+            remove_unfinished(output / name)
     except OSError as error:
         raise UsageError(
             f"Expected to write to {output}, but {error.strerror}; name another folder."

@@ -12,6 +12,7 @@ from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.data.files import results_in
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
+from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import FlowOptions
@@ -67,8 +68,11 @@ def compare_motions(
 
     Returns:
         A table of jitter by camera move for the terminal.
+
+    Raises:
+        UsageError: if another process has begun to write the run.
     """
-    with results_in(done.folder.path):
+    with run_lock(done.folder.path), results_in(done.folder.path):
         rows = {model.name: _camera_moves(film, done.folder, model) for model in models}
         with CsvTable(done.folder.camera_moves, CAMERA_MOVE_COLUMNS) as table:
             for own in rows.values():

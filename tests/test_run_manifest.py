@@ -1,0 +1,116 @@
+"""`run.json`: read with every value checked, an older one as this version's, a newer one refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from yolact_temporal.data.frames import FrameLoss
+from yolact_temporal.data.runs.manifest import (
+    FORMAT_VERSION,
+    RunOptions,
+    parse_manifest,
+    read_manifest,
+    write_manifest,
+)
+from yolact_temporal.errors import InputError
+
+CLIP = {
+    "path": "film.mp4", "sha256": "ab", "width": 8, "height": 6, "fps": "30000/1001", "frame_count": 9,
+    "decoder": "pyav", "decoder_reason": "Because.",
+}  # fmt: skip
+DOCUMENT: dict[str, Any] = {
+    "completed": True,
+    "name": "film",
+    "clip": CLIP,
+    "options": {"start": 0, "end": 2.5, "stride": 2, "batch": 1, "flow_long_side": 512},
+    "motion": "optical flow",
+    "models": {
+        "m": {"score_threshold": 0.25, "config": {"class_names": ["a", "b"]}, "weights": {"sha256": "f" * 64}}
+    },
+    "frames_measured": 9,
+    "losses": [{"at_index": 3, "reason": "torn", "count": None}],
+    "warnings": ["slow"],
+    "outside": {"m": {"instances": 2, "of": 5}},
+    "seconds": {"decode": 1.5},
+    "ground_truth": {"path": "truth", "format": "davis"},
+}
+
+
+def test_what_is_written_is_read(tmp_path):
+    write_manifest(tmp_path, DOCUMENT)
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    assert (manifest.name, manifest.completed, manifest.frames_measured) == ("film", True, 9)
+    assert (manifest.clip.rate, manifest.clip.width) == (Fraction(30000, 1001), 8)
+    assert manifest.options == RunOptions(0, 2.5, 2, 1, 512)
+    assert (manifest.models["m"].class_names, manifest.models["m"].weights) == (("a", "b"), "f" * 12)
+    assert manifest.losses == (FrameLoss(3, "torn", None),)
+    assert manifest.outside == {"m": (2, 5)}
+    assert manifest.inputs == [Path("film.mp4"), Path("truth")]
+    assert json.loads((tmp_path / "run.json").read_text())["tool"] == "yolact-temporal"
+    assert read_manifest(tmp_path / "none") is None
+
+
+def without_tool(data: dict[str, Any]) -> None:
+    data.pop("tool")
+    data["format_version"] = 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.update(another={"key": 1}),
+        lambda data: data["options"].update(another=[]),
+        lambda data: data["models"]["m"].update(another=None),
+        lambda data: [data.pop(key) for key in ("options", "losses", "outside", "seconds", "motion")],
+        without_tool,
+    ],
+)
+def test_more_than_is_known_and_less_than_is_written_today_is_read(change):
+    data = json.loads(json.dumps(DOCUMENT)) | {"tool": "yolact-temporal", "format_version": FORMAT_VERSION}
+    change(data)
+    assert parse_manifest(json.dumps(data).encode(), Path("run.json")).name == "film"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data.update(format_version=FORMAT_VERSION + 1), "update yolact-temporal"),
+        (lambda data: data.update(format_version=0), "got 0: analyze"),
+        (lambda data: data.update(format_version="1"), "cannot be read as one"),
+        (lambda data: data.update(tool="other"), "another program wrote"),
+        (lambda data: data.pop("tool"), "'tool'"),
+        (lambda data: data.update(completed="yes"), "'completed'"),
+        (lambda data: data.pop("clip"), "'clip'"),
+        (lambda data: data["clip"].update(width=0), "'clip'.width"),
+        (lambda data: data["clip"].update(height=True), "'clip'.height"),
+        (lambda data: data["clip"].update(fps="1/0"), "'clip'.fps"),
+        (lambda data: data["clip"].update(fps="-3"), "'clip'.fps"),
+        (lambda data: data["clip"].update(frame_count=1.5), "'clip'.frame_count"),
+        (lambda data: data.update(models={}), "'models'"),
+        (lambda data: data["models"].update({"..": data["models"]["m"]}), "leads out of the run"),
+        (lambda data: data["models"].update({"a/b": data["models"]["m"]}), "leads out of the run"),
+        (lambda data: data["models"]["m"].update(score_threshold="0.5"), "score_threshold"),
+        (lambda data: data["models"]["m"]["config"].update(class_names=[1]), "class_names"),
+        (lambda data: data["options"].update(stride=0), "'options'.stride"),
+        (lambda data: data["options"].update(start=-1), "'options'.start"),
+        (lambda data: data.update(losses=[{"at_index": 1}]), "losses.reason"),
+        (lambda data: data.update(outside={"m": {"instances": 1}}), "'outside'.m.of"),
+        (lambda data: data.update(warnings="one"), "'warnings'"),
+    ],
+)
+def test_what_is_garbled_is_named_in_one_sentence(
+    change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    data = json.loads(json.dumps(DOCUMENT)) | {"tool": "yolact-temporal", "format_version": FORMAT_VERSION}
+    change(data)
+    with pytest.raises(InputError) as caught:
+        parse_manifest(json.dumps(data).encode(), Path("film/run.json"))
+    assert said in str(caught.value)
+    assert "film" in str(caught.value)
