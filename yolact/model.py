@@ -65,6 +65,11 @@ class Yolact(nn.Module):
     """YOLACT and YOLACT++ (Bolya et al., arXiv 1904.02689, 1912.06218).
 
     The state-dict keys are those of the original implementation, so that its checkpoints load strictly.
+
+    Example:
+        >>> network = build_yolact("yolact_compact")
+        >>> network.config is PRESETS["yolact_compact"], network.training
+        (True, False)
     """
 
     def __init__(self, config: YolactConfig) -> None:

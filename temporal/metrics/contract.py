@@ -126,12 +126,7 @@ _AT_IOU = "_at_iou_"
 
 
 def at_iou(name: str, iou: float) -> str:
-    """Return the name of a figure of masks matched at an overlap: its own at the strict one.
-
-    Example:
-        >>> at_iou("dtssd", 0.5), at_iou("dtssd", 0.1)
-        ('dtssd', 'dtssd_at_iou_0.1')
-    """
+    """Return the name of a figure of masks matched at an overlap: its own at the strict one."""
     return name if iou == MATCH_IOUS[0] else f"{name}{_AT_IOU}{iou:g}"
 
 
@@ -251,13 +246,6 @@ class FrameSums:
     Args:
         compute: as above.
         kept: whether to keep what each frame adds: 12 bytes a frame, 20 where its denominators are not all 1.
-
-    Example:
-        >>> sums = FrameSums()
-        >>> for frame, term in enumerate((Term(1.0), NO_VALUE, Term(0.0))):
-        ...     sums.add(frame, term)
-        >>> sums.figure()
-        Figure(value=0.5, n=2, n_undefined=1)
     """
 
     __slots__ = (
