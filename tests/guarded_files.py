@@ -6,19 +6,41 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from mask_clips import frame, sequence
 from PIL import Image
 
+from yolact_temporal.analyzing import run_clip
 from yolact_temporal.cli import main as cli
+from yolact_temporal.comparing import compare_runs
+from yolact_temporal.data.files import atomic_write
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import encode_masks, mask_boxes
+from yolact_temporal.data.runs.layout import PLOT_FILES
 
 SIZE, FRAMES = (24, 32), 3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_plots() -> Iterator[None]:
+    """For test files that import it: files of pictures stand for pictures, which take nine tenths of a run's time."""
+
+    def drawn(*arguments: Any, **_: Any) -> None:
+        for path in (each for each in arguments if isinstance(each, Path)):
+            for picture in [path / name for name in PLOT_FILES[:3]] if path.is_dir() else [path]:
+                with atomic_write(picture, "wb") as file:
+                    file.write(b"a picture")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_clip, "write_plots", drawn)
+        patch.setattr(compare_runs, "plot_comparison", drawn)
+        yield
 
 
 class StandIn:

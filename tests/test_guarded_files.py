@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from guarded_files import (
+from guarded_files import (  # noqa: F401
     files_of,
     interrupt,
     lost,
     snapshot,
     stand_ins,
+    without_plots,
     write_images,
     write_masks,
     write_run,
 )
-from mask_clips import without_plots  # noqa: F401
 
 from yolact_temporal.cli import analyze, demo
 from yolact_temporal.cli import main as cli

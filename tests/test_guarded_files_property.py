@@ -15,10 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guarded_files import files_of, interrupt, lost, snapshot, stand_ins, write_images, write_masks, write_run
+from guarded_files import (  # noqa: F401
+    files_of,
+    interrupt,
+    lost,
+    snapshot,
+    stand_ins,
+    without_plots,
+    write_images,
+    write_masks,
+    write_run,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mask_clips import without_plots  # noqa: F401
 
 from yolact_temporal.cli import analyze
 from yolact_temporal.cli import main as cli

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guarded_files import interrupt, write_masks, write_run
-from mask_clips import without_plots  # noqa: F401
+from guarded_files import interrupt, without_plots, write_masks, write_run  # noqa: F401
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards.loader import find_runs

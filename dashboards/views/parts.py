@@ -84,8 +84,7 @@ def _as_csv(table: pd.DataFrame) -> bytes:
     escaped = table.apply(
         lambda own: own.map(lambda cell: text_cell(cell) if isinstance(cell, str) else cell)
     )
-    text: str = escaped.to_csv(index=False, lineterminator="\n")
-    return text.encode()
+    return str(escaped.to_csv(index=False, lineterminator="\n")).encode()
 
 
 def _whole(path: Path) -> bytes:
