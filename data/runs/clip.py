@@ -17,7 +17,7 @@ def locate_clip(clip: ClipDescription) -> PhotoFilm | Path | None:
     Whether a file or folder still holds the same clip is not looked at; see `require_same`.
 
     Raises:
-        InputError: if it is a film that this version makes differently.
+        InputError: if it is a film that this version makes differently, or a pipe or device stands in its place.
     """
     film = film_of_name(clip.path)
     if film is not None:
@@ -29,9 +29,16 @@ def locate_clip(clip: ClipDescription) -> PhotoFilm | Path | None:
         return film
     path = Path(clip.path)
     try:
-        return path if clip.path and path.exists() else None
+        if not clip.path or not path.exists():
+            return None
+        plain = path.is_file() or path.is_dir()
     except (OSError, ValueError):
         return None
+    if not plain:  # opening a pipe would wait for whoever writes into it
+        raise InputError(
+            f"expected the clip at {path}, found neither a file nor a folder: bring the clip back to its place"
+        )
+    return path
 
 
 def require_same(clip: ClipDescription, sha256: str) -> None:
