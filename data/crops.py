@@ -13,7 +13,12 @@ from yolact_temporal.data.rle import Rle, decode_part, encode_part, mask_boxes
 
 
 class Region(NamedTuple):
-    """A rectangle of whole pixels, x1 <= x < x2 and y1 <= y < y2."""
+    """A rectangle of whole pixels, x1 <= x < x2 and y1 <= y < y2.
+
+    Example:
+        >>> Region(2, 1, 5, 3).grown(1, (4, 6)), Region(3, 3, 3, 9).empty
+        (Region(x1=1, y1=0, x2=6, y2=4), True)
+    """
 
     x1: int
     y1: int
@@ -48,7 +53,12 @@ class Region(NamedTuple):
 
 
 def union_region(regions: Iterable[Region]) -> Region:
-    """Return the smallest rectangle that holds all given; empty ones do not count, and none gives an empty one."""
+    """Return the smallest rectangle that holds all given; empty ones do not count, and none gives an empty one.
+
+    Example:
+        >>> union_region([Region(2, 1, 5, 3), Region(0, 0, 0, 0), Region(4, 0, 6, 2)])
+        Region(x1=2, y1=0, x2=6, y2=3)
+    """
     whole = [region for region in regions if not region.empty]
     if not whole:
         return Region(0, 0, 0, 0)
@@ -65,6 +75,13 @@ class MaskCrop:
         x, y: the frame's column and row of the bitmap's first pixel; 0, 0 for an empty mask.
         size: the frame's (height, width).
         area: how many pixels are set.
+
+    Example:
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 3), np.bool_), size=(10, 20), x=4, y=5)
+        >>> mask.region, mask.area, mask.centroid()
+        (Region(x1=4, y1=5, x2=7, y2=7), 6, (5.5, 6.0))
+        >>> mask.bitmap().shape, same_mask(MaskCrop.from_rle(mask.rle(), (10, 20)), mask)
+        ((10, 20), True)
     """
 
     pixels: NDArray[np.uint8]
@@ -146,12 +163,24 @@ class MaskCrop:
 
 
 def same_mask(first: MaskCrop, second: MaskCrop) -> bool:
-    """Tell whether two masks of a frame are the same to the pixel; two empty ones are."""
+    """Tell whether two masks of a frame are the same to the pixel; two empty ones are.
+
+    Example:
+        >>> mask = MaskCrop.from_bitmap(np.eye(4, dtype=np.bool_))
+        >>> same_mask(mask, MaskCrop.from_rle(mask.rle(), (4, 4)))
+        True
+    """
     return first.region == second.region and np.array_equal(first.pixels, second.pixels)
 
 
 def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
-    """Return intersection over union in 0..1; 0 where both masks are empty, which have nothing in common."""
+    """Return intersection over union in 0..1; 0 where both masks are empty, which have nothing in common.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), x, 1) for x in (1, 2))
+        >>> round(mask_iou(left, right), 4)  # 2 pixels of 6
+        0.3333
+    """
     a, b = first.region, second.region
     if a.empty or b.empty or not a.meets(b):
         return 0.0

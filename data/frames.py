@@ -19,6 +19,10 @@ class Frame:
         index: 0-based position in the clip's display order.
         time_s: presentation time in seconds from the clip's first displayed frame.
         rgb: uint8 (H, W, 3), upright (rotation already applied).
+
+    Example:
+        >>> Frame(12, 0.5, np.zeros((48, 64, 3), np.uint8))
+        Frame(index=12, time_s=0.500, 64x48)
     """
 
     index: int
@@ -40,7 +44,12 @@ class FrameLoss:
 
 
 def loss_sentence(loss: FrameLoss) -> str:
-    """Return one sentence about frames that could not be decoded."""
+    """Return one sentence about frames that could not be decoded.
+
+    Example:
+        >>> loss_sentence(FrameLoss(at_index=120, reason="corrupt packet", count=3))
+        'Lost at frame 120: 3 frames (corrupt packet).'
+    """
     count = "an unknown number of frames" if loss.count is None else f"{loss.count} frames"
     return f"Lost at frame {loss.at_index}: {count} ({loss.reason})."
 

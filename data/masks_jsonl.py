@@ -35,6 +35,12 @@ class FrameRecord:
 
     Raises:
         ValueError: if identities are not one an instance, below 1, or given twice.
+
+    Example:
+        >>> bitmaps = np.ones((2, 4, 6), np.bool_)
+        >>> seen = Instances.from_bitmaps([[0, 0, 6, 4]] * 2, [0.9, 0.2], [0, 1], bitmaps)
+        >>> FrameRecord(0, 0.0, seen).above(0.3).instances
+        Instances(1 of 4x6, classes [0])
     """
 
     index: int
@@ -79,7 +85,12 @@ def require_identities(identities: tuple[int, ...] | None, count: int) -> None:
 
 
 def format_record(record: FrameRecord, class_names: Sequence[str]) -> str:
-    """Return a record as one line of JSON, without the line break."""
+    """Return a record as one line of JSON, without the line break.
+
+    Example:
+        >>> format_record(FrameRecord(0, 0.0, Instances.empty((4, 6))), ("person",))
+        '{"frame":0,"time_s":0.0,"size":[4,6],"instances":[]}'
+    """
     found = record.instances
     rows: list[dict[str, Any]] = [
         {
@@ -103,6 +114,12 @@ def parse_record(line: str | bytes) -> FrameRecord:
 
     Raises:
         ValueError: if the line is no record.
+
+    Example:
+        >>> seen = Instances.from_bitmaps([[0, 0, 6, 4]], [0.1], [0], np.ones((1, 4, 6), np.bool_))
+        >>> record = FrameRecord(3, 0.125, seen, identities=(7,))
+        >>> parse_record(format_record(record, ("person",))) == record
+        True
     """
     return parse_named_record(line)[0]
 
@@ -154,6 +171,17 @@ class RecordWriter:
     """Writes records to `<path>.part`, a whole line at a time, and renames it when closed whole.
 
     A process that dies leaves the lines it wrote; `resume` takes them up again.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "masks.jsonl"
+        ...     writer = RecordWriter.start(path, ("person",))
+        ...     for index in range(2):
+        ...         writer.write(FrameRecord(index, index / 24, Instances.empty((4, 6))))
+        ...     writer.close()
+        ...     print([record.index for record in read_records(path)])
+        [0, 1]
     """
 
     def __init__(self, path: Path, class_names: Sequence[str], file: IO[bytes]) -> None:
@@ -214,5 +242,10 @@ class RecordWriter:
 
 
 def shortest(value: np.float32) -> float:
-    """Return the shortest decimal that reads back as the same float32."""
+    """Return the shortest decimal that reads back as the same float32.
+
+    Example:
+        >>> float(np.float32(0.1)), shortest(np.float32(0.1))
+        (0.10000000149011612, 0.1)
+    """
     return float(str(np.float32(value)))

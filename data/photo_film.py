@@ -89,6 +89,13 @@ class PhotoFilm:
     Raises:
         UsageError: if there is nothing to film or an argument is out of range.
         InputError: if a photograph cannot be read.
+
+    Example:
+        >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
+        >>> film.info.frame_count == 4 * 3 * len(PHOTOGRAPHS), film.segments[0].move
+        (True, 'still')
+        >>> film.motion(1).visible.all().item(), film.is_cut(4 * 3)
+        (True, True)
     """
 
     def __init__(

@@ -18,7 +18,18 @@ class Rle(TypedDict):
 
 
 def encode_masks(bitmaps: NDArray[np.bool_]) -> list[Rle]:
-    """Encode bool or uint8 bitmaps (N, H, W) as N encodings; an empty array gives an empty list."""
+    """Encode bool or uint8 bitmaps (N, H, W) as N encodings; an empty array gives an empty list.
+
+    Raises:
+        ValueError: if the array has not three dimensions.
+
+    Example:
+        >>> bitmaps = np.zeros((1, 4, 6), np.bool_)
+        >>> bitmaps[0, 1:3, 2:5] = True
+        >>> masks = encode_masks(bitmaps)
+        >>> masks[0]["size"], np.array_equal(decode_masks(masks, (4, 6)), bitmaps)
+        ([4, 6], True)
+    """
     if bitmaps.ndim != 3:
         raise ValueError(f"expected bitmaps of shape (N, H, W), got {bitmaps.shape}")
     if len(bitmaps) == 0:
@@ -30,7 +41,14 @@ def encode_masks(bitmaps: NDArray[np.bool_]) -> list[Rle]:
 
 
 def decode_masks(masks: Sequence[Rle], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Decode N encodings to bool (N, H, W); `size` gives (H, W) where N is 0."""
+    """Decode N encodings to bool (N, H, W); `size` gives (H, W) where N is 0.
+
+    Example:
+        >>> decode_masks(encode_masks(np.ones((2, 4, 6), np.bool_)), (4, 6)).shape
+        (2, 4, 6)
+        >>> decode_masks([], (4, 6)).shape
+        (0, 4, 6)
+    """
     if len(masks) == 0:
         return np.zeros((0, *size), np.bool_)
     bitmaps: NDArray[np.bool_] = coco_mask.decode(list(masks)).astype(np.bool_, copy=False).transpose(2, 0, 1)
@@ -45,6 +63,12 @@ def decode_part(mask: Rle, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.uin
 
     Raises:
         ValueError: if the part is not of the frame.
+
+    Example:
+        >>> bitmaps = np.zeros((1, 4, 6), np.bool_)
+        >>> bitmaps[0, 1:3, 2:5] = True
+        >>> decode_part(encode_masks(bitmaps)[0], 1, 0, 4, 3).tolist()
+        [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
     """
     height, width = mask["size"]
     if not (0 <= x1 <= x2 <= width and 0 <= y1 <= y2 <= height):
@@ -71,6 +95,12 @@ def encode_part(pixels: NDArray[np.uint8], x: int, y: int, size: tuple[int, int]
 
     Raises:
         ValueError: if the part is not of the frame.
+
+    Example:
+        >>> bitmaps = np.zeros((1, 4, 6), np.bool_)
+        >>> bitmaps[0, 1:3, 2:5] = True
+        >>> encode_part(np.ones((2, 3), np.uint8), 2, 1, (4, 6)) == encode_masks(bitmaps)[0]
+        True
     """
     height, width = size
     rows, columns = pixels.shape

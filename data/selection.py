@@ -20,6 +20,10 @@ def parse_position(text: str) -> Position:
 
     Raises:
         UsageError: if it is neither, or negative.
+
+    Example:
+        >>> parse_position("120"), parse_position("2.5s")
+        (120, 2.5)
     """
     cleaned = text.strip()
     if re.fullmatch(r"\d+", cleaned):
@@ -46,6 +50,22 @@ def select_frames(
     Raises:
         UsageError: at once, for a negative or reversed range or a stride below 1.
         InputError: while reading, if the clip has no frame in the range.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from yolact_temporal.data.sources import open_clip
+        >>> from yolact_temporal.data.video_writer import VideoWriter
+        >>> with TemporaryDirectory() as folder:
+        ...     clip = Path(folder) / "clip.mp4"
+        ...     with VideoWriter(clip, size=(48, 64), fps=24) as video:
+        ...         for index in range(12):
+        ...             video.write(np.full((48, 64, 3), 20 * index, np.uint8), index / 24)
+        ...     source = open_clip(clip)
+        ...     print([frame.index for frame in select_frames(source, start=2, end=0.25, stride=2)])
+        ...     source.close()
+        [2, 4]
     """
     check_range(start, end, stride)
     return _selected(source, start, end, stride)

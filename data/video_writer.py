@@ -48,6 +48,16 @@ class VideoWriter(WholeOrNothing):
     Raises:
         ValueError: for a size or rate that is not positive.
         OutOfSpaceError: when opening, writing or closing, if the disk is full.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     clip = Path(folder) / "clip.mp4"
+        ...     with VideoWriter(clip, size=(48, 64), fps=24) as video:
+        ...         for index in range(5):
+        ...             video.write(np.full((48, 64, 3), 40 * index, np.uint8), index / 24)
+        ...     print(clip.stat().st_size > 0)
+        True
     """
 
     def __init__(

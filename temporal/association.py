@@ -29,6 +29,10 @@ class AssociationOptions:
             About one second of frames: beyond it, carrying a mask by flow says little.
         lost_weight: what the overlap with an absent track counts beside that with one seen in the last frame, 0..1.
             Below 1 so that the remains of a false alarm do not take a detection from an object in plain sight.
+
+    Example:
+        >>> AssociationOptions.for_rate(fps=25).max_gap_frames
+        25
     """
 
     min_iou: float = 0.2
@@ -65,6 +69,15 @@ class Associator:
 
     Flow says nothing of an object that is wholly hidden: one that walks on behind another and comes out elsewhere is a
     new track.
+
+    Example:
+        >>> size = (32, 48)
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), size, x, 8) for x in (4, 30))
+        >>> associator = Associator()
+        >>> associator.update([left, right], None).tolist()
+        [1, 2]
+        >>> associator.update([right], Motion.still(size)).tolist(), sorted(associator.live)
+        ([2], [1, 2])
     """
 
     def __init__(self, options: AssociationOptions | None = None) -> None:
@@ -91,11 +104,14 @@ class Associator:
         """Take the masks of the next frame and return their track ids, int64 (N,).
 
         Args:
-            masks: the frame's masks, in order of instances.
+            masks: the frame's masks, in order of instances; none where nothing is seen.
             motion: from the previous frame given to this one; None carries masks unmoved.
 
         Returns:
             One id a mask; `NO_TRACK` for an empty mask.
+
+        Raises:
+            ValueError: if a mask and the motion are of different frame sizes.
         """
         self._carried = {key: self._carry(track, motion) for key, track in self._tracks.items()}
         ids = self._assign(masks)
@@ -144,6 +160,12 @@ class GivenTracks:
 
     Nothing is forgotten, since an identity may come back after any time; so memory grows by a little for each of them.
     Only masks seen in the last frame are carried, which is what the figures of a pair need.
+
+    Example:
+        >>> mask = MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), (32, 48), 4, 8)
+        >>> empty = MaskCrop.from_bitmap(np.zeros((32, 48), np.bool_))
+        >>> GivenTracks().update([mask, empty], None, [7, 3]).tolist()
+        [7, -1]
     """
 
     def __init__(self) -> None:
@@ -193,6 +215,14 @@ def mask_behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]
     """Return the mask of an absent object: carried by the flow, but unmoved where it lies behind what is seen.
 
     There the flow is that of the object in front, which would take the hidden mask along with it or eat it away.
+
+    Example:
+        >>> still, carried, front = (
+        ...     MaskCrop.from_bitmap(np.ones((4, side), np.bool_), (16, 32), x, 4)
+        ...     for side, x in ((4, 8), (4, 11), (32, 0))
+        ... )
+        >>> mask_behind(still, carried, []).x, mask_behind(still, carried, [front]).x
+        (11, 8)
     """
     region = union_region([still.region, carried.region])
     hiding = [mask for mask in in_front if mask.region.meets(region)]

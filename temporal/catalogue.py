@@ -69,13 +69,23 @@ def unit_text(unit: str) -> str:
 
 
 def range_text(spec: MetricSpec) -> str:
-    """Return the range of a metric and its unit, such as "0..inf px"."""
+    """Return the range of a metric and its unit, such as "0..inf px".
+
+    Example:
+        >>> range_text(REGISTRY["boundary_px_mean"]), range_text(REGISTRY["dropout_rate"])
+        ('0..inf px', '0..1')
+    """
     low, high = (f"{bound:.4g}" for bound in spec.range)
     return f"{low}..{high} {unit_text(spec.unit)}".rstrip()
 
 
 def contract_sentence(spec: MetricSpec) -> str:
-    """Return all that a reader of a metric's number must know."""
+    """Return all that a reader of a metric's number must know.
+
+    Example:
+        >>> contract_sentence(REGISTRY["coverage"]).split(": ")[0]
+        'A2'
+    """
     low, high = spec.range
     bounds = "no lower end" if math.isinf(low) else f"{low:g}"
     bounds += ", no upper end" if math.isinf(high) else f" to {high:g}"

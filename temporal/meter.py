@@ -122,6 +122,20 @@ class StabilityMeter:
         identified: whether every instance comes with its identity, which is then its track.
         pictures: whether there are pictures to tell motion from. Without them a pair of consecutive frames counts for
             every figure that needs no motion, and a repeated frame cannot be told from another.
+
+    Example:
+        >>> bitmap = np.zeros((1, 32, 48), np.bool_)
+        >>> bitmap[0, 8:24, 8:24] = True
+        >>> seen = Instances.from_bitmaps([[8, 8, 24, 24]], [0.9], [0], bitmap)
+        >>> meter = StabilityMeter(("person",), fps=24)
+        >>> for index in range(10):
+        ...     motion = Motion.still((32, 48)) if index else None
+        ...     frame = meter.update(index, index / 24, seen, motion)
+        >>> frame.status, frame.track_ids.tolist()
+        ('counted', [1])
+        >>> clip = meter.finish()
+        >>> clip.figures["boundary_px_mean"].value, clip.figures["dropout_rate"].value
+        (0.0, 0.0)
     """
 
     def __init__(

@@ -33,6 +33,13 @@ class Motion:
 
     Raises:
         ValueError: if the shapes disagree.
+
+    Example:
+        >>> backward = np.full((4, 6, 2), (-1.0, 0.0))  # everything came from one pixel to the left
+        >>> Motion.from_flow(backward)
+        Motion(6x4, 83.3% visible)
+        >>> Motion.still((4, 6), repeated=True)
+        Motion(6x4, 100.0% visible, repeated)
     """
 
     backward: NDArray[np.float32]
@@ -152,6 +159,13 @@ def consistent_pixels(
 
     Returns:
         bool (h, w).
+
+    Example:
+        >>> backward = np.full((4, 6, 2), (-1.0, 0.0), np.float32)
+        >>> consistent_pixels(backward, -backward).all().item()
+        True
+        >>> consistent_pixels(backward, np.zeros_like(backward)).any().item()
+        False
     """
     if forward.shape != backward.shape:
         raise ValueError(f"expected forward flow of shape {backward.shape}, got {forward.shape}")
@@ -206,6 +220,12 @@ def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
 
     Raises:
         ValueError: if the mask and the motion are of different frame sizes.
+
+    Example:
+        >>> motion = Motion.from_flow(np.full((8, 12, 2), (-3.0, 0.0)))
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 4), np.bool_), size=(8, 12), x=1, y=5)
+        >>> warp_mask(mask, motion).region
+        Region(x1=4, y1=5, x2=8, y2=7)
     """
     if previous.size != motion.size:
         raise ValueError(f"expected a mask of a frame of size {motion.size}, got {previous.size}")
@@ -247,6 +267,16 @@ class FlowEstimator:
     Dense Inverse Search, medium preset, as in OpenCV (Kroeger et al., ECCV 2016), on grey frames reduced to a long side
     of `long_side` pixels where they are larger. Keeps only the previous frame. The two directions are searched at the
     same time, one of them in a thread of its own.
+
+    Example:
+        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 98, 3), np.uint8)
+        >>> ground = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2))
+        >>> estimator = FlowEstimator()
+        >>> estimator.update(ground[:, :96]) is None
+        True
+        >>> motion = estimator.update(ground[:, 2:])  # the picture went 2 px to the left: it was 2 px to the right
+        >>> np.median(motion.backward, axis=(0, 1)).round().astype(int).tolist()
+        [2, 0]
     """
 
     def __init__(self, long_side: int = FlowOptions.long_side) -> None:

@@ -37,6 +37,13 @@ class FlowMotion:
 
     Args:
         long_side: the long side in pixels to which larger frames are reduced.
+
+    Example:
+        >>> import numpy as np
+        >>> source = FlowMotion(long_side=512)
+        >>> picture = np.full((48, 64, 3), 128, np.uint8)
+        >>> source.update(Frame(0, 0.0, picture)), source.update(Frame(1, 1 / 24, picture))
+        (None, Motion(64x48, 100.0% visible, repeated))
     """
 
     kind = "optical flow (DIS, medium)"
@@ -61,7 +68,14 @@ def exact_motion(film: PhotoFilm, index: int) -> Motion | None:
 
 
 class FilmMotion:
-    """The known motion of a film, in place of optical flow."""
+    """The known motion of a film, in place of optical flow.
+
+    Example:
+        >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
+        >>> source = FilmMotion(film)
+        >>> [source.update(frame) for frame, _ in zip(film, range(2))]
+        [None, Motion(64x48, 100.0% visible)]
+    """
 
     kind = "exact (known camera)"
     pictures = True
@@ -79,7 +93,14 @@ class FilmMotion:
 
 
 class FilmFlow(FlowMotion):
-    """The motion of a film estimated by optical flow, its cuts known."""
+    """The motion of a film estimated by optical flow, its cuts known.
+
+    Example:
+        >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
+        >>> source = FilmFlow(film, long_side=512)
+        >>> [source.update(frame) is None for frame, _ in zip(film, range(2))]
+        [True, False]
+    """
 
     def __init__(self, film: PhotoFilm, long_side: int) -> None:
         super().__init__(long_side)
@@ -96,7 +117,12 @@ class FilmFlow(FlowMotion):
 
 
 class NoMotion:
-    """No motion is known: the clip is not there, only masks of it."""
+    """No motion is known: the clip is not there, only masks of it.
+
+    Example:
+        >>> NoMotion().pictures, NoMotion().kind
+        (False, 'none: no clip was given')
+    """
 
     kind = "none: no clip was given"
     pictures = False

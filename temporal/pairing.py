@@ -14,6 +14,11 @@ def pair_status(last_index: int | None, index: int, stride: int, motion: Motion 
         index: of this frame.
         stride: of the selection: frames so far apart are consecutive.
         motion: from the last frame to this one; None where it is not known.
+
+    Example:
+        >>> still = Motion.still((4, 6))
+        >>> pair_status(None, 0, 1, None), pair_status(0, 1, 1, still), pair_status(1, 4, 1, still)
+        ('first', 'counted', 'after_lost_frames')
     """
     if last_index is None:
         return "first"

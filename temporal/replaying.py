@@ -55,6 +55,23 @@ class Replay:
 
     Raises:
         InputError: if the clip is another one by now, or cannot be read.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> from tempfile import TemporaryDirectory
+        >>> from yolact_temporal.data.instances import Instances
+        >>> from yolact_temporal.data.masks_jsonl import RecordWriter
+        >>> clip = ClipDescription("", "", 6, 4, Fraction(24), 2, "", "")  # its file is gone
+        >>> with TemporaryDirectory() as folder:
+        ...     masks = {"mine": Path(folder) / "masks.jsonl"}
+        ...     writer = RecordWriter.start(masks["mine"], ("person",))
+        ...     for index in range(2):
+        ...         writer.write(FrameRecord(index, index / 24, Instances.empty((4, 6))))
+        ...     writer.close()
+        ...     for at in Replay(clip, RunOptions(), masks):
+        ...         print(at.index, at.frame, at.motion, at.records["mine"].instances)
+        0 None None Instances(0 of 4x6, classes [])
+        1 None None Instances(0 of 4x6, classes [])
     """
 
     def __init__(

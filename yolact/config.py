@@ -19,7 +19,12 @@ from yolact_temporal.yolact.classes import COCO_CLASSES, EVERYDAY_CLASSES, PASCA
 
 @dataclass(frozen=True)
 class Normalization:
-    """How RGB values 0..255 become the network's input: (value - mean) / std, a channel each, in RGB order."""
+    """How RGB values 0..255 become the network's input: (value - mean) / std, a channel each, in RGB order.
+
+    Example:
+        >>> UNIT_RANGE.apply(torch.full((1, 3, 2, 2), 51.0)).unique().tolist()
+        [0.20000000298023224]
+    """
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -108,6 +113,13 @@ class YolactConfig:
         class_names: the classes, background excluded.
         input_size: side of the square input in pixels; frames are resized to it without keeping their aspect.
         mask_iou: whether the fast mask rescoring network of YOLACT++ is present.
+
+    Example:
+        >>> config = PRESETS["yolact_base"]
+        >>> config.input_size, len(config.class_names), config.head.prototypes
+        (550, 80, 32)
+        >>> replace(config, name="mine", class_names=("cat", "dog")).class_names
+        ('cat', 'dog')
     """
 
     name: str

@@ -24,6 +24,14 @@ class YolactOutput(NamedTuple):
         coefficients: (B, P, k), in -1..1.
         prototypes: (B, h, w, k), not negative.
         anchors: (P, 4) as (cx, cy, w, h), relative to the image.
+
+    Example:
+        >>> with torch.inference_mode():
+        ...     said = build_yolact("yolact_compact")(torch.zeros(1, 3, 384, 384))
+        >>> said.class_scores.shape[1] == said.coefficients.shape[1] == len(said.anchors)
+        True
+        >>> said.prototypes.shape[-1] == said.coefficients.shape[-1]
+        True
     """
 
     box_regression: Tensor
@@ -57,6 +65,11 @@ class Yolact(nn.Module):
     """YOLACT and YOLACT++ (Bolya et al., arXiv 1904.02689, 1912.06218).
 
     The state-dict keys are those of the original implementation, so that its checkpoints load strictly.
+
+    Example:
+        >>> network = build_yolact("yolact_compact")
+        >>> network.config is PRESETS["yolact_compact"], network.training
+        (True, False)
     """
 
     def __init__(self, config: YolactConfig) -> None:
@@ -122,6 +135,10 @@ def build_yolact(name: str | YolactConfig) -> Yolact:
 
     Raises:
         UsageError: if there is no such preset.
+
+    Example:
+        >>> build_yolact("yolact_compact").config.class_names
+        ('person', 'vehicle', 'animal')
     """
     config = preset(name) if isinstance(name, str) else name
     model = Yolact(config)

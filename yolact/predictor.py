@@ -25,6 +25,21 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame.
         nms: "fast", "cross-class" or "standard".
         precision: "float32", "float16" or "bfloat16" (by autocast).
+
+    Raises:
+        ValueError: if there is no such `nms`, or the threshold is not in 0..1.
+        UsageError: if there is no such precision.
+
+    Example:
+        >>> from yolact_temporal.yolact.model import build_yolact
+        >>> from yolact_temporal.yolact.weights import load_weights
+        >>> model = build_yolact("yolact_compact")
+        >>> load_weights("yolact_compact", model).source
+        'bundled'
+        >>> segmenter = YolactSegmenter(model, score_threshold=0.3)
+        >>> frames = np.zeros((2, 90, 120, 3), np.uint8)
+        >>> segmenter.segment(frames)  # nothing is seen in black frames
+        [Instances(0 of 90x120, classes []), Instances(0 of 90x120, classes [])]
     """
 
     def __init__(

@@ -16,6 +16,16 @@ class Segmenter(Protocol):
     Attributes:
         name: the model's name, as in `--model`.
         class_names: what `Instances.class_ids` index into.
+
+    Example:
+        >>> class Nothing:
+        ...     name, class_names = "nothing", ("person",)
+        ...
+        ...     def segment(self, frames):
+        ...         return [Instances.empty(frames.shape[1:3]) for _ in frames]
+        >>> segmenter: Segmenter = Nothing()
+        >>> segmenter.segment(np.zeros((2, 48, 64, 3), np.uint8))
+        [Instances(0 of 48x64, classes []), Instances(0 of 48x64, classes [])]
     """
 
     name: str

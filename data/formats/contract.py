@@ -36,6 +36,10 @@ class MaskFrame:
 
     Raises:
         ValueError: if identities are not one an instance, below 1, or given twice, or `void` is of another size.
+
+    Example:
+        >>> MaskFrame(0, Instances.empty((4, 6)), identities=()).instances
+        Instances(0 of 4x6, classes [])
     """
 
     index: int
@@ -67,6 +71,13 @@ class MaskSequence:
         fps: frames a second; None where the format has no time.
         notes: what a reader should know of how it was read, a sentence each.
         frames: makes an iterator over the frames of `indices`, in order. It may raise an InputError at a frame.
+
+    Example:
+        >>> def frames():
+        ...     return (MaskFrame(index, Instances.empty((4, 6))) for index in range(0, 6, 2))
+        >>> masks = MaskSequence(Path("masks"), "masks", (4, 6), ("person",), False, range(0, 6, 2), frames)
+        >>> len(masks), masks.stride, [frame.index for frame in masks]
+        (3, 2, [0, 2, 4])
     """
 
     path: Path
@@ -114,6 +125,10 @@ class ReadOptions:
         first_frame: the number by which the format counts the clip's first frame; by default the format's own.
         video: which video of a file that holds several.
         prefix: what the options that say so are called with, as in `--ground-truth-first-frame`; for messages.
+
+    Example:
+        >>> ReadOptions(prefix="ground-truth-").option("video")
+        '--ground-truth-video'
     """
 
     size: tuple[int, int] | None = None

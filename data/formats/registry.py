@@ -143,6 +143,10 @@ def mask_format(name: str, option: str = "--format") -> MaskFormat:
 
     Raises:
         UsageError: if there is none of that name.
+
+    Example:
+        >>> mask_format("davis").folder, mask_format("coco").overlaps
+        (True, True)
     """
     if name not in FORMATS:
         raise UsageError(f"expected {option} of {', '.join(FORMATS)}, got {name!r}: pass one of them")
@@ -158,6 +162,14 @@ def recognise(path: Path, option: str = "--format") -> MaskFormat:
 
     Raises:
         InputError: if it cannot be read, or is of no format that is known.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "results.json"
+        ...     _ = path.write_text('[{"image_id": 0, "category_id": 1}]')
+        ...     print(recognise(path).name)
+        coco
     """
     if path.is_dir():
         return _recognise_folder(path)
@@ -223,9 +235,24 @@ def open_masks(
         format_name: one of `FORMATS`; recognised if None.
         options: what is known of the clip.
 
+    Returns:
+        The sequence; what is wrong with a frame may come to light only when it is iterated.
+
     Raises:
         UsageError: if there is no such format, or a video is chosen in one that has no videos.
         InputError: if the masks cannot be read, or do not fit what is known of the clip.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> with TemporaryDirectory() as folder:
+        ...     for index in range(2):  # object 1 on the diagonal
+        ...         Image.fromarray(np.eye(8, dtype=np.uint8)).save(Path(folder) / f"{index:05}.png")
+        ...     masks = open_masks(Path(folder))
+        ...     print(masks.format, masks.size, masks.identified, len(masks))
+        ...     print([(frame.index, frame.identities, frame.instances.crops[0].area) for frame in masks])
+        davis (8, 8) True 2
+        [(0, (1,), 8), (1, (1,), 8)]
     """
     known = options or ReadOptions()
     option = known.option("format")

@@ -72,7 +72,12 @@ def require_outside_inputs(path: Path, what: str, inputs: Iterable[Path]) -> Non
 
 
 def is_run(folder: Path) -> bool:
-    """Say whether a folder holds a run that this version can read."""
+    """Say whether a folder holds a run that this version can read.
+
+    Example:
+        >>> is_run(Path("no_such_folder"))
+        False
+    """
     try:
         return read_manifest(folder) is not None
     except (InputError, OSError):

@@ -40,7 +40,12 @@ def comparison_files(pairs: int) -> tuple[str, ...]:
 
 
 def pairs_of(models: int) -> int:
-    """Return how many pairs so many models make."""
+    """Return how many pairs so many models make.
+
+    Example:
+        >>> pairs_of(1), pairs_of(3)
+        (0, 3)
+    """
     return models * (models - 1) // 2
 
 
@@ -82,7 +87,12 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the results of one clip lie."""
+    """Where the results of one clip lie.
+
+    Example:
+        >>> RunFolder(Path("runs/dog")).model("yolact_compact").masks.as_posix()
+        'runs/dog/yolact_compact/masks.jsonl'
+    """
 
     path: Path
 

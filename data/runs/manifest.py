@@ -134,6 +134,12 @@ def read_manifest(folder: Path) -> Manifest | None:
 
     Raises:
         InputError: if it cannot be read, lacks or garbles something, is another program's, or of a newer version.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     print(read_manifest(Path(folder)))
+        None
     """
     path = RunFolder(folder).manifest
     text = read_whole(path, _WHAT)

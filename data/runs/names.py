@@ -23,6 +23,10 @@ def is_component(name: str) -> bool:
     """Say whether a name is one plain component of a path: it names something in a folder, and never leads out of it.
 
     Never empty, "." or "..", without separators and control characters, and of at most 255 bytes.
+
+    Example:
+        >>> is_component("yolact_compact"), is_component("../elsewhere")
+        (True, False)
     """
     return (
         name not in ("", ".", "..")
@@ -57,6 +61,14 @@ def require_free(name: str, option: str) -> str:
 
     Raises:
         UsageError: naming the option.
+
+    Example:
+        >>> require_free("holiday", "--name")
+        'holiday'
+        >>> require_free("plots", "--name")
+        Traceback (most recent call last):
+        yolact_temporal.errors.UsageError: expected a name that a folder of a run can have, got 'plots': give
+        another one with --name
     """
     if not is_free(name):
         raise UsageError(
@@ -71,6 +83,11 @@ def folded_name(name: str) -> str:
 
 
 def twice_named(names: Sequence[str]) -> str | None:
-    """Return the first name that stands for one folder with another of the names; None where all are apart."""
+    """Return the first name that stands for one folder with another of the names; None where all are apart.
+
+    Example:
+        >>> twice_named(["Dog", "cat", "dog"])
+        'Dog'
+    """
     folded = [folded_name(name) for name in names]
     return next((name for name, own in zip(names, folded, strict=True) if folded.count(own) > 1), None)

@@ -35,6 +35,12 @@ def open_finished(path: Path) -> FinishedFolder:
     Raises:
         UsageError: if the folder holds no run.
         InputError: if the run is being written or was interrupted, or its manifest cannot be read.
+
+    Example:
+        >>> open_finished(Path("no_such_folder"))
+        Traceback (most recent call last):
+        yolact_temporal.errors.UsageError: expected a run folder, or a folder of them, got no_such_folder,
+        which holds no run.json: pass a folder that analyze or score has written
     """
     manifest = read_manifest(path)
     if manifest is None:

@@ -16,6 +16,10 @@ def run_state(folder: Path) -> RunState:
 
     Raises:
         InputError: if its manifest cannot be read.
+
+    Example:
+        >>> run_state(Path("no_such_folder"))
+        'none'
     """
     manifest = read_manifest(folder)
     if manifest is not None and manifest.completed:

@@ -53,6 +53,22 @@ def open_clip(
         UsageError: for an unknown decoder, decord where it is not installed, a rate that is not positive, or a rate
             for a video, which has its own.
         InputError: if the path cannot be read, is no clip, or holds no frame.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from yolact_temporal.data.video_writer import VideoWriter
+        >>> with TemporaryDirectory() as folder:
+        ...     clip = Path(folder) / "clip.mp4"
+        ...     with VideoWriter(clip, size=(48, 64), fps=24) as video:
+        ...         for index in range(5):
+        ...             video.write(np.full((48, 64, 3), 40 * index, np.uint8), index / 24)
+        ...     source = open_clip(clip, decoder="pyav")
+        ...     print(source.info.width, source.info.height, source.info.fps, source.info.frame_count)
+        ...     print(list(source)[-1])
+        ...     source.close()
+        64 48 24 5
+        Frame(index=4, time_s=0.167, 64x48)
     """
     path = Path(path)
     if decoder not in DECODERS:

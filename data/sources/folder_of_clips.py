@@ -22,6 +22,14 @@ def expand_clips(paths: Sequence[str]) -> list[str]:
 
     Args:
         paths: files and folders, whether they exist or not.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     for name in ("b.mp4", "a.avi", "notes.txt"):
+        ...         (Path(folder) / name).touch()
+        ...     print([Path(clip).name for clip in expand_clips([folder, "not_there.mp4"])])
+        ['a.avi', 'b.mp4', 'not_there.mp4']
     """
     clips: list[str] = []
     for path in paths:

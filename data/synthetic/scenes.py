@@ -107,7 +107,13 @@ class SceneFrame:
 
 
 class SyntheticScene:
-    """Iterates over the frames of a scene; memory does not grow with their number."""
+    """Iterates over the frames of a scene; memory does not grow with their number.
+
+    Example:
+        >>> first, second = SyntheticScene(SceneOptions(size=(48, 64), frames=2, objects=1))
+        >>> second.rgb.shape, sorted(second.masks), second.backward.shape
+        ((48, 64, 3), [1], (48, 64, 2))
+    """
 
     def __init__(self, options: SceneOptions | None = None) -> None:
         self.options = options or SceneOptions()

@@ -201,8 +201,23 @@ STAND_INS: Mapping[str, Corruption] = MappingProxyType(
 def make_stand_in(fault: str, dose: float = 0.0, seed: int = 0, flip_rate: float = 0.0) -> StandIn:
     """Return a stand-in model with a fault of `STAND_INS`.
 
+    Args:
+        fault: its name.
+        dose: how much of it, in the fault's own unit.
+        seed: of everything random.
+        flip_rate: share of frames in which an object's class changes, 0..1.
+
     Raises:
         ValueError: if there is no such fault.
+
+    Example:
+        >>> from yolact_temporal.data.synthetic.scenes import SceneOptions, SyntheticScene
+        >>> exact, noisy = make_stand_in("truth"), make_stand_in("boundary_noise", dose=2.0)
+        >>> frame = next(iter(SyntheticScene(SceneOptions(size=(48, 64), objects=1))))
+        >>> np.array_equal(exact.see(frame).bitmaps()[0], frame.masks[1])
+        True
+        >>> np.array_equal(noisy.see(frame).bitmaps()[0], frame.masks[1])
+        False
     """
     if fault not in STAND_INS:
         raise ValueError(f"expected a fault out of {', '.join(STAND_INS)}, got {fault!r}")

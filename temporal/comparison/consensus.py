@@ -66,6 +66,15 @@ class ConsensusUniverse:
 
     Raises:
         ValueError: with fewer than two models: what one model sees is no consensus.
+
+    Example:
+        >>> near, far = (MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), (32, 64), x, 8) for x in (4, 40))
+        >>> universe = ConsensusUniverse({"ours": 0.3, "theirs": 0.3}, rate=24)
+        >>> ours = SeenMasks([near, far], np.array([0.9, 0.9], np.float32))
+        >>> theirs = SeenMasks([near], np.array([0.2], np.float32))  # below its operating threshold
+        >>> found = universe.update({"ours": ours, "theirs": theirs}, None)
+        >>> [sorted(one.matches) for one in found if one.counts]  # of the far one there is no second witness
+        [['ours', 'theirs']]
     """
 
     def __init__(

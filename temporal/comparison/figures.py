@@ -116,6 +116,11 @@ class Series(NamedTuple):
         weight: float (T, O), the denominators, the same for both.
         n: of how many pairs the figure is.
         n_undefined: pairs left out because a model has no value there.
+
+    Example:
+        >>> first, second = np.array([[0.2], [0.4]]), np.array([[0.1], [0.1]])
+        >>> Series(first, second, np.ones((2, 1)), 2, 0).values()
+        (0.30000000000000004, 0.1)
     """
 
     first: Floats
@@ -229,6 +234,11 @@ def threshold_at_recall(scores: Floats, recall: float) -> float | None:
 
     Returns:
         Just below the score of the last pair that is needed; None where the model does not cover as much at all.
+
+    Example:
+        >>> scores = np.array([0.9, 0.6, 0.4, 0.0])
+        >>> round(threshold_at_recall(scores, 0.5), 4), threshold_at_recall(scores, 1.0)
+        (0.6, None)
     """
     wanted = int(np.ceil(recall * len(scores) - 1e-9))
     ordered = np.sort(scores)[::-1]

@@ -19,13 +19,18 @@ an object from the other only where it overlaps more than twice as much: the oth
 
 
 def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
-    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`.
+    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`; of no masks (0, M) or (N, 0).
 
     Only what the masks' rectangles and areas do not rule out is computed.
 
     Args:
         first, second: N and M masks of one frame.
         least: above 0, at most 1.
+
+    Example:
+        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
+        >>> overlaps(masks[:1], masks, least=0.5).tolist()
+        [[1.0, 0.6, 0.0]]
     """
     found = np.zeros((len(first), len(second)))
     if not found.size:

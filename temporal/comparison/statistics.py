@@ -23,7 +23,12 @@ _DRAWN_AT_A_TIME = 1 << 21
 
 
 class Interval(NamedTuple):
-    """A 95% confidence interval."""
+    """A 95% confidence interval.
+
+    Example:
+        >>> Interval(0.1, 0.4).excludes_zero, Interval(-0.1, 0.4).excludes_zero
+        (True, False)
+    """
 
     low: float
     high: float
@@ -39,8 +44,17 @@ def bca_interval(differences: Sequence[float], seed: int = 0) -> Interval | None
 
     Too narrow for few values: of 8, it misses the true mean in about one case of ten instead of one of twenty.
 
+    Args:
+        differences: one a clip, in the figure's own unit, as the interval then is.
+        seed: of the resampling.
+
     Returns:
         None for fewer than two values, and for values that are all the same, of which it says nothing.
+
+    Example:
+        >>> low, high = bca_interval([0.3, 0.5, 0.2, 0.4, 0.6, 0.3, 0.5, 0.4])
+        >>> low < 0.4 < high, bca_interval([0.4])
+        (True, None)
     """
     values = np.asarray(differences, np.float64)
     if len(values) < 2 or np.ptp(values) == 0:
@@ -56,8 +70,16 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float | None:
 
     Exact up to 20 values; beyond, by 10,000 random flips, the observed one counted in.
 
+    Args:
+        differences: one a clip.
+        seed: of the random flips.
+
     Returns:
         None for no value. The least p of n values is 2 / 2^n.
+
+    Example:
+        >>> sign_flip_p([0.3, 0.5, 0.2, 0.4, 0.6, 0.3]), sign_flip_p([0.3, -0.3]), sign_flip_p([])
+        (0.03125, 1.0, None)
     """
     values = np.asarray(differences, np.float64)
     if len(values) == 0:
@@ -76,7 +98,12 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float | None:
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Adjust p values for their number (Holm 1979); None stays None and counts as a test all the same."""
+    """Adjust p values for their number (Holm 1979); None stays None and counts as a test all the same.
+
+    Example:
+        >>> holm({"outline": 0.01, "presence": 0.04, "coverage": None})
+        {'outline': 0.03, 'presence': 0.08, 'coverage': None}
+    """
     defined = sorted((p, name) for name, p in p_values.items() if p is not None)
     adjusted: dict[str, float | None] = dict.fromkeys(p_values)
     highest = 0.0
@@ -87,7 +114,12 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def least_clips(tests: int) -> int:
-    """Return how many clips it takes for the least p, 2 / 2^n, to stay below 0.05 after Holm's adjustment."""
+    """Return how many clips it takes for the least p, 2 / 2^n, to stay below 0.05 after Holm's adjustment.
+
+    Example:
+        >>> least_clips(1), least_clips(4)
+        (6, 8)
+    """
     count = 1
     while tests * 2.0 / 2**count >= SIGNIFICANCE:
         count += 1
@@ -95,7 +127,22 @@ def least_clips(tests: int) -> int:
 
 
 def block_interval(series: Series, seed: int = 0, resamples: int = 2_000) -> Interval | None:
-    """Return the interval of two models' difference within one clip; as of `ratio_interval`."""
+    """Return the interval of two models' difference, first less second, within one clip.
+
+    Args:
+        series: of both models.
+        seed, resamples: of the bootstrap.
+
+    Returns:
+        As `ratio_interval`.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> first, second = 0.3 + rng.normal(0, 0.05, (60, 1)), 0.2 + rng.normal(0, 0.05, (60, 1))
+        >>> low, high = block_interval(Series(first, second, np.ones((60, 1)), 60, 0))
+        >>> 0.05 < low < 0.1 < high < 0.15
+        True
+    """
     return ratio_interval(series.first - series.second, series.weight, seed=seed, resamples=resamples)
 
 
@@ -120,6 +167,12 @@ def ratio_interval(
 
     Returns:
         None with fewer than 8 frames, or a figure that is the same however frames are drawn.
+
+    Example:
+        >>> events = np.array([[0.0], [1.0]] * 30)
+        >>> low, high = ratio_interval(events, np.ones((60, 1)))
+        >>> low < 0.5 < high, ratio_interval(events[:4], np.ones((4, 1)))
+        (True, None)
     """
     used = weight.sum(axis=1) > 0
     frames = int(used.sum())
@@ -142,7 +195,20 @@ def ratio_interval(
 
 
 def block_length(values: Floats) -> float:
-    """Return the mean block length that suits a series, at least 1 (Politis and White 2004, for this bootstrap)."""
+    """Return the mean block length that suits a series, at least 1 (Politis and White 2004, for this bootstrap).
+
+    Args:
+        values: float64 (T,), one a frame, finite, at least 3.
+
+    Returns:
+        Frames, at most a third of T; 1 of a series that is the same throughout.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> white, slow = rng.normal(size=400), np.sin(np.arange(400) / 20)
+        >>> block_length(white) < block_length(slow)
+        True
+    """
     count = len(values)
     centred = values - values.mean()
     variance = float(centred @ centred) / count

@@ -128,6 +128,21 @@ class SupportMeter:
 
     Raises:
         ValueError: with fewer than two models and no ground truth, without any model, or for a stride below 1.
+
+    Example:
+        >>> bitmap = np.zeros((1, 32, 48), np.bool_)
+        >>> bitmap[0, 8:24, 8:24] = True
+        >>> seen = Instances.from_bitmaps([[8, 8, 24, 24]], [0.9], [0], bitmap)
+        >>> model = ComparedModel(("person",), score_threshold=0.3)
+        >>> meter = SupportMeter({"ours": model, "theirs": model}, rate=24)
+        >>> for index in range(3):  # theirs misses the last frame
+        ...     theirs = seen if index < 2 else Instances.empty((32, 48))
+        ...     motion = Motion.still((32, 48)) if index else None
+        ...     rows = meter.update(index, index / 24, {"ours": seen, "theirs": theirs}, motion)
+        >>> [(row.model, row.pair_status, row.jitter) for row in rows]
+        [('ours', 'counted', 0.0), ('theirs', 'counted', None)]
+        >>> meter.summary().pairs["counted"]
+        2
     """
 
     def __init__(

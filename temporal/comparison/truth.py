@@ -21,6 +21,14 @@ class TruthUniverse:
     Args:
         thresholds: each model's operating threshold; one model is enough.
         options: overlaps.
+
+    Example:
+        >>> near, far = (MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), (32, 64), x, 8) for x in (4, 40))
+        >>> universe = TruthUniverse({"ours": 0.3})
+        >>> ours = SeenMasks([near], np.array([0.9], np.float32))
+        >>> found = universe.update({"ours": ours}, None, truth={1: far, 2: near})
+        >>> [(one.object_id, one.counts, one.matches) for one in found]
+        [(1, True, {}), (2, True, {'ours': 0})]
     """
 
     def __init__(self, thresholds: Mapping[str, float], options: UniverseOptions | None = None) -> None:

@@ -86,6 +86,11 @@ class UniverseOptions:
             frame.
         others_weight: what the overlap with another model's mask counts beside that with the model's own: of two
             objects, a mask is rather of the one that its model saw there.
+
+    Example:
+        >>> options = UniverseOptions()
+        >>> options.frames(options.recall_s, rate=24.0), options.frames(options.memory_s, rate=None)
+        (12, 30)
     """
 
     low_threshold: float = 0.1

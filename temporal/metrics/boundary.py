@@ -93,7 +93,7 @@ class BoundaryPixels(NamedTuple):
 
 
 def mask_boundary(mask: NDArray[np.uint8], visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the boundary of a mask among the visible pixels, uint8 (h, w) of 0 and 1.
+    """Return the boundary of a mask among the visible pixels, uint8 (h, w) of 0 and 1; all 0 for an empty mask.
 
     A boundary pixel is a visible pixel of the mask with a visible pixel off the mask among its eight neighbours: the
     mask minus its 3x3 erosion, where what is beyond the frame or not visible in both frames says nothing of the mask's
@@ -102,6 +102,12 @@ def mask_boundary(mask: NDArray[np.uint8], visible: NDArray[np.uint8]) -> NDArra
 
     Args:
         mask, visible: uint8 (h, w) of 0 and 1.
+
+    Example:
+        >>> mask = np.zeros((5, 5), np.uint8)
+        >>> mask[1:4, 1:4] = 1
+        >>> mask_boundary(mask, np.ones_like(mask))[2].tolist()
+        [0, 1, 0, 1, 0]
     """
     off = visible & (mask ^ 1)
     beside = cv2.dilate(off, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
@@ -124,6 +130,15 @@ def boundary_distances(
 
     Returns:
         The visible boundary of `previous` and that of `current`; None if either has none.
+
+    Example:
+        >>> previous, current = np.zeros((2, 5, 9), np.uint8)
+        >>> previous[:, 2] = current[:, 5] = 1  # a line that moved by 3 px
+        >>> there, back = boundary_distances(previous, current, np.ones_like(previous))
+        >>> there.distances.tolist()
+        [3.0, 3.0, 3.0, 3.0, 3.0]
+        >>> boundary_distances(previous, np.zeros_like(current), np.ones_like(previous)) is None
+        True
     """
     points = [np.nonzero(mask_boundary(mask, visible)) for mask in (previous, current)]
     if not all(len(rows) for rows, _ in points):
@@ -156,6 +171,12 @@ def displacement(there: NDArray[np.float64], back: NDArray[np.float64]) -> Displ
     Returns:
         Half the sum of the two means, so that neither boundary weighs more for being longer; median and 95th
         percentile over the pixels of both. Where only one side has pixels, that side's mean alone; None where neither.
+
+    Example:
+        >>> displacement(np.array([0.0, 2.0]), np.array([1.0]))
+        Displacement(mean=1.0, median=1.0, p95=1.9)
+        >>> displacement(np.array([]), np.array([]))
+        Displacement(mean=None, median=None, p95=None)
     """
     sides = [side for side in (there, back) if len(side)]
     if not sides:
@@ -170,6 +191,14 @@ def pair_displacements(pair: MaskPair) -> dict[str, float | None]:
 
     Without boxes the figures near and off the box are undefined. A carried boundary pixel is near the box if it was so
     where it came from.
+
+    Example:
+        >>> previous, current = np.zeros((2, 4, 9), np.uint8)
+        >>> previous[:, 2] = current[:, 5] = 1  # a line of 4 pixels that moved by 3 px
+        >>> pair = MaskPair(previous, current, np.ones_like(previous), 4, (0, 0), (), None)
+        >>> figures = pair_displacements(pair)
+        >>> figures["boundary_px_mean"], figures["boundary_share_mean"], figures["boundary_off_box_px_mean"]
+        (3.0, 1.5, None)
     """
     nothing = Displacement(None, None, None)
     groups: dict[str, Sequence[float | None]] = {group: nothing for group, _, _ in _GROUPS}
@@ -202,6 +231,13 @@ def near_box_edge(
     Args:
         columns, rows: (n,), indices of pixels; a pixel's centre is at its index + 0.5.
         box: x1, y1, x2, y2 in pixels.
+
+    Returns:
+        bool (n,).
+
+    Example:
+        >>> near_box_edge(np.array([10, 15]), np.array([15, 15]), (10.0, 10.0, 30.0, 20.0)).tolist()
+        [True, False]
     """
     x, y = columns + 0.5, rows + 0.5
     x1, y1, x2, y2 = (float(edge) for edge in box)

@@ -129,7 +129,12 @@ REGISTRY.register(*SPECS, order=550)
 
 
 def mask_box(mask: MaskCrop) -> Box | None:
-    """Return a mask's tight box; None for an empty mask."""
+    """Return a mask's tight box; None for an empty mask.
+
+    Example:
+        >>> mask_box(MaskCrop.from_bitmap(np.ones((4, 6), np.bool_), size=(32, 48), x=10, y=8))
+        (10.0, 8.0, 16.0, 12.0)
+    """
     if mask.area == 0:
         return None
     x1, y1, x2, y2 = (float(edge) for edge in mask.region)
@@ -141,6 +146,10 @@ def box_iou(first: Box, second: Box) -> float:
 
     Raises:
         ValueError: if either has no area.
+
+    Example:
+        >>> round(box_iou((0, 0, 2, 2), (1, 0, 3, 2)), 4)
+        0.3333
     """
     for x1, y1, x2, y2 in (first, second):
         if not (x2 > x1 and y2 > y1):
@@ -157,6 +166,14 @@ class BoxStability:
 
     Args:
         match_iou: least IoU at which a box is matched.
+
+    Example:
+        >>> errors = BoxStability()
+        >>> for index in range(10):  # the box is to and fro by 1 px of 10
+        ...     errors.add((0.0 + index % 2, 0.0, 10.0 + index % 2, 10.0), (0.0, 0.0, 10.0, 10.0))
+        >>> found = errors.errors()
+        >>> found.fragment, round(found.centre, 4), found.scale_ratio
+        (0.0, 0.05, 0.0)
     """
 
     def __init__(self, match_iou: float = MATCH_IOU) -> None:
@@ -229,7 +246,14 @@ def match_boxes(
         match_iou: least IoU at which two may be matched.
 
     Returns:
-        By index of the true box, that of the box matched with it.
+        By index of the true box, that of the box matched with it; empty where nothing matches.
+
+    Raises:
+        ValueError: if a box has no area.
+
+    Example:
+        >>> match_boxes([(0, 0, 2, 2), (10, 0, 12, 2)], [(10, 0, 12, 2), (20, 0, 22, 2)])
+        {0: 1}
     """
     gain = np.zeros((len(truth), len(boxes)))
     for row, true in enumerate(truth):

@@ -48,6 +48,12 @@ def outline_loops(bitmap: NDArray[np.uint8]) -> list[Loop]:
     Set pixels that touch diagonally only are taken apart, unless they are joined elsewhere: the outline then falls in
     two there, into an outer one and a hole's. In order of each outline's first corner, row by row; empty for an empty
     bitmap.
+
+    Example:
+        >>> ring = np.ones((3, 3), np.uint8)
+        >>> ring[1, 1] = 0
+        >>> [(len(loop.points), loop.hole) for loop in outline_loops(ring)]
+        [(4, False), (4, True)]
     """
     padded = np.pad(bitmap, 1)
     around = padded[:-1, :-1] | padded[:-1, 1:] << 1 | padded[1:, :-1] << 2 | padded[1:, 1:] << 3
@@ -93,6 +99,11 @@ def longest_polygon(mask: MaskCrop, tolerance_px: float = TOLERANCE_PX) -> NDArr
         being the first one again; clockwise on the screen round a part, counter-clockwise round a hole. Of several that
         are equally long the lowest. None for an empty mask, and where every outline is left with two vertices, as that
         of a single pixel is.
+
+    Example:
+        >>> square = MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), size=(32, 48), x=10, y=20)
+        >>> sorted(set(map(tuple, longest_polygon(square).tolist())))
+        [(10.0, 20.0), (10.0, 28.0), (18.0, 20.0), (18.0, 28.0)]
     """
     loops = outline_loops(mask.pixels)
     best: NDArray[np.float64] | None = None
@@ -113,6 +124,10 @@ def simplified(line: NDArray[np.float64], tolerance: float) -> NDArray[np.float6
     """Simplify a line of vertices (n, 2): drop those near the last one kept, then by Douglas-Peucker.
 
     The first and the last vertex stay. Of vertices equally far from a segment the last one is kept, as in psimpl.
+
+    Example:
+        >>> simplified(np.array([[0.0, 0.0], [4.0, 0.2], [8.0, 0.0], [8.0, 9.0]]), 1.5).tolist()
+        [[0.0, 0.0], [8.0, 0.0], [8.0, 9.0]]
     """
     if len(line) < 3:
         return line

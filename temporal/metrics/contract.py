@@ -380,7 +380,12 @@ class ObjectAccumulator(Protocol):
 
 
 def mean_figure(values: Iterable[float | None]) -> Figure:
-    """Average the values that are defined and count the rest; none defined gives no value."""
+    """Average the values that are defined and count the rest; none defined gives no value.
+
+    Example:
+        >>> mean_figure([1.0, None, 2.0]), mean_figure([])
+        (Figure(value=1.5, n=2, n_undefined=1), Figure(value=None, n=0, n_undefined=0))
+    """
     defined, undefined = [], 0
     for value in values:
         if value is None:

@@ -134,7 +134,12 @@ LOG_AREA_RATIO = "log_area_ratio"
 
 
 def gap_bin(length: int) -> int:
-    """Return the place in `GAP_BINS` of a gap of so many frames, at least 1."""
+    """Return the place in `GAP_BINS` of a gap of so many frames, at least 1.
+
+    Example:
+        >>> GAP_BINS[gap_bin(3)], GAP_BINS[gap_bin(40)]
+        ((3, 4), (17, None))
+    """
     return next(
         place
         for place, (least, most) in enumerate(GAP_BINS)
@@ -177,6 +182,10 @@ def fragmentation(tracks: Iterable[Iterable[int | None]]) -> Figure:
 
     Returns:
         The figure, of n objects; those that are never seen are left out and counted.
+
+    Example:
+        >>> fragmentation([[1, 1, 2], [3, None, 3], [None, None, None]])
+        Figure(value=0.5, n=2, n_undefined=1)
     """
     given = [{track for track in own if track is not None} for own in tracks]
     return mean_figure(len(own) - 1.0 if own else None for own in given)
@@ -185,13 +194,25 @@ def fragmentation(tracks: Iterable[Iterable[int | None]]) -> Figure:
 def log_area_ratio(
     previous: NDArray[np.uint8], current: NDArray[np.uint8], visible: NDArray[np.uint8]
 ) -> float | None:
-    """Return log(area(M & V) / area(W & V)) of bitmaps (h, w) of 0 and 1; None if either is empty."""
+    """Return log(area(M & V) / area(W & V)) of bitmaps (h, w) of 0 and 1; None if either is empty.
+
+    Example:
+        >>> previous, current = np.array([[[1, 0, 0, 0]], [[1, 1, 1, 0]]], np.uint8)
+        >>> ratio = log_area_ratio(previous, current, np.ones_like(previous))
+        >>> round(ratio, 4), is_area_blink(ratio)
+        (1.0986, True)
+    """
     before, now = int(np.count_nonzero(previous & visible)), int(np.count_nonzero(current & visible))
     return math.log(now / before) if before and now else None
 
 
 def is_area_blink(ratio: float) -> bool:
-    """Tell whether a pair's log area ratio is an area blink."""
+    """Tell whether a pair's log area ratio is an area blink.
+
+    Example:
+        >>> is_area_blink(math.log(1.4)), is_area_blink(-math.log(1.6))
+        (False, True)
+    """
     # A hair above, so that 15 to 10 pixels and 10 to 15, which differ in the last bit, are judged alike.
     return abs(ratio) > math.log(BLINK_RATIO) + 1e-12
 
@@ -202,7 +223,16 @@ def pair_area_ratio(pair: MaskPair) -> dict[str, float | None]:
 
 
 class Presence:
-    """Accumulates C1 of one track; what comes after its last sighting does not count until it returns."""
+    """Accumulates C1 of one track; what comes after its last sighting does not count until it returns.
+
+    Example:
+        >>> presence = Presence()
+        >>> for index, seen in enumerate((True, False, True, True)):
+        ...     presence.add(Observation(seen, index > 0, True, 0.5 if index else None))
+        >>> figures = presence.figures()
+        >>> figures["dropout_rate"].value, round(figures["presence_flips_per_s"].value, 4)  # 2 in 1.5 s
+        (0.25, 1.3333)
+    """
 
     def __init__(self) -> None:
         self._flips = FrameSums(kept=FLIPS_SPEC.headline is not None)

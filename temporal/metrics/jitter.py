@@ -106,6 +106,13 @@ def motion_compensated_jitter(
         previous: uint8 (h, w) of 0 and 1, the previous mask carried to t.
         current: the same of the mask at t.
         visible: the same of the pixels that count.
+
+    Example:
+        >>> previous, current = np.array([[[1, 1, 1, 0]], [[0, 1, 1, 1]]], np.uint8)
+        >>> motion_compensated_jitter(previous, current, np.ones_like(previous))  # 2 of 4 pixels are common
+        0.5
+        >>> motion_compensated_jitter(previous, current, np.zeros_like(previous)) is None
+        True
     """
     previous, current = previous & visible, current & visible
     first, second = int(np.count_nonzero(previous)), int(np.count_nonzero(current))
@@ -118,24 +125,55 @@ def motion_compensated_jitter(
 def second_difference(
     before: NDArray[np.float64], last: NDArray[np.float64], now: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return x[t+1] - 2 x[t] + x[t-1] of coordinates (n,) in three consecutive frames."""
+    """Return x[t+1] - 2 x[t] + x[t-1] of coordinates in three consecutive frames.
+
+    Args:
+        before, last, now: float64 (n,), in any unit.
+
+    Returns:
+        float64 (n,), in the same unit; 0 of a uniform movement.
+
+    Example:
+        >>> uniform, jump = [3.0, 4.0, 5.0], [3.0, 4.0, 3.0]
+        >>> second_difference(*np.array([uniform, jump]).T).tolist()
+        [0.0, -2.0]
+    """
     return now - 2 * last + before
 
 
 def second_difference_noise(ratio: Number) -> Number:
-    """Return the deviation of white noise whose squared second differences have this mean: its root over sqrt(6)."""
+    """Return the deviation of white noise whose squared second differences have this mean: its root over sqrt(6).
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 1.5, 100_000)
+        >>> squares = second_difference(noise[:-2], noise[1:-1], noise[2:]) ** 2
+        >>> round(float(second_difference_noise(squares.mean())), 1)
+        1.5
+    """
     return np.sqrt(ratio / 6)  # type: ignore[no-any-return]
 
 
 def score_change(previous: Observation | None, current: Observation) -> Term | None:
-    """Return the squared change of the score, where the track is seen in both frames of a pair."""
+    """Return the squared change of the score, where the track is seen in both frames of a pair.
+
+    Example:
+        >>> last, now = (Observation(True, True, True, None, score=score) for score in (0.75, 0.25))
+        >>> score_change(last, now), score_change(None, now)
+        (Term(numerator=0.25, denominator=1.0), None)
+    """
     if previous is None or not current.paired or previous.score is None or current.score is None:
         return None
     return Term((current.score - previous.score) ** 2)
 
 
 def first_difference_noise(ratio: Number) -> Number:
-    """Return the deviation of white noise whose squared first differences have this mean: its root over sqrt(2)."""
+    """Return the deviation of white noise whose squared first differences have this mean: its root over sqrt(2).
+
+    Example:
+        >>> noise = np.random.default_rng(0).normal(0, 1.5, 100_000)
+        >>> round(float(first_difference_noise((np.diff(noise) ** 2).mean())), 1)
+        1.5
+    """
     return np.sqrt(ratio / 2)  # type: ignore[no-any-return]
 
 
@@ -152,6 +190,15 @@ class SecondDifferences:
 
     Args:
         min_run: fewest consecutive frames of a run that counts, at least 3.
+
+    Example:
+        >>> shaking = SecondDifferences()
+        >>> for index in range(10):  # to and fro by 1 px
+        ...     place = {"centroid": (20.0 + index % 2, 16.0), "box": (18.0, 14.0, 22.0, 18.0), "area_px": 16}
+        ...     shaking.add(Observation(True, index > 0, True, None, **place))
+        >>> figures = shaking.figures()
+        >>> round(figures["second_difference_centroid_x_px"].value, 4), figures["second_difference_log_area"].n
+        (0.8165, 8)
     """
 
     def __init__(self, min_run: int = MIN_RUN) -> None:

@@ -124,6 +124,12 @@ def loss_terms(before: NDArray[np.bool_], now: NDArray[np.bool_], jitter: NDArra
     Args:
         before, now: bool (P, M), whether each model sees the object in the two frames.
         jitter: float64 (P, M), B2, NaN where it is not known.
+
+    Example:
+        >>> before, now = np.array([[True], [True], [False]]), np.array([[True], [False], [False]])
+        >>> terms = loss_terms(before, now, np.array([[0.2], [np.nan], [np.nan]]))
+        >>> terms.by_name["loss_0"].ravel().tolist(), terms.by_name["loss_1"].ravel().tolist()
+        ([0.2, 1.0, 0.0], [0.2, 1.0, 1.0])
     """
     both, one = now & before, now ^ before
     missed = ~both & ~one

@@ -108,6 +108,11 @@ class PanopticFrame(NamedTuple):
         labels: each segment's class, from 0, and track, above 0 for a thing; track 0 for stuff, for background, and, in
             the truth, for a crowd of things. Classes are `BACKGROUND` and `VOID` of pixels without one; where the truth
             is void nothing counts.
+
+    Example:
+        >>> frame = PanopticFrame.from_planes(np.array([[0, 0, 1]]), np.array([[7, 7, 0]]))
+        >>> frame.labels, frame.segments.tolist(), frame.tracks.tolist()
+        (((0, 7), (1, 0)), [[0, 0, 1]], [[7, 7, 0]])
     """
 
     segments: NDArray[np.unsignedinteger]
@@ -158,6 +163,11 @@ def paint(
 
     Raises:
         ValueError: if lengths or sizes disagree.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((1, 2), np.bool_), (1, 4), x, 0) for x in (0, 1))
+        >>> paint((1, 4), [left, right], classes=[0, 2], tracks=[7, 8]).tracks.tolist()
+        [[7, 7, 8, 0]]
     """
     if not len(masks) == len(classes) == len(tracks):
         raise ValueError(
@@ -181,6 +191,12 @@ def shared_pixels(own: PanopticFrame, true: PanopticFrame) -> Shared:
 
     Raises:
         ValueError: if the frames' shapes differ.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((1, 2), np.bool_), (1, 4), x, 0) for x in (0, 1))
+        >>> own, true = paint((1, 4), [right], [0], [5]), paint((1, 4), [left], [0], [1])
+        >>> shared_pixels(own, true)[(0, 1), (0, 5)]
+        1
     """
     if own.segments.shape != true.segments.shape or own.segments.ndim != 2:
         shapes = sorted({own.segments.shape, true.segments.shape})
@@ -200,6 +216,15 @@ class TrackingQualityMeter:
     Args:
         things: the classes that have tracks. Pixels of a true crowd (a thing's class, track 0) do not count for
             association, nor does a track whose class changes count as one: each class is a track of its own.
+
+    Example:
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), 1, 1)
+        >>> meter = TrackingQualityMeter(things=[0])
+        >>> for track in (5, 6):  # right masks, and a new track in the second frame
+        ...     meter.add(shared_pixels(paint((4, 8), [mask], [0], [track]), paint((4, 8), [mask], [0], [1])))
+        >>> quality = meter.quality()
+        >>> round(quality.stq, 4), quality.association, quality.segmentation
+        (0.7071, 0.5, 1.0)
     """
 
     def __init__(self, things: Collection[int]) -> None:
@@ -255,6 +280,16 @@ class PanopticQualityMeter:
 
     Raises:
         ValueError: if the window is below 1.
+
+    Example:
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), 1, 1)
+        >>> for window in (1, 2):
+        ...     meter = PanopticQualityMeter(window)
+        ...     for track in (5, 6):  # right masks, and a new track in the second frame
+        ...         meter.add(shared_pixels(paint((4, 8), [mask], [0], [track]), paint((4, 8), [mask], [0], [1])))
+        ...     print(meter.figure())
+        Figure(value=1.0, n=1, n_undefined=0)
+        Figure(value=0.0, n=1, n_undefined=0)
     """
 
     def __init__(self, window: int) -> None:

@@ -112,6 +112,11 @@ def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = T
         k = 0..4, rounded half up; a part holds both frames it is cut at, so that neighbours share one. (The original
         keeps those places in 8 bits, which goes wrong beyond 256 frames; that is not repeated here.) Frames without a
         value are left out and counted; a decay of which a part has no value is None.
+
+    Example:
+        >>> found = sequence_statistics([1.0, 0.9, 0.9, 0.7, 0.4, 1.0])
+        >>> round(found.mean, 4), found.recall, found.n  # the first and the last frame left out
+        (0.725, 0.75, 4)
     """
     frames = list(values[1:-1] if leave_out_ends else values)
     series = np.array([np.nan if value is None else value for value in frames], np.float64)
@@ -128,10 +133,15 @@ def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = T
 
 
 def region_iou(mask: MaskCrop, truth: MaskCrop) -> float:
-    """Return J, intersection over union, 0..1.
+    """Return J, intersection over union, 0..1; of two empty masks it is 1, of one 0.
 
     Raises:
         ValueError: if the masks are of frames of different sizes.
+
+    Example:
+        >>> mask, truth = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), x, 1) for x in (1, 2))
+        >>> round(region_iou(mask, truth), 4)  # 2 pixels of 6
+        0.3333
     """
     _require_one_size(mask, truth)
     return 1.0 if mask.area == truth.area == 0 else mask_iou(mask, truth)
@@ -140,12 +150,21 @@ def region_iou(mask: MaskCrop, truth: MaskCrop) -> float:
 def boundary_f(mask: MaskCrop, truth: MaskCrop, tolerance: float = TOLERANCE) -> float:
     """Return F, the harmonic mean of the precision and recall of the mask's boundary, 0..1.
 
+    Of two empty masks it is 1, of one 0.
+
     A boundary pixel is found where the other boundary has one within `tolerance` times the diagonal, rounded up to
     whole pixels. Boundaries lie between pixels, at the upper left of those whose right, lower or lower right
     neighbour is different.
 
     Raises:
         ValueError: if the masks are of frames of different sizes.
+
+    Example:
+        >>> truth, near, far = (
+        ...     MaskCrop.from_bitmap(np.ones((8, 8), np.bool_), (64, 96), x, 20) for x in (20, 21, 60)
+        ... )
+        >>> boundary_f(near, truth), boundary_f(far, truth)  # the tolerance is 1 px here
+        (1.0, 0.0)
     """
     _require_one_size(mask, truth)
     radius = math.ceil(tolerance * math.hypot(*mask.size))

@@ -61,6 +61,12 @@ class MetricRegistry(Mapping[str, MetricSpec]):
 
     Args:
         discover: called once, before the first question, to import what registers metrics.
+
+    Example:
+        >>> REGISTRY["boundary_px_mean"].symbol, REGISTRY["boundary_px_mean"].unit
+        ('B1', 'px')
+        >>> REGISTRY.find("dtssd_at_iou_0.1").name, REGISTRY.find("no_such_column")
+        ('dtssd', None)
     """
 
     def __init__(self, discover: Callable[[], object] = lambda: None) -> None:

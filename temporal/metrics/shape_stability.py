@@ -79,6 +79,11 @@ def shape_contexts(mask: MaskCrop) -> NDArray[np.float64] | None:
     Returns:
         float64 (n, 60), one histogram a point in order of the outline, each of sum 1; None where the mask has no
         polygon (`longest_polygon`). The first point is counted again at the end, as in the original.
+
+    Example:
+        >>> square = MaskCrop.from_bitmap(np.ones((12, 12), np.bool_), size=(32, 48), x=10, y=8)
+        >>> shape_contexts(square).shape, shape_contexts(MaskCrop.from_bitmap(np.zeros((32, 48), np.bool_)))
+        ((17, 60), None)
     """
     polygon = longest_polygon(mask)
     return None if polygon is None else _histograms(_sampled(polygon))
@@ -92,7 +97,15 @@ def shape_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
     cheapest is kept, in the first outline and then in the second.
 
     Args:
-        first, second: (n, 60) and (m, 60), as `shape_contexts` gives them.
+        first, second: float64 (n, 60) and (m, 60), as `shape_contexts` gives them of outlines that there are.
+
+    Example:
+        >>> square, moved, bar = (
+        ...     shape_contexts(MaskCrop.from_bitmap(np.ones((height, 12), np.bool_), (64, 96), x, 8))
+        ...     for height, x in ((12, 10), (12, 40), (40, 10))
+        ... )
+        >>> shape_distance(square, moved), shape_distance(square, bar) > 0.1
+        (0.0, True)
     """
     chi_square_costs, cheapest_path, _ = matching()
     costs = chi_square_costs(first, second)
@@ -116,6 +129,14 @@ class ShapeStability:
     Args:
         leave_out_ends: without the first and the last frame, as DAVIS 2016 evaluates.
         distance: T of two outlines; another function may remember what it gave before.
+
+    Example:
+        >>> square = MaskCrop.from_bitmap(np.ones((12, 12), np.bool_), size=(32, 48), x=10, y=8)
+        >>> steady = ShapeStability()
+        >>> for _ in range(5):
+        ...     steady.add(shape_contexts(square))
+        >>> steady.figure()  # of frames 2, 3 and 4: two pairs
+        Figure(value=0.0, n=2, n_undefined=0)
     """
 
     def __init__(self, leave_out_ends: bool = True, distance: ShapeDistance = shape_distance) -> None:

@@ -63,6 +63,11 @@ def dtssd(previous: MaskCrop, current: MaskCrop, previous_truth: MaskCrop, truth
 
     Raises:
         ValueError: if the masks are of frames of different sizes.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), x, 1) for x in (1, 5))
+        >>> dtssd(left, right, left, right), dtssd(left, right, left, left)  # 8 pixels of 32 change wrongly
+        (0.0, 50.0)
     """
     masks = (previous, current, previous_truth, truth)
     for mask in masks[1:]:
@@ -77,7 +82,16 @@ def dtssd(previous: MaskCrop, current: MaskCrop, previous_truth: MaskCrop, truth
 
 
 class Dtssd:
-    """Accumulates dtSSD over the pairs of consecutive frames of one object; one frame is kept."""
+    """Accumulates dtSSD over the pairs of consecutive frames of one object; one frame is kept.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), x, 1) for x in (1, 5))
+        >>> change = Dtssd()
+        >>> for mask in (left, right, left):
+        ...     change.add(mask, truth=left)
+        >>> change.figures()["dtssd"]
+        Figure(value=50.0, n=2, n_undefined=0)
+    """
 
     def __init__(self) -> None:
         self._last: _Pair | None = None
@@ -115,6 +129,14 @@ class VideoConsistency:
 
     Raises:
         ValueError: for a window below 2.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (4, 8), x, 1) for x in (1, 5))
+        >>> steady = VideoConsistency(windows=(2,))
+        >>> for mask in (left, right, right):  # 8 of 32 pixels change in the first window, none in the second
+        ...     steady.add(mask, truth=left)
+        >>> steady.figure(2)
+        Figure(value=0.875, n=2, n_undefined=0)
     """
 
     def __init__(self, windows: Sequence[int] = WINDOWS) -> None:

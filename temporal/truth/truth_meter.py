@@ -54,7 +54,12 @@ class TruthFigure(NamedTuple):
 
 
 def over_objects(figures: Iterable[Figure]) -> TruthFigure:
-    """Average one figure over objects; those without a value are left out and counted."""
+    """Average one figure over objects; those without a value are left out and counted.
+
+    Example:
+        >>> over_objects([Figure(0.8, 10, 0), Figure(0.6, 20, 0), Figure(None, 0, 5)])
+        TruthFigure(value=0.7, n=30, n_undefined=5, objects=2, objects_undefined=1)
+    """
     own = list(figures)
     mean = mean_figure(figure.value for figure in own)
     n, undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)

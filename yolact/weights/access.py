@@ -65,9 +65,16 @@ def find_weights(
         explicit: a file to use instead of the model's own.
         registry: the models that there are.
 
+    Returns:
+        The file, with its SHA-256.
+
     Raises:
         UsageError: if there is no such model.
         WeightsError: if they are not on this machine; it names the one command that brings them.
+
+    Example:
+        >>> find_weights("yolact_compact").source
+        'bundled'
     """
     entry = find_entry(name, registry)
     if explicit is not None:
@@ -108,6 +115,11 @@ def load_weights(
     Raises:
         UsageError: if the name is neither a model's nor a file's.
         WeightsError: if the weights are missing, cannot be read, would run code, or do not fit.
+
+    Example:
+        >>> from yolact_temporal.yolact import build_yolact
+        >>> load_weights("yolact_compact", build_yolact("yolact_compact")).name
+        'yolact_compact'
     """
     found = source if isinstance(source, WeightsFile) else locate(source, registry)
     label = found.name or str(getattr(getattr(model, "config", None), "name", type(model).__name__))
@@ -120,7 +132,12 @@ def load_weights(
 
 
 def completed_weights(found: WeightsFile, registry: Registry = REGISTRY) -> WeightsFile | None:
-    """Return the bundled weights that a file is an addition to, None for one that is whole."""
+    """Return the bundled weights that a file is an addition to, None for one that is whole.
+
+    Example:
+        >>> completed_weights(find_weights("yolact_compact")) is None
+        True
+    """
     entry = registry.get(found.name or "")
     if entry is None or entry.completes is None:
         return None
@@ -146,7 +163,12 @@ def locate(name_or_path: str | Path, registry: Registry = REGISTRY) -> WeightsFi
 
 
 def list_weights(*, registry: Registry = REGISTRY) -> list[WeightsRow]:
-    """Say of every model where its weights are."""
+    """Say of every model, in the order of the register, where its weights are.
+
+    Example:
+        >>> [row.name for row in list_weights() if row.state == "bundled"]
+        ['yolact_compact', 'mask_rcnn_compact', 'mask_scoring_rcnn_compact']
+    """
     return [_row(entry) for entry in registry.values()]
 
 

@@ -53,6 +53,12 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: if the file cannot be read, is not a weights file, would run code, or holds anything
             but named tensors.
+
+    Example:
+        >>> from yolact_temporal.yolact.weights import find_weights
+        >>> state = read_state(find_weights("yolact_compact").path)
+        >>> {str(tensor.dtype) for tensor in state.values() if tensor.is_floating_point()}
+        {'torch.float16'}
     """
     path = Path(path)
     if file_format(path) == "safetensors":
@@ -128,6 +134,10 @@ def clean_state_dict(state: Mapping[str, Value], expected: Collection[str]) -> d
     Args:
         state: tensors, or whatever else, by key; unchanged.
         expected: the keys of the model's own state dict.
+
+    Example:
+        >>> clean_state_dict({"backbone.layer1.weight": 1, "backbone.layers.0.weight": 2}, ["backbone.layers.0.weight"])
+        {'backbone.layers.0.weight': 2}
     """
 
     def obsolete(key: str) -> bool:

@@ -83,7 +83,12 @@ def discard(part: Path) -> None:
 
 @contextlib.contextmanager
 def progress_bar(label: str, quiet: bool = False) -> Iterator[Progress]:
-    """Give a progress callback that draws a bar on stderr; silent when that is no terminal, or when quiet."""
+    """Give a progress callback that draws a bar on stderr; silent when that is no terminal, or when quiet.
+
+    Example:
+        >>> with progress_bar("yolact_base", quiet=True) as progress:
+        ...     progress(512, 1024)
+    """
     with tqdm(desc=label, unit="B", unit_scale=True, unit_divisor=1024, disable=quiet or None) as bar:
 
         def update(done: int, total: int | None) -> None:

@@ -126,6 +126,10 @@ def fetch(
             is no address, the cache cannot be written, or another process is fetching the same.
         OutOfSpaceError: if the disk is full.
         WeightsError: if the model has no address, the download fails (it can be resumed) or the file is wrong.
+
+    Example:
+        >>> fetch("yolact_compact").source  # nothing to download
+        'bundled'
     """
     entry = find_entry(name, registry)
     if entry.bundled is not None:
@@ -166,6 +170,12 @@ def import_file(path: str | Path, name: str | None = None, *, registry: Registry
         OutOfSpaceError: if the disk is full.
         WeightsError: if the file cannot be read, would run code, fits no model or not the named one, or holds
             NaN or infinity.
+
+    Example:
+        >>> import_file("mine.pth", "yolact_compact")
+        Traceback (most recent call last):
+        yolact_temporal.errors.WeightsError: expected a weights file at mine.pth, which cannot be read
+        (No such file or directory): check the path
     """
     path = Path(path)
     state = read_state(path)
@@ -204,10 +214,18 @@ def verify(
         name: the model to check a file against; if not given, the one it fits or is closest to.
         registry: the models that there are.
 
+    Returns:
+        What was found; `ok` says whether the file can be used.
+
     Raises:
         UsageError: if there is no such model.
         WeightsError: if there is no such file or it cannot be read; a readable file that does not fit is
             reported, not raised.
+
+    Example:
+        >>> report = verify("yolact_compact")
+        >>> report.ok, report.fits, report.format
+        (True, ('yolact_compact',), 'safetensors')
     """
     found = locate(name_or_path, registry)
     named = name or found.name

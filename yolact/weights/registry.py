@@ -19,6 +19,10 @@ class WeightsEntry(WeightsSource):
     Attributes:
         name: the model's name, as in `--model`.
         build: makes the model with random weights; its state dict says which keys and shapes are expected.
+
+    Example:
+        >>> REGISTRY["yolact_compact"].bundled is None, REGISTRY["yolact_base"].url is None
+        (False, False)
     """
 
     name: str

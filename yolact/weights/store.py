@@ -51,6 +51,12 @@ def cache_dir() -> Path:
 
     `$YOLACT_TEMPORAL_CACHE` if set, else the platform's custom: `$XDG_CACHE_HOME` or `~/.cache` on Linux,
     `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows, each with `yolact-temporal` below it.
+
+    Example:
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, {CACHE_VARIABLE: "/data/weights"}):
+        ...     print(cache_dir().as_posix())
+        /data/weights
     """
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser().absolute()
