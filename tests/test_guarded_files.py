@@ -296,7 +296,7 @@ REFUSED: dict[str, tuple[Build | None, str, int, str]] = {
     "training over somebody's figures": (mine("out/metrics.csv"), TRAIN, 2, "another"),
     "training over somebody's weights": (mine("out/best.safetensors"), TRAIN, 2, "another"),
     "training through a link": (plant("out/curve.png"), TRAIN, 2, "a link"),
-    "training into the images": (None, TRAIN.replace("--out out", "--out seq1"), 2, "lies in"),
+    "training into the images": (None, TRAIN.replace("--out out", "--out seq1"), 2, "of its own"),
     "the demo over somebody's folder": (mine("runs/demo/a.txt"), "demo --overwrite", 2, "holds other files"),
     "the demo over a link": (plant("runs/demo", "seq1"), "demo --overwrite", 2, "a link"),
 }

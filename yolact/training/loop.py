@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from yolact_temporal.data.coco import CocoDataset
 from yolact_temporal.data.runs.claim import claim_files, has_header
-from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
 from yolact_temporal.yolact.evaluation import evaluate
@@ -333,10 +332,11 @@ def _prepare_output(options: TrainingOptions) -> Path:
         raise UsageError(
             f"Expected an output folder without a run, but {output} holds one; resume it or name another."
         )
-    inputs = (options.images, options.val_images, options.annotations, options.val_annotations)
-    require_outside_inputs(
-        output, "a folder for training", [Path(given) for given in inputs if given is not None]
-    )
+    for images in (options.images, options.val_images):
+        if images is not None and output.exists() and Path(images).exists() and output.samefile(images):
+            raise UsageError(
+                f"Expected an output folder of its own, got the folder of images {images}; name another folder."
+            )
     claim_files(
         output,
         OUTPUTS,
