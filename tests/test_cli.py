@@ -203,7 +203,7 @@ class TestARun:
             for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
         }
         plots = {name for name in files if name.startswith("plots/")}
-        compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.png"}
+        compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.json", "comparison.png"}
         assert files - plots == {"run.json", "summary.csv", "report.md"} | models | compared
         assert plots
         assert all(name.endswith(".png") for name in plots)
