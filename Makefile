@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := data yolact temporal dashboards
 TYPES := build/types
+# Files of tests are shared out between so many processes; one at a time: make test WORKERS=0
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 LOWEST := .venv-lowest
 OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -25,11 +28,11 @@ test: lint types pytest
 # The tests on one core, what reads the code on the other.
 check-fast: $(VENV)/.installed-dev
 	@mkdir -p build; $(MAKE) --no-print-directory lint types > build/check-fast.log 2>&1 & reading=$$!; \
-	$(BIN)/python -m pytest -m "not slow"; tested=$$?; \
+	$(BIN)/python $(PYTEST) -m "not slow"; tested=$$?; \
 	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
 
 test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/python -m pytest -m "not slow or smoke"
+	$(LOWEST)/bin/python $(PYTEST) -m "not slow or smoke"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -50,7 +53,7 @@ types: $(VENV)/.installed-dev
 	MYPYPATH=$(TYPES) $(BIN)/mypy -p yolact_temporal
 
 pytest: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python $(PYTEST) --durations=10
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
