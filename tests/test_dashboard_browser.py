@@ -75,7 +75,9 @@ def fault(message):
     """
     asked = message.location.get("url", "")
     dropped = "/media/" in asked and "404" in message.text
-    return message.type == "error" and not dropped and "Download Button source error - 404" not in message.text
+    return (
+        message.type == "error" and not dropped and "Download Button source error - 404" not in message.text
+    )
 
 
 def elsewhere(url):
