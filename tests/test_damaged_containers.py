@@ -110,6 +110,8 @@ TABLES = {
     "a run too short": (b"stts", 15, 0x08),
     "a duration of hours": (b"stts", 16, 0x40),
     "a longer duration": (b"stts", 18, 0x40),
+    "a duration a little longer": (b"stts", 19, 0x20),
+    "a duration below 0": (b"stts", 16, 0x80),
     "more chunks": (b"stco", 11, 0x02),
     "fewer in a chunk": (b"stsc", 19, 0x08),
     "a chunk beyond the end": (b"stco", 12, 0x40),

@@ -104,7 +104,9 @@ class _Tables:
         wide = b"co64" in boxes
         places = boxes.get(b"co64" if wide else b"stco", b"")
         self.places = _numbers(places[8:], int.from_bytes(places[4:8], "big"), 8 if wide else 4)
+        edits = boxes.get(b"elst", b"")
         self._has_edits = b"elst" in boxes
+        self._lost_edits = len(edits) > 8 and not any(edits[4:8])
         self.edits = _edits(boxes.get(b"elst", b""), movie_scale, self.scale)
 
     def _track_length(self, header: bytes, movie_scale: int) -> float | None:
@@ -135,7 +137,28 @@ class _Tables:
             return TableFault(
                 reason, samples, self._even_ticks(samples), order, True, unreadable=len(self.durations) != 1
             )
-        return self._wrong_place(file_size) or self._wrong_times()
+        if self._lost_edits:
+            return TableFault("its edit list says that it has no entry", self.count, distrusts_edits=True)
+        return self._wrong_place(file_size) or self._wrong_rate() or self._wrong_times()
+
+    def _wrong_rate(self) -> TableFault | None:
+        """Judge the one duration that all frames have by the lengths of track and media, where these agree.
+
+        A whole file's track is as long as its frames together; its media may be longer by a frame.
+        """
+        length = self.edits[1] if self.edits is not None else self.track_length
+        if len(self.durations) != 1 or not length or not self.media_length:
+            return None
+        step = length / self.count
+        told, off = abs(length - self.media_length), self.count * int(self.durations[0, 1])
+        if told > 1.5 * step or min(abs(length - off), abs(self.media_length - off)) <= 1.25 * step:
+            return None
+        return TableFault(
+            "its table of durations contradicts its length",
+            self.count,
+            self._even_ticks(self.count),
+            distrusts_edits=True,
+        )
 
     def _even_ticks(self, samples: int) -> int | None:
         """Return the ticks between frames at a constant rate, by the track's length or else by the table's one run."""
