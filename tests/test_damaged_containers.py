@@ -18,6 +18,8 @@ from yolact_temporal.data.sources import decord_worker, open_clip
 from yolact_temporal.data.sources.decord_source import has_decord
 from yolact_temporal.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 Clip = Callable[[str], Path]
 
 needs_decord = pytest.mark.skipif(not has_decord(), reason="decord is not installed")

@@ -27,6 +27,8 @@ from yolact_temporal.data.runs.guard import require_apart
 from yolact_temporal.data.runs.names import is_component, is_free, twice_named
 from yolact_temporal.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[[Path], object]
 
 

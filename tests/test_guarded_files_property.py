@@ -32,6 +32,8 @@ from hypothesis import strategies as st
 from yolact_temporal.cli import analyze
 from yolact_temporal.cli import main as cli
 
+pytestmark = pytest.mark.slow
+
 _ODD = "A seq seq.mp4 film runs run.json run.json.part run.lock ... .hidden x.json x.json.part"
 _OURS = (
     "run.json summary.csv summary.csv.part report.md plots masks.jsonl masks.jsonl.part frames.csv overlay.mp4 "

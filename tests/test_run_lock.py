@@ -24,6 +24,8 @@ from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.data.runs.state import run_state
 from yolact_temporal.errors import InputError, UsageError
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import sys
 from pathlib import Path
