@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = {"data": "data", "yolact": "yolact", "temporal": "temporal", "": "src/yolact_temporal"}
 

@@ -15,6 +15,8 @@ from yolact_temporal.data.formats import FORMATS, ReadOptions, open_masks
 from yolact_temporal.data.rle import checked_rle, decode_masks
 from yolact_temporal.errors import InputError, UsageError
 
+pytestmark = pytest.mark.slow
+
 MUTATED, STRUCTURED, RANDOM, RUNS = 200, 300, 50, 300
 """Examples: of damaged files, for each of six formats and two kinds of annotations; of made-up JSON, for each of four;
 of noise, for each of six; of run-length text. 8 * 200 + 4 * 300 + 6 * 50 + 300 = 3400."""
