@@ -17,6 +17,7 @@ _LARGEST_INDEX = 1 << 28
 _PARENTS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
 _FRAMES_OF_DOUBT = 3
 """Lengths that differ by no more than this many frames agree: writers count the delay of B-frames differently."""
+_WRONG_RATE = "its table of durations contradicts its length"
 
 _NEEDED = {b"mdhd", b"tkhd", b"stsz", b"stts"}
 
@@ -126,6 +127,7 @@ class _Tables:
         return bool(start > shown.min() or start + length < shown.max() + doubt / 2)
 
     def fault(self, file_size: int) -> TableFault | None:
+        """Return the first thing on which the tables do not agree; None where they do."""
         if not self.count:
             return None
         samples = self._most_agreed_count()
@@ -146,23 +148,21 @@ class _Tables:
 
         A whole file's track is as long as its frames together; its media may be longer by a frame.
         """
-        length = self.edits[1] if self.edits is not None else self.track_length
-        if len(self.durations) != 1 or not length or not self.media_length:
+        shown, media = self._shown_length(), self.media_length
+        if len(self.durations) != 1 or not shown or not media:
             return None
-        step = length / self.count
-        told, off = abs(length - self.media_length), self.count * int(self.durations[0, 1])
-        if told > 1.5 * step or min(abs(length - off), abs(self.media_length - off)) <= 1.25 * step:
+        step, length = shown / self.count, self.count * int(self.durations[0, 1])
+        if abs(shown - media) > 1.5 * step or min(abs(shown - length), abs(media - length)) <= 1.25 * step:
             return None
-        return TableFault(
-            "its table of durations contradicts its length",
-            self.count,
-            self._even_ticks(self.count),
-            distrusts_edits=True,
-        )
+        return TableFault(_WRONG_RATE, self.count, self._even_ticks(self.count), distrusts_edits=True)
+
+    def _shown_length(self) -> float | None:
+        """Return how long the track is shown, in ticks: by its one edit, or else by its own header."""
+        return self.edits[1] if self.edits is not None else self.track_length
 
     def _even_ticks(self, samples: int) -> int | None:
         """Return the ticks between frames at a constant rate, by the track's length or else by the table's one run."""
-        length = self.edits[1] if self.edits is not None else self.track_length
+        length = self._shown_length()
         if length and round(length / samples) > 0:
             return round(length / samples)
         return int(self.durations[0, 1]) if len(self.durations) and self.durations[0, 1] > 0 else None
@@ -226,13 +226,12 @@ class _Tables:
                     "its offsets of display times exceed its length", self.count, distrusts_order=True
                 )
         edit = self.edits
-        known = [value for value in (edit[1] if edit else self.track_length, self.media_length) if value]
+        known = [value for value in (self._shown_length(), self.media_length) if value]
         told = len(known) == 2 and abs(known[0] - known[1]) <= doubt + delay
         if told and all(abs(value - length) > doubt + delay for value in known):
             one_run = len(self.durations) == 1
             even = self._even_ticks(self.count) if one_run else None
-            reason = "its table of durations contradicts its length"
-            return TableFault(reason, self.count, even, distrusts_edits=True, unreadable=not one_run)
+            return TableFault(_WRONG_RATE, self.count, even, distrusts_edits=True, unreadable=not one_run)
         shown = self._shown_times()
         if edit is not None and edit[0] + edit[1] > int(shown.max()) + 2 * usual:
             if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
