@@ -94,7 +94,8 @@ def _sentence(
 def _claim(question: Question, effect: Effect, winner: str, loser: str) -> str:
     """Return who wins; `effect` is the winner less the other."""
     if question == "outline":
-        return f"Where both see an object, the outlines of {winner} move {less(effect.estimate)} less than those of {loser}"
+        by = less(effect.estimate)
+        return f"Where both see an object, the outlines of {winner} move {by} less than those of {loser}"
     if question == "presence":
         return f"{winner} blinks less than {loser}"
     if question == "coverage":

@@ -186,7 +186,7 @@ def effect_of(
         None where no clip has the figure.
 
     Example:
-        >>> ones = np.ones((40, 1))
+        >>> ones = np.ones(40)
         >>> found = effect_of({f"clip {i}": Series((1 + i / 10) * ones, 2 * ones, ones, 40, 0) for i in range(8)})
         >>> found.scope, round(found.estimate, 3), found.p_value, found.interval(0.95).excludes_zero
         ('clips', -0.65, 0.0078125, True)
@@ -219,11 +219,8 @@ class _Sums(NamedTuple):
 
 
 def _frame_sums(series: Series) -> _Sums:
-    first, second, weight = (
-        part.reshape(len(part), -1).sum(axis=1) for part in (series.first, series.second, series.weight)
-    )
-    used = weight > 0
-    return _Sums(first[used], second[used], weight[used])
+    used = series.weight > 0
+    return _Sums(series.first[used], series.second[used], series.weight[used])
 
 
 def _draws(clips: list[_Sums], contrast: Contrast, seed: int) -> tuple[Floats | None, float]:
