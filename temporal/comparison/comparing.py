@@ -243,11 +243,12 @@ def _outline_difference(clips: Mapping[str, PairFigures], found: Found, seed: in
     values = []
     for clip, figures in clips.items():
         series = figures.series["boundary_px"]
-        logs = [
-            None if value is None else float(LOG_RATIO.scale(np.float64(value))) for value in series.values()
-        ]
+        first, second = series.values()
         weighs = found.effect is not None and clip in found.effect.clips
-        first, second = logs if weighs else (None, None)
+        if weighs and first is not None and second is not None:
+            first, second = LOG_RATIO.scale(np.array([first, second])).tolist()
+        else:
+            first = second = None
         values.append(ClipValue(clip, first, second, series.n, series.n_undefined))
     effect = found.effect
     if effect is None:

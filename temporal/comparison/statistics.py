@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.comparison.rules import CONFIDENCE
 
 Floats = NDArray[np.float64]
+Name = TypeVar("Name", bound=str)
 
 RESAMPLES = 10_000
 _EXACT_LIMIT = 30
@@ -109,7 +110,7 @@ def sign_flip_p(
     return reached / (len(some) * len(others))
 
 
-def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+def holm(p_values: Mapping[Name, float | None]) -> dict[Name, float | None]:
     """Adjust p values for their number (Holm 1979); None stays None and counts as a test all the same.
 
     Example:
@@ -117,7 +118,7 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
         {'outline': 0.03, 'presence': 0.08, 'coverage': None}
     """
     defined = sorted((p, name) for name, p in p_values.items() if p is not None)
-    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
+    adjusted: dict[Name, float | None] = dict.fromkeys(p_values)
     highest = 0.0
     for rank, (p, name) in enumerate(defined):
         highest = max(highest, min(1.0, p * (len(p_values) - rank)))
