@@ -71,7 +71,6 @@ def guard_figures(
         shares: of the models' instances; None where they were not counted.
     """
     columns = objects.columns(*models)
-    objects = _Stub(objects)  # type: ignore
     seen, before = seen_by(objects, models, thresholds, truth_iou)
     common = objects.pair & (seen & before).all(axis=1)
     boundary = objects.boundary_px[:, columns]
@@ -138,20 +137,3 @@ def _shares(models: Sequence[str], shares: Mapping[str, Shares] | None, name: st
         return np.full(2, np.nan)
     own = [shares[model] for model in models]
     return np.array([getattr(one, name) / one.counted if one.counted else 0.0 for one in own])
-
-
-class _Stub:
-    def __init__(self, o):
-        self.o = o
-
-    def __getattr__(self, n):
-        if hasattr(self.o, n):
-            return getattr(self.o, n)
-        p, m = self.o.score.shape
-        if n.startswith("true_"):
-            return np.full(p, np.nan)
-        if n == "iou_between":
-            return np.full((p, m, m), np.nan)
-        if n == "area_px":
-            return np.full((p, m), np.nan)
-        return np.full((p, m), np.nan)

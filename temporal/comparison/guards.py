@@ -154,18 +154,13 @@ def _less_true(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -
         words = f"the masks of {' and '.join(against)} are less true ({told})"
     else:
         words = f"neither's masks are less true ({told})"
-    figures = tuple(
-        GuardFigure(f"{symbol}, {models[0]} less {models[1]}", None if e is None else e.estimate, rules.truth)
-        for symbol, e in effects.items()
-    )
+    figures = tuple(_difference(symbol, models, effect, rules.truth) for symbol, effect in effects.items())
     return Guard("less_true", against, known, figures, words)
 
 
 def _sees_less(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
     effect = _effect(clips, "coverage")
-    figures = (
-        GuardFigure(f"coverage, {models[0]} less {models[1]}", None if effect is None else effect.estimate, rules.coverage),
-    )
+    figures = (_difference("coverage", models, effect, rules.coverage),)
     if effect is None:
         return Guard("sees_less", (), False, figures, "how much each sees was not measured")
     against = _lower_in([effect], models, rules.coverage)
@@ -192,6 +187,11 @@ def _more(models: Models, name: GuardName, shares: Floats, bound: float, what: s
         f"{own:.0%} of the instances of {models[place]} {what}, {other:.0%} of those of {models[1 - place]}"
     )
     return Guard(name, (models[place],), True, figures, words)
+
+
+def _difference(what: str, models: Models, effect: Effect | None, bound: float) -> GuardFigure:
+    value = None if effect is None else effect.estimate
+    return GuardFigure(f"{what}, {models[0]} less {models[1]}", value, bound)
 
 
 def _effect(clips: Mapping[str, PairFigures], name: str) -> Effect | None:
