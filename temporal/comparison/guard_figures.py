@@ -31,7 +31,7 @@ class ClipGuards(NamedTuple):
     """What guards look at on one clip; NaN where it is not known. First and second model, (2,), where not said.
 
     Attributes:
-        below_round_trip: how far B1 on the common support is below half the round trip of the same masks, px.
+        common_boundary_px, round_trip_px: B1 on the common support, and of the same masks carried there and back.
         boundary_px, second_boundary_px: B1 by the first and by the second motion estimate, on the sampled pairs.
         true_boundary_px, true_second_boundary_px: the same of the true masks, numbers.
         overlap: mean IoU of the two models' masks on the common support, a number.
@@ -40,7 +40,8 @@ class ClipGuards(NamedTuple):
         duplicates, unshared: shares of the counted instances.
     """
 
-    below_round_trip: Floats
+    common_boundary_px: Floats
+    round_trip_px: Floats
     boundary_px: Floats
     second_boundary_px: Floats
     true_boundary_px: float
@@ -74,7 +75,8 @@ def guard_figures(
     seen, before = seen_by(objects, models, thresholds, truth_iou)
     common = objects.pair & (seen & before).all(axis=1)
     boundary = objects.boundary_px[:, columns]
-    second = objects.second_boundary_px[:, columns]
+    second, trip = objects.second_boundary_px[:, columns], objects.round_trip_px[:, columns]
+    tripped = common & np.isfinite(boundary).all(axis=1) & np.isfinite(trip).all(axis=1)
     sampled = common & np.isfinite(second).all(axis=1) & np.isfinite(boundary).all(axis=1)
     true = np.stack([objects.true_boundary_px, objects.true_second_boundary_px], axis=1)
     truly = sampled & np.isfinite(true).all(axis=1)
@@ -84,7 +86,8 @@ def guard_figures(
     area = np.log(np.maximum(objects.area_px[:, columns], 1.0))
     overlap = objects.iou_between[:, columns[0], columns[1]]
     return ClipGuards(
-        below_round_trip=_means(objects.round_trip_px[:, columns] / 2 - boundary, common),
+        common_boundary_px=_means(boundary, tripped),
+        round_trip_px=_means(trip, tripped),
         boundary_px=_means(boundary, sampled & enough),
         second_boundary_px=_means(second, sampled & enough),
         true_boundary_px=float(_means(true, truly & on_truth)[0]),
