@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou, same_mask
+from yolact_temporal.data.crops import MaskCrop, mask_iou, overlaps, same_mask
 from yolact_temporal.temporal.association import mask_behind
-from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates, overlaps
+from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
 from yolact_temporal.temporal.motion import Motion, warp_mask
 

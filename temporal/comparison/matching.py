@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou
+from yolact_temporal.data.crops import MaskCrop, overlaps
 
 DUPLICATE_IOU = 0.5
 """Two masks of one model that overlap by so much are of one thing: two things cannot cover the same pixels."""
@@ -16,40 +16,6 @@ DUPLICATE_IOU = 0.5
 FAINT_WEIGHT = 0.5
 """What the overlap of a faint mask counts beside that of one above the operating threshold, so that a faint one takes
 an object from the other only where it overlaps more than twice as much: the other one is then of something else."""
-
-
-def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
-    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`; of no masks (0, M) or (N, 0).
-
-    Only what the masks' rectangles and areas do not rule out is computed.
-
-    Args:
-        first, second: N and M masks of one frame.
-        least: above 0, at most 1.
-
-    Example:
-        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
-        >>> overlaps(masks[:1], masks, least=0.5).tolist()
-        [[1.0, 0.6, 0.0]]
-    """
-    found = np.zeros((len(first), len(second)))
-    if not found.size:
-        return found
-    boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
-    areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
-    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
-        boxes[:, None, :2], others[None, :, :2]
-    )
-    shared = np.minimum(areas[:, None], other_areas[None])
-    shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
-    # The most that two masks of these areas, in these rectangles, can overlap.
-    possible = shared > 0
-    possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
-    for row, column in np.argwhere(possible).tolist():
-        iou = mask_iou(first[row], second[column])
-        if iou >= least:
-            found[row, column] = iou
-    return found
 
 
 def duplicates(masks: Sequence[MaskCrop], above: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
+from yolact_temporal.data.crops import MaskCrop, overlaps
+from yolact_temporal.temporal.comparison.matching import assign, duplicates
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
