@@ -9,6 +9,7 @@ from masks import crop, disk, instances, rectangle
 from yolact_temporal.data.runs.layout import ModelFolder
 from yolact_temporal.data.runs.tracked_masks import read_tracks
 from yolact_temporal.temporal.association import NO_TRACK, Associator, GivenTracks
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import REGISTRY
@@ -199,3 +200,81 @@ def test_a_duplicate_is_exported_under_an_identity_of_its_own(tmp_path):
 
 def test_the_rate_is_one_of_the_figures_shown_first():
     assert "duplicate_rate" in REGISTRY.headlines()
+
+
+class TestWhatIsCompared:
+    """An object's mask is the best-scored counted one that lies on it, not the one that fits best."""
+
+    @staticmethod
+    def frame(bitmaps, scores):
+        return instances(bitmaps, SIZE, scores=scores)
+
+    @pytest.mark.parametrize("truth", [True, False])
+    @pytest.mark.parametrize(
+        ("places", "scores", "expected"),
+        [
+            ([60, 64], [0.9, 0.6], 0),  # IoU 1 and 0.82 with the object
+            ([60, 64], [0.6, 0.9], 1),  # the better score, not the better fit
+            ([60, 64], [0.7, 0.7], 0),  # alike: as they come
+            ([60, 70], [0.6, 0.9], 1),  # 0.6
+            ([60, 74], [0.6, 0.9], 0),  # 0.48: of something else
+            ([60, 64], [0.55, 0.4], 0),  # one below the operating threshold counts for nothing
+        ],
+    )
+    def test_which_mask_is_the_objects(self, truth, places, scores, expected):
+        models = {name: ComparedModel(("car",), 0.5) for name in ("one", "other")}
+        meter = SupportMeter(models, 24.0, truth=truth)
+        steady = self.frame([square(60)], [0.9])
+        given = {"truth": {1: crop(square(60))}} if truth else {}
+        meter.update(0, 0.0, {"one": self.frame([square(60)], [0.9]), "other": steady}, None, **given)
+        twice = self.frame([square(x) for x in places], scores)
+        rows = meter.update(1, 1 / 24, {"one": twice, "other": steady}, STILL, **given)
+        (row,) = [row for row in rows if row.model == "one"]
+        assert row.score == pytest.approx(scores[expected])
+
+    def test_without_scores_the_larger(self):
+        meter = SupportMeter({"one": ComparedModel(("car",), 0.0)}, 24.0, truth=True)
+        twice = self.frame([square(60), square(58, width=44)], [1.0, 1.0])
+        (row,) = meter.update(0, 0.0, {"one": twice}, None, truth={1: crop(square(60))})
+        assert row.area_px == 44 * 40
+
+    def test_a_mask_stays_with_the_object_that_it_is_of(self):
+        """The better-scored one of the neighbour also lies on this object, but is the neighbour's only mask."""
+        meter = SupportMeter({"one": ComparedModel(("car",), 0.5)}, 24.0, truth=True)
+        seen = self.frame([square(60), square(70)], [0.6, 0.9])
+        rows = meter.update(0, 0.0, {"one": seen}, None, truth={1: crop(square(60)), 2: crop(square(72))})
+        assert [row.score for row in rows] == [pytest.approx(0.6), pytest.approx(0.9)]
+
+    @pytest.mark.parametrize("truth", [True, False])
+    def test_the_rest_is_told_apart(self, truth):
+        models = {name: ComparedModel(("car",), 0.5) for name in ("one", "other")}
+        meter = SupportMeter(models, 24.0, truth=truth)
+        given = {"truth": {1: crop(square(20))}} if truth else {}
+        crowded = self.frame(
+            [square(20), square(22), square(31), square(110), square(112), square(25)],
+            [0.9, 0.8, 0.7, 0.7, 0.6, 0.3],  # the object; repeated; IoU 0.57; elsewhere; repeated; too faint
+        )
+        meter.update(0, 0.0, {"one": crowded, "other": self.frame([square(20)], [0.9])}, None, **given)
+        assert meter.summary().outside == {"one": (1, 3, 5), "other": (0, 0, 1)}
+
+    @pytest.mark.parametrize("truth", [True, False])
+    def test_noise_reported_ten_times_is_no_steadier(self, truth):
+        """Of many equally noisy masks the one that fits best would be steady by choice alone."""
+        rng = np.random.default_rng(0)
+
+        def noisy(count):
+            bitmaps = [disk(SIZE, 60 + rng.normal(0, 1.5), 50 + rng.normal(0, 1.5), 24) for _ in range(count)]
+            return self.frame(bitmaps, rng.uniform(0.6, 0.9, count))
+
+        models = {name: ComparedModel(("car",), 0.5) for name in ("once", "often")}
+        meter = SupportMeter(models, 24.0, truth=truth)
+        given = {"truth": {1: crop(disk(SIZE, 60, 50, 24))}} if truth else {}
+        moved = {"once": [], "often": []}
+        for t in range(60):
+            seen = {"once": noisy(1), "often": noisy(10)}
+            for row in meter.update(t, t / 24, seen, STILL if t else None, **given):
+                if row.boundary_px is not None:
+                    moved[row.model].append(row.boundary_px)
+        assert len(moved["once"]) == len(moved["often"]) == 59
+        assert np.mean(moved["often"]) > 0.85 * np.mean(moved["once"])
+        assert meter.summary().outside["often"] == (0, 540, 600)
