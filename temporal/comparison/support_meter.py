@@ -315,7 +315,7 @@ class SupportMeter:
         ] + [found.truth for found in sightings if found.truth is not None]
         for name, instances in kept.items():
             counted = np.flatnonzero(instances.scores > self._models[name].score_threshold)
-            masks = [seen[name].masks[index] for index in counted]
+            masks = [seen[name].masks[index] for index in counted.tolist()]
             taken = {found.matches[name] for found in sightings if name in found.matches}
             free = np.array([index not in taken for index in counted.tolist()], np.bool_)
             repeats = repeated(masks, instances.scores[counted]) >= 0
