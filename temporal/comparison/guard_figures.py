@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.comparison.figures import ClipObjects, seen_by
+from yolact_temporal.temporal.comparison.support_meter import Outside
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -17,14 +18,6 @@ _LEAST_AGE_S = 0.5
 """An object must be seen for so long for a trend in its age to be more than chance."""
 _LEAST_SAMPLE = 3
 """Pairs measured by the second motion estimate that a clip must have to be of its mean."""
-
-
-class Shares(NamedTuple):
-    """Of a model's counted instances of one clip, how many repeat another one, and how many are of no object."""
-
-    counted: int
-    duplicates: int
-    unshared: int
 
 
 class ClipGuards(NamedTuple):
@@ -59,7 +52,7 @@ def guard_figures(
     thresholds: Sequence[float],
     truth_iou: float | None = None,
     timed: bool = True,
-    shares: Mapping[str, Shares] | None = None,
+    outside: Mapping[str, Outside] | None = None,
 ) -> ClipGuards:
     """Measure what guards look at on one clip; the first five arguments as of `compare_clip`.
 
@@ -69,7 +62,7 @@ def guard_figures(
         thresholds: the score above which each one's masks are taken for seen.
         truth_iou: a mask is taken for seen only where it overlaps the true one by so much.
         timed: whether the clip has a time.
-        shares: of the models' instances; None where they were not counted.
+        outside: of the models' instances; None where they were not counted.
     """
     columns = objects.columns(*models)
     seen, before = seen_by(objects, models, thresholds, truth_iou)
@@ -95,8 +88,8 @@ def guard_figures(
         overlap=float(_means(overlap[:, None], common)[0]),
         log_area=float(_means((area[:, 0] - area[:, 1])[:, None], common)[0]),
         overlap_slope=_slope(objects, overlap, common) if timed else float("nan"),
-        duplicates=_shares(models, shares, "duplicates"),
-        unshared=_shares(models, shares, "unshared"),
+        duplicates=_shares(models, outside, "duplicates"),
+        unshared=_shares(models, outside, "unshared"),
     )
 
 
@@ -135,8 +128,8 @@ def _slope(objects: ClipObjects, overlap: Floats, where: Bools) -> float:
     return over / across if across else float("nan")
 
 
-def _shares(models: Sequence[str], shares: Mapping[str, Shares] | None, name: str) -> Floats:
-    if shares is None:
+def _shares(models: Sequence[str], outside: Mapping[str, Outside] | None, name: str) -> Floats:
+    if outside is None:
         return np.full(2, np.nan)
-    own = [shares[model] for model in models]
-    return np.array([getattr(one, name) / one.counted if one.counted else 0.0 for one in own])
+    own = [outside[model] for model in models]
+    return np.array([getattr(one, name) / one.of if one.of else 0.0 for one in own])
