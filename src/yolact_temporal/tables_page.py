@@ -13,6 +13,7 @@ from typing import NamedTuple
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
+from yolact_temporal.temporal.calibration.verdict_power_report import VERDICT_COLUMNS
 from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
@@ -99,6 +100,7 @@ def tables_page() -> str:
             "metrics",
         ),
         _Table("calibration.csv", "one row a dose, motion and figure.", CALIBRATION_COLUMNS, "calibration"),
+        _Table("verdicts.csv", "of `calibrate --verdicts`; one row a setting.", VERDICT_COLUMNS, "verdicts"),
         _Table(
             "calibration figures",
             "rows of `calibration.csv` beside those of the metrics.",
