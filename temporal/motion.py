@@ -398,7 +398,7 @@ def _destinations(
             np.clip(_nearest(grid_height, height)[region.y1 : region.y2] - top, 0, len(back) - 1),
             np.clip(_nearest(grid_width, width)[region.x1 : region.x2] - left, 0, back.shape[1] - 1),
         )
-        visible = back[np.ix_(*nearest)]
+        visible = back.take(nearest[0], axis=0).take(nearest[1], axis=1)
     columns, rows = _sources(flow, (region.x1, region.y1))
     return columns, rows, (visible & _inside(columns, rows, size)).view(np.uint8)
 
