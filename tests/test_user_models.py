@@ -83,6 +83,8 @@ def test_the_example_is_measured_and_its_run_is_read_without_it(folder, capsys):
     assert "bright" not in sys.modules
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_installed_command_finds_it_in_the_current_folder(folder):
     # `python -I` puts no folder on the import path, as the installed command does not.
     program = "import sys; from yolact_temporal.cli.main import main; sys.exit(main(sys.argv[1:]))"
