@@ -40,9 +40,21 @@ class _Table(NamedTuple):
 
 def tables_page() -> str:
     """Return docs/tables.md."""
+    tables = [*_run_tables(), *_comparison_tables(), *_other_tables()]
+    contents = ", ".join(f"[{table.name}](#{table.link})" if table.link else table.name for table in tables)
+    parts = [
+        "# The tables, column by column\n",
+        "UTF-8, one header row, comma-separated; the unit is in the column's name or beside it; an empty cell is "
+        "undefined, never 0. This page is written by `make tables-page`.\n",
+        f"In this order: {contents}.\n",
+    ]
+    return "\n".join([*parts, *map(_section, tables)])
+
+
+def _run_tables() -> list[_Table]:
+    """Return the tables of one model's own figures, and those against a ground truth."""
     strict, loose = MATCH_IOUS
-    pairs = _listed(list(REGISTRY.pairs()))
-    tables = (
+    return [
         _Table(
             "frames.csv",
             "one row a frame; the columns below, then every pair metric as the mean over the frame's pairs.",
@@ -69,6 +81,12 @@ def tables_page() -> str:
             "truth",
             "metric",
         ),
+    ]
+
+
+def _comparison_tables() -> list[_Table]:
+    """Return the tables of models beside each other."""
+    return [
         _Table(
             "objects.csv",
             "of runs with several models; one row an object of the universe, frame it counts in, and model.",
@@ -86,6 +104,13 @@ def tables_page() -> str:
             [_compared_column(name) for name in REGISTRY.compared()],
             head="metric",
         ),
+    ]
+
+
+def _other_tables() -> list[_Table]:
+    """Return the demo's and the calibration's tables, and what stands in several."""
+    pairs = _listed(list(REGISTRY.pairs()))
+    return [
         _Table(
             "camera_moves.csv",
             "of the demo only; one row an instance, pair and kind of motion.",
@@ -105,15 +130,7 @@ def tables_page() -> str:
             [metric_column(spec) for spec in REGISTRY.of("calibration").values()],
             head="metric",
         ),
-    )
-    contents = ", ".join(f"[{table.name}](#{table.link})" if table.link else table.name for table in tables)
-    parts = [
-        "# The tables, column by column\n",
-        "UTF-8, one header row, comma-separated; the unit is in the column's name or beside it; an empty cell is "
-        "undefined, never 0. This page is written by `make tables-page`.\n",
-        f"In this order: {contents}.\n",
     ]
-    return "\n".join([*parts, *map(_section, tables)])
 
 
 def _section(table: _Table) -> str:
