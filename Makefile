@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-dev
 
 # The pages of docs/ as a site in build/docs; a link that leads nowhere fails.
 docs: $(VENV)/.installed-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 tables-page: $(VENV)/.installed
 	$(BIN)/python -m yolact_temporal.tables_page docs/tables.md
