@@ -29,7 +29,7 @@ GENERATED = {"docs/tables.md": tables_page, "docs/metrics.md": metrics_page}
 README = PAGES["README.md"]
 
 #: Options that pages tell of and the command line is about to have.
-AWAITED = {"--motion", "--protocol", "--verdicts"}
+AWAITED = {"--bound", "--motion", "--protocol", "--verdicts"}
 #: Options of other programs that pages show.
 FOREIGN = {"--no-deps", "--directory"}
 
