@@ -24,6 +24,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "B": "B: jitter",
         "C": "C: flicker",
         "D": "D: against a ground truth",
+        "J": "J: what decides a question",
     }
 )
 """What metrics whose symbols begin with a letter are about."""
