@@ -217,9 +217,12 @@ def davis_sequence(name, frames):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize(("sequence", "floor"), [("blackswan", 0.37), ("car-shadow", 1.0)])
+@pytest.mark.parametrize(("sequence", "floor"), [("blackswan", 0.33), ("breakdance", 2.44)])
 def test_on_real_video_masks_that_the_flow_moved_along_are_found_out(sequence, floor):
-    """B1 by the flow that moved them is next to nothing, under half of their round trip; by the other one it is not."""
+    """B1 by the flow that moved them is nothing, under half of their round trip; by the other one it is near the truth's.
+
+    Of the true masks and of a published system's both flows measure about the same.
+    """
     estimator = FlowEstimator(second_every=1)
     models = {name: ComparedModel(("thing",), 0.5) for name in ("moved along", "system")}
     meter = SupportMeter(models, 24.0, truth=True)
@@ -237,11 +240,12 @@ def test_on_real_video_masks_that_the_flow_moved_along_are_found_out(sequence, f
     objects = ClipObjects.from_rows(table)
     figures = compare_clip(objects, ("moved along", "system"), (0.5, 0.5)).series
     values = {name: series.values() for name, series in figures.items()}
-    assert values["boundary_px"][0] < 0.01
-    assert values["boundary_px"][0] + 0.05 < values["round_trip_px"][0] / 2
-    assert values["second_boundary_px"][0] > 0.5
-    assert values["second_boundary_px"][0] > 10 * values["boundary_px"][0]
-    assert values["true_boundary_px"][0] == pytest.approx(floor, rel=0.5)
+    assert values["boundary_px"][0] < 0.001
+    assert 0.05 < values["round_trip_px"][0] / 2 < 0.2
+    assert values["true_boundary_px"][0] == pytest.approx(floor, rel=0.02)
+    assert values["true_second_boundary_px"][0] == pytest.approx(floor, rel=0.25)
+    assert values["second_boundary_px"][0] > floor / 2.5
+    assert values["second_boundary_px"][1] == pytest.approx(values["boundary_px"][1], rel=0.2)
     assert values["round_trip_px"][1] < values["true_boundary_px"][1] < values["boundary_px"][1]
 
 
