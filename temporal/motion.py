@@ -406,4 +406,6 @@ def _destinations(
 def _nearest(reduced: int, full: int) -> NDArray[np.int64]:
     """Return which of `reduced` pixels in a line stands for each of `full`, as OpenCV resizes."""
     line = np.arange(reduced, dtype=np.float32)[None]
-    return np.asarray(cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT))[0].astype(np.int64)
+    resized = cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    nearest: NDArray[np.int64] = np.asarray(resized)[0].astype(np.int64)
+    return nearest

@@ -219,7 +219,7 @@ def davis_sequence(name, frames):
 @pytest.mark.real_data
 @pytest.mark.parametrize(("sequence", "floor"), [("blackswan", 0.33), ("breakdance", 2.44)])
 def test_on_real_video_masks_that_the_flow_moved_along_are_found_out(sequence, floor):
-    """B1 by the flow that moved them is nothing, under half of their round trip; by the other one it is near the truth's.
+    """B1 by the flow that moved them is nothing, under half of their round trip; by the other it is near the truth's.
 
     Of the true masks and of a published system's both flows measure about the same.
     """
