@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
-LOSSES = 4
-"""Exit code of a run that is whole but for frames lost to corruption."""
+IN_PART = 4
+"""Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
 def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
@@ -53,13 +54,14 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -77,13 +79,21 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any) -> None:
-    """Print a run's figures, where they lie, and what was lost."""
+def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
+    """Print a run's figures, where they lie, and what was lost.
+
+    Args:
+        args: of the command.
+        done: the run.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
+    """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
 
-    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+    say(
+        args, f"\n{as_console(run_report(done, reading=False, notes=notes))}\n\n  Results: {done.folder.path}"
+    )
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -100,7 +110,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
-        code = LOSSES
+        code = IN_PART
     if args.json:
         result = {
             "exit_code": code,
@@ -146,6 +156,7 @@ def compare_all(
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.comparing.compare_runs import (
@@ -166,6 +177,7 @@ def compare_all(
             truth_options,
             progress=lambda _clip, done: progress(done),
             rules=bounds,
+            motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
