@@ -139,6 +139,8 @@ def _run(
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+        if request.protocol is not None:
+            manifest["ground_truth"]["protocol"] = request.protocol
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
