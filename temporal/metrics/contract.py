@@ -194,6 +194,7 @@ class MaskPair(NamedTuple):
         origin: column and row of the rectangle's first pixel in the frame.
         sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
         boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
+        cell: width and height in pixels of a cell of the grid on which the boxes cut masks; None where not known.
     """
 
     previous: NDArray[np.uint8]
@@ -203,6 +204,7 @@ class MaskPair(NamedTuple):
     origin: tuple[int, int]
     sources: Sequence[NDArray[np.floating]]
     boxes: tuple[Sequence[float], Sequence[float]] | None
+    cell: tuple[float, float] | None = None
 
 
 PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]

@@ -26,6 +26,7 @@ def pair_figures(
     motion: Motion,
     previous_box: Sequence[float] | None = None,
     box: Sequence[float] | None = None,
+    cell: tuple[float, float] | None = None,
 ) -> dict[str, float | None]:
     """Measure one pair by everything that is registered for pairs.
 
@@ -37,6 +38,7 @@ def pair_figures(
         motion: from t-1 to t; its visible pixels are those that count.
         previous_box, box: the predicted boxes (x1, y1, x2, y2) at t-1 and t. Without them the figures near and off the
             box are undefined.
+        cell: width and height in pixels of a cell of the grid on which the boxes cut masks; None where not known.
 
     Returns:
         A value or None by name: every metric of a pair, and the log area ratio. With an empty mask all are None.
@@ -58,6 +60,7 @@ def pair_figures(
         (region.x1, region.y1),
         [plane[region.slices] for plane in motion.sources],
         None if previous_box is None or box is None else (previous_box, box),
+        cell=cell,
     )
     figures: dict[str, float | None] = {}
     for measure in REGISTRY.pair_measures():

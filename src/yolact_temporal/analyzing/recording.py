@@ -67,7 +67,12 @@ class ModelRecording:
         self._resume = request.destination.resume
         rate = None if clip.fps is None else float(clip.fps)
         self._meter = StabilityMeter(
-            self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
+            self._class_names,
+            rate,
+            options.stride,
+            identified=mask_source.identified,
+            pictures=pictures,
+            mask_cell_px=mask_source.mask_cell_px((clip.height, clip.width)),
         )
         self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
         self._kept = 0
