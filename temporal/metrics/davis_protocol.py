@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics import region
-from yolact_temporal.temporal.metrics.contract import UNDEFINED, Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import (
+    UNDEFINED,
+    Figure,
+    MetricSpec,
+    ShapeMemory,
+    TruthObservation,
+)
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou, sequence_statistics
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 from yolact_temporal.temporal.metrics.shape_stability import SHAPE_STABILITY_SPEC, ShapeStability
@@ -63,20 +65,13 @@ SPECS = (
 
 REGISTRY.register(*SPECS, order=515)
 
-Shape = NDArray[np.float64]
-
 
 class DavisProtocol:
     """Measures one object a frame; what is kept of a frame are its J and F.
 
-    Args:
-        shape: gives the shape of a mask's outline, None where it has none.
-        distance: T of two outlines.
-
     Example:
-        >>> from yolact_temporal.temporal.metrics.shape_stability import shape_contexts, shape_distance
         >>> left, right = (MaskCrop.from_bitmap(np.ones((12, 12), np.bool_), (32, 48), x, 8) for x in (4, 20))
-        >>> published = DavisProtocol(shape_contexts, shape_distance)
+        >>> published = DavisProtocol()
         >>> for _ in range(4):
         ...     published.add(left, truth=right)  # apart, and counted as it is
         >>> figures = published.figures()
@@ -84,24 +79,26 @@ class DavisProtocol:
         (0.0, 1.0)
     """
 
-    def __init__(
-        self, shape: Callable[[MaskCrop], Shape | None], distance: Callable[[Shape, Shape], float]
-    ) -> None:
-        self._shape = shape
+    def __init__(self) -> None:
         self._region, self._boundary = array("d"), array("d")
         self._change = Dtssd()
-        self._stability = [ShapeStability(distance=distance) for _ in range(2)]
+        self._stability = [ShapeStability(), ShapeStability()]
         self._consecutive = [_Consecutive(), _Consecutive()]
 
-    def add(self, mask: MaskCrop, truth: MaskCrop) -> None:
-        """Take the next frame; every frame makes a pair with the last one."""
+    def add(self, mask: MaskCrop, truth: MaskCrop, shapes: ShapeMemory | None = None) -> None:
+        """Take the next frame; every frame makes a pair with the last one.
+
+        Args:
+            mask, truth: all masks of the frame as one, and all true masks.
+            shapes: remembers outlines; None where nobody else asks for these.
+        """
         self._region.append(region_iou(mask, truth))
         self._boundary.append(boundary_f(mask, truth))
         self._change.add(mask, truth)
         for stability, consecutive, part in zip(
             self._stability, self._consecutive, (mask, truth), strict=True
         ):
-            stability.add(self._shape(part))
+            stability.observe(TruthObservation(part, truth, shapes=shapes))
             consecutive.add(part)
 
     def figures(self) -> dict[str, Figure]:

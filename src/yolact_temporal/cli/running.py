@@ -52,13 +52,14 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -76,13 +77,21 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any) -> None:
-    """Print a run's figures, where they lie, and what was lost."""
+def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
+    """Print a run's figures, where they lie, and what was lost.
+
+    Args:
+        args: of the command.
+        done: the run.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
+    """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
 
-    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+    say(
+        args, f"\n{as_console(run_report(done, reading=False, notes=notes))}\n\n  Results: {done.folder.path}"
+    )
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
