@@ -191,6 +191,30 @@ def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
     return intersection / (first.area + second.area - intersection)
 
 
+def union_mask(masks: Iterable[MaskCrop], size: tuple[int, int]) -> MaskCrop:
+    """Return the mask of all pixels of masks of a frame; of one that has any, itself.
+
+    Args:
+        masks: any number; none gives an empty mask.
+        size: (height, width) of the frame.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((1, 2), np.bool_), (1, 8), x, 0) for x in (1, 4))
+        >>> union_mask([left, right], (1, 8)).bitmap().astype(int).tolist()
+        [[0, 1, 1, 0, 1, 1, 0, 0]]
+        >>> union_mask([left], (1, 8)) is left, union_mask([], (1, 8)).area
+        (True, 0)
+    """
+    seen = [mask for mask in masks if mask.area]
+    if len(seen) == 1:
+        return seen[0]
+    region = union_region([mask.region for mask in seen]) if seen else Region(0, 0, 0, 0)
+    pixels = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.uint8)
+    for mask in seen:
+        pixels |= mask.within(region)
+    return MaskCrop.from_bitmap(pixels, size, region.x1, region.y1)
+
+
 def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
     """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`; of no masks (0, M) or (N, 0).
 

@@ -46,6 +46,12 @@ def add(commands: Any) -> None:
     )
     add_truth_options(parser)
     parser.add_argument(
+        "--protocol",
+        choices=("davis",),
+        help="measure against --ground-truth as DAVIS publishes it, too: all masks of a frame are one object, nothing "
+        "is matched",
+    )
+    parser.add_argument(
         "--format",
         metavar="F",
         help=f"of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
@@ -93,10 +99,13 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
         raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
+    if args.protocol is not None and args.ground_truth is None:
+        raise UsageError("expected --ground-truth beside --protocol, got none: pass the true masks too")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
         rules=rules(args),
+        protocol=args.protocol,
         score_threshold=threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
