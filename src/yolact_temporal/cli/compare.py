@@ -51,6 +51,10 @@ def run(args: argparse.Namespace) -> int:
     """Compare the models of finished runs and write the tables beside them."""
     import json
 
+    from yolact_temporal.comparing.comparable_runs import run_folders
+
+    run_folders(args.runs)  # what is no run is told before anything heavy is loaded
+
     from yolact_temporal.comparing.compare_runs import comparison_document
 
     result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
 from yolact_temporal.cli.options import add_run_options, command, destination
-from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,19 +46,22 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
-    from yolact_temporal.analyzing.demo import compare_motions, run_film
-    from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
     from yolact_temporal.data.runs.guard import require_apart
 
+    batch = at_least_one("--batch", args.batch)
+    require_models(args)
     photographs = None if args.photographs is None else photographs_in(args.photographs)
     names = _names(args, photographs)
     for name in names:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
+
+    from yolact_temporal.analyzing.demo import compare_motions, run_film
+    from yolact_temporal.comparing.compare_runs import claim_comparison
+
     if len(names) > 1:
         claim_comparison(args.out)
-    batch = at_least_one("--batch", args.batch)
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:

@@ -50,9 +50,22 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
     return conclude(args, runs, errors)
 
 
+def require_models(args: argparse.Namespace) -> None:
+    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+
+    Raises:
+        UsageError: naming what is wrong.
+    """
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+
+    chosen_models(args.model, args.baseline, args.no_baseline)
+    require_threshold(args.score_threshold)
+
+
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.analyzing.models import load_model
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):

@@ -72,6 +72,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
+    _check(args)
+
     from yolact_temporal.data.runs.names import require_free
     from yolact_temporal.exchanging.scoring import (
         ScoreOptions,
@@ -80,17 +82,10 @@ def run(args: argparse.Namespace) -> int:
         score_masks,
     )
 
-    threshold = args.score_threshold
-    if not 0 <= threshold <= 1:
-        raise UsageError(
-            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
-        )
-    if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
-        raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
-        score_threshold=threshold,
+        score_threshold=args.score_threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
         first_frame=args.first_frame,
@@ -113,6 +108,23 @@ def run(args: argparse.Namespace) -> int:
         )
     print_run(args, done)
     return conclude(args, [done], [])
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what is wrong with the arguments before anything heavy is loaded."""
+    from yolact_temporal.analyzing.chosen_models import require_threshold
+    from yolact_temporal.data.formats import format_of
+    from yolact_temporal.data.sources import require_clip
+
+    require_threshold(args.score_threshold)
+    if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
+        raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
+    for path in args.masks:
+        format_of(path, args.format)
+    if args.ground_truth is not None:
+        format_of(args.ground_truth, args.ground_truth_format, "--ground-truth-format")
+    if args.clip is not None:
+        require_clip(args.clip)
 
 
 def _class_names(text: str) -> tuple[str, ...]:
