@@ -254,3 +254,17 @@ def test_what_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_path):
         name: 0 if "help" in name else 3 if "missing" in name else 2 for name in ANSWERED_AT_ONCE
     }
     assert [name for name, _, *loaded in found if loaded] == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "arguments"),
+    [(1, []), (3, ["--end", "1"]), (3, ["--stride", "5"])],
+    ids=["clip", "range", "stride"],
+)
+def test_a_single_frame_is_kept_and_nothing_is_measured(command, frames, arguments):
+    write_clip(Path("one.mp4"), frames)
+    code, sentence = command("analyze", "one.mp4", "--no-baseline", "--no-plots", "--quiet", *arguments)
+    assert code == 3
+    assert "expected at least two frames, got 1: there is nothing to measure" in sentence
+    assert len(Path("runs/one/yolact_compact/frames.csv").read_text().splitlines()) == 2
+    assert json.loads(Path("runs/one/run.json").read_text())["completed"]
