@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
 from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -76,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
 
     if len(asked.jobs) > 1:
         claim_comparison(args.out)
-    options = AnalyzeOptions(start=asked.start, end=asked.end, stride=args.stride, batch=args.batch)
+    options = AnalyzeOptions(
+        start=asked.start, end=asked.end, stride=args.stride, batch=args.batch, **motion_options(args)
+    )
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
@@ -112,6 +114,7 @@ def _checked(args: argparse.Namespace) -> _Asked:
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
     require_decoder(args.decoder)
+    motion_options(args)
     found = given_clips(args.clips)
     jobs = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
     for clip, name in jobs.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
 from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -52,16 +52,19 @@ def run(args: argparse.Namespace) -> int:
 
     batch = at_least_one("--batch", args.batch)
     require_models(args)
+    motion_options(args)
     photographs = None if args.photographs is None else photographs_in(args.photographs)
     names = _names(args, photographs)
     for name in names:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
 
     from yolact_temporal.analyzing.demo import compare_motions, run_film
+    from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.comparing.compare_runs import claim_comparison
 
     if len(names) > 1:
         claim_comparison(args.out)
+    options = AnalyzeOptions(batch=batch, **motion_options(args))
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
@@ -70,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
                 film,
                 models,
                 destination(args, name, () if args.photographs is None else (args.photographs,)),
-                batch,
+                options,
                 progress,
             )
 
