@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,4 +72,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.json:
         print(json.dumps(comparison_document(result), indent=2, ensure_ascii=False))
+    if args.json or args.quiet:  # else the report says it
+        for sentence in result.left_out:
+            print(f"yolact-temporal: {sentence}", file=sys.stderr)
     return IN_PART if result.left_out else 0
