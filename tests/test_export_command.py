@@ -216,7 +216,7 @@ def test_the_folders_of_a_new_path_are_made(plain, export, tmp_path, name, out):
 def test_tracks_are_numbered_anew_where_a_palette_has_no_room(plain, export, tmp_path):
     code, out, _ = export(plain, "--format", "davis", "--out", tmp_path / "out")
     assert code == 0
-    assert "numbered anew, from 1 to 2" in out
+    assert "get new numbers, from 1 to 2" in out
     assert {key for each in open_masks(tmp_path / "out") for key in each.identities} == {1, 2}
 
 

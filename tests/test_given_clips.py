@@ -22,8 +22,8 @@ def make(folder, *names):
         (["b.mp4", "a.MKV", "notes.txt", ".hidden.mp4"], ["a.MKV", "b.mp4"], ""),
         (["walk/00000.jpg", "run/0.png", "empty/notes.txt"], ["run", "walk"], ""),
         (["walk/00000.jpg", "a.avi"], ["a.avi", "walk"], ""),
-        (["0.png", "1.png", "side.mp4"], ["side.mp4"], "(2) are passed over"),
-        (["poster.jpg", "walk/0.png", "side.mp4"], ["side.mp4", "walk"], "(1) are passed over"),
+        (["0.png", "1.png", "side.mp4"], ["side.mp4"], "(2) are skipped"),
+        (["poster.jpg", "walk/0.png", "side.mp4"], ["side.mp4", "walk"], "(1) are skipped"),
     ],
     ids=["videos", "image folders", "both", "a video among images", "a poster beside clips"],
 )

@@ -313,7 +313,7 @@ class TestRefusals:
             (["--fps", "0"], "--fps above 0"),
             (["--fps", "nan"], "--fps above 0"),
             (["--frames", "0"], "--frames of 1 or more"),
-            (["--classes", "a,,b"], "class names parted by commas"),
+            (["--classes", "a,,b"], "class names separated by commas"),
             (["--name", "a", "--name", "b"], "a --name for each of 1 masks, got 2"),
             (["--name", "../a"], "'../a'"),
             (["--name", "plots"], "'plots'"),

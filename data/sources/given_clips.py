@@ -116,7 +116,7 @@ def clips_in(folder: Path) -> tuple[list[str], list[str]]:
         return clips, []
     return clips, [
         f"{folder} holds a video, so it is read as a folder of clips; the images beside the video ({images}) are "
-        f"passed over: if they are a clip, move them into a folder of their own."
+        f"skipped: if they are a clip, move them into a folder of their own."
     ]
 
 

@@ -62,7 +62,7 @@ def require_known(name: str) -> None:
     """
     if name not in model_names() and factory_of(name) is None:
         known = (*model_names(), *entry_point_models())
-        own = "pass one of these, or a segmenter of your own as package.module:factory"
+        own = "pass one of these, or your own segmenter as package.module:factory"
         raise UsageError(
             f"expected a model out of {', '.join(known)}, got {name!r}: {advice_on_name(name, known, own)}"
         )

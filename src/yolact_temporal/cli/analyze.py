@@ -44,7 +44,9 @@ def add(commands: Any) -> None:
         "seconds) or 1:00:05 (default: 0)",
     )
     parser.add_argument(
-        "--end", metavar="POS", help="where to end, as --start; the frame there is no longer measured"
+        "--end",
+        metavar="POS",
+        help="where to end, written as --start; the frame at that place is not measured",
     )
     parser.add_argument(
         "--stride", type=int, default=1, metavar="N", help="take every N-th frame (default: 1)"
@@ -52,13 +54,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--decoder",
         default="auto",
-        help="auto, decord or pyav (default: auto, which says in run.json which and why)",
+        help="auto, decord or pyav (default: auto; run.json says which one was used and why)",
     )
+    parser.add_argument("--fps", type=float, help="frames a second of a folder of images")
     parser.add_argument(
-        "--fps", type=float, help="frame rate of a folder of images, which has none of its own"
-    )
-    parser.add_argument(
-        "--clip-name", metavar="NAME", help="what to call the clip and its run folder (default: by CLIP)"
+        "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
     )
     add_run_options(parser)
     parser.set_defaults(handler=run)

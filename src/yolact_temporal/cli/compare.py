@@ -43,9 +43,9 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("comparison"),
         metavar="FOLDER",
-        help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
+        help="folder for comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
-    add_motion_option(parser, "how motion is estimated anew: dis or farneback (default: as in the runs)")
+    add_motion_option(parser, "estimate the motion again, by dis or farneback (default: as in the runs)")
     add_plot_option(parser)
     add_output_options(parser)
     parser.set_defaults(handler=run)

@@ -32,13 +32,15 @@ def add(commands: Any) -> None:
         "--photographs",
         type=Path,
         metavar="FOLDER",
-        help="film these photographs instead, two seconds each, a run each, and compare the models over all",
+        help="film these photographs instead, two seconds and one run each, and compare the models over all of them",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the noise and the hand shake (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the noise and the hand shake (default: 0)"
+    )
     parser.add_argument(
         "--clip-name",
         metavar="NAME",
-        help="what to call the run of the photographs that ship with the package (default: demo)",
+        help="name of the run of the photographs that ship with the package (default: demo)",
     )
     add_run_options(parser)
     parser.set_defaults(handler=run)

@@ -147,8 +147,8 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
         message = str(error)
     else:
         message = (
-            f"expected no fault of our own, got {type(error).__name__} ({' '.join(str(error).split())}): "
-            f"please report it with the output of the same command and --debug"
+            f"a fault in the program, {type(error).__name__} ({' '.join(str(error).split())}): please report it with "
+            f"the output of the same command and --debug"
         )
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):

@@ -172,7 +172,7 @@ class _Fitted:
                 f"the model's own."
             )
         if self._renumbered:
-            lines.append(f"Tracks are numbered anew, from 1 to {len(self._renumbered)}.")
+            lines.append(f"Tracks get new numbers, from 1 to {len(self._renumbered)}.")
         flips = sum(track.class_flips for track in self._tracks.values())
         if flips and held.classes == "track":
             lines.append(f"{flips} instances take the class that their track has most often.")

@@ -352,7 +352,7 @@ class UnseenFrames:
 
 
 class WantedFrames:
-    """A `FrameSource` of those frames of another that are wanted; the others are passed over."""
+    """A `FrameSource` of those frames of another that are wanted; the others are skipped."""
 
     def __init__(self, source: FrameSource, indices: Sequence[int]) -> None:
         self.info = source.info
@@ -362,7 +362,7 @@ class WantedFrames:
         count = source.info.frame_count
         if count is not None and len(indices) < count:
             self.warnings.append(
-                f"the masks are of {len(indices)} of the clip's {count} frames; the others are passed over"
+                f"the masks are of {len(indices)} of the clip's {count} frames; the others are skipped"
             )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -379,7 +379,7 @@ class WantedFrames:
                 yield frame
         if self.info.frame_count is None and last < self._indices[-1] and not self.losses:
             raise InputError(
-                f"expected masks of a clip of {last + 1} frames, got frame {self._indices[-1]}, which is behind the "
+                f"expected masks of a clip of {last + 1} frames, got frame {self._indices[-1]}, which is after the "
                 f"end of {self.info.path}: pass the clip's own masks"
             )
 
