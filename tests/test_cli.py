@@ -255,6 +255,7 @@ class TestARun:
         assert code == 0
         assert out.splitlines()[0].startswith("yolact_compact is this project's own small model")
         assert "--model yolact_base" in out.splitlines()[0]
+        assert out.count("this project's own small model") == 1
         assert not list((tmp_path / "runs" / "film").glob("*comparison*"))
         assert not (tmp_path / "runs" / "film" / "objects.csv").exists()
 

@@ -23,6 +23,7 @@ FIELDS = {
     "better",
     "undefined",
     "source",
+    "depends_on",
     "headline",
     "matched_at_iou",
     "also_named",

@@ -67,13 +67,14 @@ def require_models(args: argparse.Namespace) -> None:
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
-    from yolact_temporal.analyzing.models import load_model
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -91,14 +92,21 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any) -> None:
-    """Print a run's figures, where they lie, and what was lost."""
+def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
+    """Print a run's figures, where they lie, and what was lost.
+
+    Args:
+        args: of the command.
+        done: the run.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
+    """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
 
     if (nothing := nothing_to_measure(done)) is None:
-        say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+        report = run_report(done, reading=False, notes=notes)
+        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
     else:
         print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
     for path in done.left:

@@ -144,8 +144,8 @@ def compare_runs(
     clips = [clip for clip in clips if clip.name not in faults]
     if not clips:
         raise nothing_left(list(faults.values()))
-    for name, error in faults.items():
-        left_out.append(left_out_sentence(name, error))
+    for name, fault in faults.items():
+        left_out.append(left_out_sentence(name, fault))
         gathered.remarks.append(left_out[-1])
     if not tables:
         raise InputError(
