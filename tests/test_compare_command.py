@@ -186,7 +186,7 @@ def test_frames_without_truth_are_passed_over_and_that_is_said(clips, tmp_path):
     for index in (0, 5):
         (tmp_path / "truth" / f"{index:05d}.png").unlink()
     result = compare_runs([run], ground_truth=tmp_path / "truth")
-    assert f"is of {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
+    assert f"covers {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
     whole = compare_runs([run], ground_truth=clips[0].truth)
     assert result.pairs[0].comparison.pairs < whole.pairs[0].comparison.pairs
 
