@@ -24,7 +24,6 @@ FIELDS = {
     "better",
     "undefined",
     "source",
-    "depends_on",
     "headline",
     "matched_at_iou",
     "also_named",
