@@ -268,7 +268,7 @@ def simulate(
 
 def _drawn(pool: Sequence[ClipObjects], setting: Setting, rng: np.random.Generator) -> PairFigures:
     """Return one clip of two stand-ins, the second's outlines moving more by the factor of this clip."""
-    objects = pool[rng.integers(len(pool))]
+    objects = pool[int(rng.integers(len(pool)))]
     columns = rng.choice(len(objects.models), 2, replace=False)
     factor = math.exp(rng.normal(math.log(setting.effect), setting.spread))
     # Half of it each, so that the size of the jitter stays what it was.

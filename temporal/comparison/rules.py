@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 
 LEAST_CLIPS = 7
 """From so many clips on an answer speaks of clips such as these: of 6 the least exact p of four tests is too large."""
@@ -94,9 +93,10 @@ class Rules:
         for text in texts:
             name, equals, number = text.partition("=")
             if name not in names:
-                near = get_close_matches(name, names, 1)
-                hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(names)}"
-                raise UsageError(f"expected --bound NAME=VALUE with the name of a bound, got {text}: {hint}")
+                advice = advice_on_name(name, names)
+                raise UsageError(
+                    f"expected one of {', '.join(names)} in --bound NAME=VALUE, got {name}: {advice}"
+                )
             try:
                 changed[name] = float(number)
             except ValueError:
