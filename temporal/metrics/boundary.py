@@ -29,8 +29,8 @@ _NEAR = f"{BOX_EDGE_PX:g} px, or one cell of the model's mask grid where it is k
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
-_NEAR_PX = 2
-_NEAR = tuple(
+_AROUND_PX = 2
+_AROUND = tuple(
     (square, [(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x == square])
     for square in (0, 1, 2, 4, 5, 8)
 )
@@ -191,10 +191,12 @@ def _squared_distances(
     """
     squared = np.full(len(rows), -1.0)
     left = np.arange(len(rows))
-    padded = cv2.copyMakeBorder(other, _NEAR_PX, _NEAR_PX, _NEAR_PX, _NEAR_PX, cv2.BORDER_CONSTANT, value=0)
+    padded = cv2.copyMakeBorder(
+        other, _AROUND_PX, _AROUND_PX, _AROUND_PX, _AROUND_PX, cv2.BORDER_CONSTANT, value=0
+    )
     width = padded.shape[1]
-    flat, places = np.asarray(padded, np.uint8).ravel(), (rows + _NEAR_PX) * width + columns + _NEAR_PX
-    for square, offsets in _NEAR:
+    flat, places = np.asarray(padded, np.uint8).ravel(), (rows + _AROUND_PX) * width + columns + _AROUND_PX
+    for square, offsets in _AROUND:
         hit = np.zeros(len(left), np.uint8)
         for down, across in offsets:
             hit |= flat[places[left] + (down * width + across)]
