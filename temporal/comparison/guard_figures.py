@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 _LEAST_AGE_S = 0.5
 """An object must be seen for so long for a trend in its age to be more than chance."""
-_LEAST_SAMPLE = 3
+_LEAST_SAMPLE = 2
 """Pairs measured by the second motion estimate that a clip must have to be of its mean."""
 
 
