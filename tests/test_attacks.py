@@ -73,8 +73,8 @@ class Clips:
             paths = [self.masks(clip, maker(clip, 100 * number)) for maker in (make, honest)]
             code = cli.main(
                 ["score", *map(str, paths), "--name", ATTACK, "--name", HONEST, "--score-threshold", "0.5",
-                 "--fps", "24", "--clip", str(self.folder / "clips" / clip.name), "--out", str(runs), "--no-overlay", "--no-plots",
-                 "--quiet"]
+                 "--fps", "24", "--clip", str(self.folder / "clips" / clip.name), "--out", str(runs),
+                 "--no-overlay", "--no-plots", "--quiet"]
             )  # fmt: skip
             assert code == 0
         given = ["--ground-truth", str(self.folder / "truth")] if truth else []
