@@ -21,7 +21,7 @@ from yolact_temporal.data.runs.layout import COMPARISON_DATA
 from yolact_temporal.errors import InputError
 
 VERSION = 2
-"""1: which model is steadier or why that is undecided; 2: the answers to each question, and guards."""
+"""1: which model is steadier, or why that was undecided; 2: the answers to each question, and guards."""
 _WHAT = "a comparison"
 
 
