@@ -12,9 +12,16 @@ from clips import write_images
 from mask_clips import frame, sequence
 
 from yolact_temporal.cli import main as cli
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import FORMATS
+from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
 from yolact_temporal.temporal import flow
+from yolact_temporal.temporal.comparison.comparing import compare_models
+from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
+from yolact_temporal.temporal.comparison.verdict import verdict_of
+from yolact_temporal.temporal.motion_sources import exact_motion
 
 pytestmark = pytest.mark.slow
 ATTACK, HONEST = "attack", "honest"
@@ -45,7 +52,7 @@ class Clips:
     """Clips on disk: pictures, true masks, and what is compared on them."""
 
     def __init__(self, folder, clips):
-        self.folder, self.clips, self.runs = folder, clips, 0
+        self.folder, self.clips, self.written, self.known = folder, clips, 0, {}
         for clip in clips:
             write_images(folder / "clips" / clip.name, clip.pictures)
             true = [frame(i, [mask] if mask.any() else [], mask.shape, [1] if mask.any() else []) for i, mask in
@@ -59,16 +66,18 @@ class Clips:
             seen = [(mask, score) for mask, score in pairs if mask.any()]
             bitmaps, scores = [mask for mask, _ in seen], [score for _, score in seen]
             frames.append(frame(index, bitmaps, clip.truth.shape[1:], scores=scores))
-        self.runs += 1
-        path = self.folder / "masks" / f"{clip.name} {self.runs}.jsonl"
+        self.written += 1
+        path = self.folder / "masks" / f"{clip.name} {self.written}.jsonl"
         path.parent.mkdir(exist_ok=True)
         FORMATS["masks"].write(sequence(frames), path)
         return path
 
-    def compare(self, capsys, make, honest, truth, count=None):
-        """Score what `make` and `honest` give for every clip and compare it; the exit code and what is said."""
-        self.runs += 1
-        runs = self.folder / f"runs {self.runs}"
+    def scored(self, make, honest, count=None):
+        """Score what both give for every clip, once whatever it is compared by; the folder of the runs."""
+        key = (make, honest, count)
+        if key in self.known:
+            return self.known[key]
+        runs = self.known[key] = self.folder / f"runs {len(self.known)}"
         for number, clip in enumerate(self.clips[:count]):
             paths = [self.masks(clip, maker(clip, 100 * number)) for maker in (make, honest)]
             code = cli.main(
@@ -77,9 +86,14 @@ class Clips:
                  "--no-overlay", "--no-plots", "--quiet"]
             )  # fmt: skip
             assert code == 0
+        return runs
+
+    def compare(self, capsys, make, honest, truth, count=None):
+        """Compare what `make` and `honest` give for every clip; the exit code and what is said."""
+        runs = self.scored(make, honest, count)
         given = ["--ground-truth", str(self.folder / "truth")] if truth else []
         capsys.readouterr()
-        out = self.folder / f"comparison {self.runs}"
+        out = self.folder / f"comparison of {runs.name}"
         code = cli.main(["compare", str(runs), "--out", str(out), "--no-plots", "--quiet", "--json", *given])
         printed = capsys.readouterr().out
         return code, json.loads(printed)["comparisons"][0] if code == 0 else None
@@ -94,6 +108,18 @@ def honest(clip, seed):
     return attacks.noisy(clip.truth, 1.0, seed)
 
 
+def true(clip, _seed):
+    return attacks.true_masks(clip.truth)
+
+
+def slightly_noisy(clip, seed):
+    return attacks.noisy(clip.truth, 0.3, seed + 5)
+
+
+def still(clip, _seed):
+    return attacks.frozen(clip.truth)
+
+
 def varying(clip, seed):
     return [[(mask, 0.9)] for mask in attacks.varying(clip.truth, seed)[0]]
 
@@ -102,7 +128,7 @@ def varying(clip, seed):
 ATTACKS = {
     "propagated": (attacks.propagated, honest, ("propagated", "different_things"), ("propagated", "less_true")),
     "lazy core": (lambda clip, _: attacks.lazy_core(clip.truth), honest, ("different_things",), ("less_true",)),
-    "frozen": (lambda clip, _: attacks.frozen(clip.truth), honest, ("different_things",), ("less_true", "sees_less")),
+    "frozen": (still, honest, ("different_things",), ("less_true", "sees_less")),
     "lagging": (lambda clip, _: attacks.lagging(clip.truth, 3), honest, (), ("less_true",)),
     "dilated": (lambda clip, _: attacks.dilated(clip.truth, 15 / attacks.HALF), honest, ("different_things",),
                 ("less_true",)),
@@ -156,17 +182,15 @@ def test_copies_of_the_other_are_alike(clips, capsys, truth):
 
 
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
-@pytest.mark.parametrize("pixels", [0.0, 0.3])
-def test_what_is_truly_steadier_is_called_so(clips, capsys, pixels, truth):
-    _, found = clips.compare(
-        capsys, lambda clip, seed: attacks.noisy(clip.truth, pixels, seed + 5), honest, truth
-    )
+@pytest.mark.parametrize("steady", [true, slightly_noisy])
+def test_what_is_truly_steadier_is_called_so(clips, capsys, steady, truth):
+    _, found = clips.compare(capsys, steady, honest, truth)
     assert found["steadier"] == ATTACK, found["sentence"]
     assert not [guard for guard in found["answers"]["guards"] if ATTACK in guard["against"]]
 
 
 def test_one_clip_is_answered_by_itself(clips, capsys):
-    _, found = clips.compare(capsys, lambda clip, _: attacks.true_masks(clip.truth), honest, False, count=1)
+    _, found = clips.compare(capsys, true, honest, False, count=1)
     outline = found["answers"]["answers"][0]
     assert (outline["scope"], outline["p_value"]) == ("this_clip", None)
     assert "too short" in found["sentence"].lower()  # 19 pairs, where it takes 30
@@ -180,7 +204,41 @@ def test_unmoving_masks_on_a_still_scene_keep_the_word(tmp_path, capsys):
         )
         truth = np.stack([each.masks[1] for each in frames])
         scenes.append(attacks.DavisClip(f"still {seed}", np.stack([each.rgb for each in frames]), truth))
-    still = Clips(tmp_path, scenes)
+    clips = Clips(tmp_path, scenes)
     for truth in (False, True):
-        _, found = still.compare(capsys, lambda clip, _: attacks.frozen(clip.truth), honest, truth)
+        _, found = clips.compare(capsys, still, honest, truth)
         assert found["steadier"] == ATTACK, found["sentence"]
+
+
+@pytest.mark.parametrize("by_truth", [False, True], ids=["consensus", "truth"])
+def test_masks_that_follow_the_demos_exact_motion_keep_the_word(by_truth):
+    film = PhotoFilm(size=(160, 240), seconds_per_move=0.5)
+    frames = [index for index in range(len(film)) if not any(film.is_cut(cut) for cut in range(1, index + 1))]
+    columns, rows = np.meshgrid(np.arange(240.0), np.arange(160.0))
+    pixels = np.stack([columns, rows, np.ones_like(rows)], axis=-1)
+    centre, edge = (film.pose(0) @ (x, 80.0, 1.0) for x in (120.0, 155.0))
+    truth = []
+    for index in frames:
+        places = pixels @ film.pose(index).T
+        away = places[..., :2] / places[..., 2:] - centre[:2] / centre[2]
+        truth.append(
+            np.hypot(*np.moveaxis(away, -1, 0)) < np.hypot(*(edge[:2] / edge[2] - centre[:2] / centre[2]))
+        )
+    masks = np.stack(truth)
+    model = ComparedModel(("thing",), 0.5)
+    meter = SupportMeter({ATTACK: model, HONEST: model}, 24.0, truth=by_truth)
+    table = []
+    for index, steady, noisy in zip(
+        frames, attacks.true_masks(masks), attacks.noisy(masks, 1.0, 0), strict=True
+    ):
+        seen = {
+            name: frame(index, [made[0][0]], (160, 240), scores=[0.9]).instances
+            for name, made in ((ATTACK, steady), (HONEST, noisy))
+        }
+        known = {"truth": {1: MaskCrop.from_bitmap(masks[index])}} if by_truth else {}
+        table += meter.update(index, index / 24, seen, exact_motion(film, index), **known)
+    objects = {"film": ClipObjects.from_rows(table)}
+    outside = {"film": meter.summary().outside}
+    verdict = verdict_of(compare_models(objects, (ATTACK, HONEST), (0.5, 0.5), outside=outside))
+    assert verdict.steadier == ATTACK, verdict.headline
+    assert verdict.answers[0].scope == "this_clip"
