@@ -39,6 +39,7 @@ TEXT_COLUMNS = frozenset(
         "support",
         "unit",
         "verdict",
+        "iou_between",
     }
 )
 """Columns that hold text; all others hold numbers."""
