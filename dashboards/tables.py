@@ -30,6 +30,7 @@ TEXT_COLUMNS = frozenset(
         "class_name",
         "clip",
         "events",
+        "iou_between",
         "lost_tracks",
         "metric",
         "model",
@@ -39,7 +40,6 @@ TEXT_COLUMNS = frozenset(
         "support",
         "unit",
         "verdict",
-        "iou_between",
     }
 )
 """Columns that hold text; all others hold numbers."""
