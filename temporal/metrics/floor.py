@@ -40,10 +40,10 @@ PX_SPEC = MetricSpec(
     undefined=_UNDEFINED,
     source="forward-backward error of the flow at the mask's boundary, by exact Euclidean distance",
     scope="pair",
-    label="floor of B1: round trip of the masks",
+    label="floor of B1, at least: round trip of the masks",
     headline=1,
     depends=OF_SIZE_AND_RATE,
-    compared=Compared("round_trip_px", "floor of B1: round trip of the masks", "common", "B6", order=1),
+    compared=Compared("round_trip_px", "floor of B1, at least: round trip of the masks", "common", "B6", order=1),
 )
 
 JITTER_SPEC = MetricSpec(
@@ -57,10 +57,10 @@ JITTER_SPEC = MetricSpec(
     undefined=_UNDEFINED,
     source="forward-backward error of the flow, as one minus an IoU",
     scope="pair",
-    label="floor of B2: round trip of the masks",
+    label="floor of B2, at least: round trip of the masks",
     headline=4,
     depends=OF_RATE,
-    compared=Compared("round_trip_jitter", "floor of B2: round trip of the masks", "common", "B6", order=3),
+    compared=Compared("round_trip_jitter", "floor of B2, at least: round trip of the masks", "common", "B6", order=3),
 )
 
 
