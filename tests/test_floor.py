@@ -101,6 +101,10 @@ class TestOfARun:
                 "the masks are the truth"
             )
             assert not np.array_equal(same, objects.boundary_px[sampled[:, 0], 0]), "another flow"
+        series = compare_clip(objects, ("a", "b"), (0, 0)).series
+        assert series["sample_boundary_px"].n == series["second_boundary_px"].n == sampled[:, 0].sum()
+        assert series["boundary_px"].n > series["sample_boundary_px"].n or every == "1"
+        assert series["second_boundary_px"].n_undefined == 0, "the other pairs lack nothing"
 
     def test_by_the_other_motion_it_is_another_and_the_run_says_so(self, run):
         by_dis, _ = run()
@@ -247,6 +251,7 @@ def test_on_real_video_masks_that_the_flow_moved_along_are_found_out(sequence, f
     assert values["true_second_boundary_px"][0] == pytest.approx(floor, rel=0.25)
     assert values["second_boundary_px"][0] > floor / 2.5
     assert values["second_boundary_px"][1] == pytest.approx(values["boundary_px"][1], rel=0.2)
+    assert values["sample_boundary_px"] == values["boundary_px"], "here the sample is of every pair"
     assert values["round_trip_px"][1] < values["true_boundary_px"][1] < values["boundary_px"][1]
 
 
