@@ -218,6 +218,7 @@ def compare_clip(
     jitter = objects.jitter[:, columns]
     # These are of a sample of pairs: the others lack nothing.
     second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
+    sampled = common & np.isfinite(second).any(axis=1)
     series = {
         "boundary_px": grid.mean(objects.boundary_px[:, columns], common),
         "boundary_share": grid.mean(objects.boundary_share[:, columns], common),
@@ -226,7 +227,8 @@ def compare_clip(
         "round_trip_jitter": grid.mean(objects.round_trip_jitter[:, columns], common),
         "true_boundary_px": grid.mean(_for_both(objects.true_boundary_px), common),
         "true_jitter": grid.mean(_for_both(objects.true_jitter), common),
-        "second_boundary_px": grid.mean(second, common & np.isfinite(second).any(axis=1)),
+        "second_boundary_px": grid.mean(second, sampled),
+        "sample_boundary_px": grid.mean(objects.boundary_px[:, columns], sampled),
         "true_second_boundary_px": grid.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
         "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
         "coverage": grid.pooled(both, pair),
