@@ -26,9 +26,9 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.data.synthetic.scenes import CLASS_NAMES
 from yolact_temporal.temporal import pooling
+from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
-from yolact_temporal.temporal.motion import FlowEstimator
 
 SCENE = SceneOptions(size=(96, 128), frames=4, objects=2, camera="pan")
 SIZE = (60, 90)
@@ -156,6 +156,5 @@ def test_nothing_is_kept_of_each_sighting(seen, monkeypatch):
         meter.update(number, number / SCENE.fps, seen[order[at]].instances, motion)
         if number in (30, 150):  # the same picture
             held[number] = len(pickle.dumps(meter))
-    assert (
-        held[150] - held[30] < 1000
-    )  # once there are as many blocks as may be, of two instances in 120 frames
+    # Once there are as many blocks as may be; of two instances in 120 frames.
+    assert held[150] - held[30] < 1000

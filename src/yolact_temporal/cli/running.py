@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
-LOSSES = 4
-"""Exit code of a run that is whole but for frames lost to corruption."""
+IN_PART = 4
+"""Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
 def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
@@ -42,17 +43,31 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             continue
         runs.append(done)
         print_run(args, done)
-    if len(runs) > 1 and len(runs[0].result.stability) > 1:
+    measured = [done for done in runs if nothing_to_measure(done) is None]
+    if len(measured) > 1 and len(measured[0].result.stability) > 1:
         try:
-            compare_all(args, [done.folder.path for done in runs], args.out)
+            compare_all(args, [done.folder.path for done in measured], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
     return conclude(args, runs, errors)
 
 
+def require_models(args: argparse.Namespace) -> None:
+    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+
+    Raises:
+        UsageError: naming what is wrong.
+    """
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+
+    chosen_models(args.model, args.baseline, args.no_baseline)
+    require_threshold(args.score_threshold)
+
+
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
@@ -89,9 +104,11 @@ def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
 
-    say(
-        args, f"\n{as_console(run_report(done, reading=False, notes=notes))}\n\n  Results: {done.folder.path}"
-    )
+    if (nothing := nothing_to_measure(done)) is None:
+        report = run_report(done, reading=False, notes=notes)
+        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
+    else:
+        print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -104,11 +121,23 @@ def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
             print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
 
 
+def nothing_to_measure(done: Any) -> InputError | None:
+    """Return what to say of a run of a single frame, which has no pair of frames; None of any other."""
+    if done.result.frames > 1:
+        return None
+    return InputError(
+        f"expected at least two frames, got {done.result.frames}: there is nothing to measure; take a longer clip or "
+        f"range, or a smaller --stride (what was seen is kept in {done.folder.path})"
+    )
+
+
 def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
+    empty = [nothing for done in runs if (nothing := nothing_to_measure(done)) is not None]
+    errors = [*errors, *empty]
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
-        code = LOSSES
+        code = IN_PART
     if args.json:
         result = {
             "exit_code": code,
@@ -154,6 +183,7 @@ def compare_all(
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.comparing.compare_runs import (
@@ -167,7 +197,12 @@ def compare_all(
     claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
-            runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
+            runs,
+            models,
+            ground_truth,
+            truth_options,
+            progress=lambda _clip, done: progress(done),
+            motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
