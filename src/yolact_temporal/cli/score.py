@@ -48,6 +48,12 @@ def add(commands: Any) -> None:
     )
     add_truth_options(parser)
     parser.add_argument(
+        "--protocol",
+        choices=("davis",),
+        help="measure against --ground-truth as DAVIS publishes it, too: all masks of a frame are one object, nothing "
+        "is matched",
+    )
+    parser.add_argument(
         "--format",
         metavar="F",
         help=f"format of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
@@ -95,9 +101,12 @@ def run(args: argparse.Namespace) -> int:
         score_masks,
     )
 
+    if args.protocol is not None and args.ground_truth is None:
+        raise UsageError("expected --ground-truth beside --protocol, got none: pass the true masks too")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
+        protocol=args.protocol,
         score_threshold=args.score_threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
