@@ -230,8 +230,27 @@ def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float
         [[1.0, 0.6, 0.0]]
     """
     found = np.zeros((len(first), len(second)))
-    if not found.size:
-        return found
+    for row, column in np.argwhere(may_overlap(first, second, least)).tolist():
+        iou = mask_iou(first[row], second[column])
+        if iou >= least:
+            found[row, column] = iou
+    return found
+
+
+def may_overlap(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.bool_]:
+    """Return which masks may have an IoU of at least `least` by their rectangles and areas alone, bool (N, M).
+
+    Args:
+        first, second: N and M masks of one frame.
+        least: above 0, at most 1.
+
+    Example:
+        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
+        >>> may_overlap(masks[:1], masks, least=0.5).tolist()
+        [[True, True, False]]
+    """
+    if not (len(first) and len(second)):
+        return np.zeros((len(first), len(second)), np.bool_)
     boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
     areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
     size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
@@ -240,10 +259,6 @@ def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float
     shared = np.minimum(areas[:, None], other_areas[None])
     shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
     # The most that two masks of these areas, in these rectangles, can overlap.
-    possible = shared > 0
+    possible: NDArray[np.bool_] = shared > 0
     possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
-    for row, column in np.argwhere(possible).tolist():
-        iou = mask_iou(first[row], second[column])
-        if iou >= least:
-            found[row, column] = iou
-    return found
+    return possible

@@ -234,7 +234,7 @@ def test_a_comparison_says_its_verdict_in_the_reports_own_words(root):
     assert verdict.answers.by_clip[0].pairs > 30
     assert len(verdict.scope) >= 2
     figures = comparison.figures(verdict.models)
-    assert list(figures["metric"])[:2] == ["boundary_px", "boundary_share"]
+    assert list(figures["metric"])[:2] == ["boundary_px", "round_trip_px"]
     assert figures["metric"].is_unique
 
 

@@ -25,7 +25,7 @@ BOX_EDGE_PX = 2.0
 Where the model cuts its masks on a coarser grid, one cell of it takes its place: the cut lies up to a cell from the
 edge that makes it.
 """
-_NEAR = f"{BOX_EDGE_PX:g} px, or one cell of the model's mask grid where it is known and larger,"
+_BAND = f"{BOX_EDGE_PX:g} px, or one cell of the model's mask grid where it is known and larger,"
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -65,12 +65,12 @@ _GROUPS = (
     (
         "boundary_near_box_px",
         "px",
-        f"of boundary pixels within {_NEAR} of an edge of the predicted box",
+        f"of boundary pixels within {_BAND} of an edge of the predicted box",
     ),
     (
         "boundary_off_box_px",
         "px",
-        f"of boundary pixels over {_NEAR} from every edge of the predicted box",
+        f"of boundary pixels over {_BAND} from every edge of the predicted box",
     ),
 )
 

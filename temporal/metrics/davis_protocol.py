@@ -70,6 +70,7 @@ class DavisProtocol:
     """Measures one object a frame; what is kept of a frame are its J and F.
 
     Example:
+        >>> import numpy as np
         >>> left, right = (MaskCrop.from_bitmap(np.ones((12, 12), np.bool_), (32, 48), x, 8) for x in (4, 20))
         >>> published = DavisProtocol()
         >>> for _ in range(4):

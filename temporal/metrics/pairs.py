@@ -63,7 +63,7 @@ def pair_figures(
         [plane[region.slices] for plane in motion.sources],
         None if previous_box is None or box is None else (previous_box, box),
         None if previous is None else carry_back(previous, carried, motion),
-        cell=cell,
+        cell,
     )
     figures: dict[str, float | None] = {}
     for measure in REGISTRY.pair_measures():

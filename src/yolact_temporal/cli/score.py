@@ -93,6 +93,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
+    motion = motion_options(args)
     _check(args)
 
     from yolact_temporal.data.runs.names import require_free
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         video=args.video,
         frames=None if args.frames is None else at_least_one("--frames", args.frames),
         fps=None if args.fps is None else Fraction(args.fps).limit_denominator(100_000),
-        **motion_options(args),
+        **motion,
     )
     name = args.clip_name or (clip_name(str(args.clip)) if args.clip else run_name(args.masks))
     require_free(name, "--clip-name")
