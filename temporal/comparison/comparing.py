@@ -170,9 +170,15 @@ def compare_models(
     compared = REGISTRY.compared()
     outline = QUESTIONS["outline"].name
     names = [name for name, figure in compared.items() if truth or not figure.needs_truth]
-    names = [name for name in names if name != outline and _is_known(name, own)]
-    differences = _tested([_difference(name, compared[name].support, own, seed) for name in names], found)
-    differences.insert(0, _outline_difference(own, found["outline"], seed))
+    differences = _tested(
+        [
+            _outline_difference(own, found["outline"], seed)
+            if name == outline
+            else _difference(name, compared[name].support, own, seed)
+            for name in names
+        ],
+        found,
+    )
     for recall in RECALLS:
         levels = tuple(
             threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
@@ -188,7 +194,7 @@ def compare_models(
     if truth:
         loose = measured(thresholds, LOOSE_TRUTH_IOU)
         support = f"truth_iou_{LOOSE_TRUTH_IOU:g}"
-        differences += [_difference(name, support, loose, seed) for name in names]
+        differences += [_difference(name, support, loose, seed) for name in names if name != outline]
     reasons = {reason for objects in clips.values() for reason in objects.left_out}
     left_out = {
         reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
@@ -218,10 +224,6 @@ def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], see
     else:
         interval = bca_interval([value.difference for value in defined if value.difference is not None], seed)
     return Difference(metric, support, first, second, interval, None, None, tuple(values))
-
-
-def _is_known(name: str, clips: Mapping[str, PairFigures]) -> bool:
-    return all(name in figures.series for figures in clips.values())
 
 
 def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:

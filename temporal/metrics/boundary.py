@@ -336,7 +336,7 @@ LOG_SPEC = MetricSpec(
     source="log of a ratio of means",
     scope="comparison",
     label="log of the boundary displacement",
-    compared=Compared("boundary_log_px", "log of the boundary displacement", "common", "J1", order=0),
+    compared=Compared("boundary_log_px", "log of the boundary displacement", "common", "J1", order=3),
 )
 
 REGISTRY.register(*_specs(), order=100, pair=pair_displacements)
