@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from yolact_temporal.temporal.metrics import REGISTRY
 
 RECALLS = (0.5, 0.6, 0.7)
 """Shares of the universe that both models are made to cover."""
+_SWEPT = ("boundary_px", "motion_compensated_jitter", "coverage")
 TRUTH_IOU, LOOSE_TRUTH_IOU = 0.5, 0.1
 """With a ground truth a mask is the object's where it overlaps by so much; the loose one shows what the other hides."""
 
@@ -153,60 +154,77 @@ def compare_models(
         outside: by clip and model, how many instances repeat another or are of no object; clips may lack.
     """
     rules, outside = rules or Rules(), outside or {}
-    clips = {
-        name: clips[name] for name in sorted(clips)
-    }  # the order in which clips are named changes no digit
+    # The order in which clips are named changes no digit.
+    clips = {name: clips[name] for name in sorted(clips)}
     truth = any(objects.has_truth for objects in clips.values())
+    truth_iou = TRUTH_IOU if truth else None
 
-    def measured(levels: tuple[float, float], truth_iou: float | None) -> dict[str, PairFigures]:
+    def measured(levels: tuple[float, float], iou: float | None = truth_iou) -> dict[str, PairFigures]:
         return {
-            name: compare_clip(objects, models, levels, truth_iou, name not in untimed)
+            name: compare_clip(objects, models, levels, iou, name not in untimed)
             for name, objects in clips.items()
         }
 
-    truth_iou = TRUTH_IOU if truth else None
-    own = measured(thresholds, truth_iou)
+    own = measured(thresholds)
     found = decide(own, effects_of(own, asked(truth), seed), rules)
-    compared = REGISTRY.compared()
-    outline = QUESTIONS["outline"].name
-    names = [name for name, figure in compared.items() if truth or not figure.needs_truth]
-    differences = _tested(
-        [
-            _outline_difference(own, found["outline"], seed)
-            if name == outline
-            else _difference(name, compared[name].support, own, seed)
-            for name in names
-        ],
-        found,
-    )
+    differences = _tested(_own_differences(own, found["outline"], truth, seed), found)
     for recall in RECALLS:
-        levels = tuple(
-            threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
-            for model in models
-        )
-        support = f"matched_recall_{recall:g}"
-        swept = ("boundary_px", "motion_compensated_jitter", "coverage")
-        if levels[0] is not None and levels[1] is not None:
-            at_recall = measured((levels[0], levels[1]), truth_iou)
-            differences += [_difference(name, support, at_recall, seed) for name in swept]
-        else:
-            differences += [_nothing(name, support, clips) for name in swept]
+        differences += _at_recall(clips, models, recall, measured, seed)
     if truth:
-        loose = measured(thresholds, LOOSE_TRUTH_IOU)
-        support = f"truth_iou_{LOOSE_TRUTH_IOU:g}"
-        differences += [_difference(name, support, loose, seed) for name in names if name != outline]
-    reasons = {reason for objects in clips.values() for reason in objects.left_out}
-    left_out = {
-        reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
-        for reason in sorted(reasons)
-    }
+        loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
+        names = [name for name in _compared_names(truth) if name != QUESTIONS["outline"].name]
+        differences += [_difference(name, support, loose, seed) for name in names]
     guards = tuple(
         guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
         for name, objects in clips.items()
     )
     return ModelComparison(
-        models, MappingProxyType(own), tuple(differences), left_out, found, guards, truth, rules, seed
+        models, MappingProxyType(own), tuple(differences), _left_out(clips), found, guards, truth, rules, seed
     )
+
+
+def _compared_names(truth: bool) -> list[str]:
+    return [name for name, figure in REGISTRY.compared().items() if truth or not figure.needs_truth]
+
+
+def _own_differences(
+    clips: Mapping[str, PairFigures], outline: Found, truth: bool, seed: int
+) -> list[Difference]:
+    """Return the difference in every figure on its own support, in the order of the tables."""
+    compared = REGISTRY.compared()
+    return [
+        _outline_difference(clips, outline, seed)
+        if name == QUESTIONS["outline"].name
+        else _difference(name, compared[name].support, clips, seed)
+        for name in _compared_names(truth)
+    ]
+
+
+def _at_recall(
+    clips: Mapping[str, ClipObjects],
+    models: tuple[str, str],
+    recall: float,
+    measured: Callable[[tuple[float, float]], dict[str, PairFigures]],
+    seed: int,
+) -> list[Difference]:
+    """Return what changes with the thresholds, at those at which both models cover the same share of the universe."""
+    levels = tuple(
+        threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
+        for model in models
+    )
+    support = f"matched_recall_{recall:g}"
+    if levels[0] is None or levels[1] is None:
+        return [_nothing(name, support, clips) for name in _SWEPT]
+    at_recall = measured((levels[0], levels[1]))
+    return [_difference(name, support, at_recall, seed) for name in _SWEPT]
+
+
+def _left_out(clips: Mapping[str, ClipObjects]) -> dict[str, int]:
+    reasons = {reason for objects in clips.values() for reason in objects.left_out}
+    return {
+        reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
+        for reason in sorted(reasons)
+    }
 
 
 def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], seed: int) -> Difference:
