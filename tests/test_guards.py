@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from yolact_temporal.cli import main as cli
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.comparison.comparing import compare_models
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -143,3 +144,12 @@ def test_bounds_are_options():
 def test_a_bound_that_is_none_is_refused(text, match):
     with pytest.raises(UsageError, match=match):
         Rules().with_bounds([text])
+
+
+def test_the_command_refuses_a_bound_that_is_none_before_anything_else(tmp_path, capsys):
+    code = cli.main(
+        ["compare", str(tmp_path / "absent"), "--bound", "overlp=1", "--out", str(tmp_path / "out")]
+    )
+    assert code == 2
+    assert "did you mean overlap?" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

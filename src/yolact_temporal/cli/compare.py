@@ -15,6 +15,7 @@ from yolact_temporal.cli.options import (
     add_truth_options,
     command,
     motion_option,
+    rules,
     truth_options,
 )
 from yolact_temporal.cli.running import IN_PART, compare_all
@@ -60,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
     from yolact_temporal.comparing.comparable_runs import run_folders
 
-    run_folders(args.runs)  # what is no run is told before anything heavy is loaded
+    rules(
+        args
+    )  # what is wrong with the arguments, and what is no run, is told before anything heavy is loaded
+    run_folders(args.runs)
 
     from yolact_temporal.comparing.compare_runs import comparison_document
 
