@@ -106,13 +106,13 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 
 def show_verdict(verdict: ComparedPair) -> None:
-    """Show who is steadier, or that it is undecided, in the same place, size and weight."""
+    """Show who is steadier, or what else the answers come to, in the same place, size and weight."""
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
-        if verdict.steadier is None:
-            st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
-        else:
-            st.subheader(f"{plain(verdict.steadier)} is steadier", anchor=False, help=VERDICT_RULE)
+        word = verdict.verdict if verdict.steadier is None else f"{verdict.steadier} is steadier"
+        st.subheader(plain(f"{word[:1].upper()}{word[1:]}"), anchor=False, help=VERDICT_RULE)
         st.markdown(plain(verdict.sentence))
+        for answer in () if verdict.answers is None else verdict.answers.answers:
+            st.markdown(f"- {plain(answer.sentence)}")
         for sentence in verdict.scope:
             st.caption(plain(sentence))
 
@@ -150,8 +150,7 @@ def interval(low: Any, high: Any) -> str:
 
 
 VERDICT_RULE = plain(
-    "One model is steadier only where B1 and B2 on the common support and the penalised losses L(0) and L(1) agree, "
-    "their 95% intervals exclude 0, and the exact sign-flip p, adjusted by Holm, is below 0.05; L(0) may tie. "
-    "Otherwise it is undecided, which is an answer too."
+    "One model is steadier where its outlines move less beyond chance on the pairs that both see, its penalised losses "
+    "are not worse by more than the margin, and no guard speaks. Alike and not shown are answers too."
 )
 """How a verdict comes about."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import MotionSource
 
 Protocol = Literal["davis"]
@@ -60,6 +61,7 @@ class RunRequest:
         truth: true masks with identities, that all are measured against as well.
         protocol: "davis" to measure against the truth as DAVIS publishes it, too; None for matched objects alone.
         sections: (time in seconds, label) marks for the timeline plot.
+        rules: margins and bounds by which the models' comparison is decided.
     """
 
     destination: Destination
@@ -68,3 +70,4 @@ class RunRequest:
     truth: MaskSequence | None = None
     protocol: Protocol | None = None
     sections: Sequence[tuple[float, str]] = ()
+    rules: Rules = field(default_factory=Rules)

@@ -28,6 +28,7 @@ from yolact_temporal.comparing.true_masks import (
 )
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.data.runs.claim import claim_files, has_header
 from yolact_temporal.data.runs.clip import locate_clip
 from yolact_temporal.data.runs.comparison import write_comparison_data
@@ -49,8 +50,9 @@ from yolact_temporal.temporal.comparison.comparison_text import comparison_secti
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
-from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
@@ -85,6 +87,7 @@ def compare_runs(
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
+    rules: Rules | None = None,
     motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
@@ -99,6 +102,7 @@ def compare_runs(
             or a file for each, by the clip's name. Objects are then the true ones.
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
+        rules: margins and bounds of the verdict; the defaults if None.
         motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
@@ -157,7 +161,8 @@ def compare_runs(
     remarks = list(gathered.remarks)
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
-    pairs = compare_objects(tables, thresholds, untimed)
+    by_clip = gathered.by_clip([clip.name for clip in clips])
+    pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
     return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
 
 
@@ -171,6 +176,10 @@ class _Gathered:
     def add(self, outside: Mapping[str, Outside] | None) -> None:
         """Add the counts of one more clip; None where they are not known."""
         self.outside.append(outside)
+
+    def by_clip(self, clips: Sequence[str]) -> dict[str, Mapping[str, Outside]]:
+        """Return the counts of every clip by name; without clips of which none are known."""
+        return {name: own for name, own in zip(clips, self.outside, strict=True) if own is not None}
 
     def take(self, other: _Gathered) -> None:
         """Add what was gathered of one more clip."""
@@ -190,7 +199,11 @@ class _Gathered:
 
 
 def compare_objects(
-    tables: Mapping[str, ClipObjects], thresholds: Mapping[str, float], untimed: frozenset[str] = frozenset()
+    tables: Mapping[str, ClipObjects],
+    thresholds: Mapping[str, float],
+    untimed: frozenset[str] = frozenset(),
+    rules: Rules | None = None,
+    outside: Mapping[str, Mapping[str, Outside]] | None = None,
 ) -> tuple[ComparedPair, ...]:
     """Compare every two models on tables of objects.
 
@@ -198,11 +211,13 @@ def compare_objects(
         tables: by clip name, each with a pair of the universe.
         thresholds: the operating threshold of each model, in the order of comparison.
         untimed: clips that have no time.
+        rules: margins and bounds of the verdicts; the defaults if None.
+        outside: by clip and model, how many instances repeat another one or are of no object.
     """
     pairs = []
     for first, second in combinations(thresholds, 2):
         levels = (thresholds[first], thresholds[second])
-        comparison = compare_models(tables, (first, second), levels, untimed)
+        comparison = compare_models(tables, (first, second), levels, untimed, rules=rules, outside=outside)
         pairs.append(ComparedPair(comparison, verdict_of(comparison)))
     return tuple(pairs)
 
