@@ -69,9 +69,7 @@ class PairMeans:
     """Averages the pairs' figures over one track."""
 
     def __init__(self) -> None:
-        self._sums = {
-            name: FrameSums(kept=spec.headline is not None) for name, spec in REGISTRY.pairs().items()
-        }
+        self._sums = {name: FrameSums() for name in REGISTRY.pairs()}
 
     def add(self, observation: Observation) -> None:
         """Take the next frame."""

@@ -151,7 +151,7 @@ def _run(
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name, destination.pictures.plots)
-        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
+        intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
         _write_reports(done, request)
