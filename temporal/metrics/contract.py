@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from yolact_temporal.data.crops import MaskCrop
+    from yolact_temporal.temporal.motion import RoundTrip
 
 Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
 """What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
@@ -36,7 +37,7 @@ class Compared:
         symbol: what stands before the label.
         headline: whether an answer rests on it, or must be read beside it.
         needs_truth: whether it is defined against a ground truth only.
-        order: its place among the compared figures.
+        order: its place among the compared figures; of equal ones, those registered first stand first.
     """
 
     name: str
@@ -64,8 +65,8 @@ class MetricSpec:
         source: the paper or definition it is from.
         scope: what it is of.
         label: what a reader is told it is; the name in words if empty.
-        headline: its rank among the figures of a model's own tracks that a reader is shown first; None if it is not.
-            Their intervals are computed.
+        headline: its rank among the figures of a model's own tracks that a reader is shown first, of equal ones by
+            name; None if it is not. Their intervals are computed.
         group: the heading under which it stands among the figures against a ground truth; "" if it does not.
         matched: whether it is of masks matched with true objects, and so given for every overlap of `MATCH_IOUS`.
         over_tracks: how a clip's value comes from its tracks'.
@@ -191,6 +192,7 @@ class MaskPair(NamedTuple):
         origin: column and row of the rectangle's first pixel in the frame.
         sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
         boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
+        round_trip: the mask of t-1 and what comes back of it, carried to t and back; None where that is not known.
     """
 
     previous: NDArray[np.uint8]
@@ -200,6 +202,7 @@ class MaskPair(NamedTuple):
     origin: tuple[int, int]
     sources: Sequence[NDArray[np.floating]]
     boxes: tuple[Sequence[float], Sequence[float]] | None
+    round_trip: RoundTrip | None = None
 
 
 PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]

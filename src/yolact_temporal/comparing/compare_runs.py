@@ -20,6 +20,7 @@ from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.clip import locate_clip
 from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
@@ -38,7 +39,7 @@ from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.guard_figures import Shares
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
@@ -243,12 +244,18 @@ def _rows(
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     """Read the clip's table of objects where it is there, else make it from what the models saw."""
-    if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
+    if truth is None and clip.objects is not None and set(chosen) == set(clip.models) and _is_whole(clip):
         # a run of before these were counted says nothing of them, and then nothing is said
         counts = clip.manifest.outside
         gathered.add(None if counts is None else {name: Outside(*own) for name, own in counts.items()})
         return read_objects(clip.objects)
     return _made_rows(clip, chosen, truth, gathered, progress)
+
+
+def _is_whole(clip: ClipRuns) -> bool:
+    """Say whether a clip's table of objects holds all there is to know, or nothing more can be learned anew."""
+    table = clip.objects
+    return table is not None and (has_every_column(table) or locate_clip(clip.manifest.clip) is None)
 
 
 def _made_rows(
