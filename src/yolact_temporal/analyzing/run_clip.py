@@ -15,6 +15,7 @@ from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
 from yolact_temporal.analyzing.truth_text import truth_section
@@ -39,6 +40,9 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section,
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.first_lines import first_lines
+from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
 _PACKAGES = (
@@ -76,6 +80,7 @@ class FinishedRun:
         result: what was measured of each model by itself.
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
+        reading: what a person reads first.
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
@@ -86,6 +91,7 @@ class FinishedRun:
     result: AnalyzeResult
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
+    reading: ClipReading
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
@@ -159,7 +165,11 @@ def _run(
             write_comparison(comparison, folder.path, name, destination.pictures.plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
-        done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
+        thresholds = {own.name: own.score_threshold for own in mask_sources}
+        reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
+        done = FinishedRun(
+            name, folder, result, intervals, comparison, reading, notes, tuple(quality), claimed.left
+        )
         _write_reports(done, request)
         write_manifest(folder.path, manifest | _outcome(result))
     return done
@@ -250,6 +260,7 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
+    write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
@@ -276,14 +287,15 @@ def run_report(done: FinishedRun, reading: bool = True) -> Section:
         done: the run.
         reading: whether it says how the clip was read too, which the terminal has been told by then.
     """
-    blocks: list[Block] = [
+    blocks: list[Block] = [*first_lines(done.reading).blocks]
+    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [
         model_section(model, stability, done.intervals[model], done.notes[model])
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
-    if done.quality:
-        blocks.append(truth_section(done.quality))
-    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
