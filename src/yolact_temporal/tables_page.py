@@ -18,6 +18,7 @@ from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMN
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
+from yolact_temporal.temporal.reading.moments_csv import MOMENT_COLUMNS
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -74,6 +75,11 @@ def tables_page() -> str:
             "of runs with several models; one row an object of the universe, frame it counts in, and model.",
             OBJECT_COLUMNS,
             "objects",
+        ),
+        _Table(
+            "moments.csv",
+            "the worst moments of a run, worst first, those of one object half a second apart.",
+            MOMENT_COLUMNS,
         ),
         _Table(
             "comparison.csv",
