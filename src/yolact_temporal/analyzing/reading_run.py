@@ -14,7 +14,7 @@ from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.plots import read_rows
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moments import Moment, with_shared_ids
-from yolact_temporal.temporal.reading.object_rows import object_readings, track_readings
+from yolact_temporal.temporal.reading.object_rows import ObjectReading, object_readings, track_readings
 from yolact_temporal.temporal.reading.shared_ids import MaskKey, objects_of_tracks
 
 _KEY_COLUMNS = ("frame", "area_px", "score", "track_id")
@@ -58,7 +58,9 @@ def read_run(
         models=tuple(thresholds),
         objects=tuple(objects),
         moments=tuple(
-            _numbered(folder, result.moments, rows, thresholds) if shared else _own(result.moments)
+            _numbered(folder, result.moments, rows, thresholds, objects)
+            if shared
+            else _own(result.moments, objects)
         ),
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
@@ -67,7 +69,11 @@ def read_run(
 
 
 def _numbered(
-    folder: RunFolder, moments: Sequence[Moment], rows: Sequence[ObjectRow], models: Mapping[str, float]
+    folder: RunFolder,
+    moments: Sequence[Moment],
+    rows: Sequence[ObjectRow],
+    models: Mapping[str, float],
+    readings: Sequence[ObjectReading],
 ) -> list[Moment]:
     """Give moments the numbers that their objects have in the comparison."""
     found = {}
@@ -78,7 +84,7 @@ def _numbered(
             if row.model == model and row.score is not None
         )
         found[model] = objects_of_tracks(_tracks(folder, model), objects)
-    return with_shared_ids(moments, found)
+    return with_shared_ids(moments, found, {own.number: own.name for own in readings})
 
 
 def _tracks(folder: RunFolder, model: str) -> Iterator[MaskKey]:
@@ -87,9 +93,18 @@ def _tracks(folder: RunFolder, model: str) -> Iterator[MaskKey]:
             yield MaskKey(int(row["frame"]), int(row["area_px"]), float(row["score"]), int(row["track_id"]))
 
 
-def _own(moments: Sequence[Moment]) -> list[Moment]:
+def _own(moments: Sequence[Moment], readings: Sequence[ObjectReading]) -> list[Moment]:
     """Return moments of a model alone, whose tracks are the only numbers there are."""
-    return [replace(one, object_id=one.track_id, other_object_id=one.other_track_id) for one in moments]
+    names = {own.number: own.name for own in readings}
+    return [
+        replace(
+            one,
+            object_id=one.track_id,
+            other_object_id=one.other_track_id,
+            object_name=names.get(one.track_id, ""),
+        )
+        for one in moments
+    ]
 
 
 def _value(own: TruthFit, name: str) -> float | None:
