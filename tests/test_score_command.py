@@ -37,7 +37,11 @@ from yolact_temporal.temporal.metrics import REGISTRY
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
 
 
-FLOW = {name for name in REGISTRY.own() if name.startswith(("boundary", "motion_comp", "area_blinks"))}
+FLOW = {
+    name
+    for name in REGISTRY.own()
+    if name.startswith(("boundary", "motion_comp", "area_blinks", "round_trip"))
+}
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ class ClipReading:
         verdicts: of every two models; none of one alone.
         from_truth: whether objects and floor are those of a ground truth.
         quality: against a ground truth, mean J and F of each model; empty without one.
+        remarks: what must be said beside the figures, a sentence each.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ClipReading:
     verdicts: tuple[Verdict, ...] = ()
     from_truth: bool = False
     quality: Mapping[str, tuple[float | None, float | None]] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def floor_px(self) -> float | None:
@@ -120,5 +122,6 @@ def reading_data(reading: ClipReading) -> dict[str, Any]:
             asdict(own) | {"who": own.who, "too_short_to_weigh": not own.weighs} for own in reading.objects
         ],
         "moments": [asdict(own) | {"who": own.who, "what": own.what} for own in reading.moments],
+        "remarks": list(reading.remarks),
         "answers": [verdict_data(verdict) for verdict in reading.verdicts],
     }

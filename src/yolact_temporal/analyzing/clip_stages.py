@@ -51,6 +51,7 @@ class AnalyzeResult:
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
+        motion: where the motion between frames came from.
         moments: the worst of every model, worst first, by its own tracks.
     """
 
@@ -62,6 +63,7 @@ class AnalyzeResult:
     seconds: dict[str, float]
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
+    motion: str = ""
     moments: tuple[Moment, ...] = ()
 
 
@@ -101,6 +103,7 @@ def analyze_clip(
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+            """Return the items, made in a thread of their own, which ends with this stack."""
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
@@ -133,6 +136,7 @@ def analyze_clip(
         clock.seconds(),
         outside,
         true,
+        motion.kind,
         tuple(moments),
     )
 

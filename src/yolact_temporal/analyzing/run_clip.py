@@ -17,7 +17,13 @@ from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
-from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
+from yolact_temporal.analyzing.summary_text import (
+    CAVEAT,
+    FLOOR_NOTE,
+    INTERVAL_NOTE,
+    has_floor,
+    model_section,
+)
 from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import (
     ComparisonResult,
@@ -36,6 +42,7 @@ from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
+from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
@@ -83,6 +90,7 @@ class FinishedRun:
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
+        stride: every so many frames one was taken.
     """
 
     name: str
@@ -94,6 +102,7 @@ class FinishedRun:
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
+    stride: int = 1
 
 
 def run_clip(
@@ -146,7 +155,7 @@ def _run(
     """Analyze a clip into a run folder that is ours to write."""
     destination, options, truth = request.destination, request.options, request.truth
     name, folder = destination.name, claimed.folder
-    motion = request.motion or FlowMotion(options.flow_long_side)
+    motion = request.motion or FlowMotion(flow_options(options))
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
@@ -167,7 +176,16 @@ def _run(
         thresholds = {own.name: own.score_threshold for own in mask_sources}
         reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
         done = FinishedRun(
-            name, folder, result, intervals, comparison, reading, notes, tuple(quality), claimed.left
+            name,
+            folder,
+            result,
+            intervals,
+            comparison,
+            reading,
+            notes,
+            tuple(quality),
+            claimed.left,
+            options.stride,
         )
         _write_reports(done, request)
         write_manifest(folder.path, manifest | _outcome(result))
@@ -232,8 +250,10 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
         ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
         ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
         *(
-            (key, (earlier.get("options") or {}).get(key), value)
+            (key, known[key], value)
+            for known in [earlier.get("options") or {}]
             for key, value in manifest["options"].items()
+            if key in known  # what an older version did not know is measured anew from its record
         ),
         ("models", list(earlier["models"]), list(manifest["models"])),
         *(
@@ -279,22 +299,24 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
     )
 
 
-def run_report(done: FinishedRun, reading: bool = True) -> Section:
+def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> Section:
     """Return what a finished run says to a reader: in the terminal, in `report.md` and with `--json`.
 
     Args:
         done: the run.
         reading: whether it says how the clip was read too, which the terminal has been told by then.
+        notes: whether it says what each model is.
     """
     blocks: list[Block] = [*first_lines(done.reading).blocks]
     blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
     if done.quality:
         blocks.append(truth_section(done.quality))
     blocks += [
-        model_section(model, stability, done.intervals[model], done.notes[model])
+        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
@@ -311,6 +333,7 @@ def remarks(result: AnalyzeResult) -> list[str]:
     lines = [loss_sentence(loss) for loss in result.losses]
     lines += list(result.warnings)
     lines.append(f"Decoder: {result.clip.decoder_reason}")
+    lines += [f"Motion between frames: {result.motion}."] if result.motion else []
     return lines
 
 

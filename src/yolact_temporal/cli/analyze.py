@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination, rules
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options, rules
 from yolact_temporal.cli.running import clip_name, load_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -76,12 +76,14 @@ def run(args: argparse.Namespace) -> int:
         end=None if args.end is None else parse_position(args.end),
         stride=args.stride,
         batch=at_least_one("--batch", args.batch),
+        **motion_options(args),
     )
     check_range(options.start, options.end, options.stride)
     bounds = rules(args)
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
+        """Open one clip and measure it."""
         source = open_clip(clip, decoder=args.decoder, fps=args.fps)
         expected = _expected_frames(source.info.frame_count, options)
         with closing(source), progress_bar(args, name, expected) as progress:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
-LOSSES = 4
-"""Exit code of a run that is whole but for frames lost to corruption."""
+IN_PART = 4
+"""Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
 def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
@@ -65,13 +66,14 @@ def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -89,7 +91,9 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0) -> None:
+def print_run(
+    args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0, notes: bool = False
+) -> None:
     """Print the first lines of a run, all its figures if asked for, and what was lost.
 
     Args:
@@ -97,6 +101,7 @@ def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, s
         done: the run.
         alone: whether it is the only one; of several, tables tell all together.
         spare: lines that the command has more to say.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
     """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
@@ -104,7 +109,8 @@ def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, s
     from yolact_temporal.temporal.reading.first_lines import LINES, console_lines
 
     if args.verbose:
-        say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+        report = as_console(run_report(done, reading=False, notes=notes))
+        say(args, f"\n{report}\n\n  Results: {done.folder.path}")
     elif alone:
         say(args, console_lines(done.reading, _where(args, done), LINES - spare))
     for path in done.left:
@@ -137,7 +143,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
-        code = LOSSES
+        code = IN_PART
     if args.json:
         result = {
             "exit_code": code,
@@ -185,6 +191,7 @@ def compare_all(
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.comparing.compare_runs import (
@@ -208,6 +215,7 @@ def compare_all(
             truth_options,
             progress=lambda _clip, done: progress(done),
             rules=bounds,
+            motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots)
     told = comparison_report(result) if args.verbose else comparison_lines(result)

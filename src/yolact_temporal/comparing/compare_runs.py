@@ -8,7 +8,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
+from yolact_temporal.comparing.comparable_runs import (
+    ClipRuns,
+    frame_rates_sentence,
+    models_to_compare,
+    run_folders,
+    runs_by_clip,
+)
 from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
@@ -30,8 +36,8 @@ from yolact_temporal.data.runs.layout import (
     comparison_files,
     comparison_picture,
 )
-from yolact_temporal.data.runs.manifest import read_manifest
-from yolact_temporal.errors import InputError
+from yolact_temporal.data.runs.manifest import FlowMethod, read_manifest
+from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_data import comparison_data
@@ -64,10 +70,12 @@ class ComparisonResult:
     Attributes:
         pairs: every two models, the first named with each other first.
         remarks: what a reader should know of how it was made, a sentence each.
+        left_out: a sentence for each run that does not go together with the others; they stand among the remarks.
     """
 
     pairs: tuple[ComparedPair, ...]
     remarks: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -77,8 +85,11 @@ def compare_runs(
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
     rules: Rules | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
+
+    Runs whose figures are not comparable with the others' (of other frames, rate or motion) are left out and named.
 
     Args:
         paths: run folders, or folders of them. Runs of the same clip are put together.
@@ -88,14 +99,23 @@ def compare_runs(
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
         rules: margins and bounds of the verdict; the defaults if None.
+        motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
         UsageError: if a path is no run, or there are not two models to compare.
-        InputError: if a run is not complete or cannot be read, or runs of one clip do not go together.
+        InputError: if a run is not complete or cannot be read, or too few are left that go together.
     """
-    clips = runs_by_clip(run_folders(paths))
-    chosen = models_to_compare(clips, models)
-    gathered = _Gathered()
+    clips, left_out = runs_by_clip(run_folders(paths), any_motion=motion is not None)
+    try:
+        chosen = models_to_compare(clips, models)
+    except UsageError as error:
+        if not left_out:
+            raise
+        raise InputError(f"{error}. {' '.join(left_out)}") from error
+    clips = [clip if motion is None else clip.moved_by(motion) for clip in clips]
+    gathered = _Gathered(list(left_out))
+    if (sentence := frame_rates_sentence(clips)) is not None:
+        gathered.remarks.append(sentence)
     tables: dict[str, ClipObjects] = {}
     for clip in clips:
         truth = None
@@ -122,7 +142,8 @@ def compare_runs(
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
     by_clip = gathered.by_clip([clip.name for clip in clips])
-    return ComparisonResult(compare_objects(tables, thresholds, untimed, rules, by_clip), tuple(remarks))
+    pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
+    return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
 
 
 @dataclass
@@ -211,7 +232,7 @@ def comparison_report(result: ComparisonResult, title: str = "") -> Section:
 def comparison_lines(result: ComparisonResult) -> Section:
     """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
     blocks: list[Block] = [compared_clips(pair.verdict) for pair in result.pairs]
-    blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
+    blocks += [Section("Left out", [Items(result.left_out)])] if result.left_out else []
     return Section("Which model is steadier", blocks)
 
 
