@@ -12,8 +12,8 @@ from typing import Any
 
 from yolact_temporal.analyzing.against_truth import TruthFit, measure_truth_fit, truth_fit_rows
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
-from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
