@@ -272,6 +272,12 @@ def test_data_holds_all_of_it():
     assert data["floor_px"] == pytest.approx(0.3)
 
 
+def test_a_floor_of_nothing_is_not_told_as_an_error():
+    assert "shows no error of its own" in movement_sentence(
+        ClipReading(**{**vars(reading()), "objects": (seen(floor=0.0),)})
+    )
+
+
 def test_what_is_near_the_floor_says_so():
     close = reading(objects=0, verdicts=(), moments=0)
     close = ClipReading(**{**vars(close), "objects": (seen(px=(0.4, 0.9), floor=0.3),)})
