@@ -58,7 +58,7 @@ def answer(question="outline", outcome="first", **changes):
         (answer(outcome="undefined", first=None, second=None), "The whole sentence of outline."),
         (
             answer("presence"),
-            "Blinks: ours blinks less (missed in one frame of two 2.0% against 5.0%, -4.0 to -1.0 points).",
+            "Blinks: ours blinks less (one-sided misses 2.0% against 5.0%, -4.0 to -1.0 points).",
         ),
         (
             answer("coverage", "second"),
