@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from yolact_temporal.data.track_colors import track_color
+from yolact_temporal.temporal.reading.shared_ids import MaskKey, objects_of_tracks
 
 ColorKeys = Mapping[str, Mapping[int, int]]
 """By model and track id, the number whose colour `track_color` gives."""
@@ -58,14 +59,12 @@ def key_hex(key: int) -> str:
 
 
 def _objects_of_tracks(instances: pd.DataFrame, objects: pd.DataFrame) -> dict[int, int]:
-    """Return the object that each track is in most frames; rows are the same mask where frame, area and score agree."""
-    left = instances.loc[instances["track_id"].notna(), ["frame", "area_px", "score", "track_id"]].copy()
-    right = objects.loc[objects["score"].notna(), ["frame", "area_px", "score", "object_id"]].copy()
-    for table in (left, right):
-        table["score"] = table["score"].map("{:.6g}".format)  # as many digits as the shorter of the two has
-    both = left.merge(right, on=["frame", "area_px", "score"])
-    if both.empty:
-        return {}
-    counts = both.groupby(["track_id", "object_id"]).size().reset_index(name="frames")
-    most = counts.sort_values(["frames", "object_id"], ascending=[False, True]).drop_duplicates("track_id")
-    return {int(track): int(key) for track, key in zip(most["track_id"], most["object_id"], strict=True)}
+    """Return the object that each track is in most frames."""
+    tracks, seen = instances[instances["track_id"].notna()], objects[objects["score"].notna()]
+    return objects_of_tracks(_masks(tracks, "track_id"), _masks(seen, "object_id"))
+
+
+def _masks(table: pd.DataFrame, owner: str) -> Iterator[MaskKey]:
+    columns = [table[name].tolist() for name in ("frame", "area_px", "score", owner)]
+    for frame, area, score, key in zip(*columns, strict=True):
+        yield MaskKey(int(frame), int(area), float(score), int(key))

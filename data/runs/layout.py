@@ -11,7 +11,7 @@ LOCK = "run.lock"
 """Held by whoever writes the run; gone when it is written."""
 
 SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
-CAMERA_MOVES = "camera_moves.csv"
+CAMERA_MOVES, MOMENTS = "camera_moves.csv", "moments.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
 MOST_PAIRS = 200
 """Pairs of models whose pictures are looked for, where it is not known how many there are."""
@@ -26,7 +26,7 @@ OVERLAY = "overlay.mp4"
 MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
 """What the folder of a model holds."""
 
-_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, CAMERA_MOVES)
 
 
 def comparison_picture(number: int) -> str:
@@ -125,6 +125,11 @@ class RunFolder:
     def camera_moves(self) -> Path:
         """The table of jitter by camera move, of the demo."""
         return self.path / CAMERA_MOVES
+
+    @property
+    def moments(self) -> Path:
+        """The table of the worst moments."""
+        return self.path / MOMENTS
 
     @property
     def report(self) -> Path:

@@ -18,6 +18,7 @@ from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.reading.moments_csv import MOMENT_COLUMNS
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -66,6 +67,11 @@ def tables_page() -> str:
             "Of runs with several models. One row an object, a frame in which it counts, and a model. "
             "`true_objects.csv` has the same columns; its objects are those of the ground truth.",
             OBJECT_COLUMNS,
+        ),
+        _Table(
+            "moments.csv",
+            "The worst moments of a run, worst first; those of one object are half a second apart.",
+            MOMENT_COLUMNS,
         ),
         _Table(
             "comparison.csv",

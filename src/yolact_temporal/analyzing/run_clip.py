@@ -15,6 +15,7 @@ from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import (
     CAVEAT,
@@ -22,7 +23,6 @@ from yolact_temporal.analyzing.summary_text import (
     INTERVAL_NOTE,
     has_floor,
     model_section,
-    stride_sentence,
 )
 from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import (
@@ -46,6 +46,9 @@ from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.first_lines import first_lines
+from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
 _PACKAGES = (
@@ -83,6 +86,7 @@ class FinishedRun:
         result: what was measured of each model by itself.
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
+        reading: what a person reads first.
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
@@ -94,6 +98,7 @@ class FinishedRun:
     result: AnalyzeResult
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
+    reading: ClipReading
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
@@ -170,12 +175,15 @@ def _run(
             write_comparison(comparison, folder.path, name, destination.pictures.plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
+        thresholds = {own.name: own.score_threshold for own in mask_sources}
+        reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
         done = FinishedRun(
             name,
             folder,
             result,
             intervals,
             comparison,
+            reading,
             notes,
             tuple(quality),
             claimed.left,
@@ -276,6 +284,7 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
+    write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
@@ -303,16 +312,16 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
         reading: whether it says how the clip was read too, which the terminal has been told by then.
         notes: whether it says what each model is.
     """
-    blocks: list[Block] = [
+    blocks: list[Block] = [*first_lines(done.reading).blocks]
+    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [
         model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
     blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
-    blocks += [Paragraph(stride_sentence(done.stride))] if done.stride > 1 else []
-    if done.quality:
-        blocks.append(truth_section(done.quality))
-    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(

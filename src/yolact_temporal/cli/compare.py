@@ -10,8 +10,8 @@ from typing import Any
 from yolact_temporal.cli.options import (
     add_bound_option,
     add_motion_option,
-    add_output_options,
     add_plot_option,
+    add_reading_options,
     add_truth_options,
     command,
     motion_option,
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     add_bound_option(parser)
     add_motion_option(parser, "estimate the motion again, by dis or farneback (default: as in the runs)")
     add_plot_option(parser)
-    add_output_options(parser)
+    add_reading_options(parser)
     parser.set_defaults(handler=run)
 
 

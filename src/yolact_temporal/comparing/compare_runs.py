@@ -54,6 +54,7 @@ from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
+from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
 
@@ -253,6 +254,13 @@ def comparison_report(result: ComparisonResult, title: str = "") -> Section:
     blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
     blocks += [Items(result.remarks)] if result.remarks else []
     return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
+
+
+def comparison_lines(result: ComparisonResult) -> Section:
+    """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
+    blocks: list[Block] = [compared_clips(pair.verdict) for pair in result.pairs]
+    blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
+    return Section("Which model is steadier", blocks)
 
 
 def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
