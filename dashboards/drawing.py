@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.moments import Sighting
-from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.labels import label_patch, place_label, readable_on
-from yolact_temporal.data.overlay import EVENT_HINTS, OverlayStyle, draw_overlay
+from yolact_temporal.data.crops import MaskCrop, Region
+from yolact_temporal.data.labels import label_patch
+from yolact_temporal.data.overlay import OverlayStyle, draw_label, draw_overlay, label_wordings
 from yolact_temporal.data.track_colors import Color, track_color
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
@@ -150,15 +150,12 @@ def encode_jpeg(rgb: Rgb) -> bytes:
 def _label(canvas: Rgb, seen: Sighting, factor: float, *, scores: bool) -> None:
     """Write class, track id and what the tables note at every instance; `factor` is how far `canvas` is enlarged."""
     size = max(10, round(16 * min(canvas.shape[:2]) / 480))
-    taken: list[tuple[int, int, int, int]] = []
-    for at in range(len(seen.instances)):
-        hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
-        parts = [seen.labels[at], *([f"{seen.instances.scores[at]:.2f}"] if scores else [])]
-        parts += [f"#{seen.track_ids[at]}"] if seen.track_ids[at] else []
-        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
-        color = track_color(seen.color_keys[at])
-        patch = label_patch(text, size, color, readable_on(color))
-        place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
+    taken: list[Region] = []
+    crops = seen.instances.crops
+    for at, name in enumerate(seen.labels):
+        wordings = label_wordings(name, float(seen.instances.scores[at]), seen.track_ids[at], seen.events[at])
+        color, box = track_color(seen.color_keys[at]), (seen.instances.boxes[at] * factor).tolist()
+        draw_label(canvas, wordings if scores else wordings[1:], color, box, size, taken, crops, factor)
 
 
 def _outline(canvas: Rgb, mask: MaskCrop, color: Color, width: int) -> None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, Region
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.labels import DARK, LIGHT, label_patch, place_label, readable_on, text_alpha
 from yolact_temporal.data.track_colors import Color, track_color
@@ -22,6 +22,18 @@ from yolact_temporal.data.track_colors import Color, track_color
 Box = tuple[float, float, float, float]
 
 _OUTLINE_TOLERANCE_PX = 0.8
+_LEAST_TEXT_PX = 7
+"""Smaller than this the letters run into each other."""
+
+_WIDEST_LABEL = 0.2
+"""Of the frame's width, for a label that is wider than its box."""
+
+_WIDEST_BANNER = 0.6
+"""Of the frame's width, for both texts of a banner together."""
+
+HINT_SECONDS = 0.3
+"""How long an event's hint stays at most."""
+
 EVENT_HINTS: Mapping[str, str] = {
     "new": "new",
     "return": "back",
@@ -63,7 +75,7 @@ class _Metrics:
     @classmethod
     def of(cls, size: tuple[int, int], scale: float) -> _Metrics:
         unit = min(size) / 480 * scale
-        return cls(max(1, round(2 * unit)), max(1, round(unit)), max(10, round(13.5 * unit)))
+        return cls(max(1, round(2 * unit)), max(1, round(unit)), max(_LEAST_TEXT_PX, round(13.5 * unit)))
 
 
 def draw_overlay(
@@ -103,20 +115,57 @@ def draw_overlay(
         _draw_mask(canvas, instances.crops[index], color, style.fill_opacity, widths.contour)
         if style.boxes:
             _draw_box(canvas, instances.boxes[index], color, widths.box)
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Region] = []
+    crops = instances.crops
     for index in range(len(instances)) if style.labels else ():
-        parts = [] if labels is None else [labels[index]]
-        parts.append(f"{instances.scores[index]:.2f}")
-        if ids[index] >= 1:
-            parts.append(f"#{ids[index]}")
-        hints = [EVENT_HINTS[event] for event in (events[index] if events else ()) if event in EVENT_HINTS]
-        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
-        color = track_color(int(ids[index]))
-        patch = label_patch(text, widths.text, color, readable_on(color))
-        place_label(canvas, patch, tuple(instances.boxes[index]), taken)
+        name = "" if labels is None else labels[index]
+        shown = events[index] if events is not None else ()
+        wordings = label_wordings(name, float(instances.scores[index]), int(ids[index]), shown)
+        color, box = track_color(int(ids[index])), instances.boxes[index].tolist()
+        draw_label(canvas, wordings, color, box, widths.text, taken, crops)
     for track_id, box in (lost or {}).items():
-        _draw_lost(canvas, track_id, box, widths, style, taken)
+        _draw_lost(canvas, track_id, box, widths, style, taken, crops)
     return canvas
+
+
+def label_wordings(name: str, score: float, track_id: int, events: Iterable[str]) -> list[str]:
+    """Return what a label may say of an instance, the fullest first: a small frame has room for less.
+
+    Example:
+        >>> label_wordings("dog", 0.9, 3, ["return", "box_cut"])
+        ['dog 0.90 #3 · back', 'dog #3 · back', '#3 · back', '#3']
+    """
+    hints = "".join(f" · {EVENT_HINTS[event]}" for event in events if event in EVENT_HINTS)
+    own = f"#{track_id}" if track_id >= 1 else ""
+    full = " ".join(part for part in (name, f"{score:.2f}", own) if part) + hints
+    short = " ".join(part for part in (name, own) if part)
+    return [text for text in dict.fromkeys((full, short + hints, own + hints if own else "", own)) if text]
+
+
+def draw_label(
+    canvas: NDArray[np.uint8],
+    wordings: Sequence[str],
+    color: Color,
+    box: Sequence[float],
+    size: int,
+    taken: list[Region],
+    masks: Sequence[MaskCrop] = (),
+    scale: float = 1.0,
+) -> bool:
+    """Draw the first wording that has room, and say whether one had.
+
+    Args:
+        wordings: what the label may say, best first.
+        color: of the track.
+        size: of the font, in pixels.
+        canvas, box, taken, masks, scale: as for `place_label`.
+    """
+    widest = max(_WIDEST_LABEL * canvas.shape[1], box[2] - box[0])
+    for text in wordings:
+        patch = label_patch(text, size, color, readable_on(color))
+        if patch.shape[1] <= widest and place_label(canvas, patch, box, taken, masks, scale):
+            return True
+    return False
 
 
 def draw_banner(
@@ -124,17 +173,20 @@ def draw_banner(
 ) -> NDArray[np.uint8]:
     """Write a line of text in the lower left corner of a frame, and another in the lower right, in place.
 
-    Labels stand mostly above their boxes, so the lower corners are the free ones.
+    Labels stand mostly above their boxes, so the lower corners are the free ones. Where both would
+    fill most of the lower edge, as in a small frame, the right one stands alone.
 
     Returns:
         `rgb` itself.
     """
     size = _Metrics.of((rgb.shape[0], rgb.shape[1]), line_scale).text
-    for words, at_right in ((text, False), (right_text, True)):
-        if not words:
-            continue
-        alpha = text_alpha(words, size)
-        pad = max(3, size // 3)
+    pad = max(1, size // 3)
+    parts = [
+        (text_alpha(words, size), right) for words, right in ((text, False), (right_text, True)) if words
+    ]
+    if sum(alpha.shape[1] + 2 * pad for alpha, _ in parts) > _WIDEST_BANNER * rgb.shape[1]:
+        parts = parts[-1:]
+    for alpha, at_right in parts:
         height, width = (extent + 2 * pad for extent in alpha.shape)
         height, width = min(height, rgb.shape[0]), min(width, rgb.shape[1])
         columns = slice(rgb.shape[1] - width, None) if at_right else slice(0, width)
@@ -149,15 +201,20 @@ def draw_banner(
 class OverlayPainter:
     """Draws the overlays of a clip, frame by frame, and keeps events in sight long enough to be seen.
 
-    An event of one frame would pass unseen: its hint stays for `hint_frames`, and a track that is lost leaves the
-    outline of its last box for as long.
+    An event of one frame would pass unseen: its hint stays for up to `HINT_SECONDS`, a frame at least, and a track that
+    is lost leaves the outline of its last box for as long.
+
+    Args:
+        frame_rate: at which the overlay is played, in frames a second.
+        style: how to draw.
     """
 
-    def __init__(self, style: OverlayStyle | None = None, hint_frames: int = 8) -> None:
-        if hint_frames < 1:
-            raise ValueError(f"expected hint_frames of at least 1, got {hint_frames}")
+    def __init__(self, frame_rate: float, style: OverlayStyle | None = None) -> None:
+        if not frame_rate > 0:
+            raise ValueError(f"expected a frame_rate above 0, got {frame_rate}")
         self._style = style or OverlayStyle()
-        self._hint_frames = hint_frames
+        # A rate of 30000/1001 is meant for 30, and 9 of its frames for 0.3 s.
+        self._hint_frames = max(1, int(HINT_SECONDS * frame_rate + 0.01))
         self._hints: dict[int, dict[str, int]] = {}
         self._boxes: dict[int, Box] = {}
         self._lost: dict[int, tuple[Box, int]] = {}
@@ -262,7 +319,8 @@ def _draw_lost(
     box: Box,
     widths: _Metrics,
     style: OverlayStyle,
-    taken: list[tuple[int, int, int, int]],
+    taken: list[Region],
+    crops: Sequence[MaskCrop],
 ) -> None:
     color = track_color(track_id)
     x1, y1, x2, y2 = (round(edge) for edge in box)
@@ -274,4 +332,6 @@ def _draw_lost(
         for x in (x1, x2 - 1):
             cv2.line(canvas, (x, y), (x, min(y + dash, y2) - 1), color, widths.box)
     if style.labels:
-        place_label(canvas, label_patch(f"#{track_id} lost", widths.text, DARK, LIGHT), box, taken)
+        patch = label_patch(f"#{track_id} lost", widths.text, DARK, LIGHT)
+        if patch.shape[0] * patch.shape[1] < (x2 - x1) * (y2 - y1):
+            place_label(canvas, patch, box, taken, crops)

@@ -69,7 +69,9 @@ class ModelRecording:
         self._meter = StabilityMeter(
             self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
         )
-        self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
+        self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
+        drawn = pictures and request.destination.pictures.overlay
+        self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -82,13 +84,9 @@ class ModelRecording:
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
             if self._painter is not None:
-                rate = self._clip.fps or ASSUMED_FPS
+                size = (self._clip.height, self._clip.width)
                 self._overlay = stack.enter_context(
-                    VideoWriter(
-                        self._files.overlay,
-                        size=(self._clip.height, self._clip.width),
-                        fps=Fraction(rate) / self._options.stride,
-                    )
+                    VideoWriter(self._files.overlay, size=size, fps=self._overlay_rate)
                 )
             self._stack = stack.pop_all()
         return self
