@@ -119,4 +119,4 @@ def _from_table(comparison: Comparison, models: tuple[str, str]) -> ComparedPair
     sentence = (
         f"{word[:1].upper()}{word[1:]}; an older version compared them, and its reasons are in comparison.md."
     )
-    return ComparedPair(models, steadier, word, sentence, (), ())
+    return ComparedPair(models, steadier, word, sentence, ())

@@ -120,6 +120,17 @@ class Fields:
             raise self._fault(key)
         return float(value)
 
+    def number_or_none(self, key: str) -> float | None:
+        """Return a finite number; None where there is none."""
+        return None if self._data.get(key) is None else self.number(key)
+
+    def flag(self, key: str) -> bool:
+        """Return true or false."""
+        value = self._data.get(key)
+        if not isinstance(value, bool):
+            raise self._fault(key)
+        return value
+
     def whole(self, key: str, least: int, default: int | None = None) -> int:
         """Return a whole number of at least `least`; the default where there is none."""
         value = self._data.get(key, default)
