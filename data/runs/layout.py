@@ -13,7 +13,10 @@ LOCK = "run.lock"
 SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
 CAMERA_MOVES = "camera_moves.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
-MOST_PAIRS = 200
+COMPARISON_PICTURE = "comparison.png"
+"""The one picture of a comparison, however many models it is of."""
+
+MOST_PAIRS = 210
 """Pairs of models whose pictures are looked for, where it is not known how many there are."""
 
 PLOTS = "plots"
@@ -30,13 +33,14 @@ _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
 
 
 def comparison_picture(number: int) -> str:
-    """Return the name of the picture of the models' `number`-th pair, from 0."""
-    return "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
+    """Return the name of the picture of the models' `number`-th pair, from 0, where more than one was asked for."""
+    return f"comparison_{number + 1}.png"
 
 
 def comparison_files(pairs: int) -> tuple[str, ...]:
     """Return what a comparison of so many pairs of models is written to, in a run or a folder of its own."""
-    return COMPARISON, COMPARISON_TEXT, COMPARISON_DATA, *(comparison_picture(k) for k in range(pairs))
+    pictures = (comparison_picture(number) for number in range(pairs))
+    return COMPARISON, COMPARISON_TEXT, COMPARISON_DATA, COMPARISON_PICTURE, *pictures
 
 
 def pairs_of(models: int) -> int:

@@ -18,10 +18,12 @@ class Pictures:
     Attributes:
         overlay: the clip with the masks drawn, one a model.
         plots: of timeline, tracks, displacements and comparison.
+        pair_plots: of the comparison of every two models, where there are more than two.
     """
 
     overlay: bool = True
     plots: bool = True
+    pair_plots: bool = False
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,8 @@ def _run(
         if truth is not None and result.truth is not None:
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
-            write_comparison(comparison, folder.path, name, destination.pictures.plots)
+            pictures = destination.pictures
+            write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)

@@ -101,8 +101,12 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
     """Add whether plots are drawn."""
-    parser.add_argument(
-        "--no-plots", action="store_true", help="draw no plots; the tables hold all they show"
+    plots = parser.add_mutually_exclusive_group()
+    plots.add_argument("--no-plots", action="store_true", help="draw no plots; the tables hold all they show")
+    plots.add_argument(
+        "--pair-plots",
+        action="store_true",
+        help="with more than two models, also a picture of every two: comparison_1.png and so on",
     )
 
 
@@ -110,7 +114,7 @@ def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = 
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(overlay=not args.no_overlay, plots=not args.no_plots)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots)
     return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
 
 

@@ -160,6 +160,6 @@ def compare_all(
         result = compare_runs(
             runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
         )
-    write_comparison(result, out, plots=not args.no_plots)
+    write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
     return result

@@ -23,6 +23,7 @@ from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
     COMPARISON,
+    COMPARISON_PICTURE,
     COMPARISON_TEXT,
     MOST_PAIRS,
     comparison_files,
@@ -37,6 +38,7 @@ from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
@@ -196,8 +198,18 @@ def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, 
     return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
 
 
-def write_comparison(result: ComparisonResult, folder: Path, title: str = "", plots: bool = True) -> None:
-    """Write comparison.csv, .md and .json, and if asked for a picture for each two models, into a folder."""
+def write_comparison(
+    result: ComparisonResult, folder: Path, title: str = "", plots: bool = True, pair_plots: bool = False
+) -> None:
+    """Write comparison.csv, .md and .json into a folder, and if asked for pictures: one of all, one of each two models.
+
+    Args:
+        result: what was found.
+        folder: made where it is missing.
+        title: the clip's name; "" for several.
+        plots: whether there is a picture of all models.
+        pair_plots: whether there is one of every two of them too.
+    """
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
@@ -206,7 +218,12 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "", pl
         with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(as_markdown(comparison_report(result, title)))
         write_comparison_data(folder, comparison_document(result, title))
-        for number, pair in enumerate(result.pairs if plots else ()):
+        if plots and len(result.pairs) == 1:
+            (pair,) = result.pairs
+            plot_comparison(pair.comparison, pair.verdict, folder / COMPARISON_PICTURE, title)
+        elif plots and result.pairs:
+            plot_overview([pair.verdict for pair in result.pairs], folder / COMPARISON_PICTURE, title)
+        for number, pair in enumerate(result.pairs if pair_plots and len(result.pairs) > 1 else ()):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 
