@@ -1,7 +1,7 @@
 """A report described once, and rendered for the terminal, as Markdown and as data for JSON.
 
-A report is a `Section`: a title and blocks, which are paragraphs, lists, tables and further sections. Whoever reports
-describes what is to be said; only the renderers here know how it looks.
+A report is a `Section`: a title and blocks, which are paragraphs, lists, tables, pictures and further sections. Whoever
+reports describes what is to be said; only the renderers know how it looks: those here, and `page` for HTML.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 UNDEFINED = "undefined"
 """How a value that is not defined reads; as data it is None. Never 0."""
@@ -89,14 +90,42 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture with a caption, which the terminal leaves out.
+
+    Attributes:
+        caption: what it shows, also for those who do not see it.
+        file: its path from the report's folder; "" for a picture that is in no file, which only a page can show.
+        image: the picture itself as a WebP, JPEG or PNG; empty to leave it out of a page.
+        link: where a click leads, from the report's folder; "" for nowhere.
+        link_text: what the link is called.
+        wide: whether it takes the whole width, as a plot does; else it stands beside others.
+    """
+
+    caption: str
+    file: str = ""
+    image: bytes = field(default=b"", repr=False)
+    link: str = ""
+    link_text: str = ""
+    wide: bool = True
+
+
+@dataclass(frozen=True)
 class Section:
-    """A title and what stands under it."""
+    """A title and what stands under it.
+
+    Attributes:
+        title: its heading.
+        blocks: in order.
+        folded: whether a page shows its heading only, until it is opened.
+    """
 
     title: str
     blocks: Sequence[Block] = field(default=())
+    folded: bool = False
 
 
-Block = Paragraph | Items | Table | Section
+Block = Paragraph | Items | Table | Picture | Section
 
 
 def as_console(section: Section, indent: int = 0) -> str:
@@ -114,7 +143,7 @@ def as_console(section: Section, indent: int = 0) -> str:
     for block in section.blocks:
         if isinstance(block, Section):
             lines += ["", as_console(block, indent + 2)]
-        else:
+        elif not isinstance(block, Picture):
             lines += [f"{margin}  {line}" if line else "" for line in _console_lines(block)]
     return "\n".join(lines)
 
@@ -159,6 +188,8 @@ def as_markdown(section: Section, level: int = 1) -> str:
             parts.append(f"**{block.text}**" if block.strong else block.text)
         elif isinstance(block, Items):
             parts.append("\n".join(f"- {text}" for text in block.texts))
+        elif isinstance(block, Picture):
+            parts.append(f"![{block.caption}]({quote(block.file)})" if block.file else "")
         else:
             parts.append("\n".join(_markdown_rows(block)))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -177,7 +208,8 @@ def as_data(section: Section) -> dict[str, Any]:
         >>> as_data(Section("clip", [Table(["figure", "px"], [["B1", Number(1.5)]])]))
         {'title': 'clip', 'blocks': [{'table': [{'figure': 'B1', 'px': 1.5}]}]}
     """
-    return {"title": section.title, "blocks": [_block_data(block) for block in section.blocks]}
+    shown = [block for block in section.blocks if not isinstance(block, Picture) or block.file]
+    return {"title": section.title, "blocks": [_block_data(block) for block in shown]}
 
 
 def _block_data(block: Block) -> dict[str, Any]:
@@ -187,6 +219,8 @@ def _block_data(block: Block) -> dict[str, Any]:
         return {"text": block.text}
     if isinstance(block, Items):
         return {"items": list(block.texts)}
+    if isinstance(block, Picture):
+        return {"picture": block.file, "caption": block.caption}
     keys = block.keys or block.heads
     return {"table": [dict(zip(keys, map(_cell_data, row), strict=True)) for row in block.rows]}
 
