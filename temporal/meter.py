@@ -28,6 +28,7 @@ from yolact_temporal.temporal.metrics.contract import UNDEFINED, FrameSums
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pairing import pair_status
+from yolact_temporal.temporal.pooling import ClipSums
 from yolact_temporal.temporal.stability import (
     Box,
     ClipStability,
@@ -76,14 +77,16 @@ class _TrackState:
         if observation.class_id is not None:
             self.classes[observation.class_id] += 1
 
+    def sums(self) -> dict[str, FrameSums]:
+        """Return the sums that its figures are made of, by metric name."""
+        return {name: own for accumulator in self.accumulators for name, own in accumulator.sums().items()}
+
     def result(self, class_names: Sequence[str]) -> TrackStability:
         """Return the track as measured so far."""
         figures: dict[str, Figure] = {}
-        sums: dict[str, FrameSums] = {}
         absent, life_s = 0, None
         for accumulator in self.accumulators:
             figures |= accumulator.figures()
-            sums |= accumulator.sums()
             if isinstance(accumulator, Presence):
                 absent, life_s = accumulator.absent_frames, accumulator.life_s
         names = tuple(REGISTRY.own())
@@ -101,7 +104,6 @@ class _TrackState:
             life_s=life_s,
             mean_score=self.score_sum / self.seen,
             mean_area_px=self.area_sum / self.seen,
-            sums={name: sums[name] for name in REGISTRY.headlines() if name in sums},
             _names=names,
             _values=np.array([math.nan if figure.value is None else figure.value for figure in ordered]),
             _counts=np.array([(figure.n, figure.n_undefined) for figure in ordered], np.int32),
@@ -111,8 +113,8 @@ class _TrackState:
 class StabilityMeter:
     """Measures one model on one clip, one frame at a time.
 
-    Memory does not grow with the clip but for one short record of each finished track, and for what each of its frames
-    adds to the figures that a reader is shown first (about 20 bytes a figure), from which their intervals are drawn.
+    Memory does not grow with the clip but for one short record of each finished track. What intervals are drawn from is
+    summed over all tracks and, in long clips, over neighbouring frames (`ClipSums`).
 
     Args:
         class_names: what `Instances.class_ids` index into.
@@ -160,7 +162,9 @@ class StabilityMeter:
         self._pictures = pictures
         self._open: dict[int, _TrackState] = {}
         self._finished: list[TrackStability] = []
+        self._sums = ClipSums()
         self._last: tuple[int, float] | None = None
+        self._last_masks: dict[int, MaskCrop] = {}
         self._frames = self._instances = self._empty_masks = 0
         self._statuses: Counter[str] = Counter()
 
@@ -211,6 +215,7 @@ class StabilityMeter:
         self._observe(seen, status, seconds, frame_index, time_s)
         self._close_forgotten()
         self._last = (frame_index, time_s)
+        self._last_masks = dict(zip(ids.tolist(), masks, strict=True))
         self._frames += 1
         self._instances += len(instances)
         self._empty_masks += sum(mask.area == 0 for mask in masks)
@@ -221,6 +226,7 @@ class StabilityMeter:
         """Return the clip's stability from the frames so far; may be called at any time."""
         tracks = [*self._finished, *(track.result(self._class_names) for track in self._open.values())]
         tracks.sort(key=lambda track: track.track_id)
+        pooled = self._sums.pooled()
         pairs = ("counted", "repeated", "after_lost_frames", "without_motion")
         return ClipStability(
             frames=self._frames,
@@ -228,9 +234,10 @@ class StabilityMeter:
             empty_masks=self._empty_masks,
             frame_pairs={status: self._statuses[status] for status in pairs},
             tracks=tuple(tracks),
-            figures=clip_figures([track.figures for track in tracks]),
+            figures=clip_figures([track.figures for track in tracks], pooled),
             association=self._association,
             pictures=self._pictures,
+            sums=pooled,
         )
 
     def _track(
@@ -260,7 +267,8 @@ class StabilityMeter:
         track = self._open.get(key)
         if track is None or not track.present or motion is None:
             return None
-        return pair_figures(self._associator.carried[key], mask, motion, track.box, box)
+        carried, previous = self._associator.carried[key], self._last_masks[key]
+        return pair_figures(carried, mask, motion, track.box, box, previous)
 
     def _instance(
         self,
@@ -320,6 +328,7 @@ class StabilityMeter:
                 frame=self._frames,
             )
             track.add(observation, frame_index, time_s)
+        self._sums.take(track.sums() for track in self._open.values())
 
     def _close_forgotten(self) -> None:
         for key in self._open.keys() - self._associator.live:

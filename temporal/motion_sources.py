@@ -6,7 +6,7 @@ from typing import Protocol
 
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.photo_film import PhotoFilm
-from yolact_temporal.temporal.motion import FlowEstimator, Motion
+from yolact_temporal.temporal.motion import FlowEstimator, Motion, TwoWayFlow
 
 
 class MotionSource(Protocol):
@@ -64,7 +64,9 @@ class FlowMotion:
 def exact_motion(film: PhotoFilm, index: int) -> Motion | None:
     """Return the known motion of a film to a frame; None at its first frame and across a cut."""
     exact = film.motion(index)
-    return None if exact is None else Motion(exact.backward, exact.visible)
+    if exact is None:
+        return None
+    return Motion(exact.backward, exact.visible, both=TwoWayFlow(exact.backward, exact.forward))
 
 
 class FilmMotion:

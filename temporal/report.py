@@ -147,7 +147,9 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column(
         "value",
         "",
-        "Mean over pairs, then over tracks or true objects (the gap-length histogram: sum); empty where undefined.",
+        "Of a model's own tracks and of a comparison's figures the mean over all pairs: an object weighs by the "
+        "pairs it has (the gap-length histogram: sum over tracks); against a ground truth the mean over true objects; "
+        "empty where undefined.",
     ),
     Column("unit", "", "The value's unit; 1 for a pure number."),
     Column(
@@ -161,6 +163,12 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column("n_undefined", "", "Pairs, frames or differences left out because they have no value."),
     Column("tracks", "", "Tracks, or against a ground truth true objects, that the value is of."),
     Column("tracks_undefined", "", "Tracks or true objects left out because they have no value."),
+    Column(
+        "value_by_object",
+        "",
+        "A check on a value that is a mean over all pairs: the mean over tracks or objects, each weighing the same. "
+        "Where the two differ much, objects with few pairs tell something else than the others.",
+    ),
 )
 
 
@@ -263,6 +271,7 @@ def summary_rows(
                 "n_undefined": figure.n_undefined,
                 "tracks": figure.tracks,
                 "tracks_undefined": figure.tracks_undefined,
+                "value_by_object": figure.by_track,
             }
         )
     return rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
-from yolact_temporal.temporal.comparison.verdict import Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,

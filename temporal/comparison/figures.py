@@ -32,8 +32,10 @@ class ClipObjects:
         time_s: float (P,).
         pair: bool (P,), whether the object's pair with the last frame is of the universe.
         last: int64 (P,), index of the object's last appearance, -1 before its first one.
-        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f: float (P, M), NaN where there
-            is none.
+        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
+            round_trip_jitter, second_boundary_px: float (P, M), as of `ObjectRow`; NaN where there is none.
+        true_boundary_px, true_jitter, true_second_boundary_px: float (P,), of the true masks; NaN where there is none.
+        iou_between: float (P, M, M), IoU of two models' masks of the object; NaN where one has none.
         left_out: how many pairs of an object are not of the universe, by status.
     """
 
@@ -44,11 +46,19 @@ class ClipObjects:
     pair: Bools
     last: NDArray[np.int64]
     score: Floats
+    area_px: Floats
     boundary_px: Floats
     boundary_share: Floats
     jitter: Floats
     truth_iou: Floats
     truth_boundary_f: Floats
+    round_trip_px: Floats
+    round_trip_jitter: Floats
+    second_boundary_px: Floats
+    true_boundary_px: Floats
+    true_jitter: Floats
+    true_second_boundary_px: Floats
+    iou_between: Floats
     left_out: dict[str, int]
 
     @classmethod
@@ -87,11 +97,19 @@ class ClipObjects:
             pair=np.array([status in _PAIRS for status in statuses], bool),
             last=last,
             score=column("score"),
+            area_px=column("area_px"),
             boundary_px=column("boundary_px"),
             boundary_share=column("boundary_share"),
             jitter=column("jitter"),
             truth_iou=column("truth_iou"),
             truth_boundary_f=column("truth_boundary_f"),
+            round_trip_px=column("round_trip_px"),
+            round_trip_jitter=column("round_trip_jitter"),
+            second_boundary_px=column("second_boundary_px"),
+            true_boundary_px=column("true_boundary_px")[:, 0],
+            true_jitter=column("true_jitter")[:, 0],
+            true_second_boundary_px=column("true_second_boundary_px")[:, 0],
+            iou_between=_between(ordered, count),
             left_out={name: statuses.count(name) for name in ("repeated", "after_lost_frames")},
         )
 
@@ -106,20 +124,21 @@ class ClipObjects:
 
 
 class Series(NamedTuple):
-    """A figure of two models as sums over frames: T frames, O objects.
+    """A figure of two models as sums over the clip's frames, T of them.
 
-    A model's value is the mean over objects of the ratio of sums over frames; an object without a denominator has no
-    value. Keeping the frames apart lets a bootstrap draw them anew.
+    A model's value is the ratio of the sums, so that an object weighs by the pairs it has. Keeping the frames apart
+    lets a bootstrap draw them anew.
 
     Attributes:
-        first, second: float (T, O), the two models' numerators.
-        weight: float (T, O), the denominators, the same for both.
+        first, second: float (T,), the two models' numerators.
+        weight: float (T,), the denominators, the same for both.
         n: of how many pairs the figure is.
         n_undefined: pairs left out because a model has no value there.
+        of_objects: both models' means over objects, each weighing the same; None where nothing is defined.
 
     Example:
-        >>> first, second = np.array([[0.2], [0.4]]), np.array([[0.1], [0.1]])
-        >>> Series(first, second, np.ones((2, 1)), 2, 0).values()
+        >>> first, second = np.array([0.2, 0.4]), np.array([0.1, 0.1])
+        >>> Series(first, second, np.ones(2), 2, 0).values()
         (0.30000000000000004, 0.1)
     """
 
@@ -128,17 +147,21 @@ class Series(NamedTuple):
     weight: Floats
     n: int
     n_undefined: int
+    of_objects: tuple[float | None, float | None] = (None, None)
 
     def values(self) -> tuple[float | None, float | None]:
         """Return both models' values, None where nothing is defined."""
-        weight = self.weight.sum(axis=0)
-        counted = weight > 0
-        if not counted.any():
+        weight = float(self.weight.sum())
+        if not weight > 0:
             return None, None
-        first, second = (
-            float((part.sum(axis=0)[counted] / weight[counted]).mean()) for part in (self.first, self.second)
-        )
-        return first, second
+        return float(self.first.sum()) / weight, float(self.second.sum()) / weight
+
+    def by_object(self) -> tuple[float | None, float | None]:
+        """Return both models' means over objects, which weigh the same however few pairs they have.
+
+        A check on `values`: where the two tell different things, a few short-lived objects make the difference.
+        """
+        return self.of_objects
 
     def difference(self) -> float | None:
         """Return first minus second, None where nothing is defined."""
@@ -189,29 +212,39 @@ def compare_clip(
         timed: whether the clip has a time; without one, flips per second are undefined.
     """
     columns = objects.columns(*models)
-    seen = objects.score[:, columns] > np.asarray(thresholds)
-    if truth_iou is not None:
-        seen &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
-    before = seen[objects.last] & (objects.last >= 0)[:, None]
+    seen, before = seen_by(objects, models, thresholds, truth_iou)
     pair = objects.pair
     both, one = seen & before, seen ^ before
     common = pair & both.all(axis=1)
-    grid = _Grid(objects)
+    sums = _Sums(objects)
     jitter = objects.jitter[:, columns]
+    # These are of a sample of pairs: the others lack nothing.
+    second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
     series = {
-        "boundary_px": grid.mean(objects.boundary_px[:, columns], common),
-        "boundary_share": grid.mean(objects.boundary_share[:, columns], common),
-        "motion_compensated_jitter": grid.mean(jitter, common),
-        "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
-        "coverage": grid.pooled(both, pair),
+        "boundary_px": sums.mean(objects.boundary_px[:, columns], common),
+        "boundary_share": sums.mean(objects.boundary_share[:, columns], common),
+        "motion_compensated_jitter": sums.mean(jitter, common),
+        "round_trip_px": sums.mean(objects.round_trip_px[:, columns], common),
+        "round_trip_jitter": sums.mean(objects.round_trip_jitter[:, columns], common),
+        "true_boundary_px": sums.mean(_for_both(objects.true_boundary_px), common),
+        "true_jitter": sums.mean(_for_both(objects.true_jitter), common),
+        "second_boundary_px": sums.mean(second, common & np.isfinite(second).any(axis=1)),
+        "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
+        "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
+        "coverage": sums.share(both, pair),
+        "misses_one_sided": sums.share(one, pair),
     }
     losses = loss_terms(before, seen, jitter)
-    series |= {name: grid.pooled(own, pair, losses.undefined) for name, own in losses.by_name.items()}
+    series |= {name: sums.share(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
+    region, outline = (
+        _or_zero(values[:, columns], seen) for values in (objects.truth_iou, objects.truth_boundary_f)
+    )
     series |= {
-        "truth_j": grid.mean(_or_zero(objects.truth_iou[:, columns], seen), known),
-        "truth_f": grid.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), known),
+        "truth_j": sums.mean(region, known),
+        "truth_f": sums.mean(outline, known),
+        "truth_jf": sums.mean((region + outline) / 2, known),
     }
     count = int(pair.sum())
     covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
@@ -223,6 +256,24 @@ def compare_clip(
         thresholds=(float(thresholds[0]), float(thresholds[1])),
         series=series,
     )
+
+
+class Seen(NamedTuple):
+    """Whether each of two models sees the object in this frame and in the last, bool (P, 2)."""
+
+    now: Bools
+    before: Bools
+
+
+def seen_by(
+    objects: ClipObjects, models: Sequence[str], thresholds: Sequence[float], truth_iou: float | None = None
+) -> Seen:
+    """Return which appearances two models see; arguments as of `compare_clip`."""
+    columns = objects.columns(*models)
+    now = objects.score[:, columns] > np.asarray(thresholds)
+    if truth_iou is not None:
+        now &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
+    return Seen(now, now[objects.last] & (objects.last >= 0)[:, None])
 
 
 def threshold_at_recall(scores: Floats, recall: float) -> float | None:
@@ -254,48 +305,61 @@ def pair_scores(objects: ClipObjects, model: str) -> Floats:
     return np.minimum(score, before)[objects.pair]
 
 
-class _Grid:
-    """Lays values of appearances out by frame and object."""
+def _between(rows: Sequence[ObjectRow], models: int) -> Floats:
+    """Return the IoUs of every two models' masks, float (P, M, M); all NaN of tables that do not hold them."""
+    unknown = (None,) * models
+    ious = [[np.nan if iou is None else iou for iou in (row.iou_between or unknown)] for row in rows]
+    return np.array(ious, np.float64).reshape(-1, models, models)
+
+
+class _Sums:
+    """Sums values of appearances over frames, and over objects."""
 
     def __init__(self, objects: ClipObjects) -> None:
-        self._row = np.unique(objects.frame, return_inverse=True)[1]
-        self._column = np.unique(objects.object_id, return_inverse=True)[1]
-        self.shape = (int(self._row.max()) + 1, int(self._column.max()) + 1) if len(self._row) else (0, 0)
-
-    def lay(self, values: Floats) -> Floats:
-        laid = np.zeros(self.shape)
-        laid[self._row, self._column] = values
-        return laid
+        self._frames = np.unique(objects.frame, return_inverse=True)[1]
+        self._objects = np.unique(objects.object_id, return_inverse=True)[1]
 
     def mean(self, values: Floats, where: Bools) -> Series:
-        """Mean over appearances at which both models have a value, then over objects."""
-        defined = where & np.isfinite(values).all(axis=1)
-        first, second = (self.lay(np.where(defined, values[:, i], 0.0)) for i in (0, 1))
-        n = int(defined.sum())
-        return Series(first, second, self.lay(defined.astype(float)), n, int(where.sum()) - n)
+        """Mean over appearances at which both models have a value."""
+        return self._series(values, where & np.isfinite(values).all(axis=1), None, where)
 
     def rate(self, events: Bools, where: Bools, seconds: Floats) -> Series:
-        """Events a second of an object's life, then the mean over objects."""
-        timed = where & (seconds > 0)
-        first, second = (self.lay((events[:, i] & timed).astype(float)) for i in (0, 1))
-        n = int(timed.sum())
-        return Series(first, second, self.lay(seconds * timed), n, int(where.sum()) - n)
+        """Events a second of the objects' lives."""
+        return self._series(events.astype(float), where & (seconds > 0), seconds, where)
 
-    def pooled(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
-        """Sum over all pairs divided by their number, objects not kept apart."""
-        counted = where if undefined is None else where & ~undefined
-        first, second = (
-            self.lay(np.where(counted, values[:, i], 0.0)).sum(axis=1, keepdims=True) for i in (0, 1)
+    def share(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
+        """Mean over all appearances but those that are undefined."""
+        return self._series(
+            values.astype(float), where if undefined is None else where & ~undefined, None, where
         )
-        weight = self.lay(counted.astype(float)).sum(axis=1, keepdims=True)
+
+    def _series(self, values: Floats, counted: Bools, weight: Floats | None, where: Bools) -> Series:
+        weights = counted * (1.0 if weight is None else weight)
+        parts = [np.where(counted, values[:, 0], 0.0), np.where(counted, values[:, 1], 0.0), weights]
+        first, second, weight_of = (np.bincount(self._frames, part).astype(float) for part in parts)
         n = int(counted.sum())
-        return Series(first, second, weight, n, int(where.sum()) - n)
+        by_object = _mean_ratios(*(np.bincount(self._objects, part).astype(float) for part in parts))
+        return Series(first, second, weight_of, n, int(where.sum()) - n, by_object)
+
+
+def _mean_ratios(first: Floats, second: Floats, weight: Floats) -> tuple[float | None, float | None]:
+    """Return the means of two ratios over objects, (O,) each, without those that have no weight."""
+    counted = weight > 0
+    if not counted.any():
+        return None, None
+    means = [float((part[counted] / weight[counted]).mean()) for part in (first, second)]
+    return means[0], means[1]
 
 
 def _seconds(objects: ClipObjects) -> Floats:
     """Return the time since each object's last appearance, 0 at its first."""
     before = np.where(objects.last >= 0, objects.time_s[objects.last], objects.time_s)
     return objects.time_s - before
+
+
+def _for_both(values: Floats) -> Floats:
+    """Return a figure of the objects themselves as that of either model, float (P, 2)."""
+    return np.repeat(values[:, None], 2, axis=1)
 
 
 def _or_zero(values: Floats, seen: Bools) -> Floats:

@@ -257,4 +257,22 @@ def _quantile(ordered: NDArray[np.float64], share: float) -> float:
     return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))
 
 
+LOG_SPEC = MetricSpec(
+    name="boundary_log_px",
+    symbol="J1",
+    meaning="Natural logarithm of a clip's mean boundary displacement on the common support, below 0.05 px that of "
+    "0.05, mean over clips with at least 10 such pairs. The difference of two models is the log of their ratio, free "
+    "of the clips' sizes: it decides whose outlines move less.",
+    inputs="B1 of the pairs that both models see",
+    unit="log px",
+    range=(-float("inf"), float("inf")),
+    direction="down",
+    undefined="no clip has enough pairs that both models see",
+    source="log of a ratio of means",
+    scope="comparison",
+    label="log of the boundary displacement",
+    compared=Compared("boundary_log_px", "log of the boundary displacement", "common", "J1", order=0),
+)
+
 REGISTRY.register(*_specs(), order=100, pair=pair_displacements)
+REGISTRY.register(LOG_SPEC, order=515)

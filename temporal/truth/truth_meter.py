@@ -44,6 +44,7 @@ class TruthFigure(NamedTuple):
         value: mean over the objects that have one, or of the whole clip; None where undefined.
         n, n_undefined: frames, pairs, windows or classes measured, and left out for having no value, over all objects.
         objects, objects_undefined: true objects that have a value, and that have none; None of a whole clip's figure.
+        by_object: of a value that is a mean over all pairs, the mean over objects that checks it; else None.
     """
 
     value: float | None
@@ -51,6 +52,7 @@ class TruthFigure(NamedTuple):
     n_undefined: int | None = None
     objects: int | None = None
     objects_undefined: int | None = None
+    by_object: float | None = None
 
 
 def over_objects(figures: Iterable[Figure]) -> TruthFigure:
@@ -58,7 +60,7 @@ def over_objects(figures: Iterable[Figure]) -> TruthFigure:
 
     Example:
         >>> over_objects([Figure(0.8, 10, 0), Figure(0.6, 20, 0), Figure(None, 0, 5)])
-        TruthFigure(value=0.7, n=30, n_undefined=5, objects=2, objects_undefined=1)
+        TruthFigure(value=0.7, n=30, n_undefined=5, objects=2, objects_undefined=1, by_object=None)
     """
     own = list(figures)
     mean = mean_figure(figure.value for figure in own)

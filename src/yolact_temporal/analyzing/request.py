@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import MotionSource
 
 
@@ -57,6 +58,7 @@ class RunRequest:
         motion: the motion between frames; None for optical flow.
         truth: true masks with identities, that all are measured against as well.
         sections: (time in seconds, label) marks for the timeline plot.
+        rules: margins and bounds by which the models' comparison is decided.
     """
 
     destination: Destination
@@ -64,3 +66,4 @@ class RunRequest:
     motion: MotionSource | None = None
     truth: MaskSequence | None = None
     sections: Sequence[tuple[float, str]] = ()
+    rules: Rules = field(default_factory=Rules)

@@ -18,7 +18,12 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
 from yolact_temporal.analyzing.truth_text import truth_section
-from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
+from yolact_temporal.comparing.compare_runs import (
+    ComparisonResult,
+    compare_objects,
+    outside_shares,
+    write_comparison,
+)
 from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
@@ -28,6 +33,7 @@ from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.intervals import own_intervals
@@ -145,14 +151,14 @@ def _run(
         write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, request, motion, progress)
     with results_in(folder.path):
-        comparison = _compare(folder, name, mask_sources, result, truth is not None)
+        comparison = _compare(folder, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()
         if truth is not None and result.truth is not None:
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
             pictures = destination.pictures
             write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
-        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
+        intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
         _write_reports(done, request)
@@ -166,6 +172,7 @@ def _compare(
     mask_sources: Sequence[MaskSource],
     result: AnalyzeResult,
     on_truth: bool,
+    rules: Rules,
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
     outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
@@ -177,9 +184,9 @@ def _compare(
             (), ("No object counts for two models, so that they cannot be compared here.", *outside)
         )
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
-    return ComparisonResult(
-        compare_objects({name: table}, {s.name: s.score_threshold for s in mask_sources}, untimed), outside
-    )
+    thresholds = {source.name: source.score_threshold for source in mask_sources}
+    shares = {name: outside_shares(result.outside)} if result.outside else None
+    return ComparisonResult(compare_objects({name: table}, thresholds, untimed, rules, shares), outside)
 
 
 def _manifest(

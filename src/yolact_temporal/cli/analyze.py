@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, rules
 from yolact_temporal.cli.running import clip_name, load_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         batch=at_least_one("--batch", args.batch),
     )
     check_range(options.start, options.end, options.stride)
+    bounds = rules(args)
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             return run_clip(
                 source,
                 models,
-                RunRequest(destination(args, name), options),
+                RunRequest(destination(args, name), options, rules=bounds),
                 progress,
             )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.errors import UsageError
+from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.request import Destination
@@ -87,6 +88,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
     )
     add_destination_options(parser, "folder that takes one run folder a clip (default: runs)")
+    add_bound_option(parser)
 
 
 def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -97,6 +99,26 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")
     add_plot_option(parser)
     add_output_options(parser)
+
+
+def add_bound_option(parser: argparse.ArgumentParser) -> None:
+    """Add what a comparison is decided by."""
+    parser.add_argument(
+        "--bound",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a margin or a bound by which models are compared; may be repeated. " + bounds_help(),
+    )
+
+
+def rules(args: argparse.Namespace) -> Rules:
+    """Return the margins and bounds that the arguments set.
+
+    Raises:
+        UsageError: if one is not known or out of its range.
+    """
+    return Rules().with_bounds(args.bound)
 
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:

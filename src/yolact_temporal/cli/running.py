@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import announce, progress_bar, say
+from yolact_temporal.cli.options import rules
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 if TYPE_CHECKING:
@@ -155,10 +156,16 @@ def compare_all(
     )
     from yolact_temporal.temporal.documents import as_console
 
+    bounds = rules(args)
     claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
-            runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
+            runs,
+            models,
+            ground_truth,
+            truth_options,
+            progress=lambda _clip, done: progress(done),
+            rules=bounds,
         )
     write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")

@@ -10,10 +10,12 @@ from typing import Any
 from yolact_temporal.cli.console import at_least_one, progress_bar
 from yolact_temporal.cli.options import (
     FORMAT_NAMES,
+    add_bound_option,
     add_destination_options,
     add_truth_options,
     command,
     destination,
+    rules,
     truth_options,
 )
 from yolact_temporal.cli.running import clip_name, conclude, print_run
@@ -67,6 +69,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--video", type=int, metavar="ID", help="which video of YouTube-VIS masks of several")
     add_destination_options(parser, "folder that takes the run folder (default: runs)")
+    add_bound_option(parser)
     parser.set_defaults(handler=run)
 
 
@@ -90,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
+        rules=rules(args),
         score_threshold=threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),

@@ -18,7 +18,9 @@ from yolact_temporal.comparing.true_masks import (
 )
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.clip import locate_clip
 from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
@@ -37,11 +39,13 @@ from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.guard_figures import Shares
+from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
-from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
@@ -74,6 +78,7 @@ def compare_runs(
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
+    rules: Rules | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
 
@@ -84,6 +89,7 @@ def compare_runs(
             or a file for each, by the clip's name. Objects are then the true ones.
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
+        rules: margins and bounds of the verdict; the defaults if None.
 
     Raises:
         UsageError: if a path is no run, or there are not two models to compare.
@@ -117,7 +123,8 @@ def compare_runs(
     remarks = list(gathered.remarks)
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
-    return ComparisonResult(compare_objects(tables, thresholds, untimed), tuple(remarks))
+    shares = gathered.shares([clip.name for clip in clips])
+    return ComparisonResult(compare_objects(tables, thresholds, untimed, rules, shares), tuple(remarks))
 
 
 @dataclass
@@ -131,6 +138,12 @@ class _Gathered:
         """Add the counts of one more clip; None where they are not known."""
         self.outside.append(outside)
 
+    def shares(self, clips: Sequence[str]) -> dict[str, dict[str, Shares]]:
+        """Return the counts of every clip for the guards, by clip and model; without clips of which none are known."""
+        return {
+            clip: outside_shares(own) for clip, own in zip(clips, self.outside, strict=True) if own is not None
+        }
+
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
         """Return the counts over all clips by model; empty where they are not known of every clip."""
         known = [clip for clip in self.outside if clip is not None]
@@ -143,7 +156,11 @@ class _Gathered:
 
 
 def compare_objects(
-    tables: Mapping[str, ClipObjects], thresholds: Mapping[str, float], untimed: frozenset[str] = frozenset()
+    tables: Mapping[str, ClipObjects],
+    thresholds: Mapping[str, float],
+    untimed: frozenset[str] = frozenset(),
+    rules: Rules | None = None,
+    shares: Mapping[str, Mapping[str, Shares]] | None = None,
 ) -> tuple[ComparedPair, ...]:
     """Compare every two models on tables of objects.
 
@@ -151,13 +168,22 @@ def compare_objects(
         tables: by clip name, each with a pair of the universe.
         thresholds: the operating threshold of each model, in the order of comparison.
         untimed: clips that have no time.
+        rules: margins and bounds of the verdicts; the defaults if None.
+        shares: by clip and model, how many instances repeat another one or are of no object.
     """
     pairs = []
     for first, second in combinations(thresholds, 2):
         levels = (thresholds[first], thresholds[second])
-        comparison = compare_models(tables, (first, second), levels, untimed)
+        comparison = compare_models(
+            tables, (first, second), levels, untimed, rules=rules, shares=shares
+        )
         pairs.append(ComparedPair(comparison, verdict_of(comparison)))
     return tuple(pairs)
+
+
+def outside_shares(outside: Mapping[str, Outside]) -> dict[str, Shares]:
+    """Return what guards are told of instances that are of no object, by model."""
+    return {name: Shares(own.of, 0, own.instances) for name, own in outside.items()}
 
 
 def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Path | None = None) -> None:
@@ -235,12 +261,18 @@ def _rows(
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     """Read the clip's table of objects where it is there, else make it from what the models saw."""
-    if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
+    if truth is None and clip.objects is not None and set(chosen) == set(clip.models) and _is_whole(clip):
         # a run of before these were counted says nothing of them, and then nothing is said
         counts = clip.manifest.outside
         gathered.add(None if counts is None else {name: Outside(*own) for name, own in counts.items()})
         return read_objects(clip.objects)
     return _made_rows(clip, chosen, truth, gathered, progress)
+
+
+def _is_whole(clip: ClipRuns) -> bool:
+    """Say whether a clip's table of objects holds all there is to know, or nothing more can be learned anew."""
+    table = clip.objects
+    return table is not None and (has_every_column(table) or locate_clip(clip.manifest.clip) is None)
 
 
 def _made_rows(

@@ -23,6 +23,7 @@ from yolact_temporal.data.runs.names import require_free, twice_named
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import NoMotion
 
 
@@ -41,6 +42,7 @@ class ScoreOptions:
         frames: how many frames the clip has, where there is no clip.
         fps: frames a second, where there is no clip that says so.
         flow_long_side: as of `AnalyzeOptions`.
+        rules: margins and bounds by which several are compared.
     """
 
     format: str | None = None
@@ -53,6 +55,7 @@ class ScoreOptions:
     frames: int | None = None
     fps: Fraction | None = None
     flow_long_side: int = AnalyzeOptions.flow_long_side
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def score_masks(
                 _analyze_options(indices, options),
                 motion=None if source is not None else NoMotion(),
                 truth=true,
+                rules=options.rules,
             ),
             progress,
         )
