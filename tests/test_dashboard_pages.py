@@ -22,6 +22,7 @@ from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.reading.jitter_picture import CARRIED
 
 PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
 
@@ -208,7 +209,7 @@ def test_a_moment_is_what_the_record_and_the_tables_say(root):
     rgb, motion = moments.clip_frame(run, 5), moments.motion_to(run, 5)
     picture = drawing.draw_jitter(rgb, before, now, motion)
     assert picture.shape == (96 * 4, 128 * 4, 3)
-    assert (picture == drawing.CARRIED).all(axis=2).any()
+    assert (picture == CARRIED).all(axis=2).any()
     assert drawing.draw_sighting(rgb, now).shape == picture.shape
     assert drawing.encode_jpeg(picture)[:2] == b"\xff\xd8"
     assert drawing.crop_around(rgb, (-20.0, -10.0, 15.0, 20.0), 64).shape == (64, 64, 3)

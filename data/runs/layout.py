@@ -11,6 +11,9 @@ LOCK = "run.lock"
 """Held by whoever writes the run; gone when it is written."""
 
 SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
+REPORT_PAGE = "report.html"
+"""The report as one file to look at and pass on, of a run or of a comparison in a folder of its own."""
+
 CAMERA_MOVES = "camera_moves.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
 COMPARISON_PICTURE = "comparison.png"
@@ -29,7 +32,7 @@ OVERLAY = "overlay.mp4"
 MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
 """What the folder of a model holds."""
 
-_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
 
 
 def comparison_picture(number: int) -> str:
@@ -134,6 +137,11 @@ class RunFolder:
     def report(self) -> Path:
         """The figures for a reader."""
         return self.path / REPORT
+
+    @property
+    def page(self) -> Path:
+        """The same as one file to look at and pass on."""
+        return self.path / REPORT_PAGE
 
     @property
     def plots(self) -> Path:

@@ -38,6 +38,7 @@ class Destination:
         overwrite: replace an earlier run.
         pictures: which pictures are made.
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
+        command: what was typed to make it; "" if it is made otherwise.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Destination:
     overwrite: bool = False
     pictures: Pictures = field(default_factory=Pictures)
     inputs: tuple[Path, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.run_page import run_page
 from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
 from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import (
@@ -28,7 +29,7 @@ from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.data.runs.manifest import write_manifest
+from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -143,6 +144,7 @@ def _run(
     name, folder = destination.name, claimed.folder
     motion = request.motion or FlowMotion(options.flow_long_side)
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
+    manifest["command"] = destination.command
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
     if claimed.earlier is not None:
@@ -161,8 +163,9 @@ def _run(
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
-        _write_reports(done, request)
-        write_manifest(folder.path, manifest | _outcome(result))
+        manifest |= _outcome(result)
+        _write_reports(done, request, manifest_of(folder.path, manifest))
+        write_manifest(folder.path, manifest)
     return done
 
 
@@ -243,7 +246,7 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, request: RunRequest) -> None:
+def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -> None:
     """Write what is made from the tables: summary, plots if asked for, report."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
@@ -255,6 +258,13 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
+    with atomic_write(folder.page) as file:
+        file.write(_page(done, manifest))
+
+
+def _page(done: FinishedRun, manifest: Manifest) -> str:
+    report = run_report(done, reading=False)
+    return run_page(report.title, [], report.blocks, done.folder, manifest, [], remarks(done.result))
 
 
 def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
     """
     parser = build_parser()
     args = parser.parse_args(arguments)
+    args.command_line = shlex.join(["yolact-temporal", *(sys.argv[1:] if arguments is None else arguments)])
     if args.version:
         from yolact_temporal import __version__
 

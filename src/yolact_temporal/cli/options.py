@@ -137,7 +137,9 @@ def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = 
     from yolact_temporal.analyzing.request import Destination, Pictures
 
     pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots)
-    return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
+    return Destination(
+        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
+    )
 
 
 def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:
