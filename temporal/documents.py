@@ -111,6 +111,17 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Links:
+    """Files that belong to a report, which the terminal leaves out.
+
+    Attributes:
+        targets: by what they are called, their paths from the report's folder.
+    """
+
+    targets: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Section:
     """A title and what stands under it.
 
@@ -125,7 +136,7 @@ class Section:
     folded: bool = False
 
 
-Block = Paragraph | Items | Table | Picture | Section
+Block = Paragraph | Items | Table | Picture | Links | Section
 
 
 def as_console(section: Section, indent: int = 0) -> str:
@@ -143,7 +154,7 @@ def as_console(section: Section, indent: int = 0) -> str:
     for block in section.blocks:
         if isinstance(block, Section):
             lines += ["", as_console(block, indent + 2)]
-        elif not isinstance(block, Picture):
+        elif not isinstance(block, Picture | Links):
             lines += [f"{margin}  {line}" if line else "" for line in _console_lines(block)]
     return "\n".join(lines)
 
@@ -190,6 +201,8 @@ def as_markdown(section: Section, level: int = 1) -> str:
             parts.append("\n".join(f"- {text}" for text in block.texts))
         elif isinstance(block, Picture):
             parts.append(f"![{block.caption}]({quote(block.file)})" if block.file else "")
+        elif isinstance(block, Links):
+            parts.append("\n".join(f"- [{text}]({quote(path)})" for text, path in block.targets.items()))
         else:
             parts.append("\n".join(_markdown_rows(block)))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -221,6 +234,8 @@ def _block_data(block: Block) -> dict[str, Any]:
         return {"items": list(block.texts)}
     if isinstance(block, Picture):
         return {"picture": block.file, "caption": block.caption}
+    if isinstance(block, Links):
+        return {"links": dict(block.targets)}
     keys = block.keys or block.heads
     return {"table": [dict(zip(keys, map(_cell_data, row), strict=True)) for row in block.rows]}
 

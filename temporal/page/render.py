@@ -17,7 +17,18 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from yolact_temporal.temporal.documents import Items, Number, Paragraph, Picture, Section, Spread, Table
+from yolact_temporal import __version__
+from yolact_temporal.temporal.documents import (
+    Block,
+    Items,
+    Links,
+    Number,
+    Paragraph,
+    Picture,
+    Section,
+    Spread,
+    Table,
+)
 from yolact_temporal.temporal.page.terms import Terms
 
 _FOLDER = Path(__file__).resolve().parent
@@ -56,6 +67,17 @@ def as_page(report: Section, meanings: Mapping[str, str], footer: str = "") -> s
     )
 
 
+def folded(block: Block) -> Block:
+    """Return a section as one that is opened on demand; other blocks as they are."""
+    return Section(block.title, block.blocks, folded=True) if isinstance(block, Section) else block
+
+
+def page_footer(made: str) -> str:
+    """Return the last line of a page; `made` is a time in UTC, as ISO 8601, or ""."""
+    when = f", {made[:16].replace('T', ' ')} UTC" if made else ""
+    return f"yolact-temporal {__version__}{when}. This file holds all that it shows and loads nothing."
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -72,6 +94,7 @@ def _environment() -> jinja2.Environment:
             "items": lambda block: isinstance(block, Items),
             "table": lambda block: isinstance(block, Table),
             "picture": lambda block: isinstance(block, Picture),
+            "links": lambda block: isinstance(block, Links),
             "text": lambda cell: isinstance(cell, str),
         }
     )

@@ -8,14 +8,13 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from yolact_temporal import __version__
 from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.runs.layout import COMPARISON_PICTURE, PLOT_FILES, RunFolder
 from yolact_temporal.data.runs.manifest import Manifest
 from yolact_temporal.temporal.catalogue import definitions
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Picture, Section, Table
 from yolact_temporal.temporal.page.pictures import plot_pictures
-from yolact_temporal.temporal.page.render import as_page
+from yolact_temporal.temporal.page.render import as_page, folded, page_footer
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.moments import Moment
 
@@ -61,17 +60,6 @@ def run_page(
         Section("How to do it again", _reproduce(manifest), folded=True),
     ]
     return as_page(Section(title, blocks), definitions(), page_footer(manifest.started))
-
-
-def folded(block: Block) -> Block:
-    """Return a section as one that is opened on demand; other blocks as they are."""
-    return Section(block.title, block.blocks, folded=True) if isinstance(block, Section) else block
-
-
-def page_footer(made: str) -> str:
-    """Return the last line of a page; `made` is a time in UTC, as ISO 8601, or ""."""
-    when = f", {made[:16].replace('T', ' ')} UTC" if made else ""
-    return f"yolact-temporal {__version__}{when}. This file holds all that it shows and loads nothing."
 
 
 def _what_was_measured(manifest: Manifest) -> str:

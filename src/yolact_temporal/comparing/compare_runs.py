@@ -28,6 +28,7 @@ from yolact_temporal.data.runs.layout import (
     COMPARISON_PICTURE,
     COMPARISON_TEXT,
     MOST_PAIRS,
+    REPORT_PAGE,
     comparison_files,
     comparison_picture,
 )
@@ -203,7 +204,8 @@ def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Pat
         manifest = read_manifest(run.path)
         inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for a comparison", inputs)
-    claim_files(folder, comparison_files(MOST_PAIRS), _holds_comparison, "pass another folder to --out")
+    files = (*comparison_files(MOST_PAIRS), REPORT_PAGE)
+    claim_files(folder, files, _holds_comparison, "pass another folder to --out")
 
 
 def _holds_comparison(folder: Path) -> bool:
