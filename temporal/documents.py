@@ -6,6 +6,7 @@ reports describes what is to be said; only the renderers know how it looks: thos
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,8 +140,14 @@ class Section:
 Block = Paragraph | Items | Table | Picture | Links | Section
 
 
-def as_console(section: Section, indent: int = 0) -> str:
+def as_console(section: Section, indent: int = 0, width: int | None = None, spaced: bool = True) -> str:
     """Return a section as plain text: titles, indented blocks, columns in line.
+
+    Args:
+        section: what to show.
+        indent: blanks before every line.
+        width: text is broken into lines of at most so many characters; tables are not. None for no break.
+        spaced: whether an empty line stands before a section in this one.
 
     Example:
         >>> print(as_console(Section("clip", [Paragraph("2 frames."), Table(["", "px"], [["B1", Number(1.5)]])])))
@@ -153,23 +160,40 @@ def as_console(section: Section, indent: int = 0) -> str:
     lines = [f"{margin}{section.title}"]
     for block in section.blocks:
         if isinstance(block, Section):
-            lines += ["", as_console(block, indent + 2)]
+            lines += [""] if spaced else []
+            lines.append(as_console(block, indent + 2, width, spaced))
         elif not isinstance(block, Picture | Links):
-            lines += [f"{margin}  {line}" if line else "" for line in _console_lines(block)]
+            room = None if width is None else width - indent - 2
+            lines += [f"{margin}  {line}" if line else "" for line in _console_lines(block, room)]
     return "\n".join(lines)
 
 
-def _console_lines(block: Paragraph | Items | Table) -> list[str]:
+def _console_lines(block: Paragraph | Items | Table, width: int | None) -> list[str]:
     if isinstance(block, Paragraph):
-        return [block.text]
+        return _broken(block.text, width)
     if isinstance(block, Items):
-        return [f"- {text}" for text in block.texts]
+        return [line for text in block.texts for line in _broken(text, width, "- ")]
     rows = [list(block.heads), *([str(cell) for cell in row] for row in block.rows)]
     if not any(block.heads):
         del rows[0]
     widths = [max(len(row[column]) for row in rows) for column in range(len(block.heads))] if rows else []
     right = [all(not isinstance(row[i], str) for row in block.rows) for i in range(len(block.heads))]
     return ["  ".join(_placed(row, widths, right)).rstrip() for row in rows]
+
+
+def _broken(text: str, width: int | None, bullet: str = "") -> list[str]:
+    """Return text in lines of a width, those after the first under the text of the first; a long word stays whole."""
+    if width is None:
+        return [f"{bullet}{text}"]
+    lines = textwrap.wrap(
+        text,
+        max(width, 20),
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [bullet.rstrip()]
 
 
 def _placed(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:

@@ -14,7 +14,7 @@ SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_obj
 REPORT_PAGE = "report.html"
 """The report as one file to look at and pass on, of a run or of a comparison in a folder of its own."""
 
-CAMERA_MOVES = "camera_moves.csv"
+CAMERA_MOVES, MOMENTS = "camera_moves.csv", "moments.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
 COMPARISON_PICTURE = "comparison.png"
 """The one picture of a comparison, however many models it is of."""
@@ -32,7 +32,7 @@ OVERLAY = "overlay.mp4"
 MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
 """What the folder of a model holds."""
 
-_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
 
 
 def comparison_picture(number: int) -> str:
@@ -132,6 +132,11 @@ class RunFolder:
     def camera_moves(self) -> Path:
         """The table of jitter by camera move, of the demo."""
         return self.path / CAMERA_MOVES
+
+    @property
+    def moments(self) -> Path:
+        """The table of the worst moments."""
+        return self.path / MOMENTS
 
     @property
     def report(self) -> Path:

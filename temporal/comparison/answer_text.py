@@ -209,3 +209,71 @@ def _lower(text: str) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
+def brief_answer(answer: Answer, models: tuple[str, str]) -> str:
+    """Return an answer in one line, for a terminal: what `sentence` says at length, with its most telling numbers."""
+    if answer.outcome == "undefined" or answer.first is None or answer.second is None:
+        return answer.sentence
+    if answer.outcome == "too_short":
+        return f"Too short to say {_lower(_ASKS[answer.question])} ({_count(answer.pairs, 'pair')})."
+    place = answer.place
+    told = [_brief_values(answer, place or 0)]
+    if answer.outcome == "alike":
+        margin = f"a factor of {answer.margin:g}" if answer.question == "outline" else f"{answer.margin:g}"
+        return f"{_BRIEF_ALIKE[answer.question]} ({told[0]}; within {margin})."
+    if answer.low is not None and answer.high is not None:
+        told[0] += f", {_brief_interval(answer, answer.low, answer.high)}"
+    if place is None:
+        return f"{_ASKS[answer.question]} is not shown ({'; '.join([*told, *_brief_need(answer)])})."
+    return f"{_brief_claim(answer, models[place])} ({'; '.join(told)})."
+
+
+_BRIEF_ALIKE: Mapping[Question, str] = {
+    "outline": "Outlines move alike",
+    "presence": "Both blink alike",
+    "coverage": "Both see equally much",
+    "truth": "Masks are equally true",
+}
+
+
+def _brief_claim(answer: Answer, winner: str) -> str:
+    if answer.question == "outline":
+        by = "" if answer.effect is None or answer.effect <= -1 else f" {less(math.log1p(answer.effect))}"
+        return f"Outlines of {winner} move{by} less"
+    return {
+        "presence": f"{winner} blinks less",
+        "coverage": f"{winner} sees more",
+        "truth": f"Masks of {winner} are truer",
+    }[answer.question]
+
+
+def _brief_values(answer: Answer, place: int) -> str:
+    """Return both models' values, that of the model that is spoken of first."""
+    values = (answer.first or 0.0, answer.second or 0.0)
+    own, other = values[place], values[1 - place]
+    if answer.question == "outline":
+        return f"{own:.3g} against {other:.3g} px a frame"
+    if answer.question == "truth":
+        return f"J&F {own:.3f} against {other:.3f}"
+    what = "missed in one frame of two: " if answer.question == "presence" else ""
+    return f"{what}{own:.1%} against {other:.1%} of the pairs"
+
+
+def _brief_interval(answer: Answer, low: float, high: float) -> str:
+    """Return the interval of the difference, of the model that is spoken of less the other."""
+    turned = answer.outcome == "second"
+    if answer.question == "outline":
+        ends = (low, high) if not turned else (-high / (1 + high), -low / (1 + low))
+        return f"{ends[0]:+.0%} to {ends[1]:+.0%}"
+    ends = (-high, -low) if turned else (low, high)
+    if answer.question == "truth":
+        return f"{ends[0]:+.3f} to {ends[1]:+.3f}"
+    return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f} points"
+
+
+def _brief_need(answer: Answer) -> list[str]:
+    """Return how much it takes to show the observed difference."""
+    if answer.pairs_needed is not None:
+        return [f"it takes about {answer.pairs_needed} pairs"]
+    return [] if answer.clips_needed is None else [f"it takes about {answer.clips_needed} clips"]

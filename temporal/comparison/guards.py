@@ -164,7 +164,11 @@ def _less_true(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -
 def _sees_less(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
     effect = _effect(clips, "coverage")
     figures = (
-        GuardFigure(f"coverage, {models[0]} less {models[1]}", None if effect is None else effect.estimate, rules.coverage),
+        GuardFigure(
+            f"coverage, {models[0]} less {models[1]}",
+            None if effect is None else effect.estimate,
+            rules.coverage,
+        ),
     )
     if effect is None:
         return Guard("sees_less", (), False, figures, "how much each sees was not measured")

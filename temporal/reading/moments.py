@@ -1,7 +1,7 @@
 """The worst moments of a clip: when an object's mask changed most though the object did not, and what happened.
 
-Found while the clip is read, a frame at a time, of each model by itself; memory is bounded. `moments.csv` holds them for
-whoever shows them: the first lines, the reports and the dashboard.
+Found while the clip is read, a frame at a time, of each model by itself; memory is bounded. `moments.csv` holds them
+for whoever shows them: the first lines, the reports and the dashboard.
 """
 
 from __future__ import annotations
@@ -270,7 +270,9 @@ class MomentFinder:
                 frames=1,
             )
             self._absent[key] = absence
-            if taker is not None:  # told even if it never comes back: whoever leaves is not covered by another
+            if (
+                taker is not None
+            ):  # told even if it never comes back: whoever leaves is not covered by another
                 self._keep(self._of_absence(replace(absence, frames=0)))
 
     def _of_absence(self, absence: _Absence) -> Moment:

@@ -37,7 +37,9 @@ MOMENT_COLUMNS: tuple[Column, ...] = (
     Column("boundary_px", "px", "B1 of the pair; empty where the object is gone."),
     Column("area_ratio", "1", "Area over that of the frame before; empty likewise."),
     Column(
-        "gone_frames", "", "Frames without the object; 0 where it was never gone, or not back within a second."
+        "gone_frames",
+        "",
+        "Frames without the object; 0 where it was never gone, or not back within a second.",
     ),
     Column("class_before", "", "Of a class flip, the class of the frame before."),
     Column("other_track_id", "", "Which track swallowed it."),

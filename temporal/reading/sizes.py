@@ -1,4 +1,4 @@
-"""Words for sizes: how much of a moving outline a person sees. A convention; docs/reading-the-results.md gives the reasons.
+"""Words for sizes: how much of a moving outline a person sees. A convention; the docs give the reasons.
 
 An outline that moves by less than a person can make out is steady, whatever its pixels. Shown as large as a screen of
 1920 x 1080 allows, at the distance at which one pixel of that screen fills one minute of arc (ITU-R BT.1845: about 3.2

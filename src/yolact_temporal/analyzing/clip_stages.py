@@ -24,6 +24,7 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
+from yolact_temporal.temporal.reading.moments import Moment, worst_apart
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class AnalyzeResult:
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
+        moments: the worst of every model, worst first, by its own tracks.
     """
 
     clip: ClipInfo
@@ -60,6 +62,7 @@ class AnalyzeResult:
     seconds: dict[str, float]
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
+    moments: tuple[Moment, ...] = ()
 
 
 def analyze_clip(
@@ -88,6 +91,7 @@ def analyze_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     clock, options = StageClock(), request.options
+    timed = source.info.fps is not None
     with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
@@ -112,6 +116,7 @@ def analyze_clip(
             require_folder(folder.path)
             if progress is not None:
                 progress(count)
+        moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
         stability = {recording.name: recording.finish() for recording in recordings}
         outside = objects[-1].outside() if objects else {}
         true = next((found for table in objects if (found := table.measured()) is not None), None)
@@ -120,7 +125,15 @@ def analyze_clip(
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
     ]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside, true
+        source.info,
+        stability,
+        count,
+        tuple(source.losses),
+        tuple(warnings),
+        clock.seconds(),
+        outside,
+        true,
+        tuple(moments),
     )
 
 

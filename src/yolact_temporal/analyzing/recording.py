@@ -27,6 +27,7 @@ from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.reading.moments import Moment, MomentFinder
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -69,6 +70,7 @@ class ModelRecording:
         self._meter = StabilityMeter(
             self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
         )
+        self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
         drawn = pictures and request.destination.pictures.overlay
         self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
@@ -132,6 +134,7 @@ class ModelRecording:
         stability = self._meter.update(
             frame.index, frame.time_s, counted.instances, motion, cut, counted.identities
         )
+        self._moments.update(stability, counted.instances.crops, motion, cut)
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability
@@ -149,6 +152,10 @@ class ModelRecording:
         drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
         draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
         self._overlay.write(drawn, frame.time_s)
+
+    def moments(self) -> list[Moment]:
+        """Return the worst moments so far, worst first."""
+        return self._moments.found()
 
     def finish(self) -> ClipStability:
         """Put the files in their places and return the clip's stability."""

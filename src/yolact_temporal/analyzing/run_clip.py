@@ -15,6 +15,7 @@ from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.run_page import run_page
 from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
@@ -40,6 +41,9 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section,
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.first_lines import first_lines
+from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 
 _PACKAGES = (
@@ -77,6 +81,7 @@ class FinishedRun:
         result: what was measured of each model by itself.
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
+        reading: what a person reads first.
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
@@ -87,6 +92,7 @@ class FinishedRun:
     result: AnalyzeResult
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
+    reading: ClipReading
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
@@ -162,7 +168,11 @@ def _run(
             write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
-        done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
+        thresholds = {own.name: own.score_threshold for own in mask_sources}
+        reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
+        done = FinishedRun(
+            name, folder, result, intervals, comparison, reading, notes, tuple(quality), claimed.left
+        )
         manifest |= _outcome(result)
         _write_reports(done, request, manifest_of(folder.path, manifest))
         write_manifest(folder.path, manifest)
@@ -254,6 +264,7 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
+    write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
@@ -263,8 +274,8 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
 
 
 def _page(done: FinishedRun, manifest: Manifest) -> str:
-    report = run_report(done, reading=False)
-    return run_page(report.title, [], report.blocks, done.folder, manifest, [], remarks(done.result))
+    said = [*done.comparison.remarks, *remarks(done.result)]
+    return run_page(done.reading, _figures(done), said, done.folder, manifest)
 
 
 def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
@@ -287,14 +298,7 @@ def run_report(done: FinishedRun, reading: bool = True) -> Section:
         done: the run.
         reading: whether it says how the clip was read too, which the terminal has been told by then.
     """
-    blocks: list[Block] = [
-        model_section(model, stability, done.intervals[model], done.notes[model])
-        for model, stability in done.result.stability.items()
-    ]
-    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
-    if done.quality:
-        blocks.append(truth_section(done.quality))
-    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
+    blocks: list[Block] = [*first_lines(done.reading).blocks, *_figures(done)]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
@@ -304,6 +308,20 @@ def run_report(done: FinishedRun, reading: bool = True) -> Section:
         )
     )
     return Section(f"Stability of masks in {done.name}", blocks)
+
+
+def _figures(done: FinishedRun) -> list[Block]:
+    """Return every figure: of every two models, against the truth, of each model by itself."""
+    blocks: list[Block] = [
+        comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs
+    ]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [
+        model_section(model, stability, done.intervals[model], done.notes[model])
+        for model, stability in done.result.stability.items()
+    ]
+    return [*blocks, Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

@@ -15,8 +15,10 @@ from yolact_temporal.temporal.catalogue import definitions
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Picture, Section, Table
 from yolact_temporal.temporal.page.pictures import plot_pictures
 from yolact_temporal.temporal.page.render import as_page, folded, page_footer
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.first_lines import first_lines, moment_table
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
-from yolact_temporal.temporal.reading.moments import Moment
+from yolact_temporal.temporal.reading.object_table import object_table
 
 SHOWN_MOMENTS = 8
 """How many of the worst moments have a picture."""
@@ -28,38 +30,31 @@ _MOMENTS_NOTE = (
 
 
 def run_page(
-    title: str,
-    first: Sequence[Block],
-    details: Sequence[Block],
-    folder: RunFolder,
-    manifest: Manifest,
-    moments: Sequence[Moment],
-    said: Sequence[str],
+    reading: ClipReading, figures: Sequence[Block], said: Sequence[str], folder: RunFolder, manifest: Manifest
 ) -> str:
     """Return a run's page.
 
     Args:
-        title: its heading.
-        first: what a reader sees at once.
-        details: what stands below, each section folded.
+        reading: what a reader sees at once.
+        figures: every figure, below, in sections that are folded.
+        said: how the clip was read, a sentence each.
         folder: the run, its tables and plots written.
         manifest: of the run.
-        moments: the worst ones, worst first.
-        said: how the clip was read, a sentence each.
     """
-    shown = list(moments[:SHOWN_MOMENTS])
+    lines = first_lines(reading)
     plots = [folder.path / COMPARISON_PICTURE, *(folder.plots / name for name in PLOT_FILES)]
     pictures = plot_pictures(folder.path, plots)
-    blocks = [
+    blocks: list[Block] = [
         Paragraph(_what_was_measured(manifest)),
-        *first,
-        *_moment_blocks(folder, manifest, shown),
+        *(block for block in lines.blocks if not isinstance(block, Section)),
+        *([Section("Objects", [object_table(reading)])] if reading.objects else []),
+        *_moment_blocks(reading, folder, manifest),
         *([Section("Plots", pictures)] if pictures else []),
-        *(folded(block) for block in details),
+        Section("Every figure", [folded(block) for block in figures], folded=True),
         Section("How it was read", [Items([*said, *_how_measured(manifest)])], folded=True),
         Section("How to do it again", _reproduce(manifest), folded=True),
     ]
-    return as_page(Section(title, blocks), definitions(), page_footer(manifest.started))
+    return as_page(Section(lines.title, blocks), definitions(), page_footer(manifest.started))
 
 
 def _what_was_measured(manifest: Manifest) -> str:
@@ -68,25 +63,29 @@ def _what_was_measured(manifest: Manifest) -> str:
     return f"{clip.width} x {clip.height} pixels, {rate}; models: {', '.join(manifest.models)}."
 
 
-def _moment_blocks(folder: RunFolder, manifest: Manifest, moments: Sequence[Moment]) -> Iterable[Block]:
+def _moment_blocks(reading: ClipReading, folder: RunFolder, manifest: Manifest) -> Iterable[Block]:
+    """Return the worst moments as pictures, or, where there can be none, in words."""
+    moments = reading.moments[:SHOWN_MOMENTS]
     pictures = moment_pictures(folder, manifest, moments)
     first_s = _first_time_s(folder, manifest)
-    shown: list[Block] = [
+    shown = [
         Picture(
-            f"{moment.time_s:.2f} s, frame {moment.frame}, {moment.model}: {moment.who} {moment.what}.",
+            f"{moment.time_s:.2f} s, frame {moment.frame}, {moment.model}: {moment.who}, {moment.what}.",
             image=image,
             link=overlay_link(folder, moment.model, moment.time_s - first_s),
-            link_text="play it",
+            link_text="Play it",
             wide=False,
         )
         for moment, image in zip(moments, pictures, strict=True)
         if image
     ]
-    if not shown:
+    if not moments:
         return []
-    links = any(isinstance(picture, Picture) and picture.link for picture in shown)
-    note = _MOMENTS_NOTE + (" The links open the overlay videos that lie beside this file." if links else "")
-    return [Section("The worst moments in pictures", [Paragraph(note), *shown])]
+    if not shown:
+        return [Section("Worst moments", [moment_table(moments, several=len(reading.models) > 1)])]
+    note = _MOMENTS_NOTE
+    note += " The links open the overlay videos beside this file." if any(one.link for one in shown) else ""
+    return [Section("Worst moments", [Paragraph(note), *shown])]
 
 
 def overlay_link(folder: RunFolder, model: str, seconds: float) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from yolact_temporal.cli.options import (
     add_bound_option,
-    add_output_options,
     add_plot_option,
+    add_reading_options,
     add_truth_options,
     command,
     truth_options,
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     )
     add_bound_option(parser)
     add_plot_option(parser)
-    add_output_options(parser)
+    add_reading_options(parser)
     parser.set_defaults(handler=run)
 
 

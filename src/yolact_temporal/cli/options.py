@@ -45,6 +45,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add how much a command that measures or compares tells, and how."""
+    parser.add_argument(
+        "--verbose", action="store_true", help="print every figure, not only the first lines of the report"
+    )
+    add_output_options(parser)
+
+
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add which model runs."""
     parser.add_argument(
@@ -98,7 +106,7 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")
     add_plot_option(parser)
-    add_output_options(parser)
+    add_reading_options(parser)
 
 
 def add_bound_option(parser: argparse.ArgumentParser) -> None:

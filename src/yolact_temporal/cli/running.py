@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -42,13 +43,24 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             errors.append(error)
             continue
         runs.append(done)
-        print_run(args, done)
+        print_run(args, done, alone=len(jobs) == 1)
     if len(runs) > 1 and len(runs[0].result.stability) > 1:
         try:
             compare_all(args, [done.folder.path for done in runs], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
+    elif len(runs) > 1:
+        _print_clips(args, runs)
     return conclude(args, runs, errors)
+
+
+def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
+    """Print a row for each clip of a model that was measured alone, and one for all."""
+    from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.reading.several_clips import measured_clips
+
+    say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
+    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.md. Look at it: {_dashboard(args.out)}")
 
 
 def load_models(args: argparse.Namespace) -> list[Any]:
@@ -77,13 +89,23 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any) -> None:
-    """Print a run's figures, where they lie, and what was lost."""
+def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True) -> None:
+    """Print the first lines of a run, all its figures if asked for, and what was lost.
+
+    Args:
+        args: of the command.
+        done: the run.
+        alone: whether it is the only one; of several, tables tell all together.
+    """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.reading.first_lines import console_lines
 
-    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+    if args.verbose:
+        say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+    elif alone:
+        say(args, console_lines(done.reading, _where(args, done)))
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -94,6 +116,18 @@ def print_run(args: argparse.Namespace, done: Any) -> None:
     if not args.quiet:
         for warning in done.result.warnings:
             print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
+
+
+def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
+    """Return where to look next, a phrase each: files that are there, relative to the run, and the dashboard."""
+    folder = done.folder
+    files = [folder.report, *(folder.model(model).overlay for model in done.reading.models)]
+    there = [str(file.relative_to(folder.path)) for file in files if file.is_file()]
+    return [f"{', '.join(there)} in {folder.path}", f"all of it in a browser: {_dashboard(args.out)}"]
+
+
+def _dashboard(runs: Path) -> str:
+    return f"yolact-temporal dashboard {shlex.quote(str(runs))}"
 
 
 def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
@@ -117,6 +151,7 @@ def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.temporal.comparison.comparison_data import comparison_data
     from yolact_temporal.temporal.documents import as_data
     from yolact_temporal.temporal.metrics import REGISTRY
+    from yolact_temporal.temporal.reading.clip_reading import reading_data
 
     result = done.result
     return {
@@ -135,6 +170,7 @@ def _run_json(done: Any) -> dict[str, Any]:
         },
         "comparisons": [comparison_data(pair.comparison, pair.verdict) for pair in done.comparison.pairs],
         "quality": [truth_fit_json(own) for own in done.quality],
+        "reading": reading_data(done.reading),
         "report": as_data(run_report(done)),
     }
 
@@ -148,13 +184,18 @@ def compare_all(
     truth_options: TruthOptions | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
+    from yolact_temporal.comparing.comparable_runs import run_folders
     from yolact_temporal.comparing.compare_runs import (
         claim_comparison,
         compare_runs,
+        comparison_lines,
         comparison_report,
         write_comparison,
     )
+    from yolact_temporal.comparing.comparison_page import write_comparison_page
+    from yolact_temporal.data.runs.layout import COMPARISON_TEXT, REPORT_PAGE
     from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.reading.first_lines import WIDTH
 
     bounds = rules(args)
     claim_comparison(out, runs, ground_truth)
@@ -168,5 +209,11 @@ def compare_all(
             rules=bounds,
         )
     write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
-    say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
+    lines, report = comparison_lines(result), comparison_report(result)
+    write_comparison_page(out, lines, report, run_folders(runs), args.command_line)
+    say(
+        args,
+        f"\n{as_console(report if args.verbose else lines, width=WIDTH)}\n\n"
+        f"  Every figure: {out / REPORT_PAGE}, {out / COMPARISON_TEXT}",
+    )
     return result

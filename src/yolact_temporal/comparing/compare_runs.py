@@ -48,6 +48,7 @@ from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
+from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
 
@@ -142,7 +143,9 @@ class _Gathered:
     def shares(self, clips: Sequence[str]) -> dict[str, dict[str, Shares]]:
         """Return the counts of every clip for the guards, by clip and model; without clips of which none are known."""
         return {
-            clip: outside_shares(own) for clip, own in zip(clips, self.outside, strict=True) if own is not None
+            clip: outside_shares(own)
+            for clip, own in zip(clips, self.outside, strict=True)
+            if own is not None
         }
 
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
@@ -175,9 +178,7 @@ def compare_objects(
     pairs = []
     for first, second in combinations(thresholds, 2):
         levels = (thresholds[first], thresholds[second])
-        comparison = compare_models(
-            tables, (first, second), levels, untimed, rules=rules, shares=shares
-        )
+        comparison = compare_models(tables, (first, second), levels, untimed, rules=rules, shares=shares)
         pairs.append(ComparedPair(comparison, verdict_of(comparison)))
     return tuple(pairs)
 
@@ -218,6 +219,13 @@ def comparison_report(result: ComparisonResult, title: str = "") -> Section:
     blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
     blocks += [Items(result.remarks)] if result.remarks else []
     return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
+
+
+def comparison_lines(result: ComparisonResult) -> Section:
+    """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
+    blocks: list[Block] = [compared_clips(pair.verdict) for pair in result.pairs]
+    blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
+    return Section("Which model is steadier", blocks)
 
 
 def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
