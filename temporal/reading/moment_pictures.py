@@ -34,6 +34,9 @@ _MARGIN = 0.35
 _LEAST = 64
 """Pixels of the clip that are shown at least."""
 
+_FLATTEST = 0.7
+"""Least ratio of the shorter side to the longer one."""
+
 _GAP = 6
 _QUALITY = 80
 
@@ -92,11 +95,15 @@ def _picture(viewer: ClipViewer, manifest: Manifest, masks: _TrackMasks, moment:
 
 
 def _window(masks: Sequence[MaskCrop], size: tuple[int, int]) -> Region:
-    """Return the part of a frame that shows masks with a margin around them."""
+    """Return the part of a frame that shows masks with a margin around them, neither flat nor narrow."""
     region = union_region(mask.region for mask in masks)
-    margin = round(_MARGIN * max(region.x2 - region.x1, region.y2 - region.y1))
-    least = max(0, _LEAST - max(region.x2 - region.x1, region.y2 - region.y1)) // 2
-    return region.grown(max(margin, least), size)
+    extents = (region.x2 - region.x1, region.y2 - region.y1)
+    wanted = [extent + 2 * round(_MARGIN * max(extents)) for extent in extents]
+    least = round(_FLATTEST * max(*wanted, _LEAST))
+    across, down = min(max(wanted[0], least), size[1]), min(max(wanted[1], least), size[0])
+    left = min(max((region.x1 + region.x2 - across) // 2, 0), size[1] - across)
+    top = min(max((region.y1 + region.y2 - down) // 2, 0), size[0] - down)
+    return Region(left, top, left + across, top + down)
 
 
 def _beside(left: Rgb, right: Rgb) -> Rgb:

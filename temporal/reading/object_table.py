@@ -1,4 +1,4 @@
-"""A row an object with a column a figure and model, to be sorted; the terminal puts the models into one cell instead."""
+"""A row an object, with a column for each figure and model: to be sorted. The terminal has one cell for all models."""
 
 from __future__ import annotations
 

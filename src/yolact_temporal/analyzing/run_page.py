@@ -60,7 +60,7 @@ def run_page(
 def _what_was_measured(manifest: Manifest) -> str:
     clip = manifest.clip
     rate = "no time of its own" if clip.fps is None else f"{clip.fps:.4g} frames a second"
-    return f"{clip.width} x {clip.height} pixels, {rate}; models: {', '.join(manifest.models)}."
+    return f"{rate[0].upper()}{rate[1:]}; models: {', '.join(manifest.models)}."
 
 
 def _moment_blocks(reading: ClipReading, folder: RunFolder, manifest: Manifest) -> Iterable[Block]:
