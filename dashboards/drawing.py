@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from yolact_temporal.dashboards.moments import Sighting
 from yolact_temporal.data.crops import Region
 from yolact_temporal.data.labels import label_patch
-from yolact_temporal.data.overlay import OverlayStyle, draw_label, draw_overlay, label_wordings
+from yolact_temporal.data.overlay import OverlayStyle, called, draw_label, draw_overlay, label_wordings
 from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.reading.jitter_picture import OutlinePair, draw_outlines
@@ -146,6 +146,8 @@ def _label(canvas: Rgb, seen: Sighting, factor: float, *, scores: bool) -> None:
     taken: list[Region] = []
     crops = seen.instances.crops
     for at, name in enumerate(seen.labels):
-        wordings = label_wordings(name, float(seen.instances.scores[at]), seen.track_ids[at], seen.events[at])
+        wordings = label_wordings(
+            name, float(seen.instances.scores[at]), called(seen.track_ids[at], None), seen.events[at]
+        )
         color, box = track_color(seen.color_keys[at]), (seen.instances.boxes[at] * factor).tolist()
         draw_label(canvas, wordings if scores else wordings[1:], color, box, size, taken, crops, factor)

@@ -1,7 +1,8 @@
 """Instances drawn on a frame: what was seen, coloured by track id, never by class.
 
 A class that changes from frame to frame would change its colour: a flicker of the drawing that is no flicker of the
-mask. A track keeps its colour for life.
+mask. A track keeps its colour for life; where models are compared it has that of its object in all of them, from the
+frame on in which the object counts.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def draw_overlay(
     track_ids: ArrayLike,
     labels: Sequence[str] | None = None,
     *,
+    numbers: Mapping[int, int] | None = None,
     events: Sequence[Iterable[str]] | None = None,
     lost: Mapping[int, Box] | None = None,
     style: OverlayStyle | None = None,
@@ -93,7 +95,9 @@ def draw_overlay(
     Args:
         rgb: uint8 (H, W, 3).
         instances: what was seen in it, of size (H, W).
-        track_ids: int (N,), what to colour by; below 1 for no track.
+        track_ids: int (N,); below 1 for no track.
+        numbers: by track id, the object by which it is coloured and named, the same for several models; a track that is
+            of none is grey. None: the track ids themselves.
         labels: N class names for the labels; scores and ids alone without them.
         events: N groups of event names; those in `EVENT_HINTS` are told discreetly in the label.
         lost: boxes, by track id, of tracks just lost, drawn as dashed outlines.
@@ -111,7 +115,7 @@ def draw_overlay(
     widths = _Metrics.of(size, style.line_scale)
     canvas = np.array(rgb, np.uint8, order="C", copy=True)
     for index in reversed(range(len(instances))):
-        color = track_color(int(ids[index]))
+        color = track_color(_number(int(ids[index]), numbers))
         _draw_mask(canvas, instances.crops[index], color, style.fill_opacity, widths.contour)
         if style.boxes:
             _draw_box(canvas, instances.boxes[index], color, widths.box)
@@ -120,23 +124,41 @@ def draw_overlay(
     for index in range(len(instances)) if style.labels else ():
         name = "" if labels is None else labels[index]
         shown = events[index] if events is not None else ()
-        wordings = label_wordings(name, float(instances.scores[index]), int(ids[index]), shown)
-        color, box = track_color(int(ids[index])), instances.boxes[index].tolist()
+        track = int(ids[index])
+        wordings = label_wordings(name, float(instances.scores[index]), called(track, numbers), shown)
+        color, box = track_color(_number(track, numbers)), instances.boxes[index].tolist()
         draw_label(canvas, wordings, color, box, widths.text, taken, crops)
     for track_id, box in (lost or {}).items():
-        _draw_lost(canvas, track_id, box, widths, style, taken, crops)
+        color = track_color(_number(track_id, numbers))
+        _draw_lost(canvas, called(track_id, numbers), color, box, widths, style, taken, crops)
     return canvas
 
 
-def label_wordings(name: str, score: float, track_id: int, events: Iterable[str]) -> list[str]:
+def called(track_id: int, numbers: Mapping[int, int] | None) -> str:
+    """Return what a track is called: by its object, by itself where it is of none, "" for no track.
+
+    Example:
+        >>> called(3, None), called(3, {3: 1}), called(3, {}), called(0, None)
+        ('#3', '#1', 'track 3', '')
+    """
+    if track_id < 1:
+        return ""
+    number = _number(track_id, numbers)
+    return f"#{number}" if number >= 1 else f"track {track_id}"
+
+
+def _number(track_id: int, numbers: Mapping[int, int] | None) -> int:
+    return track_id if numbers is None else numbers.get(track_id, 0)
+
+
+def label_wordings(name: str, score: float, own: str, events: Iterable[str]) -> list[str]:
     """Return what a label may say of an instance, the fullest first: a small frame has room for less.
 
     Example:
-        >>> label_wordings("dog", 0.9, 3, ["return", "box_cut"])
+        >>> label_wordings("dog", 0.9, "#3", ["return", "box_cut"])
         ['dog 0.90 #3 · back', 'dog #3 · back', '#3 · back', '#3']
     """
     hints = "".join(f" · {EVENT_HINTS[event]}" for event in events if event in EVENT_HINTS)
-    own = f"#{track_id}" if track_id >= 1 else ""
     full = " ".join(part for part in (name, f"{score:.2f}", own) if part) + hints
     short = " ".join(part for part in (name, own) if part)
     return [text for text in dict.fromkeys((full, short + hints, own + hints if own else "", own)) if text]
@@ -217,6 +239,7 @@ class OverlayPainter:
         self._hint_frames = max(1, int(HINT_SECONDS * frame_rate + 0.01))
         self._hints: dict[int, dict[str, int]] = {}
         self._boxes: dict[int, Box] = {}
+        self._numbers: dict[int, int] = {}
         self._lost: dict[int, tuple[Box, int]] = {}
 
     def forget(self) -> None:
@@ -230,6 +253,7 @@ class OverlayPainter:
         track_ids: ArrayLike,
         labels: Sequence[str] | None = None,
         *,
+        numbers: Mapping[int, int] | None = None,
         events: Sequence[Iterable[str]] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw the next frame as `draw_overlay` does; what is lost is seen from the track ids."""
@@ -245,11 +269,15 @@ class OverlayPainter:
         }
         self._lost |= {key: (box, self._hint_frames) for key, box in self._boxes.items() if key not in boxes}
         self._boxes = boxes
+        if numbers is not None:  # those of tracks just lost are not among those given
+            known = self._numbers | dict(numbers)
+            self._numbers = {key: known[key] for key in (*boxes, *self._lost) if key in known}
         return draw_overlay(
             rgb,
             instances,
             ids,
             labels,
+            numbers=None if numbers is None else self._numbers,
             events=shown,
             lost={key: box for key, (box, _) in self._lost.items()},
             style=self._style,
@@ -315,14 +343,14 @@ def _draw_box(canvas: NDArray[np.uint8], box: NDArray[np.float32], color: Color,
 
 def _draw_lost(
     canvas: NDArray[np.uint8],
-    track_id: int,
+    own: str,
+    color: Color,
     box: Box,
     widths: _Metrics,
     style: OverlayStyle,
     taken: list[Region],
     crops: Sequence[MaskCrop],
 ) -> None:
-    color = track_color(track_id)
     x1, y1, x2, y2 = (round(edge) for edge in box)
     dash = 5 * widths.box
     for x in range(x1, x2, 2 * dash):
@@ -332,6 +360,6 @@ def _draw_lost(
         for x in (x1, x2 - 1):
             cv2.line(canvas, (x, y), (x, min(y + dash, y2) - 1), color, widths.box)
     if style.labels:
-        patch = label_patch(f"#{track_id} lost", widths.text, DARK, LIGHT)
+        patch = label_patch(f"{own} lost", widths.text, DARK, LIGHT)
         if patch.shape[0] * patch.shape[1] < (x2 - x1) * (y2 - y1):
             place_label(canvas, patch, box, taken, crops)

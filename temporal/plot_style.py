@@ -107,15 +107,26 @@ def write_note(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=10)
 
 
-def name_tracks(axes: Axes, tracks: Sequence[tuple[int, str]]) -> None:
-    """Name the rows of axes, from 0, by track id and class."""
-    axes.set_yticks(range(len(tracks)), [f"#{track_id} {name}" for track_id, name in tracks], fontsize=8)
+Numbers: TypeAlias = Mapping[str, Mapping[int, int]]
+"""By model and track, the object of the comparison that it is; a track that is of none is left out."""
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of axes, from 0."""
+    axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.tick_params(axis="y", length=0)
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
 
 
 def hidden_tracks(count: int) -> str:
     """Return what a heading adds where tracks had no room; "" where all had."""
     return f"   and {count} shorter track{'s' * (count > 1)}" if count else ""
+
+
+def hidden_objects(count: int) -> str:
+    """Return what a heading adds where objects had no room; "" where all had."""
+    return f"   and {count} more object{'s' * (count > 1)}" if count else ""
 
 
 def cell_text(row: Row, column: str) -> str:
