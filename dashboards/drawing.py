@@ -147,7 +147,7 @@ def _label(canvas: Rgb, seen: Sighting, factor: float, *, scores: bool) -> None:
     crops = seen.instances.crops
     for at, name in enumerate(seen.labels):
         wordings = label_wordings(
-            name, float(seen.instances.scores[at]), called(seen.track_ids[at], None), seen.events[at]
+            name, float(seen.instances.scores[at]), called(*seen.named(at)), seen.events[at]
         )
         color, box = track_color(seen.color_keys[at]), (seen.instances.boxes[at] * factor).tolist()
         draw_label(canvas, wordings if scores else wordings[1:], color, box, size, taken, crops, factor)

@@ -82,9 +82,11 @@ class Run:
         return read_table(self.file(layout.SUMMARY))
 
     def objects(self) -> pd.DataFrame | None:
-        """Return the table of objects that the models were compared on; None where there is none."""
-        path = self.file(layout.OBJECTS)
-        return read_table(path) if path.is_file() else None
+        """Return the table of objects that the models were compared on, true ones first; None where there is none."""
+        for path in (self.file(layout.TRUE_OBJECTS), self.file(layout.OBJECTS)):
+            if path.is_file():
+                return read_table(path)
+        return None
 
     @property
     def timed(self) -> bool:

@@ -34,7 +34,7 @@ class Sighting:
     Attributes:
         instances: those above the operating threshold, best first.
         track_ids: of each; 0 where its mask is empty or the tables do not fit the record.
-        color_keys: of each, the number it is coloured by.
+        color_keys: of each, the number by which it is named and coloured.
         labels: class names.
         events: what the tables note of each.
     """
@@ -44,6 +44,10 @@ class Sighting:
     color_keys: tuple[int, ...]
     labels: tuple[str, ...]
     events: tuple[tuple[str, ...], ...]
+
+    def named(self, at: int) -> tuple[int, Mapping[int, int]]:
+        """Return the track of an instance and its number, as `called` takes them."""
+        return self.track_ids[at], {self.track_ids[at]: self.color_keys[at]}
 
 
 def frame_indices(run: Run) -> NDArray[np.int64]:
