@@ -17,17 +17,17 @@ LOWEST := .venv-lowest
 OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check-fast test-lowest lint format types tables-page pytest clean
+.PHONY: demo test check-fast test-lowest lint format types docs tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
 	$(BIN)/yolact-temporal demo --overwrite
 
-test: lint types pytest
+test: lint types docs pytest
 
 # The tests on one core, what reads the code on the other.
 check-fast: $(VENV)/.installed-dev
-	@mkdir -p build; $(MAKE) --no-print-directory lint types > build/check-fast.log 2>&1 & reading=$$!; \
+	@mkdir -p build; $(MAKE) --no-print-directory lint types docs > build/check-fast.log 2>&1 & reading=$$!; \
 	$(BIN)/python $(PYTEST) -m "not slow"; tested=$$?; \
 	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
 
@@ -38,8 +38,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+# The pages of docs/ as a site in build/docs; a link that leads nowhere fails.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 tables-page: $(VENV)/.installed
 	$(BIN)/python -m yolact_temporal.tables_page docs/tables.md
+	$(BIN)/python -m yolact_temporal.metrics_page docs/metrics.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
@@ -69,7 +74,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py
 
 # trackeval's dependencies bring opencv-python, which would be written over opencv-python-headless: it comes alone.
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py Makefile
-	$(BIN)/python -m pip install --editable '.[dev]'
+	$(BIN)/python -m pip install --editable '.[dev,docs]'
 	$(BIN)/python -m pip install --no-deps 'trackeval>=1.3'
 	touch $(VENV)/.installed $@
 

@@ -204,7 +204,7 @@ class StabilityMeter:
         status = pair_status(None if self._last is None else self._last[0], frame_index, self._stride, motion)
         seconds = self._seconds(time_s)
         masks = instances.crops
-        ids = self._track(masks, motion, identities)
+        ids = self._track(masks, instances.scores, motion, identities)
         seen: list[InstanceStability] = []
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
@@ -241,15 +241,19 @@ class StabilityMeter:
         )
 
     def _track(
-        self, masks: Sequence[MaskCrop], motion: Motion | None, identities: Sequence[int] | None
+        self,
+        masks: Sequence[MaskCrop],
+        scores: NDArray[np.float32],
+        motion: Motion | None,
+        identities: Sequence[int] | None,
     ) -> NDArray[np.int64]:
         if isinstance(self._associator, Associator):
             if identities is not None:
                 raise ValueError("expected no identities, since tracks are made here, got some")
-            return self._associator.update(masks, motion)
+            return self._associator.update(masks, motion, scores)
         if identities is None:
             raise ValueError("expected an identity for every instance, got none")
-        return self._associator.update(masks, motion, identities)
+        return self._associator.update(masks, motion, identities, scores)
 
     def _is_pair(self, status: PairStatus) -> bool:
         """Say whether the pair of a status counts for figures that need no motion."""
@@ -281,6 +285,7 @@ class StabilityMeter:
     ) -> InstanceStability:
         class_id = int(instances.class_ids[index])
         track = self._open.get(key)
+        repeats = int(self._associator.duplicate_of[index])
         return InstanceStability(
             index=index,
             track_id=None if key == NO_TRACK else key,
@@ -291,8 +296,9 @@ class StabilityMeter:
             area_px=mask.area,
             centroid=mask.centroid(),
             gap_frames=track.gap if track is not None else 0,
-            events=_events(track, key, class_id, pair, paired),
+            events=_events(track, key, class_id, pair, paired, repeats != NO_TRACK),
             pair=pair,
+            duplicate_of=None if repeats == NO_TRACK else repeats,
         )
 
     def _observe(
@@ -306,6 +312,10 @@ class StabilityMeter:
         """Tell every open track of this frame, and open those that are new."""
         paired, counts = self._is_pair(status), status != "repeated"
         present = {item.track_id: item for item in seen if item.track_id is not None}
+        duplicates = Counter(
+            item.track_id or item.duplicate_of for item in seen if item.duplicate_of is not None
+        )
+        instances = Counter(item.track_id or item.duplicate_of for item in seen)
         for key in present.keys() - self._open.keys():
             self._open[key] = _TrackState(key, frame_index, time_s)
         for key, track in self._open.items():
@@ -326,6 +336,8 @@ class StabilityMeter:
                 box=item.box,
                 pair=item.pair,
                 frame=self._frames,
+                instances=instances[key],
+                duplicates=duplicates[key],
             )
             track.add(observation, frame_index, time_s)
         self._sums.take(track.sums() for track in self._open.values())
@@ -341,12 +353,15 @@ def _events(
     class_id: int,
     pair: Mapping[str, float | None] | None,
     paired: bool,
+    repeats: bool,
 ) -> tuple[Event, ...]:
     if key == NO_TRACK:
-        return ("empty_mask",)
+        return ("duplicate",) if repeats else ("empty_mask",)
+    events: list[Event] = ["duplicate"] if repeats else []
     if track is None:
-        return ("new",)
-    events: list[Event] = [] if track.present else ["return"]
+        return ("new", *events)
+    if not track.present:
+        events.append("return")
     if paired and track.present and class_id != track.class_id:
         events.append("class_flip")
     if pair is not None:

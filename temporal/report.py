@@ -92,6 +92,7 @@ FRAME_COLUMNS = TableColumns(
     Column(
         "box_cuts", "", "Instances cut by their moving box: the outline moves at the box, hardly elsewhere."
     ),
+    Column("duplicates", "", "Instances that only repeat another one of the frame."),
     Column("lost_tracks", "", "Ids of the lost tracks, parted by spaces."),
     metrics=REGISTRY.pairs,
 )
@@ -99,7 +100,12 @@ FRAME_COLUMNS = TableColumns(
 INSTANCE_COLUMNS = TableColumns(
     Column("frame", "", "Index of the frame in the clip, from 0."),
     Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
-    Column("track_id", "", "Which object this is, from 1; empty for an instance with an empty mask."),
+    Column(
+        "track_id",
+        "",
+        "Which object this is, from 1; empty for an instance with an empty mask, and for a duplicate, unless the masks "
+        "came with identities.",
+    ),
     Column("class", "", "Class name."),
     Column("score", "1", "The model's score, 0 to 1."),
     Column("box_x1_px", "px", "Left edge of the predicted box."),
@@ -114,8 +120,9 @@ INSTANCE_COLUMNS = TableColumns(
         "events",
         "",
         "Parted by spaces: new (first seen), return (seen again after a gap), class_flip, area_blink, box_cut, "
-        "empty_mask.",
+        "duplicate, empty_mask.",
     ),
+    Column("duplicate_of", "", "Of a duplicate, the track of the instance that it repeats; else empty."),
     metrics=REGISTRY.pairs,
 )
 
@@ -188,6 +195,7 @@ def frame_row(frame: FrameStability) -> Row:
         "class_flips": frame.count("class_flip"),
         "area_blinks": frame.count("area_blink"),
         "box_cuts": frame.count("box_cut"),
+        "duplicates": frame.count("duplicate"),
         "lost_tracks": " ".join(map(str, frame.lost)),
         **{name: frame.figure(name).value for name in REGISTRY.pairs()},
     }
@@ -217,6 +225,7 @@ def _instance_row(frame: FrameStability, item: InstanceStability) -> Row:
         "centroid_y_px": y,
         "gap_frames": item.gap_frames,
         "events": " ".join(item.events),
+        "duplicate_of": item.duplicate_of,
         **{name: pair.get(name) for name in REGISTRY.pairs()},
     }
 

@@ -17,9 +17,9 @@ from yolact_temporal.temporal.pooling import PooledSums
 PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
 """Why the pair of this frame and the last one counts ("counted") or does not."""
 
-Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "empty_mask"]
+Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "duplicate", "empty_mask"]
 """What may be noted of an instance: first seen; seen again after a gap; of another class than in the last frame; of
-another size by more than half; cut by its moving box; or without a single pixel."""
+another size by more than half; cut by its moving box; a repetition of another of the same frame; without a pixel."""
 
 Box = tuple[float, float, float, float]
 
@@ -30,13 +30,14 @@ class InstanceStability:
 
     Attributes:
         index: its place in the frame's `Instances`.
-        track_id: from 1; None for an empty mask.
+        track_id: from 1; None for an empty mask, and for a duplicate unless it came with an identity of its own.
         class_id, class_name, score, box: as segmented, box in pixels.
         area_px: pixels of the mask.
         centroid: (x, y) in pixels, a pixel's centre at its index + 0.5; None for an empty mask.
         gap_frames: frames of absence that this sighting ends, repeated frames not counted; 0 without a gap.
         events: what is noted of it.
         pair: figures of the pair (t-1, t) by metric name; None where there is no such pair to measure.
+        duplicate_of: the track of the instance that it repeats; None where it repeats none.
     """
 
     index: int
@@ -50,6 +51,7 @@ class InstanceStability:
     gap_frames: int
     events: tuple[Event, ...]
     pair: Mapping[str, float | None] | None
+    duplicate_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,14 @@ class FrameStability:
 
     @property
     def track_ids(self) -> NDArray[np.int64]:
-        """One id an instance, int64 (N,), -1 for an empty mask; what an overlay colours by."""
+        """One id an instance, int64 (N,), -1 for an empty mask and for a duplicate; what an overlay colours by."""
         ids = [NO_TRACK if item.track_id is None else item.track_id for item in self.instances]
+        return np.array(ids, np.int64)
+
+    @property
+    def owner_ids(self) -> NDArray[np.int64]:
+        """As `track_ids`, but for a duplicate the track of what it repeats: the object that it belongs to."""
+        ids = [item.track_id or item.duplicate_of or NO_TRACK for item in self.instances]
         return np.array(ids, np.int64)
 
     def figure(self, name: str) -> Figure:

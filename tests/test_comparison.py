@@ -133,6 +133,23 @@ class TestOneClip:
         assert found.series["loss_1"].values() == (None, None)
         assert found.series["presence_flips_per_s"].values() == pytest.approx((0.0, 10.0))
 
+    @pytest.mark.parametrize("status", ["without_motion", "counted"])
+    def test_misses_alone_are_no_loss(self, status):
+        """Where no pair that is seen has an overlap: the motion is unknown, or all of it is hidden."""
+        unknown = {"boundary": None, "jitter": None}
+        statuses = dict.fromkeys(range(1, 5), status)
+        rows = clip([0.9] * 5, [0.9, 0.9, None, 0.9, None], statuses=statuses, a=unknown, b=unknown)
+        found = figures(rows)
+        for name in ("loss_0", "loss_1", "loss_one_sided", "loss_missed", "loss_moved"):
+            series = found.series[name]
+            assert (series.values(), series.n, series.n_undefined) == ((None, None), 0, 4), name
+
+    def test_pairs_of_unknown_motion_are_left_out_of_the_loss_whoever_misses(self):
+        rows = clip([0.9] * 5, [0.9, 0.9, None, 0.9, 0.9], statuses={3: "without_motion"}, b={"jitter": 0.4})
+        found = figures(rows).series["loss_1"]
+        assert (found.n, found.n_undefined) == (3, 1)
+        assert found.values() == pytest.approx((0.1, (0.4 + 1 + 0.4) / 3))
+
     def test_a_clip_without_time_has_no_flips_per_second(self):
         found = figures(clip([0.9] * 3, [0.9] * 3), timed=False)
         assert found.series["presence_flips_per_s"].values() == (None, None)

@@ -13,7 +13,6 @@ from yolact_temporal.temporal.comparison.statistics import (
     block_interval,
     block_length,
     holm,
-    least_clips,
     sign_flip_p,
 )
 

@@ -15,7 +15,6 @@ from yolact_temporal.cli import dashboard as serving
 from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import comparisons, drawing, loader, moments
 from yolact_temporal.dashboards.charts import style
-from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.clips import deciding_clips
@@ -23,6 +22,7 @@ from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.reading.jitter_picture import CARRIED
+from yolact_temporal.temporal.reading.moments_csv import read_moments
 
 PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
 
@@ -216,14 +216,19 @@ def test_a_moment_is_what_the_record_and_the_tables_say(root):
     assert len(moments.sighting(run, STEADY, 9999).instances) == 0
 
 
-def test_the_worst_moments_are_the_tables_largest(root):
+def test_the_worst_moments_are_those_that_the_run_notes(root):
     run = loader.find_run(root, "scene")
-    frames = {model: run.table(model, "frames") for model in run.models}
-    instances = {model: run.table(model, "instances") for model in run.models}
-    rows = jitter_rows(frames, True)
-    worst = worst_moments(rows, flicker_rows(frames, instances, True), 5)
-    assert list(worst["value"]) == sorted(rows["value"].dropna(), reverse=True)[:5]
-    assert worst_moments(rows.iloc[:0], flicker_rows({}, {}, True)).empty
+    noted = read_moments(run.path / "moments.csv")
+    worst = worst_moments(run)
+    assert list(worst["frame"]) == [moment.frame for moment in noted]
+    assert list(worst["what"]) == [moment.what for moment in noted]
+    assert "gone for" in " ".join(worst["what"])
+
+
+def test_a_run_of_an_older_version_has_no_moments(root, tmp_path):
+    shutil.copytree(root / "scene", tmp_path / "scene")
+    (tmp_path / "scene" / "moments.csv").unlink()
+    assert worst_moments(loader.find_run(tmp_path, "scene")) is None
 
 
 def test_clips_are_ordered_by_how_much_they_decide(root):

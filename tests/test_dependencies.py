@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("src", "data", "yolact", "temporal", "dashboards")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OPTIONAL = PROJECT["optional-dependencies"]
-#: Of `dev`; the others are a user's.
-DEVELOPERS = "dev"
+#: What developers install; the other extras are a user's.
+DEVELOPERS = ("dev", "docs")
 
 sys.path.insert(0, str(ROOT / "tools"))
 from lowest import constraints  # noqa: E402
@@ -77,13 +77,15 @@ def test_the_check_sees_what_is_not_declared(source: str, found: dict[str, list[
 
 
 def test_all_that_the_product_imports_is_declared() -> None:
-    users = [text for extra, texts in OPTIONAL.items() if extra != DEVELOPERS for text in texts]
+    users = [text for extra, texts in OPTIONAL.items() if extra not in DEVELOPERS for text in texts]
     assert undeclared(imports_below(*PRODUCT), names_in([*PROJECT["dependencies"], *users])) == {}
 
 
 def test_what_extras_bring_is_imported_only_where_it_may_be_absent() -> None:
     """Each import of an extra's package stands inside a function, so that the module loads without it."""
-    extras = {name for extra, texts in OPTIONAL.items() if extra != DEVELOPERS for name in names_in(texts)}
+    extras = {
+        name for extra, texts in OPTIONAL.items() if extra not in DEVELOPERS for name in names_in(texts)
+    }
     at_top = [
         (path.name, name)
         for folder in PRODUCT
@@ -107,7 +109,8 @@ def test_all_that_is_declared_is_imported() -> None:
 def test_all_that_the_tests_import_is_declared_for_developers() -> None:
     own = {path.stem for folder in ("tests", "tools") for path in (ROOT / folder).glob("*.py")}
     own |= {"tests", "reference_weights"}  # the folder itself, and a file beside the real data
-    declared = names_in([*PROJECT["dependencies"], *OPTIONAL[DEVELOPERS], *OPTIONAL["identity"]])
+    extras = [text for extra in (*DEVELOPERS, "identity") for text in OPTIONAL[extra]]
+    declared = names_in([*PROJECT["dependencies"], *extras])
     assert undeclared(imports_below("tests", "tools") - own, declared) == {}
 
 

@@ -9,9 +9,7 @@ from yolact_temporal.temporal.metrics import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-ARCHITECTURE = (
-    (ROOT / "README.md").read_text(encoding="utf-8").split("## Architecture", 1)[1].split("\n## ")[0]
-)
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^- \*\*(.+?)\*\*: .*\.(?: \(`(.+?)`\))?$", GLOSSARY, re.MULTILINE)
 TERMS = [term for term, _ in ENTRIES]
 

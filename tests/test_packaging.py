@@ -120,7 +120,7 @@ def test_the_source_distribution_holds_the_tree_and_the_means_to_build_it(
         if path.is_file() and ".egg-info" not in str(path) and path.suffix != ".pyc"
     }
     assert sources <= names
-    assert {"pyproject.toml", "setup.py", "LICENSE", "Makefile"} <= names
+    assert {"pyproject.toml", "setup.py", "LICENSE", "Makefile", "mkdocs.yml", "docs/method.md"} <= names
 
 
 @pytest.fixture

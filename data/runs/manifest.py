@@ -98,8 +98,8 @@ class Manifest:
         started, finished: times in UTC, as ISO 8601; "" where not known.
         models: by name, the measured one first.
         frames_measured: None where it is not known.
-        outside: by model, how many instances are of no object that is compared, and of how many; None where it was
-            not counted.
+        outside: by model, how many instances lie on no object that is compared, how many repeat another, and of how
+            many; None where that was not counted.
         seconds: wall time by stage.
         command: what was typed to make the run; "" where it was made otherwise.
         document: all that the file holds, also what this version does not know.
@@ -116,7 +116,7 @@ class Manifest:
     frames_measured: int | None
     losses: tuple[FrameLoss, ...]
     warnings: tuple[str, ...]
-    outside: Mapping[str, tuple[int, int]] | None
+    outside: Mapping[str, tuple[int, int, int]] | None
     seconds: Mapping[str, float]
     packages: Mapping[str, str]
     platform: str
@@ -283,6 +283,11 @@ def _loss(loss: Fields) -> FrameLoss:
     return FrameLoss(loss.whole("at_index", 0), loss.text("reason"), loss.whole_or_none("count", 0))
 
 
-def _outside(outside: Fields) -> dict[str, tuple[int, int]]:
+def _outside(outside: Fields) -> dict[str, tuple[int, int, int]] | None:
     found = {name: outside.fields(name) for name in outside}
-    return {name: (own.whole("instances", 0), own.whole("of", 0)) for name, own in found.items()}
+    if not all(own.has("duplicates") for own in found.values()):
+        return None  # an older run, which told no duplicates from others
+    return {
+        name: (own.whole("unshared", 0), own.whole("duplicates", 0), own.whole("of", 0))
+        for name, own in found.items()
+    }

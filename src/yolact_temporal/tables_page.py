@@ -1,4 +1,4 @@
-"""docs/tables.md: every column of every table, and every metric, as they say it of themselves.
+"""docs/tables.md: every column of every table, as the tables have it.
 
 `python -m yolact_temporal.tables_page docs/tables.md` writes it anew.
 """
@@ -16,132 +16,106 @@ from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COL
 from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
-from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
-from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
+from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.reading.moments_csv import MOMENT_COLUMNS
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
     SUMMARY_COLUMNS,
     TRACK_COLUMNS,
     Column,
-    metric_column,
 )
 
 
 class _Table(NamedTuple):
-    """One table of the page: its name, what its rows are of, the rows that describe it; `link` to find it."""
+    """One table of the page: its name, what its rows are of, and its columns."""
 
     name: str
     text: str
     columns: Iterable[Column]
-    link: str = ""
-    head: str = "column"
+
+
+_OPENING = """\
+# The tables, column by column
+
+CSV in UTF-8 with one header row. The unit is in the column's name or beside it. **An empty cell is undefined, never
+0.** The order of columns does not change. This page is written from the program by `make tables-page`; the
+[metrics](metrics.md) have a page of their own.
+"""
 
 
 def tables_page() -> str:
     """Return docs/tables.md."""
-    strict, loose = MATCH_IOUS
     pairs = _listed(list(REGISTRY.pairs()))
+    per_pair = f"These columns, then every metric of a pair: {pairs}."
     tables = (
+        _Table("summary.csv", "One row a figure of the clip.", SUMMARY_COLUMNS),
         _Table(
             "frames.csv",
-            "one row a frame; the columns below, then every pair metric as the mean over the frame's pairs.",
+            f"One row a frame. {per_pair} Each is the mean over the frame's pairs.",
             FRAME_COLUMNS.fixed,
-            "frames",
         ),
-        _Table(
-            "instances.csv",
-            "one row an instance; the columns below, then every pair metric of its pair (t-1, t).",
-            INSTANCE_COLUMNS.fixed,
-        ),
+        _Table("instances.csv", f"One row an instance. {per_pair}", INSTANCE_COLUMNS.fixed),
         _Table(
             "tracks.csv",
-            "one row a track; the columns below, then every metric over the track.",
+            "One row a track. These columns, then every metric of a model's own tracks.",
             TRACK_COLUMNS.fixed,
-        ),
-        _Table("summary.csv", "one row a figure of the clip.", SUMMARY_COLUMNS),
-        _Table(
-            "ground truth",
-            f"further rows of `summary.csv` where there is one, each the mean over the true objects. What is written † "
-            f"is of masks matched with the objects, at an IoU of {strict:g}, and again, its name ending in "
-            f"`{at_iou('', loose)}`, at {loose:g}.",
-            [_truth_column(spec) for spec in REGISTRY.against_truth().values()],
-            "truth",
-            "metric",
         ),
         _Table(
             "objects.csv",
-            "of runs with several models; one row an object of the universe, frame it counts in, and model.",
+            "Of runs with several models. One row an object, a frame in which it counts, and a model. "
+            "`true_objects.csv` has the same columns; its objects are those of the ground truth.",
             OBJECT_COLUMNS,
-            "objects",
+        ),
+        _Table(
+            "moments.csv",
+            "The worst moments of a run, worst first; those of one object are half a second apart.",
+            MOMENT_COLUMNS,
         ),
         _Table(
             "comparison.csv",
-            "one row a compared figure, support and two models; over all clips, and clip by clip.",
+            "One row a compared figure, support and two models: over all clips, and clip by clip. "
+            "The compared figures are below.",
             COMPARISON_COLUMNS,
         ),
         _Table(
-            "compared figures",
-            "the rows of `comparison.csv`, by their names there.",
-            [_compared_column(name) for name in REGISTRY.compared()],
-            head="metric",
-        ),
-        _Table(
             "camera_moves.csv",
-            "of the demo only; one row an instance, pair and kind of motion.",
+            "Of the demo only. One row an instance, pair and kind of motion.",
             CAMERA_MOVE_COLUMNS,
         ),
-        _Table(
-            "metrics",
-            f"as columns of `tracks.csv` and rows of `summary.csv`; {pairs} are pair metrics, and columns of "
-            f"`frames.csv` and `instances.csv` too.",
-            [metric_column(spec) for spec in REGISTRY.own().values()],
-            "metrics",
-        ),
-        _Table("calibration.csv", "one row a dose, motion and figure.", CALIBRATION_COLUMNS, "calibration"),
-        _Table(
-            "calibration figures",
-            "rows of `calibration.csv` beside those of the metrics.",
-            [metric_column(spec) for spec in REGISTRY.of("calibration").values()],
-            head="metric",
-        ),
+        _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
     )
-    contents = ", ".join(f"[{table.name}](#{table.link})" if table.link else table.name for table in tables)
-    parts = [
-        "# The tables, column by column\n",
-        "UTF-8, one header row, comma-separated; the unit is in the column's name or beside it; an empty cell is "
-        "undefined, never 0. This page is written by `make tables-page`.\n",
-        f"In this order: {contents}.\n",
-    ]
-    return "\n".join([*parts, *map(_section, tables)])
+    return "\n".join([_OPENING, *map(_section, tables), _compared_figures()])
 
 
 def _section(table: _Table) -> str:
     rows = [f"| `{column.name}` | {column.unit} | {column.meaning} |" for column in table.columns]
-    link = [f'<a id="{table.link}"></a>'] if table.link else []
+    lines = [f"## {table.name}", "", table.text, "", "| column | unit | meaning |", "|---|---|---|"]
+    return "\n".join([*lines, *rows, ""])
+
+
+def _compared_figures() -> str:
+    """Return what stands in the column `metric` of comparison.csv."""
+    supports = " ".join(f"*{name}*: {_taken_over(text)}" for name, text in SUPPORTS.items())
+    rows = [
+        f"| `{name}` | {figure.unit} | {figure.title.strip()} | `{figure.spec.name}` | {figure.support} |"
+        for name, figure in REGISTRY.compared().items()
+    ]
     lines = [
-        *link,
-        f"**`{table.name}`**: {table.text}",
+        "## Compared figures",
         "",
-        f"| {table.head} | unit | meaning |",
-        "|---|---|---|",
+        f"The rows of `comparison.csv`, and the metric that each is. {supports}",
+        "",
+        "| figure | unit | what it is | metric | over |",
+        "|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *rows, ""])
 
 
-def _truth_column(spec: MetricSpec) -> Column:
-    mark = " †" if spec.matched else ""
-    return Column(
-        spec.name,
-        spec.unit,
-        f"{spec.symbol}{mark}: {spec.meaning} From {spec.inputs}. Empty where {spec.undefined}; {spec.better}.",
-    )
-
-
-def _compared_column(name: str) -> Column:
-    figure = REGISTRY.compared()[name]
-    told = metric_column(figure.spec)
-    return Column(name, figure.unit, f"{told.meaning} {SUPPORTS[figure.support]}")
+def _taken_over(text: str) -> str:
+    """Return what a support is, without the words by which a figure's own text goes on."""
+    said = text.removeprefix("Here over ")
+    return said[0].upper() + said[1:]
 
 
 def _listed(names: list[str]) -> str:

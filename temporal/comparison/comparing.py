@@ -19,7 +19,7 @@ from yolact_temporal.temporal.comparison.figures import (
     pair_scores,
     threshold_at_recall,
 )
-from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, Shares, guard_figures
+from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, guard_figures
 from yolact_temporal.temporal.comparison.questions import QUESTIONS, Found, asked, decide, effects_of
 from yolact_temporal.temporal.comparison.rules import CONFIDENCE, Rules
 from yolact_temporal.temporal.comparison.statistics import (
@@ -27,6 +27,7 @@ from yolact_temporal.temporal.comparison.statistics import (
     bca_interval,
     block_interval,
 )
+from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.metrics import REGISTRY
 
 RECALLS = (0.5, 0.6, 0.7)
@@ -138,7 +139,7 @@ def compare_models(
     untimed: frozenset[str] = frozenset(),
     seed: int = 0,
     rules: Rules | None = None,
-    shares: Mapping[str, Mapping[str, Shares]] | None = None,
+    outside: Mapping[str, Mapping[str, Outside]] | None = None,
 ) -> ModelComparison:
     """Compare two models over clips.
 
@@ -149,9 +150,9 @@ def compare_models(
         untimed: clips that have no time: their flips per second are undefined.
         seed: of the bootstrap.
         rules: margins and bounds; the defaults if None.
-        shares: by clip and model, how many instances repeat another or are of no object; clips may lack.
+        outside: by clip and model, how many instances repeat another or are of no object; clips may lack.
     """
-    rules, shares = rules or Rules(), shares or {}
+    rules, outside = rules or Rules(), outside or {}
     clips = {
         name: clips[name] for name in sorted(clips)
     }  # the order in which clips are named changes no digit
@@ -194,7 +195,7 @@ def compare_models(
         for reason in sorted(reasons)
     }
     guards = tuple(
-        guard_figures(objects, models, thresholds, truth_iou, name not in untimed, shares.get(name))
+        guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
         for name, objects in clips.items()
     )
     return ModelComparison(

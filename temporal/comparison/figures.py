@@ -31,6 +31,7 @@ class ClipObjects:
         frame, object_id: int64 (P,), in order of frames.
         time_s: float (P,).
         pair: bool (P,), whether the object's pair with the last frame is of the universe.
+        motion_known: bool (P,), whether the motion from the last frame to this one is known.
         last: int64 (P,), index of the object's last appearance, -1 before its first one.
         score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
             round_trip_jitter, second_boundary_px: float (P, M), as of `ObjectRow`; NaN where there is none.
@@ -44,6 +45,7 @@ class ClipObjects:
     object_id: NDArray[np.int64]
     time_s: Floats
     pair: Bools
+    motion_known: Bools
     last: NDArray[np.int64]
     score: Floats
     area_px: Floats
@@ -95,6 +97,7 @@ class ClipObjects:
             object_id=object_id,
             time_s=np.array([row.time_s for row in heads], np.float64),
             pair=np.array([status in _PAIRS for status in statuses], bool),
+            motion_known=np.array([status != "without_motion" for status in statuses], bool),
             last=last,
             score=column("score"),
             area_px=column("area_px"),
@@ -234,7 +237,7 @@ def compare_clip(
         "coverage": sums.share(both, pair),
         "misses_one_sided": sums.share(one, pair),
     }
-    losses = loss_terms(before, seen, jitter)
+    losses = loss_terms(before, seen, jitter, objects.motion_known)
     series |= {name: sums.share(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.comparison.figures import ClipObjects, seen_by
+from yolact_temporal.temporal.comparison.support_meter import Outside
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -19,19 +20,11 @@ _LEAST_SAMPLE = 3
 """Pairs measured by the second motion estimate that a clip must have to be of its mean."""
 
 
-class Shares(NamedTuple):
-    """Of a model's counted instances of one clip, how many repeat another one, and how many are of no object."""
-
-    counted: int
-    duplicates: int
-    unshared: int
-
-
 class ClipGuards(NamedTuple):
     """What guards look at on one clip; NaN where it is not known. First and second model, (2,), where not said.
 
     Attributes:
-        below_round_trip: how far B1 on the common support is below half the round trip of the same masks, px.
+        common_boundary_px, round_trip_px: B1 on the common support, and of the same masks carried there and back.
         boundary_px, second_boundary_px: B1 by the first and by the second motion estimate, on the sampled pairs.
         true_boundary_px, true_second_boundary_px: the same of the true masks, numbers.
         overlap: mean IoU of the two models' masks on the common support, a number.
@@ -40,7 +33,8 @@ class ClipGuards(NamedTuple):
         duplicates, unshared: shares of the counted instances.
     """
 
-    below_round_trip: Floats
+    common_boundary_px: Floats
+    round_trip_px: Floats
     boundary_px: Floats
     second_boundary_px: Floats
     true_boundary_px: float
@@ -58,7 +52,7 @@ def guard_figures(
     thresholds: Sequence[float],
     truth_iou: float | None = None,
     timed: bool = True,
-    shares: Mapping[str, Shares] | None = None,
+    outside: Mapping[str, Outside] | None = None,
 ) -> ClipGuards:
     """Measure what guards look at on one clip; the first five arguments as of `compare_clip`.
 
@@ -68,14 +62,14 @@ def guard_figures(
         thresholds: the score above which each one's masks are taken for seen.
         truth_iou: a mask is taken for seen only where it overlaps the true one by so much.
         timed: whether the clip has a time.
-        shares: of the models' instances; None where they were not counted.
+        outside: of the models' instances; None where they were not counted.
     """
     columns = objects.columns(*models)
-    objects = _Stub(objects)  # type: ignore
     seen, before = seen_by(objects, models, thresholds, truth_iou)
     common = objects.pair & (seen & before).all(axis=1)
     boundary = objects.boundary_px[:, columns]
-    second = objects.second_boundary_px[:, columns]
+    second, trip = objects.second_boundary_px[:, columns], objects.round_trip_px[:, columns]
+    tripped = common & np.isfinite(boundary).all(axis=1) & np.isfinite(trip).all(axis=1)
     sampled = common & np.isfinite(second).all(axis=1) & np.isfinite(boundary).all(axis=1)
     true = np.stack([objects.true_boundary_px, objects.true_second_boundary_px], axis=1)
     truly = sampled & np.isfinite(true).all(axis=1)
@@ -85,7 +79,8 @@ def guard_figures(
     area = np.log(np.maximum(objects.area_px[:, columns], 1.0))
     overlap = objects.iou_between[:, columns[0], columns[1]]
     return ClipGuards(
-        below_round_trip=_means(objects.round_trip_px[:, columns] / 2 - boundary, common),
+        common_boundary_px=_means(boundary, tripped),
+        round_trip_px=_means(trip, tripped),
         boundary_px=_means(boundary, sampled & enough),
         second_boundary_px=_means(second, sampled & enough),
         true_boundary_px=float(_means(true, truly & on_truth)[0]),
@@ -93,8 +88,8 @@ def guard_figures(
         overlap=float(_means(overlap[:, None], common)[0]),
         log_area=float(_means((area[:, 0] - area[:, 1])[:, None], common)[0]),
         overlap_slope=_slope(objects, overlap, common) if timed else float("nan"),
-        duplicates=_shares(models, shares, "duplicates"),
-        unshared=_shares(models, shares, "unshared"),
+        duplicates=_shares(models, outside, "duplicates"),
+        unshared=_shares(models, outside, "unshared"),
     )
 
 
@@ -133,25 +128,8 @@ def _slope(objects: ClipObjects, overlap: Floats, where: Bools) -> float:
     return over / across if across else float("nan")
 
 
-def _shares(models: Sequence[str], shares: Mapping[str, Shares] | None, name: str) -> Floats:
-    if shares is None:
+def _shares(models: Sequence[str], outside: Mapping[str, Outside] | None, name: str) -> Floats:
+    if outside is None:
         return np.full(2, np.nan)
-    own = [shares[model] for model in models]
-    return np.array([getattr(one, name) / one.counted if one.counted else 0.0 for one in own])
-
-
-class _Stub:
-    def __init__(self, o):
-        self.o = o
-
-    def __getattr__(self, n):
-        if hasattr(self.o, n):
-            return getattr(self.o, n)
-        p, m = self.o.score.shape
-        if n.startswith("true_"):
-            return np.full(p, np.nan)
-        if n == "iou_between":
-            return np.full((p, m, m), np.nan)
-        if n == "area_px":
-            return np.full((p, m), np.nan)
-        return np.full((p, m), np.nan)
+    own = [outside[model] for model in models]
+    return np.array([getattr(one, name) / one.of if one.of else 0.0 for one in own])

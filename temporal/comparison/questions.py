@@ -113,7 +113,7 @@ def decide(
         effects: as of `effects_of`.
         rules: margins.
     """
-    tested = {
+    tested: dict[Question, float | None] = {
         question: effect.p_value if effect is not None and effect.scope == "clips" else None
         for question, effect in effects.items()
         if question != "outline"

@@ -66,7 +66,7 @@ def _headline(
         return None, f"{winner}'s outlines move less, with a doubt", head
     if objections:
         head = f"{winner}'s outlines are steadier (by {by} {where}), but {_joined(objections)}."
-        return None, f"{winner}'s outlines are steadier, with a but", head
+        return None, f"{winner}'s outlines are steadier, with a reserve", head
     if not not_worse_in_losses(comparison.clips, place, comparison.rules, comparison.seed):
         head = f"{winner}'s outlines are steadier (by {by} {where}); whether it misses more is not shown."
         return None, f"{winner}'s outlines are steadier", head

@@ -166,6 +166,7 @@ class Observation:
             (x1, y1, x2, y2) in pixels, a pixel's centre at its index + 0.5.
         pair: the pair's figures by name; None unless `paired` and present in both frames.
         frame: its place among the frames that are measured, from 0.
+        instances, duplicates: of the track in this frame, and how many of them only repeat another.
     """
 
     present: bool
@@ -179,6 +180,8 @@ class Observation:
     box: tuple[float, float, float, float] | None = None
     pair: Mapping[str, float | None] | None = None
     frame: int = 0
+    instances: int = 1
+    duplicates: int = 0
 
 
 class MaskPair(NamedTuple):

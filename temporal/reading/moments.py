@@ -96,9 +96,9 @@ class Moment:
         if self.kind == "class_flip":
             return f"class flips from {self.class_before} to {self.class_name}"
         if self.kind == "area_blink" and self.area_ratio is not None:
-            grown = self.area_ratio >= 1
-            factor = self.area_ratio if grown else 1 / self.area_ratio
-            return f"{'grows' if grown else 'shrinks'} to {self.area_ratio:.0%} of its size (factor {factor:.1f})"
+            if self.area_ratio >= 1:
+                return f"grows to {self.area_ratio:.1f} times its size"
+            return f"shrinks to {self.area_ratio:.0%} of its size"
         px = "" if self.boundary_px is None else f" {self.boundary_px:.1f} px"
         return f"cut by its moving box, outline moves{px}" if self.kind == "box_cut" else f"outline moves{px}"
 

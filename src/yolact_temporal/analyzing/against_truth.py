@@ -128,7 +128,9 @@ def truth_fit_rows(clip: str, quality: TruthFit) -> list[Row]:
 def truth_fit_json(quality: TruthFit) -> dict[str, Any]:
     """Return one model's figures for a machine to read."""
     figures = {
-        name: {"unit": REGISTRY.known(name).unit} | figure._asdict()
+        name: {"unit": REGISTRY.known(name).unit}
+        | figure._asdict()
+        | ({"undefined": REGISTRY.known(name).undefined} if figure.value is None else {})
         for name, figure in quality.figures.items()
     }
     return {

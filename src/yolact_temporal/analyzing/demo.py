@@ -14,6 +14,7 @@ from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
 from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.data.runs.reader import open_finished
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import FlowOptions
 from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
@@ -44,6 +45,7 @@ def run_film(
     destination: Destination,
     batch: int = 1,
     progress: Callable[[int], object] | None = None,
+    rules: Rules | None = None,
 ) -> FinishedRun:
     """Measure models on a film, by the camera's exact motion, into a run folder; errors as of `run_clip`."""
     return run_clip(
@@ -54,6 +56,7 @@ def run_film(
             AnalyzeOptions(batch=batch),
             motion=FilmMotion(film),
             sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
+            rules=rules or Rules(),
         ),
         progress,
     )

@@ -22,7 +22,7 @@ from yolact_temporal.data.rle import Rle
 from yolact_temporal.temporal.metrics.identity import SPECS
 
 INSTALL = "pip install 'yolact-temporal[identity]'"
-"""How to get `trackeval`. It brings a second OpenCV beside the one that is there; the README has a way without."""
+"""How to get `trackeval`. It brings a second OpenCV beside the one that is there; docs/formats.md has a way without."""
 
 _MATCH_IOU, _IN_VOID = 0.5, 0.5
 _MARGIN = float(np.finfo(np.float64).eps)

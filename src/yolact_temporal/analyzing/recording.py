@@ -249,7 +249,7 @@ class ObjectsRecording:
         self._table.write_all(object_row_cells(row) for row in rows)
         self._known.append(frame.index)
         if self._meter.judged is not None:
-            tracks = {name: each.track_ids for name, each in stability.items()}
+            tracks = {name: each.owner_ids for name, each in stability.items()}
             self._measured.update(self._meter.judged, true.classes, tracks)
         return rows
 

@@ -23,7 +23,6 @@ from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import (
     ComparisonResult,
     compare_objects,
-    outside_shares,
     write_comparison,
 )
 from yolact_temporal.data.files import atomic_write, make_folder, results_in
@@ -198,8 +197,8 @@ def _compare(
         )
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     thresholds = {source.name: source.score_threshold for source in mask_sources}
-    shares = {name: outside_shares(result.outside)} if result.outside else None
-    return ComparisonResult(compare_objects({name: table}, thresholds, untimed, rules, shares), outside)
+    counts = {name: result.outside} if result.outside else None
+    return ComparisonResult(compare_objects({name: table}, thresholds, untimed, rules, counts), outside)
 
 
 def _manifest(

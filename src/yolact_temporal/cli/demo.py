@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, rules
 from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
 from yolact_temporal.errors import UsageError
 
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if len(names) > 1:
         claim_comparison(args.out)
     batch = at_least_one("--batch", args.batch)
+    bounds = rules(args)
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
                 destination(args, name, () if args.photographs is None else (args.photographs,)),
                 batch,
                 progress,
+                bounds,
             )
 
     if photographs is not None:

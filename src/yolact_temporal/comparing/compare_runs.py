@@ -40,7 +40,6 @@ from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
-from yolact_temporal.temporal.comparison.guard_figures import Shares
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
@@ -125,8 +124,8 @@ def compare_runs(
     remarks = list(gathered.remarks)
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
-    shares = gathered.shares([clip.name for clip in clips])
-    return ComparisonResult(compare_objects(tables, thresholds, untimed, rules, shares), tuple(remarks))
+    by_clip = gathered.by_clip([clip.name for clip in clips])
+    return ComparisonResult(compare_objects(tables, thresholds, untimed, rules, by_clip), tuple(remarks))
 
 
 @dataclass
@@ -140,13 +139,9 @@ class _Gathered:
         """Add the counts of one more clip; None where they are not known."""
         self.outside.append(outside)
 
-    def shares(self, clips: Sequence[str]) -> dict[str, dict[str, Shares]]:
-        """Return the counts of every clip for the guards, by clip and model; without clips of which none are known."""
-        return {
-            clip: outside_shares(own)
-            for clip, own in zip(clips, self.outside, strict=True)
-            if own is not None
-        }
+    def by_clip(self, clips: Sequence[str]) -> dict[str, Mapping[str, Outside]]:
+        """Return the counts of every clip by name; without clips of which none are known."""
+        return {name: own for name, own in zip(clips, self.outside, strict=True) if own is not None}
 
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
         """Return the counts over all clips by model; empty where they are not known of every clip."""
@@ -154,8 +149,9 @@ class _Gathered:
         if len(known) < len(self.outside):
             return {}
         return {
-            name: Outside(sum(clip[name].instances for clip in known), sum(clip[name].of for clip in known))
+            name: Outside(*(sum(counts) for counts in zip(*(clip[name] for clip in known), strict=True)))
             for name in models
+            if known
         }
 
 
@@ -164,7 +160,7 @@ def compare_objects(
     thresholds: Mapping[str, float],
     untimed: frozenset[str] = frozenset(),
     rules: Rules | None = None,
-    shares: Mapping[str, Mapping[str, Shares]] | None = None,
+    outside: Mapping[str, Mapping[str, Outside]] | None = None,
 ) -> tuple[ComparedPair, ...]:
     """Compare every two models on tables of objects.
 
@@ -173,19 +169,14 @@ def compare_objects(
         thresholds: the operating threshold of each model, in the order of comparison.
         untimed: clips that have no time.
         rules: margins and bounds of the verdicts; the defaults if None.
-        shares: by clip and model, how many instances repeat another one or are of no object.
+        outside: by clip and model, how many instances repeat another one or are of no object.
     """
     pairs = []
     for first, second in combinations(thresholds, 2):
         levels = (thresholds[first], thresholds[second])
-        comparison = compare_models(tables, (first, second), levels, untimed, rules=rules, shares=shares)
+        comparison = compare_models(tables, (first, second), levels, untimed, rules=rules, outside=outside)
         pairs.append(ComparedPair(comparison, verdict_of(comparison)))
     return tuple(pairs)
-
-
-def outside_shares(outside: Mapping[str, Outside]) -> dict[str, Shares]:
-    """Return what guards are told of instances that are of no object, by model."""
-    return {name: Shares(own.of, 0, own.instances) for name, own in outside.items()}
 
 
 def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Path | None = None) -> None:
