@@ -35,6 +35,9 @@ NO_PAIR = "no pair with a defined displacement"
 MOST_TRACKS = 18
 """How many tracks a plot shows by name; the ones seen in most frames."""
 
+FLOOR_COLOR = "#e8e2c8"
+"""Of the band up to what the motion estimate's own error may make."""
+
 _RULE = "#9a9a9a"
 _GRID = "#e4e4e4"
 _DPI = 150

@@ -15,6 +15,7 @@ from yolact_temporal.dashboards.charts.style import (
     RULE_COLOR,
     AnyChart,
     finish,
+    floor_band,
     model_dashes,
     model_legend,
     model_scale,
@@ -106,6 +107,7 @@ def jitter_chart(
     timed: bool,
     span: tuple[float, float],
     now: float | None = None,
+    floor: float | None = None,
 ) -> AnyChart:
     """Draw jitter over time, a line a model, with a mark under every frame in which something flickers.
 
@@ -118,8 +120,9 @@ def jitter_chart(
         timed: whether `x` is of seconds.
         span: what part of the axis is shown.
         now: where the viewer stands.
+        floor: of the clip, shown as a band.
     """
-    title = f"mean {JITTER_LABEL}, frame by frame"
+    title = f"mean {JITTER_LABEL}, frame by frame" + ("" if floor is None else "; shaded: the floor")
     if not len(rows) or not rows["value"].notna().any():
         return finish(note(NO_PAIR).properties(height=200), title)
     rows, events = within(rows, span), within(events, span)
@@ -127,6 +130,7 @@ def jitter_chart(
     x = time_axis(timed, span)
     color = alt.Color("model:N", scale=model_scale(models), legend=model_legend())
     layers = [
+        *floor_band(floor, 1.05 * top),
         _jitter_lines(rows, models, x, color, top),
         alt.Chart(_isolated(rows)).mark_point(filled=True, size=12).encode(x=x, y="value:Q", color=color),
         _event_marks(events, models, x, -0.05 * top),

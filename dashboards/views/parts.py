@@ -106,8 +106,20 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 
 def show_verdict(verdict: ComparedPair) -> None:
-    """Show who is steadier, or that it is undecided, in the same place, size and weight."""
+    """Show the answers of a comparison in their own words, whoever they favour in the same place, size and weight.
+
+    Of an older version's run, which had no answers, its verdict.
+    """
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
+        told = verdict.answers
+        if told is not None:
+            st.subheader(plain(told.headline), anchor=False, help=plain(told.rules))
+            st.markdown("\n".join(f"- {plain(answer.sentence)}" for answer in told.answers))
+            for guard in told.speaking:
+                st.markdown(f"**{plain(guard.words)}**")
+            for sentence in verdict.scope:
+                st.caption(plain(sentence))
+            return
         if verdict.steadier is None:
             st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
         else:

@@ -14,6 +14,7 @@ from yolact_temporal.data.runs.answers import Answer, Question, Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
+    FLOOR_COLOR,
     INK,
     NO_PAIR,
     new_figure,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _STEADIER, _LESS_STEADY = "#1f6fb4", "#c75d12"
 _ALIKE = "#dcdcdc"
-_FLOOR = "#e8e2c8"
 _LONGEST_NAME = 26
 _FULL_COLOR = math.log(2)
 """The log ratio at which a cell has its full colour: half, or twice."""
@@ -152,7 +152,7 @@ def _draw_values(axes: Axes, values: Sequence[NDArray[np.float64]], floor: float
     style_axes(axes, grid="x")
     axes.tick_params(axis="y", length=0, labelleft=False)
     if floor is not None:
-        axes.axvspan(0, floor, color=_FLOOR, zorder=0)
+        axes.axvspan(0, floor, color=FLOOR_COLOR, zorder=0)
     if not any(own.size for own in values):
         write_note(axes, NO_PAIR)
         return

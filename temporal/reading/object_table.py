@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from yolact_temporal.temporal.documents import Cell, Number, Table
 from yolact_temporal.temporal.metrics import REGISTRY
-from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import object_note
 from yolact_temporal.temporal.reading.object_rows import ObjectReading
 
 
-def object_table(reading: ClipReading) -> Table:
-    """Return all objects of a clip, those of most pairs first; each figure of every model in a column of its own."""
-    models = reading.models
+def object_table(objects: Sequence[ObjectReading], models: Sequence[str]) -> Table:
+    """Return a row an object, in their order; each figure of every model in a column of its own."""
     figures = REGISTRY.compared()
     b1, b2 = (figures[name].symbol for name in ("boundary_px", "motion_compensated_jitter"))
     whose = [f" of {model}" for model in models] if len(models) > 1 else [""]
@@ -25,7 +23,7 @@ def object_table(reading: ClipReading) -> Table:
         f"floor of {b1} (px)",
     ]
     heads += [*(f"{b2}{own}" for own in whose), f"floor of {b2}", *(f"blinks{own}" for own in whose), "note"]
-    return Table(heads, [_row(own, models) for own in reading.objects])
+    return Table(heads, [_row(own, models) for own in objects])
 
 
 def _row(own: ObjectReading, models: Sequence[str]) -> list[Cell]:

@@ -47,7 +47,7 @@ def run_page(
     blocks: list[Block] = [
         Paragraph(_what_was_measured(manifest)),
         *(block for block in lines.blocks if not isinstance(block, Section)),
-        *([Section("Objects", [object_table(reading)])] if reading.objects else []),
+        *([Section("Objects", [object_table(reading.objects, reading.models)])] if reading.objects else []),
         *_moment_blocks(reading, folder, manifest),
         *([Section("Plots", pictures)] if pictures else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
