@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -98,6 +98,12 @@ def style_axes(axes: Axes, y_label: str = "", x_label: str = "", grid: str = "y"
     axes.tick_params(labelsize=8.5, color=_RULE, labelcolor=INK)
     axes.set_ylabel(y_label, fontsize=9, color=INK)
     axes.set_xlabel(x_label, fontsize=9, color=INK)
+
+
+def shade_floor(span: Callable[..., object], floor: float | None) -> None:
+    """Shade what the motion estimate's own error may make, from 0 on, by `axhspan` or `axvspan`; None: nothing."""
+    if floor is not None and floor > 0:
+        span(0, floor, color=FLOOR_COLOR, zorder=0, linewidth=0)
 
 
 def write_heading(axes: Axes, text: str) -> None:

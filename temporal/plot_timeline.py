@@ -32,6 +32,7 @@ from yolact_temporal.temporal.plot_style import (
     name_rows,
     new_figure,
     save_png,
+    shade_floor,
     style_axes,
     track_hex,
     write_heading,
@@ -49,6 +50,7 @@ def plot_timeline(
     title: str,
     sections: Sequence[tuple[float, str]] = (),
     numbers: Numbers | None = None,
+    floor: float | None = None,
 ) -> Path:
     """Draw jitter over time, and under it which object is present when, for each model.
 
@@ -63,6 +65,7 @@ def plot_timeline(
         title: the clip's name.
         sections: where parts of the clip begin (in seconds, in frames where the clip has no time) and their names.
         numbers: the objects that tracks are, where models are compared.
+        floor: what of the displacement the motion estimate's own error may make, in pixels; shaded.
     """
     rows = {model: (frames[model], instances.get(model, ())) for model in frames}
     if numbers is None:
@@ -82,6 +85,7 @@ def plot_timeline(
         _draw_jitter_line(jitter, times[model], column_values(rows, JITTER), number, model)
     style_axes(jitter, "mean " + JITTER_LABEL, grid="y")
     jitter.set_ylim(bottom=0)
+    shade_floor(jitter.axhspan, floor)
     if not any(len(defined_values(rows, JITTER)) for rows in frames.values()):
         write_note(jitter, NO_PAIR)
     elif len(frames) > 1:

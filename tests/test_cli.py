@@ -204,7 +204,18 @@ class TestARun:
         }
         plots = {name for name in files if name.startswith("plots/")}
         compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.json", "comparison.png"}
-        assert files - plots == {"run.json", "summary.csv", "report.md"} | models | compared
+        assert (
+            files - plots
+            == {
+                "run.json",
+                "summary.csv",
+                "report.md",
+                "report.html",
+                "moments.csv",
+            }
+            | models
+            | compared
+        )
         assert plots
         assert all(name.endswith(".png") for name in plots)
 

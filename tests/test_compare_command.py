@@ -336,7 +336,7 @@ class TestCommand:
         assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
         assert "Undecided which of a and b is steadier" in capsys.readouterr().out
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
-            "comparison.csv", "comparison.md", "comparison.json", "comparison.png"
+            "comparison.csv", "comparison.md", "comparison.json", "comparison.png", "report.html"
         }  # fmt: skip
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}

@@ -60,18 +60,29 @@ def test_a_models_own_figures_stand_beside_their_intervals(root):
         assert expected.replace(".", "\\.") in [text.replace("\\", "").replace(".", "\\.") for text in shown]
 
 
-def test_the_overview_says_undecided_as_plainly_as_a_win(root):
+def test_the_overview_says_the_answers_in_the_words_of_the_comparison_objects_next(root):
     test = one_page(root, "overview")
-    comparison = comparisons.run_comparison(loader.find_run(root, "scene"))
-    assert "Undecided" in [item.value for item in test.subheader]
-    assert plain(comparison.verdicts[0].sentence) in [item.value for item in test.markdown]
+    (pair,) = comparisons.run_comparison(loader.find_run(root, "scene")).verdicts
+    assert test.subheader[0].value == plain(pair.answers.headline)
+    assert test.subheader[1].value == "Objects"
+    told = "\n".join(f"- {plain(answer.sentence)}" for answer in pair.answers.answers)
+    assert told in [item.value for item in test.markdown]
     assert "how good the masks are is not known" in texts(test)
+    objects = test.dataframe[0].value
+    assert list(objects["pairs"]) == sorted(objects["pairs"], reverse=True)
+    assert objects[f"B1 (px) of {STEADY}"].notna().any()
+
+
+def test_the_overview_of_an_older_run_says_its_verdict(root):
     path = root / "scene" / "comparison.json"
     told = json.loads(path.read_text())
+    told["format_version"] = 1
+    told["comparisons"][0].pop("answers")
     told["comparisons"][0] |= {"steadier": STEADY, "sentence": f"{STEADY} is steadier than the other."}
     path.write_text(json.dumps(told))
     won = one_page(root, "overview")
     assert plain(f"{STEADY} is steadier") in [item.value for item in won.subheader]
+    assert plain(f"{STEADY} is steadier than the other.") in [item.value for item in won.markdown]
 
 
 def test_every_headline_figure_is_the_reports_with_its_definition_beside_it(root):

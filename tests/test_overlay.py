@@ -361,3 +361,20 @@ def test_banner_of_a_small_frame_keeps_the_time_alone() -> None:
     changed = (image != 90).any(axis=(0, 2))
     assert not changed[:60].any()
     assert changed[-5:].all()
+
+
+def test_a_track_is_named_and_coloured_by_its_object_where_models_are_compared() -> None:
+    seen = rectangles((30, 40, 90, 100))
+    by_object = draw_overlay(frame(), seen, [5], ["dog"], numbers={5: 2})
+    np.testing.assert_array_equal(by_object, draw_overlay(frame(), seen, [2], ["dog"]))
+    alone = draw_overlay(frame(), seen, [5], ["dog"], numbers={}, style=PLAIN)
+    np.testing.assert_array_equal(alone, draw_overlay(frame(), seen, [0], ["dog"], style=PLAIN))
+
+
+def test_painter_keeps_the_number_of_an_object_that_is_lost() -> None:
+    painter = OverlayPainter(frame_rate=20)
+    painter.draw(frame(), rectangles((30, 60, 90, 100)), [5], numbers={5: 2})
+    out = painter.draw(frame(), Instances.empty((HEIGHT, WIDTH)), [], numbers={})
+    np.testing.assert_array_equal(
+        out, draw_overlay(frame(), Instances.empty((HEIGHT, WIDTH)), [], lost={2: (30, 60, 90, 100)})
+    )

@@ -14,11 +14,11 @@ from yolact_temporal.data.runs.answers import Answer, Question, Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
-    FLOOR_COLOR,
     INK,
     NO_PAIR,
     new_figure,
     save_png,
+    shade_floor,
     style_axes,
     write_heading,
     write_note,
@@ -151,8 +151,7 @@ def _floor(verdicts: Sequence[Verdict]) -> float | None:
 def _draw_values(axes: Axes, values: Sequence[NDArray[np.float64]], floor: float | None) -> None:
     style_axes(axes, grid="x")
     axes.tick_params(axis="y", length=0, labelleft=False)
-    if floor is not None:
-        axes.axvspan(0, floor, color=FLOOR_COLOR, zorder=0)
+    shade_floor(axes.axvspan, floor)
     if not any(own.size for own in values):
         write_note(axes, NO_PAIR)
         return

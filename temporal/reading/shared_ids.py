@@ -53,8 +53,7 @@ def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> 
 class RunningNumbers:
     """Which object of the comparison each model's track is, as far as is known while the clip is read.
 
-    A track that has been of several objects is taken for the one that it was in most frames. One number for each track
-    that was of an object is all that is kept.
+    A track that has been of several objects is taken for the one that it was in most frames, the earlier one of equals.
 
     Example:
         >>> numbers = RunningNumbers()
@@ -72,7 +71,9 @@ class RunningNumbers:
         for track, found in objects_of_tracks(tracks, objects).items():
             frames = self._frames[model].setdefault(track, Counter())
             frames[found] += 1
-            self._numbers[model][track] = min(frames, key=lambda key, of=frames: (-of[key], key))  # type: ignore[misc]
+            own = self._numbers[model]
+            if frames[found] > frames[own.setdefault(track, found)]:
+                own[track] = found
 
     def of(self, model: str) -> Mapping[int, int]:
         """Return the object of each of a model's tracks; tracks of no object are left out. May change later."""

@@ -288,6 +288,7 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
         done.name,
         sections,
         done.reading.numbers,
+        done.reading.floor_px,
     )
 
 
