@@ -138,8 +138,8 @@ def test_one_event_is_one_moment_of_a_model_and_an_object():
 
 def test_moments_take_the_numbers_of_the_comparison():
     own = [moment(other_track_id=2, kind="swallowed"), moment(track_id=9)]
-    named = with_shared_ids(own, {"ours": {1: 4, 2: 7}})
-    assert [one.who for one in named] == ["person #4", "person track 9"]
+    named = with_shared_ids(own, {"ours": {1: 4, 2: 7}}, {4: "animal"})
+    assert [one.who for one in named] == ["animal #4", "person track 9"]
     assert named[0].what == "swallowed by #7"
 
 
@@ -152,7 +152,14 @@ def test_a_track_is_the_object_that_it_shares_most_masks_with():
 
 def test_what_is_written_is_read_back(tmp_path):
     told = [
-        moment(object_id=2, gone_frames=3, other_track_id=5, other_object_id=1, kind="swallowed"),
+        moment(
+            object_id=2,
+            object_name="cat",
+            gone_frames=3,
+            other_track_id=5,
+            other_object_id=1,
+            kind="swallowed",
+        ),
         moment(kind="class_flip", class_before="=cmd", class_name="@x", boundary_px=1.5, area_ratio=0.5),
     ]
     path = tmp_path / "moments.csv"

@@ -19,7 +19,7 @@ from yolact_temporal.temporal.reading.first_lines import (
 from yolact_temporal.temporal.reading.moments import Moment
 from yolact_temporal.temporal.reading.object_rows import ModelOfObject, ObjectReading, object_readings
 from yolact_temporal.temporal.reading.several_clips import compared_clips, measured_clips
-from yolact_temporal.temporal.reading.sizes import BAD_FROM, VISIBLE_FROM, outline_grade, screen_minutes
+from yolact_temporal.temporal.reading.sizes import near_floor
 
 MODELS = ("ours", "theirs")
 
@@ -44,30 +44,29 @@ def answer(question="outline", outcome="first", **changes):
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        (answer(), "Outlines of ours move 40% less (1.2 against 2 px a frame, -52% to -25%)."),
+        (answer(), "Outlines: ours moves less by 40% (1.2 against 2 px a frame, -52% to -25%)."),
         (
             answer(outcome="second", first=2.0, second=1.0, effect=1.0, low=0.6, high=1.5),
-            "Outlines of theirs move 50% less (1 against 2 px a frame, -60% to -37%).",
+            "Outlines: theirs moves less by 50% (1 against 2 px a frame, -60% to -37%).",
         ),
-        (answer(outcome="alike"), "Outlines move alike (1.2 against 2 px a frame; within a factor of 1.2)."),
+        (answer(outcome="alike"), "Outlines: alike (1.2 against 2 px a frame; within a factor of 1.2)."),
         (
             answer(outcome="not_shown", pairs_needed=230),
-            "Whose outlines move less is not shown (1.2 against 2 px a frame, -52% to -25%; it takes about 230 "
-            "pairs).",
+            "Outlines: not shown (1.2 against 2 px a frame, -52% to -25%; it takes 230 pairs).",
         ),
-        (answer(outcome="too_short", pairs=12), "Too short to say whose outlines move less (12 pairs)."),
+        (answer(outcome="too_short", pairs=12), "Outlines: too short to say (12 pairs)."),
         (answer(outcome="undefined", first=None, second=None), "The whole sentence of outline."),
         (
             answer("presence"),
-            "ours blinks less (missed in one frame of two: 2.0% against 5.0% of the pairs, -4.0 to -1.0 points).",
+            "Blinks: ours blinks less (missed in one frame of two 2.0% against 5.0%, -4.0 to -1.0 points).",
         ),
         (
             answer("coverage", "second"),
-            "theirs sees more (5.0% against 2.0% of the pairs, +1.0 to +4.0 points).",
+            "Seen: theirs sees more (5.0% against 2.0% of the pairs, +1.0 to +4.0 points).",
         ),
         (
             answer("truth", "second", first=0.8, second=0.9, low=-0.12, high=-0.08),
-            "Masks of theirs are truer (J&F 0.900 against 0.800, +0.080 to +0.120).",
+            "Truth: theirs is truer (J&F 0.900 against 0.800, +0.080 to +0.120).",
         ),
     ],
 )  # fmt: skip
@@ -131,9 +130,9 @@ def test_the_first_lines_come_in_the_order_in_which_a_person_asks():
         "street: 100 frames, 4.0 s, 854x480",
         "person #1 90%",
         "ours is steadier (by 40% on this clip).",
-        "Outlines of ours move 40% less",
+        "Outlines: ours moves less by 40%",
         "ours blinks less",
-        "at least 0.3 px of it may be",
+        "at least 0.3 px may be",
         "Objects (ours / theirs)",
         "1.2 / 2",
         "Worst moments",
@@ -196,7 +195,7 @@ def test_one_model_alone_has_its_own_figures_and_no_comparison():
     rows = (ObjectReading(1, "person", 90, 0.9, 80, 0.3, 0.02, alone),)
     told = ClipReading("street", 100, None, (480, 854), ("ours",), rows, (bad(1),))
     text = console_lines(told)
-    assert "Outlines move beyond the motion by 1.2 px a frame (0.012 of the object's size, visible)" in text
+    assert "Outlines move 1.2 px a frame (0.012 of the object's size: visible) beyond the motion" in text
     assert " / " not in text
     assert "ours" not in text
     assert text.startswith("street: 100 frames, 854x480\n")
@@ -209,7 +208,7 @@ def test_a_clip_in_which_nothing_was_seen_says_so():
 
 
 def test_a_true_floor_is_called_so_and_an_unknown_one_too():
-    assert "the true masks move 0.3 px themselves" in movement_sentence(reading(from_truth=True))
+    assert "the true masks move 0.3 px." in movement_sentence(reading(from_truth=True))
     rows = (seen(floor=None),)
     unknown = ClipReading("c", 9, 1.0, (480, 854), MODELS, rows, ())
     assert "error is not known" in movement_sentence(unknown)
@@ -273,26 +272,13 @@ def test_data_holds_all_of_it():
     assert data["floor_px"] == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize(
-    ("size", "px", "minutes"),
-    [
-        ((1080, 1920), 1.0, 1.0),
-        ((2160, 3840), 1.0, 0.5),
-        ((480, 854), 1.0, 1920 / 854),
-        ((1920, 1080), 1.0, 1080 / 1920),  # upright: its height fills the screen's
-        ((100, 1000), 1.0, 1.92),
-    ],
-)
-def test_a_length_is_judged_as_it_is_seen_on_a_screen(size, px, minutes):
-    assert screen_minutes(px, size) == pytest.approx(minutes)
-
-
-def test_the_words_are_of_what_stands_over_the_floor():
-    full = (1080, 1920)
-    assert [outline_grade(VISIBLE_FROM + step, 0.0, full) for step in (-0.01, 0.0)] == ["good", "visible"]
-    assert [outline_grade(BAD_FROM + step, None, full) for step in (-0.01, 0.0)] == ["visible", "bad"]
-    assert outline_grade(5.0, 4.5, full) == "good"
-    assert outline_grade(1.0, 4.5, full) == "good"
+def test_what_is_near_the_floor_says_so():
+    close = reading(objects=0, verdicts=(), moments=0)
+    close = ClipReading(**{**vars(close), "objects": (seen(px=(0.4, 0.9), floor=0.3),)})
+    sentence = movement_sentence(close)
+    assert sentence.index("hardly more than the floor") < sentence.index("in theirs")
+    assert sentence.count("hardly more than the floor") == 1
+    assert not near_floor(0.0, 0.0)
 
 
 def test_several_clips_have_a_row_each_and_one_for_all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from yolact_temporal.data.runs.answers import Answer, Question
 from yolact_temporal.temporal.comparison.effects import LOG_RATIO, Effect
@@ -215,37 +216,40 @@ def brief_answer(answer: Answer, models: tuple[str, str]) -> str:
     """Return an answer in one line, for a terminal: what `sentence` says at length, with its most telling numbers."""
     if answer.outcome == "undefined" or answer.first is None or answer.second is None:
         return answer.sentence
+    asked = _BRIEF[answer.question]
     if answer.outcome == "too_short":
-        return f"Too short to say {_lower(_ASKS[answer.question])} ({_count(answer.pairs, 'pair')})."
+        return f"{asked.topic}: too short to say ({_count(answer.pairs, 'pair')})."
     place = answer.place
     told = [_brief_values(answer, place or 0)]
     if answer.outcome == "alike":
         margin = f"a factor of {answer.margin:g}" if answer.question == "outline" else f"{answer.margin:g}"
-        return f"{_BRIEF_ALIKE[answer.question]} ({told[0]}; within {margin})."
+        return f"{asked.topic}: alike ({told[0]}; within {margin})."
     if answer.low is not None and answer.high is not None:
         told[0] += f", {_brief_interval(answer, answer.low, answer.high)}"
     if place is None:
-        return f"{_ASKS[answer.question]} is not shown ({'; '.join([*told, *_brief_need(answer)])})."
-    return f"{_brief_claim(answer, models[place])} ({'; '.join(told)})."
+        return f"{asked.topic}: not shown ({'; '.join([*told, *_brief_need(answer)])})."
+    return f"{asked.topic}: {models[place]} {asked.claim}{_brief_by(answer)} ({'; '.join(told)})."
 
 
-_BRIEF_ALIKE: Mapping[Question, str] = {
-    "outline": "Outlines move alike",
-    "presence": "Both blink alike",
-    "coverage": "Both see equally much",
-    "truth": "Masks are equally true",
+class _Brief(NamedTuple):
+    """A question in a word, and what is said of the model that it is answered for."""
+
+    topic: str
+    claim: str
+
+
+_BRIEF: Mapping[Question, _Brief] = {
+    "outline": _Brief("Outlines", "moves less"),
+    "presence": _Brief("Blinks", "blinks less"),
+    "coverage": _Brief("Seen", "sees more"),
+    "truth": _Brief("Truth", "is truer"),
 }
 
 
-def _brief_claim(answer: Answer, winner: str) -> str:
-    if answer.question == "outline":
-        by = "" if answer.effect is None or answer.effect <= -1 else f" {less(math.log1p(answer.effect))}"
-        return f"Outlines of {winner} move{by} less"
-    return {
-        "presence": f"{winner} blinks less",
-        "coverage": f"{winner} sees more",
-        "truth": f"Masks of {winner} are truer",
-    }[answer.question]
+def _brief_by(answer: Answer) -> str:
+    if answer.question != "outline" or answer.effect is None or answer.effect <= -1:
+        return ""
+    return f" by {less(math.log1p(answer.effect))}"
 
 
 def _brief_values(answer: Answer, place: int) -> str:
@@ -256,15 +260,16 @@ def _brief_values(answer: Answer, place: int) -> str:
         return f"{own:.3g} against {other:.3g} px a frame"
     if answer.question == "truth":
         return f"J&F {own:.3f} against {other:.3f}"
-    what = "missed in one frame of two: " if answer.question == "presence" else ""
-    return f"{what}{own:.1%} against {other:.1%} of the pairs"
+    if answer.question == "presence":
+        return f"missed in one frame of two {own:.1%} against {other:.1%}"
+    return f"{own:.1%} against {other:.1%} of the pairs"
 
 
 def _brief_interval(answer: Answer, low: float, high: float) -> str:
     """Return the interval of the difference, of the model that is spoken of less the other."""
     turned = answer.outcome == "second"
     if answer.question == "outline":
-        ends = (low, high) if not turned else (-high / (1 + high), -low / (1 + low))
+        ends = (-high / (1 + high), -low / (1 + low)) if turned else (low, high)
         return f"{ends[0]:+.0%} to {ends[1]:+.0%}"
     ends = (-high, -low) if turned else (low, high)
     if answer.question == "truth":
@@ -275,5 +280,5 @@ def _brief_interval(answer: Answer, low: float, high: float) -> str:
 def _brief_need(answer: Answer) -> list[str]:
     """Return how much it takes to show the observed difference."""
     if answer.pairs_needed is not None:
-        return [f"it takes about {answer.pairs_needed} pairs"]
-    return [] if answer.clips_needed is None else [f"it takes about {answer.clips_needed} clips"]
+        return [f"it takes {answer.pairs_needed} pairs"]
+    return [] if answer.clips_needed is None else [f"it takes {answer.clips_needed} clips"]

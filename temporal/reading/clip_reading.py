@@ -10,7 +10,7 @@ from typing import Any
 from yolact_temporal.data.runs.answers import Verdict, verdict_data
 from yolact_temporal.temporal.reading.moments import Moment
 from yolact_temporal.temporal.reading.object_rows import ObjectReading
-from yolact_temporal.temporal.reading.sizes import Grade, outline_grade, screen_minutes
+from yolact_temporal.temporal.reading.sizes import Grade, near_floor, outline_grade
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Movement:
         boundary_share: the same as a share of the square root of the objects' areas.
         jitter: B2, likewise.
         blinks: how often an object was gone and came back; None where none was seen.
-        grade: how much of it a person sees, over the floor; None without a B1.
+        grade: how much of it a person sees; None without a B1.
+        near_floor: whether B1 hardly differs from its floor, and so says little of the masks.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Movement:
     jitter: float | None
     blinks: int | None
     grade: Grade | None
+    near_floor: bool
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,17 @@ class ClipReading:
         """Return how far a model's outlines move, an object weighing by the pairs it has."""
         own = [reading.models[model] for reading in self.objects if model in reading.models]
         px = _pooled([(one.pairs, one.boundary_px) for one in own])
+        share = _pooled([(one.pairs, one.boundary_share) for one in own])
         blinks = [one.blinks for one in own if one.blinks is not None]
         return Movement(
             model=model,
             pairs=sum(one.pairs for one in own),
             boundary_px=px,
-            boundary_share=_pooled([(one.pairs, one.boundary_share) for one in own]),
+            boundary_share=share,
             jitter=_pooled([(one.pairs, one.jitter) for one in own]),
             blinks=sum(blinks) if blinks else None,
-            grade=None if px is None else outline_grade(px, self.floor_px, self.size),
+            grade=None if share is None else outline_grade(share),
+            near_floor=px is not None and near_floor(px, self.floor_px),
         )
 
 
@@ -106,7 +110,6 @@ def _pooled(values: Sequence[tuple[int, float | None]]) -> float | None:
 
 def reading_data(reading: ClipReading) -> dict[str, Any]:
     """Return a reading as what JSON can hold; what is undefined is None."""
-    movements = [reading.movement(model) for model in reading.models]
     return {
         "clip": reading.name,
         "frames": reading.frames,
@@ -114,15 +117,7 @@ def reading_data(reading: ClipReading) -> dict[str, Any]:
         "floor_px": reading.floor_px,
         "floor_jitter": reading.floor_jitter,
         "floor_of": "ground truth" if reading.from_truth else "round trip",
-        "movement": [
-            asdict(own)
-            | {
-                "minutes_of_arc": None
-                if own.boundary_px is None
-                else screen_minutes(own.boundary_px, reading.size)
-            }
-            for own in movements
-        ],
+        "movement": [asdict(reading.movement(model)) for model in reading.models],
         "objects": [
             asdict(own) | {"who": own.who, "too_short_to_weigh": not own.weighs} for own in reading.objects
         ],

@@ -116,12 +116,15 @@ def _seen(reading: ClipReading) -> str:
         )
         return f"Seen: {others}."
     longest = sorted(reading.objects, key=lambda own: (-own.frames, own.number))
-    named = [f"{own.who} {own.share:.0%}" for own in longest[:_NAMED]]
-    rest = Counter(own.name for own in longest[_NAMED:])
-    more = ", ".join(f"{count} more {name}" for name, count in rest.most_common(3))
-    hidden = len(longest) - _NAMED - sum(count for _, count in rest.most_common(3))
-    more += f" and {hidden} others" if hidden > 0 else ""
-    return f"Seen, with the share of the clip: {', '.join([*named, *([more] if more else [])])}."
+    told = ""
+    for named in range(min(len(longest), _NAMED), 0, -1):
+        rest = Counter(own.name for own in longest[named:]).most_common()
+        more = ", ".join(f"{name} x{count}" for name, count in rest)
+        names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
+        told = f"Seen, and for how much of the clip: {names}{f'; and {more}' if more else ''}."
+        if len(told) <= WIDTH - 2:
+            break
+    return told
 
 
 def movement_sentence(reading: ClipReading) -> str:
@@ -130,19 +133,22 @@ def movement_sentence(reading: ClipReading) -> str:
     if not told:
         return ""
     parts = []
-    for own in told:
+    for place, own in enumerate(told):
         whose = "" if len(told) == 1 else f" in {own.model}"
-        size = "" if own.boundary_share is None else f"{figure(own.boundary_share)} of the object's size, "
-        word = "" if own.grade is None else WORDS[own.grade]
-        parts.append(f"{figure(own.boundary_px)} px a frame{whose} ({size}{word})")
+        size = "" if own.boundary_share is None else f"{figure(own.boundary_share)}"
+        size += " of the object's size" if size and not place else ""
+        word = "" if own.grade is None else f"{WORDS[own.grade]}"
+        word += ", hardly more than the floor" if own.near_floor else ""
+        px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
+        parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
     floor = reading.floor_px
     if floor is None:
-        tail = "how much of it is the motion estimate's own error is not known"
+        tail = "how much of it is the motion estimate's error is not known"
     elif reading.from_truth:
-        tail = f"the true masks move {figure(floor)} px themselves"
+        tail = f"the true masks move {figure(floor)} px"
     else:
-        tail = f"at least {figure(floor)} px of it may be the motion estimate's own error"
-    return f"Outlines move beyond the motion by {' and '.join(parts)}; {tail}."
+        tail = f"at least {figure(floor)} px may be the motion estimate's error"
+    return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."
 
 
 def _quality_sentence(reading: ClipReading) -> str:

@@ -57,6 +57,7 @@ class Moment:
         object_id: the number that it has in the comparison, which is the same for all models; None where it is of no
             object of the comparison, or there is none.
         class_name: at that moment.
+        object_name: the class that the object has most often, in all models; "" where that is not known.
         kind: what happened.
         weight: how bad, 0..1: the share of the mask that changed (all of it when it goes, half of it when its class
             flips), times the square root of the share of the frame that it fills. A convention, for order only.
@@ -82,11 +83,12 @@ class Moment:
     class_before: str = ""
     other_track_id: int | None = None
     other_object_id: int | None = None
+    object_name: str = ""
 
     @property
     def who(self) -> str:
         """The object for a reader, as "person #2"."""
-        return f"{self.class_name} {numbered(self.track_id, self.object_id)}"
+        return f"{self.object_name or self.class_name} {numbered(self.track_id, self.object_id)}"
 
     @property
     def what(self) -> str:
@@ -345,16 +347,21 @@ def _order(moment: Moment) -> tuple[float, int, str, int, int]:
     return -moment.weight, moment.frame, moment.model, moment.track_id, -moment.gone_frames
 
 
-def with_shared_ids(moments: Iterable[Moment], objects: Mapping[str, Mapping[int, int]]) -> list[Moment]:
-    """Return moments with the numbers that their objects have in the comparison.
+def with_shared_ids(
+    moments: Iterable[Moment], objects: Mapping[str, Mapping[int, int]], names: Mapping[int, str]
+) -> list[Moment]:
+    """Return moments with the numbers and names that their objects have in the comparison.
 
     Args:
         moments: as found.
         objects: by model and track, the object; see `shared_ids`.
+        names: of objects.
     """
     named = []
     for moment in moments:
         own = objects.get(moment.model, {})
         other = None if moment.other_track_id is None else own.get(moment.other_track_id)
-        named.append(replace(moment, object_id=own.get(moment.track_id), other_object_id=other))
+        number = own.get(moment.track_id)
+        name = "" if number is None else names.get(number, "")
+        named.append(replace(moment, object_id=number, other_object_id=other, object_name=name))
     return named

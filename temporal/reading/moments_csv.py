@@ -44,7 +44,8 @@ MOMENT_COLUMNS: tuple[Column, ...] = (
     Column("class_before", "", "Of a class flip, the class of the frame before."),
     Column("other_track_id", "", "Which track swallowed it."),
     Column("other_object_id", "", "The same as an object of the comparison."),
-    Column("what", "", "The same for a reader."),
+    Column("object_name", "", "The class that the object has most often; empty where that is not known."),
+    Column("what", "", "What happened, for a reader."),
 )
 """Columns of `moments.csv`, a row a moment."""
 
@@ -88,6 +89,7 @@ def _row(moment: Moment) -> Row:
         "class_before": moment.class_before,
         "other_track_id": moment.other_track_id,
         "other_object_id": moment.other_object_id,
+        "object_name": moment.object_name,
         "what": moment.what,
     }
 
@@ -111,6 +113,7 @@ def _moment(row: Mapping[str, str]) -> Moment:
         class_before=row["class_before"],
         other_track_id=_whole(row["other_track_id"]),
         other_object_id=_whole(row["other_object_id"]),
+        object_name=row["object_name"],
     )
 
 

@@ -1,9 +1,7 @@
-"""Words for sizes: how much of a moving outline a person sees. A convention; the docs give the reasons.
+"""Words for sizes: how much an outline moves for the object that it is of. A convention; the docs give the reasons.
 
-An outline that moves by less than a person can make out is steady, whatever its pixels. Shown as large as a screen of
-1920 x 1080 allows, at the distance at which one pixel of that screen fills one minute of arc (ITU-R BT.1845: about 3.2
-times the picture's height), an eye with normal sight resolves one minute of arc. So a figure in pixels of the clip is
-first put into pixels of that screen; what stands over the floor is then judged.
+The bounds are those of docs/reading-the-results.md, "The scale". The floor is not subtracted, since how errors combine
+is not known; what lies near it is told apart instead.
 """
 
 from __future__ import annotations
@@ -13,42 +11,31 @@ from typing import Literal
 Grade = Literal["good", "visible", "bad"]
 """Of little, of some, of much movement to be seen."""
 
-SCREEN = (1920, 1080)
-"""Width and height of the screen that a clip is shown on, in pixels of one minute of arc."""
+VISIBLE_FROM, BAD_FROM = 0.005, 0.02
+"""Least boundary displacement over the square root of the area that is called visible, and clearly visible."""
 
-VISIBLE_FROM, BAD_FROM = 1.0, 3.0
-"""Least movement over the floor, in minutes of arc a frame, that is called visible, and clearly visible."""
+NEAR_FLOOR = 1.5
+"""A figure of less than so many times its floor says more of the motion estimate than of the masks."""
 
 WORDS: dict[Grade, str] = {"good": "hardly visible", "visible": "visible", "bad": "clearly visible"}
 """What a reader is told of each grade."""
 
 
-def screen_minutes(px: float, size: tuple[int, int]) -> float:
-    """Return a length in pixels of a clip as minutes of arc, the clip shown as large as the screen allows.
-
-    Args:
-        px: the length.
-        size: the clip's (height, width).
+def outline_grade(share: float) -> Grade:
+    """Return how much of a boundary displacement over the square root of the area (B1) a person sees.
 
     Example:
-        >>> screen_minutes(1.0, (1080, 1920)), screen_minutes(1.0, (540, 960)), screen_minutes(1.0, (1920, 1080))
-        (1.0, 2.0, 0.5625)
-    """
-    height, width = size
-    return px * min(SCREEN[0] / width, SCREEN[1] / height)
-
-
-def outline_grade(px: float, floor_px: float | None, size: tuple[int, int]) -> Grade:
-    """Return how much of a boundary displacement a person sees.
-
-    Args:
-        px: B1, pixels a frame.
-        floor_px: what of it may be the motion estimate's own error; None where that is not known.
-        size: the clip's (height, width).
-
-    Example:
-        >>> [outline_grade(px, 0.3, (480, 854)) for px in (0.5, 1.2, 2.2)]
+        >>> [outline_grade(share) for share in (0.0049, 0.005, 0.02)]
         ['good', 'visible', 'bad']
     """
-    seen = screen_minutes(max(px - (floor_px or 0.0), 0.0), size)
-    return "bad" if seen >= BAD_FROM else "visible" if seen >= VISIBLE_FROM else "good"
+    return "bad" if share >= BAD_FROM else "visible" if share >= VISIBLE_FROM else "good"
+
+
+def near_floor(px: float, floor_px: float | None) -> bool:
+    """Tell whether a boundary displacement hardly differs from its floor; not where that is unknown or nothing.
+
+    Example:
+        >>> near_floor(0.4, 0.3), near_floor(2.2, 0.3), near_floor(2.2, None)
+        (True, False, False)
+    """
+    return floor_px is not None and floor_px > 0 and px < NEAR_FLOOR * floor_px

@@ -14,7 +14,7 @@ from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.plots import read_rows
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moments import Moment, with_shared_ids
-from yolact_temporal.temporal.reading.object_rows import object_readings, track_readings
+from yolact_temporal.temporal.reading.object_rows import ObjectReading, object_readings, track_readings
 from yolact_temporal.temporal.reading.shared_ids import MaskKey, objects_of_tracks
 
 _KEY_COLUMNS = ("frame", "area_px", "score", "track_id")
@@ -58,7 +58,11 @@ def read_run(
         size=(clip.height, clip.width),
         models=tuple(thresholds),
         objects=tuple(objects),
-        moments=tuple(_own(result.moments) if numbers is None else with_shared_ids(result.moments, numbers)),
+        moments=tuple(
+            _own(result.moments, objects)
+            if numbers is None
+            else with_shared_ids(result.moments, numbers, {own.number: own.name for own in objects})
+        ),
         numbers=numbers,
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
@@ -87,9 +91,18 @@ def _tracks(folder: RunFolder, model: str) -> Iterator[MaskKey]:
             yield MaskKey(int(row["frame"]), int(row["area_px"]), float(row["score"]), int(row["track_id"]))
 
 
-def _own(moments: Sequence[Moment]) -> list[Moment]:
+def _own(moments: Sequence[Moment], readings: Sequence[ObjectReading]) -> list[Moment]:
     """Return moments of a model alone, whose tracks are the only numbers there are."""
-    return [replace(one, object_id=one.track_id, other_object_id=one.other_track_id) for one in moments]
+    names = {own.number: own.name for own in readings}
+    return [
+        replace(
+            one,
+            object_id=one.track_id,
+            other_object_id=one.other_track_id,
+            object_name=names.get(one.track_id, ""),
+        )
+        for one in moments
+    ]
 
 
 def _value(own: TruthFit, name: str) -> float | None:

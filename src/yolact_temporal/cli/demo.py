@@ -78,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
         return run_all(args, jobs)
     film = PhotoFilm(seed=args.seed)
     done = run(film, names[0])
-    print_run(args, done)
-    say(args, f"\n{compare_motions(film, done, models, destination(args, names[0]).pictures)}")
-    say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
+    by_move = compare_motions(film, done, models, destination(args, names[0]).pictures)
+    print_run(args, done, spare=2)
+    say(args, f"\n{by_move}" if args.verbose else f"By camera move: {done.folder.camera_moves}, or --verbose")
+    say(args, "Now your own clip:  yolact-temporal analyze CLIP.mp4")
     return conclude(args, [done], [])
 
 

@@ -89,23 +89,24 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True) -> None:
+def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0) -> None:
     """Print the first lines of a run, all its figures if asked for, and what was lost.
 
     Args:
         args: of the command.
         done: the run.
         alone: whether it is the only one; of several, tables tell all together.
+        spare: lines that the command has more to say.
     """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
-    from yolact_temporal.temporal.reading.first_lines import console_lines
+    from yolact_temporal.temporal.reading.first_lines import LINES, console_lines
 
     if args.verbose:
         say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
     elif alone:
-        say(args, console_lines(done.reading, _where(args, done)))
+        say(args, console_lines(done.reading, _where(args, done), LINES - spare))
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -119,11 +120,13 @@ def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True) -
 
 
 def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
-    """Return where to look next, a phrase each: files that are there, relative to the run, and the dashboard."""
+    """Return where to look next, a phrase each: the report, the overlays if there are any, the dashboard."""
     folder = done.folder
-    files = [folder.report, *(folder.model(model).overlay for model in done.reading.models)]
-    there = [str(file.relative_to(folder.path)) for file in files if file.is_file()]
-    return [f"{', '.join(there)} in {folder.path}", f"all of it in a browser: {_dashboard(args.out)}"]
+    overlays = [model for model in done.reading.models if folder.model(model).overlay.is_file()]
+    several = (
+        "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
+    )
+    return [", ".join([str(folder.report), *([several] if several else [])]), _dashboard(args.out)]
 
 
 def _dashboard(runs: Path) -> str:
