@@ -67,12 +67,12 @@ def plot_timeline(
         numbers: the objects that tracks are, where models are compared.
         floor: what of the displacement the motion estimate's own error may make, in pixels; shaded.
     """
-    rows = {model: (frames[model], instances.get(model, ())) for model in frames}
+    tables = {model: (frames[model], instances.get(model, ())) for model in frames}
     if numbers is None:
-        lanes = {model: _longest(_track_lanes(*own)) for model, own in rows.items()}
+        lanes = {model: _longest(_track_lanes(*own)) for model, own in tables.items()}
     else:
         lanes = _object_lanes(
-            {model: _track_lanes(*own, numbers.get(model, {})) for model, own in rows.items()}
+            {model: _track_lanes(*own, numbers.get(model, {})) for model, own in tables.items()}
         )
     heights = [2.6, *(0.5 + 0.24 * max(1, len(own.shown)) for own in lanes.values())]
     figure = new_figure(10, sum(heights) + 1.1)

@@ -106,8 +106,8 @@ def _draw_cells(axes: Axes, verdicts: Sequence[Verdict], models: Sequence[str], 
     axes.set_xlim(-0.5, len(models) - 0.5)
     axes.set_xticks(range(len(models)), [str(at + 1) for at in range(len(models))])
     axes.set_yticks(range(len(models)), [f"{_short(model)}  {at + 1}" for at, model in enumerate(models)])
-    for text in axes.get_yticklabels():
-        text.set_parse_math(False)
+    for name in axes.get_yticklabels():
+        name.set_parse_math(False)
     axes.tick_params(length=0, labelsize=size + 0.5)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
