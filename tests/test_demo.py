@@ -54,7 +54,7 @@ def rows(path):
 def test_the_demo_measures_both_models_by_exact_motion_and_shows_the_floor_of_flow(demo, tmp_path):
     code, out, err = demo()
     assert code == 0, err
-    assert out.index("yolact_compact against mask_rcnn_compact") < out.index("by camera move")
+    assert out.index("Objects (yolact_compact / mask_rcnn_compact)") < out.index("By camera move")
     assert out.rstrip().endswith("Now your own clip:  yolact-temporal analyze CLIP.mp4")
     run = tmp_path / "runs" / "demo"
     assert json.loads((run / "run.json").read_text())["motion"] == "exact (known camera)"

@@ -285,9 +285,9 @@ def test_several_clips_have_a_row_each_and_one_for_all():
     second = ComparedClip(**{**vars(CLIP), "clip": "dog", "effect": None, "low": None, "high": None})
     (table,) = [block for block in compared_clips(verdict((CLIP, second))).blocks if isinstance(block, Table)]
     assert [cells[0] for cells in table.rows] == ["street", "dog", "all"]
-    assert table.rows[0][3:5] == ["1.2 / 2", "-40% (-50% to -25%)"]
-    assert table.rows[1][4] == "-"
-    assert table.rows[2][1:4] == ["200", "160", "1.2 / 2"]
+    assert table.rows[0][1:] == ["80 of 100", "1.2 / 2", "-40% (-50 to -25)", "0.3", "1 / 5%", "90 / 80%"]
+    assert table.rows[1][3] == "-"
+    assert table.rows[2][1:3] == ["160 of 200", "1.2 / 2"]
     (own,) = measured_clips([reading(), reading(name="dog")]).blocks
     assert [cells[0] for cells in own.rows] == ["street", "dog", "all"]
     assert own.rows[0][4] == own.rows[2][4] == "1.2"

@@ -87,7 +87,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
 
 def _sizes(reading: ClipReading) -> list[Block]:
     """Return how large the movement is, and of one model how true its masks are."""
-    sentences = [movement_sentence(reading), _quality_sentence(reading)]
+    sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
     return [Paragraph(sentence) for sentence in sentences if sentence]
 
 
@@ -121,7 +121,7 @@ def _seen(reading: ClipReading) -> str:
         rest = Counter(own.name for own in longest[named:]).most_common()
         more = ", ".join(f"{name} x{count}" for name, count in rest)
         names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
-        told = f"Seen, and for how much of the clip: {names}{f'; and {more}' if more else ''}."
+        told = f"Seen (share of the clip): {names}{f'; and {more}' if more else ''}."
         if len(told) <= WIDTH - 2:
             break
     return told
@@ -149,6 +149,22 @@ def movement_sentence(reading: ClipReading) -> str:
     else:
         tail = f"at least {figure(floor)} px may be the motion estimate's error"
     return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."
+
+
+def _blink_sentence(reading: ClipReading) -> str:
+    """Return how often one model's objects blink; of several the answers say it."""
+    if len(reading.models) > 1:
+        return ""
+    blinks = reading.movement(reading.models[0]).blinks
+    if blinks is None:
+        return ""
+    if not blinks:
+        return "No object blinks: none is gone between its first and last sighting."
+    blinking = sum((own.models[reading.models[0]].blinks or 0) > 0 for own in reading.objects)
+    return (
+        f"{blinking} of {len(reading.objects)} objects blink{'s' if blinking == 1 else ''}, {blinks} "
+        f"time{'' if blinks == 1 else 's'} in all: gone, and back."
+    )
 
 
 def _quality_sentence(reading: ClipReading) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yolact_temporal.data.runs.answers import Answer, ComparedClip, Verdict
+from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import NONE, figure
@@ -17,8 +18,8 @@ def compared_clips(verdict: Verdict) -> Section:
     """Return what a comparison of two models over clips comes to: the headline, the answers, and a row a clip."""
     first, second = verdict.models
     truth = verdict.answer("truth") is not None
-    heads = ["", "pairs", "both see", "outline px", f"{first} moves", "floor px", "missed", "seen"]
-    keys = ["clip", "pairs", "common", "boundary_px", "effect", "floor_px", "misses", "coverage"]
+    heads = ["", "both see", "outline px", "change", "floor px", "missed", "seen"]
+    keys = ["clip", "pairs", "boundary_px", "effect", "floor_px", "misses", "coverage"]
     if truth:
         heads, keys = [*heads, "J", "F"], [*keys, "truth_j", "truth_f"]
     rows = [_clip_row(clip, truth) for clip in verdict.by_clip]
@@ -26,17 +27,16 @@ def compared_clips(verdict: Verdict) -> Section:
         rows.append(_all_row(verdict, truth))
     blocks: list[Block] = [
         Paragraph(verdict.headline, strong=True),
-        Items([answer.sentence for answer in verdict.answers]),
+        Items([brief_answer(answer, verdict.models) for answer in verdict.answers]),
         Table(heads, rows, keys=keys),
     ]
-    return Section(f"{first} against {second}; each figure of {first} / {second}", blocks)
+    return Section(f"{first} / {second}", blocks)
 
 
 def _clip_row(clip: ComparedClip, truth: bool) -> list[str]:
     row = [
         clip.clip,
-        str(clip.pairs),
-        str(clip.common),
+        f"{clip.common} of {clip.pairs}",
         _two(clip.boundary_px),
         _change(clip.effect, clip.low, clip.high),
         figure(clip.floor_px),
@@ -52,8 +52,7 @@ def _all_row(verdict: Verdict, truth: bool) -> list[str]:
     floors = [clip.floor_px for clip in clips if clip.floor_px is not None]
     row = [
         ALL,
-        str(sum(clip.pairs for clip in clips)),
-        str(sum(clip.common for clip in clips)),
+        f"{sum(clip.common for clip in clips)} of {sum(clip.pairs for clip in clips)}",
         _of_answer(outline),
         NONE if outline is None else _change(outline.effect, outline.low, outline.high),
         figure(sum(floors) / len(floors) if floors else None),
@@ -76,14 +75,14 @@ def _means(pairs: Sequence[tuple[float | None, float | None]]) -> str:
 
 def _two(values: tuple[float | None, float | None], percent: bool = False) -> str:
     if percent:
-        return " / ".join(NONE if value is None else f"{value:.1%}" for value in values)
+        return " / ".join(NONE if value is None else f"{100 * value:.0f}" for value in values) + "%"
     return " / ".join(figure(value) for value in values)
 
 
 def _change(effect: float | None, low: float | None, high: float | None) -> str:
     if effect is None:
         return NONE
-    interval = "" if low is None or high is None else f" ({low:+.0%} to {high:+.0%})"
+    interval = "" if low is None or high is None else f" ({100 * low:+.0f} to {100 * high:+.0f})"
     return f"{effect:+.0%}{interval}"
 
 
