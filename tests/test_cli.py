@@ -256,6 +256,7 @@ class TestARun:
         assert "--model yolact_base" in out.splitlines()[0]
         assert len(out.splitlines()) <= 25
         assert "boundary displacement" not in out
+        assert out.count("this project's own small model") == 1
         assert not list((tmp_path / "runs" / "film").glob("*comparison*"))
         assert not (tmp_path / "runs" / "film" / "objects.csv").exists()
 

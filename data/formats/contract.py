@@ -93,6 +93,7 @@ class MaskSequence:
     notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[MaskFrame]:
+        """Read the frames from the beginning, however often that was done before."""
         return self.frames()
 
     def __len__(self) -> int:

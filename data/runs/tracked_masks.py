@@ -48,6 +48,7 @@ def run_masks(
         )
 
     def frames() -> Iterator[MaskFrame]:
+        """Read one record after the other, with the tracks of its frame."""
         for record in read_records(files.masks):
             yield _counted_frame(record, score_threshold, tracks.get(record.index, []), files)
 

@@ -295,6 +295,7 @@ def _video_track(track: bytes) -> dict[bytes, bytes] | None:
     found: dict[bytes, bytes] = {}
 
     def collect(data: bytes) -> None:
+        """Take the first box of each name, in whatever parent it lies."""
         for name, content in _boxes(data):
             if name in _PARENTS:
                 collect(content)

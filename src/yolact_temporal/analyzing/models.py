@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,33 @@ from yolact_temporal.yolact.weights.store import sha256_of
 RECORD_THRESHOLD = 0.1
 """Down to which score instances are recorded, uncounted: a comparison of models asks whether one saw at all what
 another saw well."""
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """Which model to load, and how it shall run.
+
+    Attributes:
+        name: a model's name, or `package.module:factory`.
+        score_threshold: instances whose score is not above it do not count; None for the model's own.
+        device: "auto" or a torch device.
+        precision: "float32", "float16" or "bfloat16".
+        weights: a weights file; by default the model's own, bundled or fetched before.
+        record_threshold: instances whose score is not above it are dropped; the operating threshold where that is
+            lower.
+    """
+
+    name: str
+    score_threshold: float | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    weights: Path | None = None
+    record_threshold: float = RECORD_THRESHOLD
+
+    def thresholds(self, own: float) -> tuple[float, float]:
+        """Return the operating threshold and the record threshold of a model whose own operating threshold is given."""
+        operating = own if self.score_threshold is None else self.score_threshold
+        return operating, min(self.record_threshold, operating)
 
 
 @dataclass(frozen=True)
@@ -86,60 +113,39 @@ def require_distinct(names: Sequence[str]) -> None:
         )
 
 
-def load_model(
-    name: str,
-    score_threshold: float | None = None,
-    device: str = "auto",
-    precision: str = "float32",
-    weights: Path | None = None,
-    record_threshold: float = RECORD_THRESHOLD,
-) -> LoadedModel:
+def load_model(request: ModelRequest) -> LoadedModel:
     """Build a model, load its weights and put it on a device; of a user's own, call its factory.
-
-    Args:
-        name: a model's name, or `package.module:factory`.
-        score_threshold: instances whose score is not above it do not count; None for the model's own.
-        device: "auto" or a torch device.
-        precision: "float32", "float16" or "bfloat16".
-        weights: a weights file; by default the model's own, bundled or fetched before.
-        record_threshold: instances whose score is not above it are dropped; the operating threshold where that is
-            lower.
 
     Raises:
         UsageError: if model, threshold, device or precision do not exist, or a user's segmenter is none.
         WeightsError: if the weights are missing or do not fit.
 
     Example:
-        >>> model = load_model("yolact_compact", device="cpu")
+        >>> model = load_model(ModelRequest("yolact_compact", device="cpu"))
         >>> model.name, model.score_threshold, model.segmenter.class_names
         ('yolact_compact', 0.26, ('person', 'vehicle', 'animal'))
     """
-    _require_known(name)
-    if score_threshold is not None and not 0 <= score_threshold <= 1:
+    _require_known(request.name)
+    threshold = request.score_threshold
+    if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(
-            f"expected a score threshold from 0 to 1, got {score_threshold:g}: pass one to --score-threshold"
+            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
         )
-    target = str(resolve_device(device))
-    autocast_dtype(precision)
-    load = _load_users_own if _users_own(name) else _load_registered
-    return load(name, score_threshold, target, precision, weights, record_threshold)
+    autocast_dtype(request.precision)
+    placed = replace(request, device=str(resolve_device(request.device)))
+    return _load_users_own(placed) if _users_own(request.name) else _load_registered(placed)
 
 
-def _load_registered(
-    name: str,
-    score_threshold: float | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-    record_threshold: float,
-) -> LoadedModel:
+def _load_registered(request: ModelRequest) -> LoadedModel:
+    name = request.name
     entry = find_model(name)
-    threshold = entry.score_threshold if score_threshold is None else score_threshold
-    found = find_weights(name, weights)
+    threshold, recorded = request.thresholds(entry.score_threshold)
+    found = find_weights(name, request.weights)
     network = build_model(name)
     load_weights(found, network)
-    recorded = min(record_threshold, threshold)
-    segmenter = segmenter_of(network.to(device), score_threshold=recorded, precision=precision)
+    segmenter = segmenter_of(
+        network.to(request.device), score_threshold=recorded, precision=request.precision
+    )
     base = completed_weights(found)
     manifest = {
         "note": f"{name} {entry.note}",
@@ -149,24 +155,18 @@ def _load_registered(
         "score_threshold": threshold,
         "record_threshold": recorded,
         "nms": segmenter.nms,
-        "device": device,
-        "precision": precision,
+        "device": request.device,
+        "precision": request.precision,
     }
     return LoadedModel(segmenter, threshold, manifest)
 
 
-def _load_users_own(
-    name: str,
-    score_threshold: float | None,
-    device: str,
-    precision: str,
-    weights: Path | None,
-    record_threshold: float,
-) -> LoadedModel:
-    offered: dict[str, Any] = {"device": device, "precision": precision}
+def _load_users_own(request: ModelRequest) -> LoadedModel:
+    weights = request.weights
+    offered: dict[str, Any] = {"device": request.device, "precision": request.precision}
     if weights is not None:
         offered["weights"] = weights
-    segmenter = load_user_segmenter(name, **offered)
+    segmenter = load_user_segmenter(request.name, **offered)
     taken = segmenter.accepted
     if weights is not None and "weights" not in taken:
         raise UsageError(
@@ -174,8 +174,7 @@ def _load_users_own(
             f"drop --weights"
         )
     _require_own_name(segmenter.name, segmenter.factory)
-    threshold = segmenter.score_threshold if score_threshold is None else score_threshold
-    segmenter.record_threshold = min(record_threshold, threshold)
+    threshold, segmenter.record_threshold = request.thresholds(segmenter.score_threshold)
     manifest: dict[str, Any] = {
         "note": segmenter.note,
         "factory": segmenter.factory,

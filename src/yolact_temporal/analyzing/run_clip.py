@@ -292,14 +292,15 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
     )
 
 
-def run_report(done: FinishedRun, reading: bool = True) -> Section:
+def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> Section:
     """Return what a finished run says to a reader: in the terminal, in `report.md` and with `--json`.
 
     Args:
         done: the run.
         reading: whether it says how the clip was read too, which the terminal has been told by then.
+        notes: whether it says what each model is.
     """
-    blocks: list[Block] = [*first_lines(done.reading).blocks, *_figures(done)]
+    blocks: list[Block] = [*first_lines(done.reading).blocks, *_figures(done, notes)]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
@@ -311,7 +312,7 @@ def run_report(done: FinishedRun, reading: bool = True) -> Section:
     return Section(f"Stability of masks in {done.name}", blocks)
 
 
-def _figures(done: FinishedRun) -> list[Block]:
+def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
     """Return every figure: of every two models, against the truth, of each model by itself."""
     blocks: list[Block] = [
         comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs
@@ -319,7 +320,7 @@ def _figures(done: FinishedRun) -> list[Block]:
     if done.quality:
         blocks.append(truth_section(done.quality))
     blocks += [
-        model_section(model, stability, done.intervals[model], done.notes[model])
+        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
         for model, stability in done.result.stability.items()
     ]
     return [*blocks, Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]

@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
+        """Open one clip and measure it."""
         source = open_clip(clip, decoder=args.decoder, fps=args.fps)
         expected = _expected_frames(source.info.frame_count, options)
         with closing(source), progress_bar(args, name, expected) as progress:

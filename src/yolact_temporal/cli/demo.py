@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
+        """Measure one film."""
         with progress_bar(args, name, len(film)) as progress:
             return run_film(
                 film,

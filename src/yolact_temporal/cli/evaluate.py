@@ -28,10 +28,10 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report AP on COCO-format data."""
-    from yolact_temporal.analyzing.models import load_model
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
     from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 
-    model = load_model(args.model, 0.0, args.device, args.precision, args.weights)
+    model = load_model(ModelRequest(args.model, 0.0, args.device, args.precision, args.weights))
     with progress_bar(args, model.name, None, unit="image") as progress:
         figures = run_evaluation(
             model.segmenter,

@@ -60,18 +60,19 @@ def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
     from yolact_temporal.temporal.reading.several_clips import measured_clips
 
     say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
-    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.md. Look at it: {_dashboard(args.out)}")
+    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
 
 
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -89,7 +90,9 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0) -> None:
+def print_run(
+    args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0, notes: bool = False
+) -> None:
     """Print the first lines of a run, all its figures if asked for, and what was lost.
 
     Args:
@@ -97,6 +100,7 @@ def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, s
         done: the run.
         alone: whether it is the only one; of several, tables tell all together.
         spare: lines that the command has more to say.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
     """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
@@ -104,7 +108,8 @@ def print_run(args: argparse.Namespace, done: FinishedRun, alone: bool = True, s
     from yolact_temporal.temporal.reading.first_lines import LINES, console_lines
 
     if args.verbose:
-        say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+        report = run_report(done, reading=False, notes=notes)
+        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
     elif alone:
         say(args, console_lines(done.reading, _where(args, done), LINES - spare))
     for path in done.left:
@@ -126,7 +131,7 @@ def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
     several = (
         "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
     )
-    return [", ".join([str(folder.report), *([several] if several else [])]), _dashboard(args.out)]
+    return [", ".join([str(folder.page), *([several] if several else [])]), _dashboard(args.out)]
 
 
 def _dashboard(runs: Path) -> str:

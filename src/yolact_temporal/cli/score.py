@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             ),
             progress,
         )
-    print_run(args, done)
+    print_run(args, done, notes=True)
     return conclude(args, [done], [])
 
 

@@ -23,6 +23,7 @@ class _Features(nn.Module):
         self.maskiou_fc2 = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features (n, hidden) of regions (n, channels + 1, side, side)."""
         for conv in (self.maskiou_fcn1, self.maskiou_fcn2, self.maskiou_fcn3, self.maskiou_fcn4):
             x = F.relu(conv(x))
         x = x.flatten(1)
@@ -35,6 +36,7 @@ class _Predictor(nn.Module):
         self.maskiou = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the expected IoU (n, classes) of features (n, hidden)."""
         expected: Tensor = self.maskiou(x)
         return expected
 
