@@ -146,7 +146,8 @@ def _object_lanes(lanes: Mapping[str, Sequence[_Lane]]) -> dict[str, _Lanes]:
     for model, own in known.items():
         rows = [own.get(key, _Lane(key, names[key], nothing, nothing, nothing)) for key in shown]
         alone = sum(lane.number == 0 for lane in lanes[model])
-        found[model] = _Lanes(rows, rest + (f"   and {alone} tracks of no shared object" if alone else ""))
+        tracks = f"   and {alone} track{'s' * (alone > 1)} of no shared object" if alone else ""
+        found[model] = _Lanes(rows, rest + tracks)
     return found
 
 

@@ -342,7 +342,7 @@ def test_compared_models_have_the_same_rows_an_object_each(tmp_path: Path, drawn
     assert track_color(7) in shown
     assert track_color(4) not in shown
     titles = [axes.get_title(loc="left") for axes in presences]
-    assert titles == ["yolact", "mask_rcnn   and 1 tracks of no shared object"]
+    assert titles == ["yolact", "mask_rcnn   and 1 track of no shared object"]
 
 
 def test_tracks_have_the_number_and_colour_of_their_object(tmp_path: Path, drawn: list) -> None:

@@ -116,7 +116,8 @@ def show_verdict(verdict: ComparedPair) -> None:
             st.subheader(plain(told.headline), anchor=False, help=plain(told.rules))
             st.markdown("\n".join(f"- {plain(answer.sentence)}" for answer in told.answers))
             for guard in told.speaking:
-                st.markdown(f"**{plain(guard.words)}**")
+                if guard.words not in told.headline:
+                    st.markdown(f"**{plain(guard.words)}**")
             for sentence in verdict.scope:
                 st.caption(plain(sentence))
             return

@@ -17,6 +17,7 @@ function hideTip() { tip.hidden = true; }
 for (const word of document.querySelectorAll("a.term")) {
   word.addEventListener("mouseenter", () => showTip(word));
   word.addEventListener("focus", () => showTip(word));
+  word.addEventListener("click", () => { document.getElementById("words").open = true; });
   word.addEventListener("mouseleave", hideTip);
   word.addEventListener("blur", hideTip);
 }
