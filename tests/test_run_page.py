@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 from dashboard_runs import BLINKING, STEADY
+from markupsafe import escape
 
-from yolact_temporal.analyzing.run_page import overlay_link
+from yolact_temporal.analyzing.run_page import overlay_link, run_page
 from yolact_temporal.data.runs.comparison import read_comparison_data
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import read_manifest
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
@@ -92,3 +94,16 @@ def test_a_link_starts_a_little_before_the_moment_and_never_before_the_video(fin
     assert overlay_link(folder, STEADY, 0.75) == f"{STEADY}/overlay.mp4#t=0.25"
     assert overlay_link(folder, STEADY, 0.1) == f"{STEADY}/overlay.mp4#t=0.00"
     assert overlay_link(folder, "absent", 1.0) == ""
+
+
+def test_of_many_models_one_picture_and_a_table_stand_for_all_answers(finished_run):
+    folder, manifest = RunFolder(finished_run), read_manifest(finished_run)
+    (pair,) = read_comparison_data(finished_run).pairs
+    read = ClipReading(
+        name="scene", frames=24, seconds=1.0, size=(96, 128), models=tuple("abcd"), objects=(), moments=(),
+        verdicts=(pair.answers,) * 6,
+    )  # fmt: skip
+    page = run_page(read, [], [], folder, manifest)
+    assert page.count(f'<td data-key="">{escape(pair.answers.word)}</td>') == 6
+    assert page.index("4 models") < page.index(str(escape(pair.answers.headline)))
+    assert str(escape(pair.answers.answers[0].sentence)) not in page

@@ -23,7 +23,10 @@ def object_table(objects: Sequence[ObjectReading], models: Sequence[str]) -> Tab
         f"floor of {b1} (px)",
     ]
     heads += [*(f"{b2}{own}" for own in whose), f"floor of {b2}", *(f"blinks{own}" for own in whose), "note"]
-    return Table(heads, [_row(own, models) for own in objects])
+    rows = [_row(own, models) for own in objects]
+    if not any(row[-1] for row in rows):  # nothing to note
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    return Table(heads, rows)
 
 
 def _row(own: ObjectReading, models: Sequence[str]) -> list[Cell]:

@@ -268,13 +268,15 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
-    with atomic_write(folder.page) as file:
-        file.write(_page(done, manifest))
+    write_page(done, manifest)
 
 
-def _page(done: FinishedRun, manifest: Manifest) -> str:
+def write_page(done: FinishedRun, manifest: Manifest) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then."""
     said = [*done.comparison.remarks, *remarks(done.result)]
-    return run_page(done.reading, _figures(done), said, done.folder, manifest)
+    page = run_page(done.reading, _figures(done), said, done.folder, manifest)
+    with atomic_write(done.folder.page) as file:
+        file.write(page)
 
 
 def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from yolact_temporal.data.files import open_regular
@@ -22,6 +23,9 @@ from yolact_temporal.temporal.reading.object_table import object_table
 
 SHOWN_MOMENTS = 8
 """How many of the worst moments have a picture."""
+
+TOLD_PAIRS = 3
+"""Of more pairs of models there is a table in place of all their answers."""
 
 _MOMENTS_NOTE = (
     "Left the frame before, with the object's outline. Right the frame itself: in white the outline that the motion "
@@ -41,20 +45,31 @@ def run_page(
         folder: the run, its tables and plots written.
         manifest: of the run.
     """
-    lines = first_lines(reading)
+    many = len(reading.verdicts) > TOLD_PAIRS
+    lines = first_lines(replace(reading, verdicts=()) if many else reading)
     plots = [folder.path / COMPARISON_PICTURE, *(folder.plots / name for name in PLOT_FILES)]
     pictures = plot_pictures(folder.path, plots)
+    overview = [picture for picture in pictures if many and picture.file == COMPARISON_PICTURE]
+    plots_below = [picture for picture in pictures if picture not in overview]
     blocks: list[Block] = [
         Paragraph(_what_was_measured(manifest)),
+        *([_each_pair(reading, overview)] if many else []),
         *(block for block in lines.blocks if not isinstance(block, Section)),
         *([Section("Objects", [object_table(reading.objects, reading.models)])] if reading.objects else []),
         *_moment_blocks(reading, folder, manifest),
-        *([Section("Plots", pictures)] if pictures else []),
+        *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
         Section("How it was read", [Items([*said, *_how_measured(manifest)])], folded=True),
         Section("How to do it again", _reproduce(manifest), folded=True),
     ]
     return as_page(Section(lines.title, blocks), definitions(), page_footer(manifest.started))
+
+
+def _each_pair(reading: ClipReading, overview: Sequence[Picture]) -> Section:
+    """Return all models against each other in one picture, and a row for every two of them."""
+    rows = [(*verdict.models, verdict.word, verdict.headline) for verdict in reading.verdicts]
+    table = Table(("one model", "another", "in short", "answer"), rows)
+    return Section(f"{len(reading.models)} models", [*overview, table])
 
 
 def _what_was_measured(manifest: Manifest) -> str:

@@ -9,10 +9,14 @@ from pathlib import Path
 
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.runs.layout import COMPARISON_PICTURE, REPORT_PAGE, RunFolder
+from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.temporal.catalogue import definitions
 from yolact_temporal.temporal.documents import Block, Links, Paragraph, Section
 from yolact_temporal.temporal.page.pictures import plot_pictures
 from yolact_temporal.temporal.page.render import as_page, folded, page_footer
+
+TOLD_PAIRS = 4
+"""Of more sections each is opened on demand."""
 
 
 def write_comparison_page(
@@ -29,10 +33,14 @@ def write_comparison_page(
     """
     pictures = plot_pictures(folder, [folder / COMPARISON_PICTURE])
     there = [run for run in runs if run.page.is_file()]
-    links = {run.path.name: os.path.relpath(run.page, folder) for run in there}
+    links = {_clip_name(run): os.path.relpath(run.page, folder) for run in there}
+    # Of many pairs of models one picture tells more than all answers one after the other.
+    many = sum(isinstance(block, Section) for block in first.blocks) > TOLD_PAIRS
+    picture = [Section("Picture", pictures)] if pictures else []
     blocks: list[Block] = [
-        *first.blocks,
-        *([Section("Picture", pictures)] if pictures else []),
+        *(picture if many else []),
+        *(folded(block) if many else block for block in first.blocks),
+        *([] if many else picture),
         *([Section("Each clip's own report", [Links(links)])] if links else []),
         folded(details),
         *(
@@ -44,3 +52,8 @@ def write_comparison_page(
     made = datetime.now(UTC).isoformat(timespec="seconds")
     with results_in(folder), atomic_write(folder / REPORT_PAGE) as file:
         file.write(as_page(Section(first.title, blocks), definitions(), page_footer(made)))
+
+
+def _clip_name(run: RunFolder) -> str:
+    manifest = read_manifest(run.path)
+    return run.path.name if manifest is None else manifest.name
