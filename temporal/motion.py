@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -20,7 +19,6 @@ VISIBILITY_RELATIVE = 0.01
 VISIBILITY_ABSOLUTE_PX2 = 0.5
 """Squared disagreement, in pixels of the frame, allowed whatever the motion."""
 
-_SMALLEST_FLOW_SIDE = 32
 _BLOCK = 16
 
 
@@ -109,9 +107,9 @@ class Motion:
         if (reduced_height, reduced_width) == (height, width):
             return cls.from_flow(backward, forward)
         scale = np.array([width / reduced_width, height / reduced_height], np.float32)
+        full = flow_of_frame(backward, size)
         backward, forward = (_along_rows(np.multiply, flow, scale) for flow in (backward, forward))
         visible = consistent_pixels(backward, forward, scale)
-        full = np.asarray(cv2.resize(backward, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         visible = (
             cv2.resize(visible.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0
         )
@@ -173,6 +171,21 @@ class Motion:
         height, width = self.size
         seen = float(self.visible.mean()) if self.visible.size else 0.0
         return f"Motion({width}x{height}, {seen:.1%} visible{', repeated' if self.repeated else ''})"
+
+
+def flow_of_frame(reduced: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return flow in pixels of a frame of (height, width), float32 (H, W, 2), estimated on a smaller one, (h, w, 2).
+
+    Example:
+        >>> flow_of_frame(np.ones((2, 4, 2), np.float32), (6, 8))[0, 0].tolist()
+        [2.0, 3.0]
+    """
+    height, width = size
+    if reduced.shape[:2] == size:
+        return reduced
+    scale = np.array([width / reduced.shape[1], height / reduced.shape[0]], np.float32)
+    scaled = _along_rows(np.multiply, reduced, scale)
+    return np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def consistent_pixels(
@@ -381,97 +394,18 @@ def _destinations(
         flow = np.asarray(
             cv2.remap(part, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
-        nearest = (np.minimum(y.astype(int), bottom - 1) - top, np.minimum(x.astype(int), right - 1) - left)
-        visible = back[np.ix_(*nearest)]
+        nearest = (
+            np.clip(_nearest(grid_height, height)[region.y1 : region.y2] - top, 0, len(back) - 1),
+            np.clip(_nearest(grid_width, width)[region.x1 : region.x2] - left, 0, back.shape[1] - 1),
+        )
+        visible = back.take(nearest[0], axis=0).take(nearest[1], axis=1)
     columns, rows = _sources(flow, (region.x1, region.y1))
     return columns, rows, (visible & _inside(columns, rows, size)).view(np.uint8)
 
 
-@dataclass(frozen=True)
-class FlowOptions:
-    """How flow is estimated; recorded with every run, since the figures depend on it.
-
-    Attributes:
-        long_side: frames larger than this are reduced to it for the flow, in pixels.
-    """
-
-    long_side: int = 512
-
-    def __post_init__(self) -> None:
-        if self.long_side < _SMALLEST_FLOW_SIDE:
-            raise ValueError(
-                f"expected a long side of at least {_SMALLEST_FLOW_SIDE} pixels, got {self.long_side}"
-            )
-
-
-class FlowEstimator:
-    """Dense flow between each frame and the one before it, both directions.
-
-    Dense Inverse Search, medium preset, as in OpenCV (Kroeger et al., ECCV 2016), on grey frames reduced to a long side
-    of `long_side` pixels where they are larger. Keeps only the previous frame. The two directions are searched at the
-    same time, one of them in a thread of its own.
-
-    Example:
-        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 98, 3), np.uint8)
-        >>> ground = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2))
-        >>> estimator = FlowEstimator()
-        >>> estimator.update(ground[:, :96]) is None
-        True
-        >>> motion = estimator.update(ground[:, 2:])  # the picture went 2 px to the left: it was 2 px to the right
-        >>> np.median(motion.backward, axis=(0, 1)).round().astype(int).tolist()
-        [2, 0]
-    """
-
-    def __init__(self, long_side: int = FlowOptions.long_side) -> None:
-        self.options = FlowOptions(long_side)
-        # A search keeps its buffers, so that each direction needs one of its own.
-        self._backward, self._forward = (
-            cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) for _ in range(2)
-        )
-        self._beside = ThreadPoolExecutor(1, "flow")
-        self._previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-
-    def update(self, rgb: NDArray[np.uint8]) -> Motion | None:
-        """Take the next frame, uint8 (H, W, 3), and return its motion from the last one; None for the first.
-
-        Raises:
-            ValueError: if the frame is of another shape than the last, or not uint8 RGB.
-        """
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-            raise ValueError(f"expected a frame of uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
-        if self._previous is not None and self._previous[0].shape != rgb.shape:
-            raise ValueError(f"expected a frame of shape {self._previous[0].shape}, got {rgb.shape}")
-        size = (rgb.shape[0], rgb.shape[1])
-        if self._previous is not None and np.array_equal(self._previous[0], rgb):
-            return Motion.still(size, repeated=True)
-        previous, grey = self._previous, self._reduce(rgb)
-        self._previous = (rgb.copy(), grey)
-        if previous is None:
-            return None
-        coming = self._beside.submit(_flow, self._forward, previous[1], grey)
-        backward = _flow(self._backward, grey, previous[1])
-        return Motion.from_reduced_flow(backward, coming.result(), size)
-
-    def _reduce(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        height, width = grey.shape
-        ratio = self.options.long_side / max(height, width)
-        if ratio >= 1:
-            return grey
-        reduced = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-        return np.asarray(cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _flow(
-    search: cv2.DISOpticalFlow, start: NDArray[np.uint8], end: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """Estimate flow start -> end, float32 (h, w, 2); a frame too small for the search is extended by its edge."""
-    height, width = start.shape
-    down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
-    if down or right:
-        start, end = (
-            np.asarray(cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-            for grey in (start, end)
-        )
-    flow = search.calc(start, end, None)  # type: ignore[call-overload]
-    return np.ascontiguousarray(flow[:height, :width])
+def _nearest(reduced: int, full: int) -> NDArray[np.int64]:
+    """Return which of `reduced` pixels in a line stands for each of `full`, as OpenCV resizes."""
+    line = np.arange(reduced, dtype=np.float32)[None]
+    resized = cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    nearest: NDArray[np.int64] = np.asarray(resized)[0].astype(np.int64)
+    return nearest

@@ -16,7 +16,8 @@ from yolact_temporal.data.runs.manifest import ClipDescription, RunOptions
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.viewing import ClipViewer
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.flow import FlowEstimator, flow_options
+from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.motion_sources import FilmMotion, FlowMotion, MotionSource, exact_motion
 
 
@@ -169,12 +170,14 @@ def motion_between(viewer: ClipViewer, options: RunOptions, before: int, frame: 
     pictures = [viewer.frame(index) for index in (before, frame)]
     if pictures[0] is None or pictures[1] is None or pictures[0].shape != pictures[1].shape:
         return None
-    estimator = FlowEstimator(options.flow_long_side or FlowOptions.long_side)
+    how = flow_options(options)
+    estimator = FlowEstimator(how.long_side, how.method)
     estimator.update(pictures[0])
     return estimator.update(pictures[1])
 
 
 def _motion_of(source: FrameSource | None, options: RunOptions) -> MotionSource:
+    how = flow_options(options)
     if isinstance(source, PhotoFilm):
-        return FilmMotion(source)
-    return FlowMotion(options.flow_long_side or FlowOptions.long_side)
+        return FilmMotion(source, how)
+    return FlowMotion(how)

@@ -64,7 +64,7 @@ class StandIn:
 
 def stand_ins(*names: str) -> list[Any]:
     """Models as the command line loads them."""
-    from yolact_temporal.analyzing.models import LoadedModel
+    from yolact_temporal.analyzing.loaded_model import LoadedModel
 
     manifest = {
         "note": "a stand-in",

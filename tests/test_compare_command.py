@@ -127,7 +127,8 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
             manifest | {"outside": {name: {"unshared": 2, "duplicates": 1, "of": 5} for name in "ab"}},
         )
     gathered = _Gathered()
-    for clip in runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
+    found, _ = runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips])
+    for clip in found:
         list(_rows(clip, ["a", "b"], None, gathered, None))
     assert gathered.all_outside(["a", "b"]) == {"a": (4, 2, 10), "b": (4, 2, 10)}
     gathered.add(None)
@@ -186,7 +187,7 @@ def test_frames_without_truth_are_passed_over_and_that_is_said(clips, tmp_path):
     for index in (0, 5):
         (tmp_path / "truth" / f"{index:05d}.png").unlink()
     result = compare_runs([run], ground_truth=tmp_path / "truth")
-    assert f"is of {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
+    assert f"covers {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
     whole = compare_runs([run], ground_truth=clips[0].truth)
     assert result.pairs[0].comparison.pairs < whole.pairs[0].comparison.pairs
 
@@ -208,6 +209,85 @@ def test_another_clip_under_the_same_name_is_refused(clips, tmp_path):
     Image.new("RGB", (128, 96)).save(changed.images / "00003.png")
     with pytest.raises(InputError, match="got another one"):
         compare_runs([run])
+
+
+class TestRunsThatDoNotGoTogether:
+    """They are left out and named, whatever order they are given in; the others are compared."""
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"options": {"stride": 2}}, "stride 2 instead of 1"),
+            ({"options": {"end": 5}}, "end 5 instead of the clip's end"),
+            ({"options": {"start": 1}}, "start 1 instead of 0"),
+            ({"clip": {"fps": "12"}}, "rate 12 instead of 24"),
+            (
+                {"options": {"motion": "farneback"}, "motion": "optical flow (Farneback)"},
+                "motion optical flow (Farneback), 512 px instead of optical flow (DIS, medium), 512 px",
+            ),
+            ({"options": {"flow_long_side": 256}}, "256 px instead of optical flow (DIS, medium), 512 px"),
+        ],
+        ids=["stride", "end", "start", "rate", "motion", "flow's size"],
+    )
+    @pytest.mark.parametrize("other_first", [False, True])
+    def test_runs_of_one_clip(self, clips, tmp_path, changes, told, other_first):
+        pair = clips[0].run(tmp_path / "pair", {"a": STEADY, "b": NOISY})
+        other = clips[0].run(tmp_path / "other", {"c": NOISY})
+        document = dict(read_manifest(other).document)
+        for key, change in changes.items():
+            document[key] = {**document[key], **change} if isinstance(change, dict) else change
+        write_manifest(other, document)
+        found, left_out = runs_by_clip(
+            [RunFolder(path) for path in ((other, pair) if other_first else (pair, other))]
+        )
+        assert [list(clip.models) for clip in found] == [["a", "b"]]
+        (sentence,) = left_out
+        assert sentence.startswith(
+            f"Left out: {other}, whose figures are not comparable with those of {pair} ("
+        )
+        assert told in sentence
+
+    def test_the_comparison_names_them_and_is_done_in_part(self, clips, tmp_path, capsys):
+        pair = clips[0].run(tmp_path / "pair", {"a": STEADY, "b": NOISY})
+        other = clips[0].run(tmp_path / "other", {"c": NOISY}, options=asdict(AnalyzeOptions(stride=2)))
+        arguments = ["compare", str(other), str(pair), "--no-plots", "--out", str(tmp_path / "out")]
+        assert cli.main(arguments) == 4
+        assert f"Left out: {other}" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+        assert f"Left out: {other}" in (tmp_path / "out" / "comparison.md").read_text()
+        assert (
+            cli.main(["compare", str(other), str(pair), "--models", "a", "c", "--out", str(tmp_path / "o")])
+            == 3
+        )
+
+    def test_clips_of_another_motion_are_left_out_and_compared_when_it_is_estimated_anew(
+        self, clips, tmp_path
+    ):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        by_dis = compare_runs(runs).pairs[0].comparison
+        document = dict(read_manifest(runs[1]).document)
+        document |= {
+            "options": document["options"] | {"motion": "farneback"},
+            "motion": "optical flow (Farneback)",
+        }
+        write_manifest(runs[1], document)
+        apart = compare_runs(runs)
+        assert list(apart.pairs[0].comparison.clips) == ["one"]
+        assert "(motion optical flow (Farneback) instead of optical flow (DIS, medium))" in apart.left_out[0]
+        anew = compare_runs(runs, motion="dis")
+        assert anew.left_out == ()
+        figure = anew.pairs[0].comparison.find("boundary_px")
+        assert figure.clips == by_dis.find("boundary_px").clips
+        other = compare_runs(runs, motion="farneback").pairs[0].comparison.find("boundary_px")
+        assert other.first != figure.first
+
+    def test_clips_of_several_rates_are_compared_clip_by_clip_and_that_is_said(self, clips, tmp_path):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        assert not any("frame rates" in remark for remark in compare_runs(runs).remarks)
+        document = dict(read_manifest(runs[1]).document)
+        write_manifest(runs[1], document | {"clip": document["clip"] | {"fps": "12"}})
+        result = compare_runs(runs)
+        assert set(result.pairs[0].comparison.clips) == {"one", "two"}
+        assert any("several frame rates (12, 24 measured" in remark for remark in result.remarks)
 
 
 class TestRefusals:
@@ -262,11 +342,12 @@ class TestRefusals:
         )
         self.refused(UsageError, "found none for two", first, second, models=["a", "b"])
 
-    def test_different_frames_of_one_clip(self, clips, tmp_path):
+    def test_models_that_were_never_measured_alike(self, clips, tmp_path):
         first = clips[0].run(tmp_path / "x", {"a": STEADY})
         options = asdict(AnalyzeOptions(end=5))
         second = clips[0].run(tmp_path / "y", {"b": NOISY}, options=options)
-        self.refused(InputError, "same frames of one, got end None", first, second)
+        match = rf"got a\b.*Left out: {second}, .*\(end 5 instead of the clip's end\)"
+        self.refused(InputError, match, first, second)
 
     def test_records_of_different_length(self, clips, tmp_path):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
@@ -300,7 +381,7 @@ class TestRefusals:
         [
             (lambda folder: shutil.rmtree(folder), "a folder or file of true masks for one"),
             (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
-            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "behind its end"),
+            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "after its end"),
             (
                 lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
                 "found one and one.masks",
@@ -328,6 +409,82 @@ def test_what_a_manifest_says_beyond_this_version_is_passed_over(clips, tmp_path
     options = asdict(AnalyzeOptions()) | {"stabilised": True}
     run = clips[0].run(tmp_path / "run", models, options=options, questions=["more"])
     assert [pair.comparison.models for pair in compare_runs([run], models=["a", "b"]).pairs] == [("a", "b")]
+
+
+def _interrupted(run):
+    _change(run, completed=False)
+
+
+def _change(run, **changes):
+    document = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(document | changes))
+
+
+def _shorten(run):
+    record = RunFolder(run).model("b").masks
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:-2]))
+
+
+def _without_b(run):
+    document = json.loads((run / "run.json").read_text())
+    del document["models"]["b"]
+    (run / "run.json").write_text(json.dumps(document))
+
+
+UNUSABLE = {
+    "interrupted": (_interrupted, "interrupted: finish it"),
+    "single frame": (lambda run: _change(run, frames_measured=1), "a single frame cannot jitter"),
+    "garbled manifest": (lambda run: (run / "run.json").write_text("{"), "run.json"),
+    "of a later version": (lambda run: _change(run, format_version=99), "update yolact-temporal"),
+    "garbled record": (_shorten, "side by side"),
+    "one model": (_without_b, "it has a, not a and b"),
+    "no run": (lambda run: (run / "run.json").unlink(), "holds no run.json"),
+}
+
+
+class TestUnusableRuns:
+    """A run that cannot be used does not keep the others from being compared; it is named with its reason."""
+
+    @pytest.mark.parametrize("kind", UNUSABLE)
+    def test_it_is_passed_over_and_named(self, clips, tmp_path, capsys, kind):
+        spoil, reason = UNUSABLE[kind]
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        spoil(runs[1])
+        arguments = ["compare", *map(str, runs), "--no-plots", "--out", str(tmp_path / "out")]
+        assert cli.main([*arguments, "--json"]) == 4
+        printed = capsys.readouterr()
+        (sentence,) = printed.err.splitlines()
+        assert sentence.startswith("yolact-temporal: Left out: ")
+        assert reason in sentence
+        assert "two" in sentence
+        assert reason in " ".join(json.loads(printed.out)["remarks"])
+        rows = read_rows(tmp_path / "out" / "comparison.csv")
+        assert {row["clip"] for row in rows} == {"one"}
+        assert cli.main(arguments) == 4
+        assert reason in " ".join(capsys.readouterr().out.split())
+
+    def test_where_nothing_is_left_the_reasons_are_told(self, clips, tmp_path, capsys):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        _interrupted(runs[0])
+        _change(runs[1], frames_measured=1)
+        assert cli.main(["compare", *map(str, runs), "--out", str(tmp_path / "out")]) == 3
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert "found none of 2" in sentence
+        assert "interrupted" in sentence
+        assert "a single frame cannot jitter" in sentence
+        assert not (tmp_path / "out").exists()
+
+    def test_a_pattern_may_name_the_comparison_that_lies_beside_the_runs(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        (tmp_path / "comparison.csv").touch()
+        assert compare_runs([tmp_path / "comparison.csv", run]).left_out == ()
+        (tmp_path / "notes.txt").touch()
+        assert "notes.txt" in compare_runs([tmp_path / "notes.txt", run]).left_out[0]
+
+    def test_a_path_that_is_not_there_is_a_mistake(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        with pytest.raises(UsageError, match="absent"):
+            compare_runs([run, tmp_path / "absent"])
 
 
 class TestCommand:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model
+from yolact_temporal.analyzing.chosen_models import chosen_models
+from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.benchmarking import networks
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.instances import Instances

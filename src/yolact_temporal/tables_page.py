@@ -13,6 +13,7 @@ from typing import NamedTuple
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
+from yolact_temporal.temporal.calibration.verdict_power_report import VERDICT_COLUMNS
 from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
@@ -84,6 +85,7 @@ def tables_page() -> str:
             CAMERA_MOVE_COLUMNS,
         ),
         _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
+        _Table("verdicts.csv", "Of `calibrate --verdicts`. One row a setting.", VERDICT_COLUMNS),
     )
     return "\n".join([_OPENING, *map(_section, tables), _compared_figures()])
 

@@ -37,6 +37,8 @@ Floats = NDArray[np.float64]
 
 _RESAMPLES = 4_000
 _LEAST_FRAMES = 8
+_LEAST_BLOCK = 3.0
+"""Pairs that follow each other share a mask, so that their figures depend on each other however it looks."""
 _MOST_CLIPS = 10_000
 """More clips than anybody has: it is then not said how many it takes."""
 
@@ -124,14 +126,24 @@ class Effect:
 
     def is_below(self, bound: float) -> bool:
         """Say whether it is shown, at 5% of one side, that the mean difference is below a bound."""
-        found = self.interval(ALIKE_CONFIDENCE)
-        if found is None or not found.high < bound:
+        if not self._p_allows(bound, 1):
             return False
-        return self.scope != "clips" or _p_greater([bound - value for value in self.values], self.seed)
+        found = self.interval(ALIKE_CONFIDENCE)
+        return found is not None and found.high < bound
 
     def is_within(self, margin: float) -> bool:
         """Say whether it is shown that the mean difference is less than a margin, either way."""
-        return self.is_below(margin) and self.turned().is_below(margin)
+        if not (self._p_allows(margin, 1) and self._p_allows(margin, -1)):
+            return False
+        found = self.interval(ALIKE_CONFIDENCE)
+        return found is not None and -margin < found.low and found.high < margin
+
+    def _p_allows(self, bound: float, sign: int) -> bool:
+        """Say whether sign flips show that the mean, its sign turned or not, is below a bound: p decides too."""
+        if self.scope != "clips":
+            return True
+        p = sign_flip_p([bound - sign * value for value in self.values], self.seed, "greater")
+        return p is not None and p < SIGNIFICANCE
 
     def turned(self) -> Effect:
         """Return second less first."""
@@ -230,7 +242,7 @@ def _draws(clips: list[_Sums], contrast: Contrast, seed: int) -> tuple[Floats | 
     rng = np.random.default_rng(seed)
     total, blocks = np.zeros(_RESAMPLES), 0.0
     for own in clips:
-        length = block_length((own.first - own.second) / own.weight)
+        length = max(block_length((own.first - own.second) / own.weight), _LEAST_BLOCK)
         blocks += len(own.weight) / length
         drawn = np.concatenate(
             [
@@ -241,11 +253,6 @@ def _draws(clips: list[_Sums], contrast: Contrast, seed: int) -> tuple[Floats | 
         scaled = contrast.scale(drawn)
         total += scaled[:, 0] - scaled[:, 1]
     return total / len(clips), blocks
-
-
-def _p_greater(values: list[float], seed: int) -> bool:
-    p = sign_flip_p(values, seed, "greater")
-    return p is not None and p < SIGNIFICANCE
 
 
 @cache

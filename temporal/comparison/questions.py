@@ -136,6 +136,16 @@ def margin_of(question: Question, rules: Rules) -> float:
     return margins[question]
 
 
+def lost_by(found: Mapping[Question, Found], place: int) -> tuple[Question, ...]:
+    """Return the questions beside the outline that are answered for the other model, by more than matters."""
+    other: Outcome = "second" if place == 0 else "first"
+    return tuple(
+        question
+        for question, own in found.items()
+        if question != "outline" and own.outcome == other and not own.small
+    )
+
+
 def not_worse_in_losses(clips: Mapping[str, PairFigures], place: int, rules: Rules, seed: int = 0) -> bool:
     """Say whether L(0) and L(1) of a model are shown not to be worse than the other's by more than the margin.
 

@@ -10,7 +10,7 @@ from yolact_temporal.temporal.comparison.comparing import ModelComparison
 from yolact_temporal.temporal.comparison.effects import LOG_RATIO, effect_of
 from yolact_temporal.temporal.comparison.figures import PairFigures
 from yolact_temporal.temporal.comparison.guards import guards_of
-from yolact_temporal.temporal.comparison.questions import not_worse_in_losses
+from yolact_temporal.temporal.comparison.questions import lost_by, not_worse_in_losses
 from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIP_PAIRS
 
 _DOUBTS = ("propagated", "different_things", "duplicates", "unshared")
@@ -54,13 +54,12 @@ def _headline(
     if place is None or effect is None:
         return None, *_without_winner(comparison, answers, guards, where)
     winner = comparison.models[place]
-    by = less(effect.estimate)
+    by = less(effect.estimate) + (", a small difference," if outline.small else "")
     against = [guard for guard in guards if winner in guard.against]
     objections = [guard.words for guard in against]
     said = {_SAME.get(guard.name) for guard in against}
-    objections += [
-        _short(lost, comparison.models) for lost in _lost(answers, place) if lost.question not in said
-    ]
+    lost = [question for question in lost_by(comparison.found, place) if question not in said]
+    objections += [_short(answer, comparison.models) for answer in answers if answer.question in lost]
     if any(guard.name in _DOUBTS for guard in against):
         head = f"The outlines of {winner} move {by} less {where}, but {_joined(objections)}."
         return None, f"{winner}'s outlines move less, with a doubt", head
@@ -94,15 +93,6 @@ def _without_winner(
     if not others:
         return "not shown", f"Nothing is shown of which of {first} and {second} is steadier {where}{more}."
     return "not shown", f"Whether {first} or {second} is steadier is not shown {where}{more}."
-
-
-def _lost(answers: Sequence[Answer], place: int) -> list[Answer]:
-    """Return the other questions that are answered for the other model by more than matters."""
-    return [
-        answer
-        for answer in answers[1:]
-        if answer.place is not None and answer.place != place and not answer.small
-    ]
 
 
 def _short(answer: Answer, models: tuple[str, str]) -> str:

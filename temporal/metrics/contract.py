@@ -26,6 +26,12 @@ truth; their identities against it; models on one universe of objects; the tool'
 Number = TypeVar("Number", float, NDArray[np.float64])
 
 
+OF_SIZE_AND_RATE = "the clip's size, its frame rate and the stride"
+OF_RATE = "the clip's frame rate and the stride, not on its size"
+"""What a figure may depend on: an outline moves further between frames that are further apart, and in more pixels
+where there are more."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """How a figure stands in a comparison of models.
@@ -72,6 +78,8 @@ class MetricSpec:
         over_tracks: how a clip's value comes from its tracks'.
         compared: how it stands in a comparison of models; None if it does not.
         aliases: names of other columns that hold the same figure.
+        depends: what of the clip and of how it was read it depends on, so that it is comparable only where these are
+            the same: `OF_SIZE_AND_RATE`, `OF_RATE`, or "" where it is on nothing of the kind.
     """
 
     name: str
@@ -91,6 +99,7 @@ class MetricSpec:
     over_tracks: Literal["mean", "sum"] = "mean"
     compared: Compared | None = None
     aliases: tuple[str, ...] = ()
+    depends: str = ""
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -107,6 +116,11 @@ class MetricSpec:
         """The symbol and the label, what both begin with said once."""
         section, _, short = self.symbol.partition(" ")
         return f"{section if short and self.label.startswith(short) else self.symbol} {self.label}"
+
+    @property
+    def dependence(self) -> str:
+        """What it depends on as a sentence; "" where there is nothing to be said."""
+        return f"Depends on {self.depends}: compare it only where these are the same." if self.depends else ""
 
     @property
     def better(self) -> str:

@@ -10,12 +10,20 @@ from __future__ import annotations
 import math
 
 from yolact_temporal.temporal.metrics.boundary import boundary_distances, displacement
-from yolact_temporal.temporal.metrics.contract import Compared, MaskPair, MetricSpec
+from yolact_temporal.temporal.metrics.contract import (
+    OF_RATE,
+    OF_SIZE_AND_RATE,
+    Compared,
+    MaskPair,
+    MetricSpec,
+)
 from yolact_temporal.temporal.metrics.jitter import motion_compensated_jitter
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 AT_LEAST = "at least so much: a flow that is consistently wrong does not show in it"
 """What must be said of the round trip wherever it is called a floor."""
+
+FLOOR_GROUP = "What the true masks measure, on the pairs that the model sees"
 
 _INPUTS = "the mask at t-1 carried to t by the backward flow and back by the forward flow, the visible pixels of t-1"
 _UNDEFINED = "the forward flow is not known, or nothing of the mask that comes back is seen in both frames"
@@ -34,7 +42,8 @@ PX_SPEC = MetricSpec(
     scope="pair",
     label="floor of B1: round trip of the masks",
     headline=1,
-    compared=Compared("round_trip_px", "  floor of B1: round trip of the masks", "common", "B6", order=1),
+    depends=OF_SIZE_AND_RATE,
+    compared=Compared("round_trip_px", "floor of B1: round trip of the masks", "common", "B6", order=1),
 )
 
 JITTER_SPEC = MetricSpec(
@@ -50,61 +59,70 @@ JITTER_SPEC = MetricSpec(
     scope="pair",
     label="floor of B2: round trip of the masks",
     headline=4,
-    compared=Compared("round_trip_jitter", "  floor of B2: round trip of the masks", "common", "B6", order=3),
+    depends=OF_RATE,
+    compared=Compared("round_trip_jitter", "floor of B2: round trip of the masks", "common", "B6", order=3),
 )
 
 
-def _compared(
-    name: str, meaning: str, label: str, unit: str, symbol: str = "B6", order: int = 1, truth: bool = True
+def _of_objects(
+    name: str, meaning: str, label: str, unit: str, order: int, group: str = "", second: bool = False
 ) -> MetricSpec:
     """Return a figure of the table of objects alone, on the pairs that both models see."""
-    whose = "true masks" if truth else "masks"
+    truth = name.startswith("true")
+    undefined = ["there is no ground truth, or it has no mask in one of the frames"] if truth else []
+    undefined += ["the pair is not of the sample that has a second motion estimate"] if second else []
     return MetricSpec(
         name=name,
-        symbol=symbol,
+        symbol="B6" if truth else "B1",
         meaning=meaning,
-        inputs=f"the {whose} of an object in both frames, the motion between them, the visible pixels",
+        inputs=f"the {'true ' if truth else ''}masks of an object in both frames, the motion, the visible pixels",
         unit=unit,
         range=(0.0, 1.0 if unit == "1" else math.inf),
         direction="down",
-        undefined="there is no ground truth, or it has no mask in one of the frames"
-        if truth
-        else "the pair is not of the sample that has a second motion estimate",
-        source="the same figure of the ground truth" if truth else "B1 by another optical flow",
+        undefined=", or ".join(undefined),
+        source="the same figure of the true masks" if truth else "B1 by another optical flow",
         scope="comparison",
-        label=label.strip(),
-        compared=Compared(name, label, "common", symbol, needs_truth=truth, order=order),
+        label=label,
+        group=group,
+        matched=bool(group),
+        compared=Compared(name, label, "common", "B6" if truth else "B1", needs_truth=truth, order=order),
+        depends=OF_RATE if unit == "1" else OF_SIZE_AND_RATE,
     )
 
 
-SECOND_SPECS = (
-    _compared(
+OBJECT_SPECS = (
+    _of_objects(
         "true_boundary_px",
         "Floor of B1 with a ground truth: boundary displacement of the true masks on the same pairs, "
         "the objects' own deformation and the flow's error together.",
-        "  floor of B1: the true masks",
+        "floor of B1: the true masks",
         "px",
+        order=1,
+        group=FLOOR_GROUP,
     ),
-    _compared(
+    _of_objects(
         "second_boundary_px",
         "B1 by the second motion estimate, on a sample of pairs: masks that the first one moved along show here.",
-        "  by the second motion estimate, on a sample",
+        "by the second motion estimate, on a sample",
         "px",
-        symbol="B1",
-        truth=False,
+        order=1,
+        second=True,
     ),
-    _compared(
+    _of_objects(
         "true_second_boundary_px",
         "Boundary displacement of the true masks by the second motion estimate, on the same sample of pairs.",
-        "  the true masks by the second motion estimate",
+        "the true masks by the second motion estimate",
         "px",
+        order=1,
+        second=True,
     ),
-    _compared(
+    _of_objects(
         "true_jitter",
         "Floor of B2 with a ground truth: 1 - IoU of the carried and the present true mask, on the same pairs.",
-        "  floor of B2: the true masks",
+        "floor of B2: the true masks",
         "1",
         order=3,
+        group=FLOOR_GROUP,
     ),
 )
 
@@ -131,4 +149,4 @@ def pair_round_trip(pair: MaskPair) -> dict[str, float | None]:
 
 
 REGISTRY.register(PX_SPEC, JITTER_SPEC, order=205, pair=pair_round_trip)
-REGISTRY.register(*SECOND_SPECS, order=206)
+REGISTRY.register(*OBJECT_SPECS, order=206)

@@ -88,7 +88,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
 def _sizes(reading: ClipReading) -> list[Block]:
     """Return how large the movement is, and of one model how true its masks are."""
     sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
-    return [Paragraph(sentence) for sentence in sentences if sentence]
+    return [Paragraph(sentence) for sentence in (*sentences, *reading.remarks) if sentence]
 
 
 def moment_table(moments: Sequence[Moment], several: bool) -> Table:

@@ -53,6 +53,7 @@ class AnalyzeResult:
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
+        motion: where the motion between frames came from.
         moments: the worst of every model, worst first, by its own tracks.
     """
 
@@ -64,6 +65,7 @@ class AnalyzeResult:
     seconds: dict[str, float]
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
+    motion: str = ""
     moments: tuple[Moment, ...] = ()
 
 
@@ -136,6 +138,7 @@ def analyze_clip(
         clock.seconds(),
         outside,
         true,
+        motion.kind,
         tuple(moments),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip, write_page
@@ -15,8 +15,8 @@ from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
 from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.temporal.comparison.rules import Rules
+from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import FlowOptions
 from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
 from yolact_temporal.temporal.plots import plot_camera_moves
 from yolact_temporal.temporal.replaying import Replay
@@ -43,18 +43,19 @@ def run_film(
     film: PhotoFilm,
     models: Sequence[LoadedModel],
     destination: Destination,
-    batch: int = 1,
+    options: AnalyzeOptions | None = None,
     progress: Callable[[int], object] | None = None,
     rules: Rules | None = None,
 ) -> FinishedRun:
     """Measure models on a film, by the camera's exact motion, into a run folder; errors as of `run_clip`."""
+    options = options or AnalyzeOptions()
     return run_clip(
         film,
         models,
         RunRequest(
             destination,
-            AnalyzeOptions(batch=batch),
-            motion=FilmMotion(film),
+            options,
+            motion=FilmMotion(film, flow_options(options)),
             sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
             rules=rules or Rules(),
         ),
@@ -93,7 +94,7 @@ def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> lis
     own = {model.name: folder.model(model.name).masks}
     sources: dict[str, MotionSource] = {
         "exact": FilmMotion(film),
-        "flow": FilmFlow(film, FlowOptions.long_side),
+        "flow": FilmFlow(film, flow_options(manifest.options)),
     }
     for kind, source in sources.items():
         meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))

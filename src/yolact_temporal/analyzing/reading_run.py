@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from yolact_temporal.analyzing.against_truth import TruthFit
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult
+from yolact_temporal.analyzing.summary_text import stride_sentence
 from yolact_temporal.comparing.compare_runs import ComparisonResult
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
@@ -66,8 +67,17 @@ def read_run(
         numbers=numbers,
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
+        remarks=_remarks(result, stride),
         quality={own.model: (_value(own, "truth_j"), _value(own, "truth_f")) for own in quality},
     )
+
+
+def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
+    """Return what must be said beside the figures: what pixels depend on, or that there are none."""
+    found = [stride_sentence(stride)] if stride > 1 else []
+    if not any(own.pictures for own in result.stability.values()):
+        found.append("How far outlines move is not known: the motion between frames takes the clip.")
+    return tuple(found)
 
 
 def _numbers(

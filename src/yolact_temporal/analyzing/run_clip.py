@@ -12,13 +12,19 @@ from typing import Any
 
 from yolact_temporal.analyzing.against_truth import TruthFit, measure_truth_fit, truth_fit_rows
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
-from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.run_page import run_page
-from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
+from yolact_temporal.analyzing.summary_text import (
+    CAVEAT,
+    FLOOR_NOTE,
+    INTERVAL_NOTE,
+    has_floor,
+    model_section,
+)
 from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import (
     ComparisonResult,
@@ -37,6 +43,7 @@ from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
+from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
@@ -84,6 +91,7 @@ class FinishedRun:
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
+        stride: every so many frames one was taken.
     """
 
     name: str
@@ -95,6 +103,7 @@ class FinishedRun:
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
+    stride: int = 1
 
 
 def run_clip(
@@ -147,7 +156,7 @@ def _run(
     """Analyze a clip into a run folder that is ours to write."""
     destination, options, truth = request.destination, request.options, request.truth
     name, folder = destination.name, claimed.folder
-    motion = request.motion or FlowMotion(options.flow_long_side)
+    motion = request.motion or FlowMotion(flow_options(options))
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     manifest["command"] = destination.command
     if truth is not None:
@@ -170,7 +179,16 @@ def _run(
         thresholds = {own.name: own.score_threshold for own in mask_sources}
         reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
         done = FinishedRun(
-            name, folder, result, intervals, comparison, reading, notes, tuple(quality), claimed.left
+            name,
+            folder,
+            result,
+            intervals,
+            comparison,
+            reading,
+            notes,
+            tuple(quality),
+            claimed.left,
+            options.stride,
         )
         manifest |= _outcome(result)
         _write_reports(done, request, manifest_of(folder.path, manifest))
@@ -236,8 +254,10 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
         ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
         ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
         *(
-            (key, (earlier.get("options") or {}).get(key), value)
+            (key, known[key], value)
+            for known in [earlier.get("options") or {}]
             for key, value in manifest["options"].items()
+            if key in known  # what an older version did not know is measured anew from its record
         ),
         ("models", list(earlier["models"]), list(manifest["models"])),
         *(
@@ -325,7 +345,8 @@ def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
         model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
         for model, stability in done.result.stability.items()
     ]
-    return [*blocks, Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    return blocks + ([Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else [])
 
 
 def remarks(result: AnalyzeResult) -> list[str]:
@@ -333,6 +354,7 @@ def remarks(result: AnalyzeResult) -> list[str]:
     lines = [loss_sentence(loss) for loss in result.losses]
     lines += list(result.warnings)
     lines.append(f"Decoder: {result.clip.decoder_reason}")
+    lines += [f"Motion between frames: {result.motion}."] if result.motion else []
     return lines
 
 

@@ -14,13 +14,9 @@ import cv2
 import numpy as np
 import torch
 
-from yolact_temporal.analyzing.models import (
-    LoadedModel,
-    ModelRequest,
-    counterpart,
-    load_model,
-    require_distinct,
-)
+from yolact_temporal.analyzing.chosen_models import counterpart, require_distinct
+from yolact_temporal.analyzing.loaded_model import LoadedModel
+from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.cli.options import (
     add_bound_option,
+    add_motion_option,
     add_plot_option,
     add_reading_options,
     add_truth_options,
     command,
+    motion_option,
     truth_options,
 )
-from yolact_temporal.cli.running import compare_all
+from yolact_temporal.cli.running import IN_PART, compare_all
 
 
 def add(commands: Any) -> None:
@@ -42,9 +45,10 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("comparison"),
         metavar="FOLDER",
-        help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
+        help="folder for comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
     add_bound_option(parser)
+    add_motion_option(parser, "estimate the motion again, by dis or farneback (default: as in the runs)")
     add_plot_option(parser)
     add_reading_options(parser)
     parser.set_defaults(handler=run)
@@ -54,9 +58,24 @@ def run(args: argparse.Namespace) -> int:
     """Compare the models of finished runs and write the tables beside them."""
     import json
 
+    from yolact_temporal.comparing.comparable_runs import run_folders
+
+    run_folders(args.runs)  # what is no run is told before anything heavy is loaded
+
     from yolact_temporal.comparing.compare_runs import comparison_document
 
-    result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))
+    result = compare_all(
+        args,
+        args.runs,
+        args.out,
+        args.models,
+        args.ground_truth,
+        truth_options(args),
+        motion_option(args),
+    )
     if args.json:
         print(json.dumps(comparison_document(result), indent=2, ensure_ascii=False))
-    return 0
+    if args.json or args.quiet:  # else the report says it
+        for sentence in result.left_out:
+            print(f"yolact-temporal: {sentence}", file=sys.stderr)
+    return IN_PART if result.left_out else 0

@@ -17,7 +17,11 @@ def add(commands: Any) -> None:
     add_model_options(parser)
     parser.add_argument("--annotations", type=Path, required=True, metavar="FILE", help="COCO-format json")
     parser.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="what file_name is relative to"
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the images that the annotations name",
     )
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="write the detections as COCO results json"

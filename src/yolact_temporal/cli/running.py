@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
-LOSSES = 4
-"""Exit code of a run that is whole but for frames lost to corruption."""
+IN_PART = 4
+"""Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
 def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
@@ -44,9 +45,10 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             continue
         runs.append(done)
         print_run(args, done, alone=len(jobs) == 1)
-    if len(runs) > 1 and len(runs[0].result.stability) > 1:
+    measured = [done for done in runs if nothing_to_measure(done) is None]
+    if len(measured) > 1 and len(measured[0].result.stability) > 1:
         try:
-            compare_all(args, [done.folder.path for done in runs], args.out)
+            compare_all(args, [done.folder.path for done in measured], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
     elif len(runs) > 1:
@@ -63,9 +65,22 @@ def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
     say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
 
 
+def require_models(args: argparse.Namespace) -> None:
+    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+
+    Raises:
+        UsageError: naming what is wrong.
+    """
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+
+    chosen_models(args.model, args.baseline, args.no_baseline)
+    require_threshold(args.score_threshold)
+
+
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import ModelRequest, chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
@@ -107,9 +122,11 @@ def print_run(
     from yolact_temporal.temporal.documents import as_console
     from yolact_temporal.temporal.reading.first_lines import LINES, console_lines
 
-    if args.verbose:
-        report = run_report(done, reading=False, notes=notes)
-        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
+    if (nothing := nothing_to_measure(done)) is not None:
+        print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
+    elif args.verbose:
+        report = as_console(run_report(done, reading=False, notes=notes))
+        say(args, f"\n{report}\n\n  Results: {done.folder.path}")
     elif alone:
         say(args, console_lines(done.reading, _where(args, done), LINES - spare))
     for path in done.left:
@@ -138,11 +155,23 @@ def _dashboard(runs: Path) -> str:
     return f"yolact-temporal dashboard {shlex.quote(str(runs))}"
 
 
+def nothing_to_measure(done: Any) -> InputError | None:
+    """Return what to say of a run of a single frame, which has no pair of frames; None of any other."""
+    if done.result.frames > 1:
+        return None
+    return InputError(
+        f"expected at least two frames, got {done.result.frames}: there is nothing to measure; take a longer clip or "
+        f"range, or a smaller --stride (what was seen is kept in {done.folder.path})"
+    )
+
+
 def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
+    empty = [nothing for done in runs if (nothing := nothing_to_measure(done)) is not None]
+    errors = [*errors, *empty]
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
-        code = LOSSES
+        code = IN_PART
     if args.json:
         result = {
             "exit_code": code,
@@ -190,6 +219,7 @@ def compare_all(
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.comparing.comparable_runs import run_folders
@@ -215,6 +245,7 @@ def compare_all(
             truth_options,
             progress=lambda _clip, done: progress(done),
             rules=bounds,
+            motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
     lines, report = comparison_lines(result), comparison_report(result)

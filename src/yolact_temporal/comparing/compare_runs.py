@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
+from yolact_temporal.comparing.comparable_runs import (
+    ClipRuns,
+    clips_of_models,
+    frame_rates_sentence,
+    left_out_sentence,
+    models_to_compare,
+    nothing_left,
+    run_folders,
+    runs_by_clip,
+)
 from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
@@ -32,8 +42,8 @@ from yolact_temporal.data.runs.layout import (
     comparison_files,
     comparison_picture,
 )
-from yolact_temporal.data.runs.manifest import read_manifest
-from yolact_temporal.errors import InputError
+from yolact_temporal.data.runs.manifest import FlowMethod, read_manifest
+from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_data import comparison_data
@@ -67,10 +77,12 @@ class ComparisonResult:
     Attributes:
         pairs: every two models, the first named with each other first.
         remarks: what a reader should know of how it was made, a sentence each.
+        left_out: a sentence for each run that does not go together with the others; they stand among the remarks.
     """
 
     pairs: tuple[ComparedPair, ...]
     remarks: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -80,8 +92,12 @@ def compare_runs(
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
     rules: Rules | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
+
+    Runs that cannot be used (interrupted, damaged, of a single frame, without the models), and those whose figures are
+    not comparable with the others' (of other frames, rate or motion), are left out and named.
 
     Args:
         paths: run folders, or folders of them. Runs of the same clip are put together.
@@ -91,15 +107,28 @@ def compare_runs(
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
         rules: margins and bounds of the verdict; the defaults if None.
+        motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
-        UsageError: if a path is no run, or there are not two models to compare.
-        InputError: if a run is not complete or cannot be read, or runs of one clip do not go together.
+        UsageError: if a path is not there or none holds a run, or there are not two models to compare.
+        InputError: if nothing is left that goes together, or the ground truth does not fit.
     """
-    clips = runs_by_clip(run_folders(paths))
-    chosen = models_to_compare(clips, models)
-    gathered = _Gathered()
+    folders, without = run_folders(paths)
+    clips, unusable = runs_by_clip(folders, any_motion=motion is not None)
+    clips, others = clips_of_models(clips, models)
+    left_out = [*without, *unusable, *others]
+    try:
+        chosen = models_to_compare(clips, models)
+    except UsageError as error:
+        if not left_out:
+            raise
+        raise InputError(f"{error}. {' '.join(left_out)}") from error
+    clips = [clip if motion is None else clip.moved_by(motion) for clip in clips]
+    gathered = _Gathered(list(left_out))
+    if (sentence := frame_rates_sentence(clips)) is not None:
+        gathered.remarks.append(sentence)
     tables: dict[str, ClipObjects] = {}
+    faults: dict[str, InputError] = {}
     for clip in clips:
         truth = None
         if ground_truth is not None:
@@ -107,13 +136,25 @@ def compare_runs(
             known = clip.manifest.clip
             size = (known.height, known.width)
             truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count)
-        table = ClipObjects.from_rows(_rows(clip, chosen, truth, gathered, progress))
+        own = _Gathered()
+        try:
+            table = ClipObjects.from_rows(_rows(clip, chosen, truth, own, progress))
+        except InputError as error:
+            faults[clip.name] = error
+            continue
+        gathered.take(own)
         if table.pair.any():
             tables[clip.name] = table
         else:
             gathered.remarks.append(
                 f"{clip.name}: no object counts for both models, so that nothing can be compared there."
             )
+    clips = [clip for clip in clips if clip.name not in faults]
+    if not clips:
+        raise nothing_left(list(faults.values()))
+    for name, fault in faults.items():
+        left_out.append(left_out_sentence(name, fault))
+        gathered.remarks.append(left_out[-1])
     if not tables:
         raise InputError(
             f"expected an object that counts for two of {', '.join(chosen)}, found none in "
@@ -125,7 +166,8 @@ def compare_runs(
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
     by_clip = gathered.by_clip([clip.name for clip in clips])
-    return ComparisonResult(compare_objects(tables, thresholds, untimed, rules, by_clip), tuple(remarks))
+    pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
+    return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
 
 
 @dataclass
@@ -142,6 +184,11 @@ class _Gathered:
     def by_clip(self, clips: Sequence[str]) -> dict[str, Mapping[str, Outside]]:
         """Return the counts of every clip by name; without clips of which none are known."""
         return {name: own for name, own in zip(clips, self.outside, strict=True) if own is not None}
+
+    def take(self, other: _Gathered) -> None:
+        """Add what was gathered of one more clip."""
+        self.remarks += other.remarks
+        self.outside += other.outside
 
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
         """Return the counts over all clips by model; empty where they are not known of every clip."""
@@ -192,9 +239,10 @@ def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Pat
             written over.
     """
     inputs = [] if ground_truth is None else [ground_truth]
-    for run in run_folders(paths):
-        manifest = read_manifest(run.path)
-        inputs += [] if manifest is None else manifest.inputs
+    for run in run_folders(paths)[0] if paths else ():
+        with suppress(InputError):  # such a run is left out, and nothing is known of what it was made from
+            manifest = read_manifest(run.path)
+            inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for a comparison", inputs)
     files = (*comparison_files(MOST_PAIRS), REPORT_PAGE)
     claim_files(folder, files, _holds_comparison, "pass another folder to --out")

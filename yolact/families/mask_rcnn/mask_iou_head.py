@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KEY_PREFIX = "roi_heads.maskiou."
-"""What the head's keys begin with in a network's state dict."""
-
 
 class _Features(nn.Module):
     """Four convolutions, the last of stride 2, and two fully connected layers."""
@@ -44,7 +41,7 @@ class _Predictor(nn.Module):
 class MaskIouHead(nn.Module):
     """From a region's features and its predicted mask to the IoU that the mask is expected to have, a value a class.
 
-    State-dict keys are those of the authors' implementation below `KEY_PREFIX`.
+    State-dict keys are those of the authors' implementation below `config.KEY_PREFIX`.
 
     Args:
         classes: background included, as first.
