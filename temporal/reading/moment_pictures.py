@@ -79,12 +79,14 @@ def _picture(viewer: ClipViewer, manifest: Manifest, masks: _TrackMasks, moment:
     earlier = moment.frame - manifest.options.stride
     rgb_before, rgb = viewer.frame(earlier), viewer.frame(moment.frame)
     before, there = (masks.get((moment.model, frame, moment.track_id)) for frame in (earlier, moment.frame))
+    size = (manifest.clip.height, manifest.clip.width)
     if rgb_before is None or rgb is None or (before is None and there is None):
+        return b""
+    if rgb_before.shape[:2] != size or rgb.shape[:2] != size:
         return b""
     motion = motion_between(viewer, manifest.options, earlier, moment.frame)
     carried = None if before is None or motion is None else warp_mask(before, motion)
     color = track_color(moment.object_id or moment.track_id)
-    size = (rgb.shape[0], rgb.shape[1])
     window = _window([mask for mask in (before, there, carried) if mask is not None], size)
     left = rgb_before.copy()
     if before is not None:

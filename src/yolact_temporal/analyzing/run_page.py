@@ -128,7 +128,7 @@ def _how_measured(manifest: Manifest) -> list[str]:
     options, measured = manifest.options, manifest.frames_measured
     taken = "every frame" if options.stride == 1 else f"one frame in {options.stride}"
     lines = [f"{measured} frames were measured ({taken}).", f"Motion: {manifest.motion}."]
-    return [*lines, f"The clip was read by {manifest.clip.decoder}."]
+    return lines
 
 
 def _reproduce(manifest: Manifest) -> list[Block]:

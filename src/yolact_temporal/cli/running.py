@@ -249,7 +249,8 @@ def compare_all(
         )
     write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
     lines, report = comparison_lines(result), comparison_report(result)
-    write_comparison_page(out, lines, report, run_folders(runs), args.command_line)
+    folders, _ = run_folders(runs)
+    write_comparison_page(out, lines, report, folders, args.command_line)
     say(
         args,
         f"\n{as_console(report if args.verbose else lines, width=WIDTH)}\n\n"
