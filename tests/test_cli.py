@@ -334,7 +334,7 @@ class TestBaselines:
         self, analyze, clip, monkeypatch
     ):
         monkeypatch.setattr(
-            "yolact_temporal.analyzing.models.counterpart", lambda name: "mask_rcnn_resnet50_fpn"
+            "yolact_temporal.analyzing.chosen_models.counterpart", lambda name: "mask_rcnn_resnet50_fpn"
         )
         monkeypatch.setenv("YOLACT_TEMPORAL_CACHE", "/nonexistent")
         code, _, err = analyze(clip, alone=False)

@@ -127,8 +127,7 @@ def _first_time_s(folder: RunFolder, manifest: Manifest) -> float:
 def _how_measured(manifest: Manifest) -> list[str]:
     options, measured = manifest.options, manifest.frames_measured
     taken = "every frame" if options.stride == 1 else f"one frame in {options.stride}"
-    lines = [f"{measured} frames were measured ({taken}).", f"Motion: {manifest.motion}."]
-    return lines
+    return [f"{measured} frames were measured ({taken}).", f"Motion: {manifest.motion}."]
 
 
 def _reproduce(manifest: Manifest) -> list[Block]:

@@ -188,11 +188,10 @@ def motion_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
     """Add whether plots are drawn."""
-    plots = parser.add_mutually_exclusive_group()
-    plots.add_argument(
+    parser.add_argument(
         "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
     )
-    plots.add_argument(
+    parser.add_argument(
         "--pair-plots",
         action="store_true",
         help="with more than two models, also a picture of every two: comparison_1.png and so on",

@@ -283,7 +283,7 @@ def write_comparison(
         folder: made where it is missing.
         title: the clip's name; "" for several.
         plots: whether there is a picture of all models.
-        pair_plots: whether there is one of every two of them too.
+        pair_plots: whether there is, beside it, one of every two of them.
     """
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -298,7 +298,8 @@ def write_comparison(
             plot_comparison(pair.comparison, pair.verdict, folder / COMPARISON_PICTURE, title)
         elif plots and result.pairs:
             plot_overview([pair.verdict for pair in result.pairs], folder / COMPARISON_PICTURE, title)
-        for number, pair in enumerate(result.pairs if pair_plots and len(result.pairs) > 1 else ()):
+        pairs = plots and pair_plots and len(result.pairs) > 1
+        for number, pair in enumerate(result.pairs if pairs else ()):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 
