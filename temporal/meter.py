@@ -124,6 +124,8 @@ class StabilityMeter:
         identified: whether every instance comes with its identity, which is then its track.
         pictures: whether there are pictures to tell motion from. Without them a pair of consecutive frames counts for
             every figure that needs no motion, and a repeated frame cannot be told from another.
+        mask_cell_px: width and height in pixels of a cell of the grid on which the model's boxes cut its masks; None
+            where that is not known.
 
     Example:
         >>> bitmap = np.zeros((1, 32, 48), np.bool_)
@@ -148,6 +150,7 @@ class StabilityMeter:
         association: AssociationOptions | None = None,
         identified: bool = False,
         pictures: bool = True,
+        mask_cell_px: tuple[float, float] | None = None,
     ) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"expected a frame rate above 0, or None, got {fps}")
@@ -160,6 +163,7 @@ class StabilityMeter:
         self._association = None if identified else association or AssociationOptions.for_rate(rate)
         self._associator = GivenTracks() if self._association is None else Associator(self._association)
         self._pictures = pictures
+        self._mask_cell_px = mask_cell_px
         self._open: dict[int, _TrackState] = {}
         self._finished: list[TrackStability] = []
         self._sums = ClipSums()
@@ -272,7 +276,7 @@ class StabilityMeter:
         if track is None or not track.present or motion is None:
             return None
         carried, previous = self._associator.carried[key], self._last_masks[key]
-        return pair_figures(carried, mask, motion, track.box, box, previous)
+        return pair_figures(carried, mask, motion, track.box, box, previous, self._mask_cell_px)
 
     def _instance(
         self,

@@ -22,7 +22,8 @@ class PooledSums:
     """One figure over all tracks: compute(sum of numerators / sum of denominators).
 
     Attributes:
-        values, weight: float64 (T,), what each block of frames adds to the two sums.
+        values, weight: float64 (T,), what each block of frames adds to the two sums; of a figure without an interval T
+            is 1.
         compute: makes the figure of their ratio.
     """
 
@@ -38,12 +39,14 @@ class PooledSums:
 
 @dataclass
 class _Blocks:
-    """What blocks of frames add to one figure."""
+    """What blocks of frames add to one figure; all frames are one block where no interval is drawn from them."""
 
     compute: Compute
-    sums: Floats = field(default_factory=lambda: np.zeros((2, 64)))
+    apart: bool
+    sums: Floats = field(default_factory=lambda: np.zeros((2, 1)))
 
     def add(self, block: int, numerator: float, denominator: float) -> None:
+        block *= self.apart
         if block >= self.sums.shape[1]:
             longer = np.zeros((2, min(max(2 * self.sums.shape[1], block + 1), MOST_BLOCKS)))
             longer[:, : self.sums.shape[1]] = self.sums
@@ -86,7 +89,7 @@ class ClipSums:
             for name, own in sums.items():
                 for frame, numerator, denominator in own.taken():
                     if name not in self._blocks:
-                        self._blocks[name] = _Blocks(own.compute)
+                        self._blocks[name] = _Blocks(own.compute, REGISTRY[name].headline is not None)
                     while frame // self._frames_a_block >= MOST_BLOCKS:
                         self._frames_a_block *= 2
                         for blocks in self._blocks.values():

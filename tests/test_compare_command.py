@@ -491,7 +491,7 @@ class TestCommand:
     def test_it_writes_tables_and_prints_the_verdict(self, clips, tmp_path, capsys):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
         assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
-        assert "which of a and b is steadier" in capsys.readouterr().out
+        assert "Too short to say which of a and b is steadier" in capsys.readouterr().out
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
             "comparison.csv", "comparison.md", "comparison.json", "comparison.png", "report.html"
         }  # fmt: skip

@@ -58,7 +58,7 @@ def answer(question="outline", outcome="first", **changes):
         (answer(outcome="undefined", first=None, second=None), "The whole sentence of outline."),
         (
             answer("presence"),
-            "Blinks: ours blinks less (missed in one frame of two 2.0% against 5.0%, -4.0 to -1.0 points).",
+            "Blinks: ours blinks less (one-sided misses 2.0% against 5.0%, -4.0 to -1.0 points).",
         ),
         (
             answer("coverage", "second"),
@@ -270,6 +270,12 @@ def test_data_holds_all_of_it():
     assert data["movement"][0]["grade"] == "visible"
     assert data["answers"][0]["headline"] == "ours is steadier (by 40% on this clip)."
     assert data["floor_px"] == pytest.approx(0.3)
+
+
+def test_a_floor_of_nothing_is_not_told_as_an_error():
+    assert "shows no error of its own" in movement_sentence(
+        ClipReading(**{**vars(reading()), "objects": (seen(floor=0.0),)})
+    )
 
 
 def test_what_is_near_the_floor_says_so():

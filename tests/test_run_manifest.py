@@ -31,7 +31,12 @@ DOCUMENT: dict[str, Any] = {
     "options": {"start": 0, "end": 2.5, "stride": 2, "batch": 1, "flow_long_side": 512},
     "motion": "optical flow",
     "models": {
-        "m": {"score_threshold": 0.25, "config": {"class_names": ["a", "b"]}, "weights": {"sha256": "f" * 64}}
+        "m": {
+            "score_threshold": 0.25,
+            "config": {"class_names": ["a", "b"]},
+            "weights": {"sha256": "f" * 64},
+            "mask_cell_px": [6.2, 3.5],
+        }
     },
     "frames_measured": 9,
     "losses": [{"at_index": 3, "reason": "torn", "count": None}],
@@ -51,6 +56,7 @@ def test_what_is_written_is_read(tmp_path):
     assert manifest.options == RunOptions(0, 2.5, 2, 1, 512)
     assert manifest.options.motion == "dis", "all runs were by it before there was another"
     assert (manifest.models["m"].class_names, manifest.models["m"].weights) == (("a", "b"), "f" * 12)
+    assert manifest.models["m"].mask_cell_px == (6.2, 3.5)
     assert manifest.losses == (FrameLoss(3, "torn", None),)
     assert manifest.outside == {"m": (2, 1, 5)}
     assert manifest.inputs == [Path("film.mp4"), Path("truth")]
@@ -120,6 +126,8 @@ def test_what_an_older_run_counted_without_telling_duplicates_apart_is_not_taken
         (lambda data: data["models"].update({"a/b": data["models"]["m"]}), "leads out of the run"),
         (lambda data: data["models"]["m"].update(score_threshold="0.5"), "score_threshold"),
         (lambda data: data["models"]["m"]["config"].update(class_names=[1]), "class_names"),
+        (lambda data: data["models"]["m"].update(mask_cell_px=[4]), "'models'.m.mask_cell_px"),
+        (lambda data: data["models"]["m"].update(mask_cell_px=[4, 0]), "'models'.m.mask_cell_px"),
         (lambda data: data["options"].update(stride=0), "'options'.stride"),
         (lambda data: data["options"].update(start=-1), "'options'.start"),
         (lambda data: data.update(losses=[{"at_index": 1}]), "losses.reason"),

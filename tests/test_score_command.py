@@ -60,7 +60,9 @@ def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
     assert manifest["clip"]["sha256"] == open_clip(images, fps=FPS).info.sha256
     assert "theirs: masks read from" in (run / "report.md").read_text()
     assert "published" not in (run / "report.md").read_text()
-    assert "boundary displacement, mean" in out
+    assert "Outlines move" in out
+    assert "Look next: " in out
+    assert len(out.splitlines()) <= 25
     assert {row["track_id"] for row in rows(run / "theirs" / "tracks.csv")} == {"11", "12"}
 
 
@@ -192,7 +194,7 @@ def test_several_masks_are_several_models_that_compare_works_on(score, images, t
     run = tmp_path / "runs" / "walk"
     assert {row["model"] for row in rows(run / "objects.csv")} == {"steady", "noisy"}
     assert (run / "comparison.csv").is_file()
-    assert "steady against noisy" in out
+    assert "Objects (steady / noisy)" in out
     again = compare_runs([run]).pairs[0].comparison
     assert again.models == ("steady", "noisy")
     assert again.find("boundary_px").difference < -0.3

@@ -65,6 +65,8 @@ class ModelDescription:
 
     Attributes:
         weights: the beginning of their SHA-256; "" where there are none.
+        mask_cell_px: width and height, in pixels of the frame, of a cell of the grid that its masks are cut on; None
+            where that is not known.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ModelDescription:
     device: str
     precision: str
     weights: str
+    mask_cell_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -295,7 +298,17 @@ def _model(name: str, model: Fields) -> ModelDescription:
         device=model.text("device", ""),
         precision=model.text("precision", ""),
         weights=str(weights.get("sha256", "") if isinstance(weights, dict) else weights or "")[:12],
+        mask_cell_px=_cell(model.all().get("mask_cell_px"), name),
     )
+
+
+def _cell(cell: object, name: str) -> tuple[float, float] | None:
+    if cell is None:
+        return None
+    sides = cell if isinstance(cell, list) and len(cell) == 2 else [0]
+    if not all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
+        raise FieldError(f"'models'.{name}.mask_cell_px")
+    return float(sides[0]), float(sides[1])
 
 
 def _loss(loss: Fields) -> FrameLoss:

@@ -261,7 +261,7 @@ def _brief_values(answer: Answer, place: int) -> str:
     if answer.question == "truth":
         return f"J&F {own:.3f} against {other:.3f}"
     if answer.question == "presence":
-        return f"missed in one frame of two {own:.1%} against {other:.1%}"
+        return f"one-sided misses {own:.1%} against {other:.1%}"
     return f"{own:.1%} against {other:.1%} of the pairs"
 
 

@@ -223,6 +223,7 @@ def compare_clip(
     jitter = objects.jitter[:, columns]
     # These are of a sample of pairs: the others lack nothing.
     second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
+    sampled = common & np.isfinite(second).any(axis=1)
     series = {
         "boundary_px": sums.mean(objects.boundary_px[:, columns], common),
         "boundary_share": sums.mean(objects.boundary_share[:, columns], common),
@@ -231,7 +232,8 @@ def compare_clip(
         "round_trip_jitter": sums.mean(objects.round_trip_jitter[:, columns], common),
         "true_boundary_px": sums.mean(_for_both(objects.true_boundary_px), common),
         "true_jitter": sums.mean(_for_both(objects.true_jitter), common),
-        "second_boundary_px": sums.mean(second, common & np.isfinite(second).any(axis=1)),
+        "second_boundary_px": sums.mean(second, sampled),
+        "sample_boundary_px": sums.mean(objects.boundary_px[:, columns], sampled),
         "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
         "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
         "coverage": sums.share(both, pair),

@@ -210,6 +210,7 @@ class MaskPair(NamedTuple):
         sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
         boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
         round_trip: the mask of t-1 and what comes back of it, carried to t and back; None where that is not known.
+        cell: width and height in pixels of a cell of the grid on which the boxes cut masks; None where not known.
     """
 
     previous: NDArray[np.uint8]
@@ -220,6 +221,7 @@ class MaskPair(NamedTuple):
     sources: Sequence[NDArray[np.floating]]
     boxes: tuple[Sequence[float], Sequence[float]] | None
     round_trip: RoundTrip | None = None
+    cell: tuple[float, float] | None = None
 
 
 PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]

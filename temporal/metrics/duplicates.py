@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from yolact_temporal.data.crops import MaskCrop, overlaps
+from yolact_temporal.data.crops import MaskCrop, mask_iou, may_overlap
 from yolact_temporal.temporal.metrics.contract import MetricSpec, Observation, RatioOverFrames, Term
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
@@ -63,11 +63,11 @@ def repeated(masks: Sequence[MaskCrop], scores: ArrayLike | None = None) -> NDAr
     """
     found = np.full(len(masks), -1, np.int64)
     order = best_first(masks, scores)
-    for rank, place in enumerate(order[1:], start=1):
-        over = overlaps([masks[place]], [masks[better] for better in order[:rank]], DUPLICATE_IOU)[0]
-        lies_on = np.flatnonzero(over > DUPLICATE_IOU)
-        if len(lies_on):
-            best = order[int(lies_on[0])]
+    ordered = [masks[place] for place in order]
+    # By the worse of the two, and then by the better: the first that is found is the best.
+    for rank, better in np.argwhere(np.tril(may_overlap(ordered, ordered, DUPLICATE_IOU), -1)).tolist():
+        place, best = order[rank], order[better]
+        if found[place] < 0 and mask_iou(ordered[rank], ordered[better]) > DUPLICATE_IOU:
             found[place] = best if found[best] < 0 else found[best]
     return found
 

@@ -152,8 +152,8 @@ def loss_terms(
         >>> terms = loss_terms(before, now, np.array([[0.2], [np.nan], [np.nan]]), np.array([True] * 3))
         >>> terms.by_name["loss_0"].ravel().tolist(), terms.by_name["loss_1"].ravel().tolist()
         ([0.2, 1.0, 0.0], [0.2, 1.0, 1.0])
-        >>> loss_terms(before, now, np.full((3, 1), np.nan), np.array([False] * 3)).undefined.all()
-        True
+        >>> loss_terms(before, now, np.full((3, 1), np.nan), np.array([False] * 3)).undefined.tolist()
+        [True, True, True]
     """
     both, one = now & before, now ^ before
     missed = ~both & ~one

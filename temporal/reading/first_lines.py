@@ -146,6 +146,8 @@ def movement_sentence(reading: ClipReading) -> str:
         tail = "how much of it is the motion estimate's error is not known"
     elif reading.from_truth:
         tail = f"the true masks move {figure(floor)} px"
+    elif not floor:
+        tail = "the motion estimate shows no error of its own"
     else:
         tail = f"at least {figure(floor)} px may be the motion estimate's error"
     return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."

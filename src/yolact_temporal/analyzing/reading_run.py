@@ -76,7 +76,7 @@ def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
     """Return what must be said beside the figures: what pixels depend on, or that there are none."""
     found = [stride_sentence(stride)] if stride > 1 else []
     if not any(own.pictures for own in result.stability.values()):
-        found.append("How far outlines move is not known: the motion between frames takes the clip.")
+        found.append("Without the clip the motion between frames is not known, nor how far outlines move.")
     return tuple(found)
 
 

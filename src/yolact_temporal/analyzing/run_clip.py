@@ -161,6 +161,8 @@ def _run(
     manifest["command"] = destination.command
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+        if request.protocol is not None:
+            manifest["ground_truth"]["protocol"] = request.protocol
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
@@ -229,7 +231,10 @@ def _manifest(
         "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
         "options": asdict(options),
         "motion": motion_kind,
-        "models": {mask_source.name: mask_source.manifest for mask_source in mask_sources},
+        "models": {
+            each.name: each.manifest | {"mask_cell_px": each.mask_cell_px((clip.height, clip.width))}
+            for each in mask_sources
+        },
         "packages": _versions(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
