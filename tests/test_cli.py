@@ -206,7 +206,8 @@ class TestARun:
         }
         plots = {name for name in files if name.startswith("plots/")}
         compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.json", "comparison.png"}
-        assert files - plots == {"run.json", "summary.csv", "moments.csv", "report.md"} | models | compared
+        told = {"run.json", "summary.csv", "moments.csv", "report.md", "report.html"}
+        assert files - plots == told | models | compared
         assert plots
         assert all(name.endswith(".png") for name in plots)
 
@@ -307,7 +308,7 @@ class TestARun:
         assert (tmp_path / "runs" / "mein schöner $Film$ {影" / "summary.csv").exists()
 
     def test_one_frame_has_instances_and_no_jitter(self, analyze, clip, tmp_path):
-        assert analyze(clip, "--end", "1", "--quiet")[0] == 0
+        assert analyze(clip, "--end", "1", "--quiet")[0] == 3
         rows = {row["metric"]: row for row in read_rows(tmp_path / "runs/film/summary.csv")}
         assert int(rows["instances"]["value"]) > 0
         assert rows["boundary_px_mean"]["value"] == ""

@@ -1,6 +1,7 @@
 """The demo: photographs filmed by a known camera, the package's own or a user's."""
 
 import csv
+import importlib
 import json
 from functools import partial
 
@@ -17,6 +18,9 @@ FRAMES_A_MOVE = 3
 @pytest.fixture(autouse=True)
 def short_films(monkeypatch):
     """Films of three frames a move, in which the models still see people."""
+    importlib.import_module(
+        "yolact_temporal.data.viewing"
+    )  # before: it asks what is a film by the class itself
     short = partial(photo_film.PhotoFilm, size=(160, 240), seconds_per_move=FRAMES_A_MOVE / 24)
     monkeypatch.setattr(photo_film, "PhotoFilm", short)
     monkeypatch.setattr(photo_film, "film_of", lambda own, seed: short(seed=seed, photographs=[own]))

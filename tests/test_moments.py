@@ -17,7 +17,7 @@ from yolact_temporal.temporal.reading.moments import (
     worst_apart,
 )
 from yolact_temporal.temporal.reading.moments_csv import MOMENT_COLUMNS, read_moments, write_moments
-from yolact_temporal.temporal.reading.shared_ids import MaskKey, objects_of_tracks
+from yolact_temporal.temporal.reading.shared_ids import MaskKey, RunningNumbers, objects_of_tracks
 from yolact_temporal.temporal.report import CsvTable
 
 SIZE, RATE = (60, 80), 10.0
@@ -188,3 +188,13 @@ def test_an_empty_mask_is_never_swallowed():
     empty = MaskCrop.from_bitmap(np.zeros(SIZE, np.bool_))
     assert empty.area == 0
     assert moments_of([[], [HERE], []]) == []
+
+
+def test_a_track_is_the_object_that_it_was_in_most_frames_so_far():
+    numbers = RunningNumbers()
+    for frame, owner in enumerate((7, 7, 4, 4, 4)):
+        numbers.update("ours", [MaskKey(frame, 50, 0.9, 1)], [MaskKey(frame, 50, 0.9, owner)])
+        assert numbers.of("ours") == {1: 7 if frame < 4 else 4}
+    numbers.update("ours", [MaskKey(9, 51, 0.9, 2)], [MaskKey(9, 50, 0.9, 4)])
+    assert 2 not in numbers.of("ours"), "another mask"
+    assert numbers.of("theirs") == {}

@@ -106,13 +106,26 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 
 def show_verdict(verdict: ComparedPair) -> None:
-    """Show who is steadier, or what else the answers come to, in the same place, size and weight."""
+    """Show the answers of a comparison in their own words, whoever they favour in the same place, size and weight.
+
+    Of an older version's run, which had no answers, its verdict.
+    """
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
-        word = verdict.verdict if verdict.steadier is None else f"{verdict.steadier} is steadier"
-        st.subheader(plain(f"{word[:1].upper()}{word[1:]}"), anchor=False, help=VERDICT_RULE)
+        told = verdict.answers
+        if told is not None:
+            st.subheader(plain(told.headline), anchor=False, help=plain(told.rules))
+            st.markdown("\n".join(f"- {plain(answer.sentence)}" for answer in told.answers))
+            for guard in told.speaking:
+                if guard.words not in told.headline:
+                    st.markdown(f"**{plain(guard.words)}**")
+            for sentence in verdict.scope:
+                st.caption(plain(sentence))
+            return
+        if verdict.steadier is None:
+            st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
+        else:
+            st.subheader(f"{plain(verdict.steadier)} is steadier", anchor=False, help=VERDICT_RULE)
         st.markdown(plain(verdict.sentence))
-        for answer in () if verdict.answers is None else verdict.answers.answers:
-            st.markdown(f"- {plain(answer.sentence)}")
         for sentence in verdict.scope:
             st.caption(plain(sentence))
 

@@ -60,13 +60,17 @@ def versioned(text: bytes, path: Path, what: str) -> tuple[dict[str, Any], int]:
 
 
 def write_versioned(path: Path, version: int, document: Mapping[str, Any]) -> None:
-    """Write a document whole or not at all, with the tool's name and its version; what is not finite is null."""
+    """Write a document whole or not at all, as `versioned_text` has it."""
+    with atomic_write(path) as file:
+        file.write(versioned_text(version, document))
+
+
+def versioned_text(version: int, document: Mapping[str, Any]) -> str:
+    """Return a document as JSON with the tool's name and its version; what is not finite is null."""
     marked = {"tool": TOOL, "format_version": version} | {
         key: value for key, value in document.items() if key not in ("tool", "format_version")
     }
-    text = json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as file:
-        file.write(text + "\n")
+    return json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

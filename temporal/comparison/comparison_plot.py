@@ -33,7 +33,8 @@ def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, t
     panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axes, difference in zip(panels, shown, strict=True):
         _draw(axes, difference, comparison.models)
-    heading = f"{comparison.models[0]} minus {comparison.models[1]}: {verdict.word}"
+    # Two lines: names of models and a verdict with its reserves are wider than the picture.
+    heading = f"{comparison.models[0]} minus {comparison.models[1]}\n{verdict.word}"
     return save_png(figure, path, f"{title}: {heading}" if title else heading)
 
 

@@ -51,6 +51,7 @@ class ClipReading:
         objects: a row each, those of most pairs first.
         moments: the worst, worst first.
         verdicts: of every two models; none of one alone.
+        numbers: by model and track, the object of the comparison that it is; None where none are compared.
         from_truth: whether objects and floor are those of a ground truth.
         quality: against a ground truth, mean J and F of each model; empty without one.
         remarks: what must be said beside the figures, a sentence each.
@@ -64,6 +65,7 @@ class ClipReading:
     objects: tuple[ObjectReading, ...]
     moments: tuple[Moment, ...]
     verdicts: tuple[Verdict, ...] = ()
+    numbers: Mapping[str, Mapping[int, int]] | None = None
     from_truth: bool = False
     quality: Mapping[str, tuple[float | None, float | None]] | None = None
     remarks: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table, as_console
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moments import Moment
-from yolact_temporal.temporal.reading.object_rows import ModelOfObject, ObjectReading
+from yolact_temporal.temporal.reading.object_rows import ObjectReading
 from yolact_temporal.temporal.reading.sizes import WORDS
 
 WIDTH = 100
@@ -211,7 +211,7 @@ def _object_row(own: ObjectReading, models: Sequence[str]) -> tuple[str, ...]:
         figure(own.floor_px),
         _each([figure(one.jitter) for one in made]),
         _each([NONE if one.blinks is None else str(one.blinks) for one in made]),
-        _note(own, models, made),
+        object_note(own, models),
     )
 
 
@@ -219,10 +219,11 @@ def _each(cells: Sequence[str]) -> str:
     return " / ".join(cells)
 
 
-def _note(own: ObjectReading, models: Sequence[str], made: Sequence[ModelOfObject]) -> str:
+def object_note(own: ObjectReading, models: Sequence[str]) -> str:
+    """Return why an object has too few pairs to say something by itself; "" where it has enough."""
     if own.weighs:
         return ""
-    unseen = [model for model, one in zip(models, made, strict=True) if not one.frames]
+    unseen = [model for model in models if not own.models[model].frames]
     if unseen:
         return f"{' and '.join(unseen)} never see{'s' if len(unseen) == 1 else ''} it"
     return "too short to weigh"

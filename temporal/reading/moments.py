@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.overlay import called
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.stability import FrameStability, InstanceStability
@@ -111,7 +112,7 @@ def numbered(track_id: int, object_id: int | None) -> str:
         >>> numbered(4, 2), numbered(4, None)
         ('#2', 'track 4')
     """
-    return f"track {track_id}" if object_id is None else f"#{object_id}"
+    return called(track_id, {} if object_id is None else {track_id: object_id})
 
 
 def _gone(moment: Moment) -> list[str]:

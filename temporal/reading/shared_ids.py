@@ -50,5 +50,35 @@ def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> 
     }
 
 
+class RunningNumbers:
+    """Which object of the comparison each model's track is, as far as is known while the clip is read.
+
+    A track that has been of several objects is taken for the one that it was in most frames, the earlier one of equals.
+
+    Example:
+        >>> numbers = RunningNumbers()
+        >>> numbers.update("ours", [MaskKey(0, 50, 0.9, 1)], [MaskKey(0, 50, 0.9, 7)])
+        >>> numbers.of("ours"), numbers.of("theirs")
+        ({1: 7}, {})
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, dict[int, Counter[int]]] = defaultdict(dict)
+        self._numbers: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def update(self, model: str, tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> None:
+        """Take one frame of a model: its masks and their tracks, its masks and their objects."""
+        for track, found in objects_of_tracks(tracks, objects).items():
+            frames = self._frames[model].setdefault(track, Counter())
+            frames[found] += 1
+            own = self._numbers[model]
+            if frames[found] > frames[own.setdefault(track, found)]:
+                own[track] = found
+
+    def of(self, model: str) -> Mapping[int, int]:
+        """Return the object of each of a model's tracks; tracks of no object are left out. May change later."""
+        return self._numbers[model]
+
+
 def _key(mask: MaskKey) -> tuple[int, int, str]:
     return mask.frame, mask.area_px, f"{mask.score:.6g}"

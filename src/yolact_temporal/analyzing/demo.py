@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
-from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
+from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip, write_page
 from yolact_temporal.data.files import results_in
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
@@ -68,7 +68,7 @@ def compare_motions(
 ) -> str:
     """Measure a film's finished run again by exact motion and by optical flow: what flow adds is its floor.
 
-    Writes `camera_moves.csv` and, where plots are drawn, its plot into the run.
+    Writes `camera_moves.csv` and, where plots are drawn, its plot into the run and its page.
 
     Returns:
         A table of jitter by camera move for the terminal.
@@ -83,6 +83,7 @@ def compare_motions(
                 table.write_all(own)
         if pictures.plots:
             plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
+            write_page(done, open_finished(done.folder.path).manifest)  # again, with this plot
     return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 

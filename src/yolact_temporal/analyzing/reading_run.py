@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from yolact_temporal.analyzing.against_truth import TruthFit
@@ -51,6 +51,7 @@ def read_run(
     else:
         ((model, own),) = result.stability.items()
         objects = track_readings(model, own.tracks, result.frames)
+    numbers = _numbers(folder, rows, thresholds) if shared else None
     return ClipReading(
         name=name,
         frames=result.frames,
@@ -59,10 +60,11 @@ def read_run(
         models=tuple(thresholds),
         objects=tuple(objects),
         moments=tuple(
-            _numbered(folder, result.moments, rows, thresholds, objects)
-            if shared
-            else _own(result.moments, objects)
+            _own(result.moments, objects)
+            if numbers is None
+            else with_shared_ids(result.moments, numbers, {own.number: own.name for own in objects})
         ),
+        numbers=numbers,
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
         remarks=_remarks(result, stride),
@@ -78,23 +80,19 @@ def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _numbered(
-    folder: RunFolder,
-    moments: Sequence[Moment],
-    rows: Sequence[ObjectRow],
-    models: Mapping[str, float],
-    readings: Sequence[ObjectReading],
-) -> list[Moment]:
-    """Give moments the numbers that their objects have in the comparison."""
+def _numbers(
+    folder: RunFolder, rows: Sequence[ObjectRow], models: Iterable[str]
+) -> dict[str, dict[int, int]]:
+    """Return the object of the comparison that each track is, by model."""
     found = {}
-    for model in {moment.model for moment in moments} & models.keys():
+    for model in models:
         objects = (
             MaskKey(row.frame, row.area_px or 0, row.score, row.object_id)
             for row in rows
             if row.model == model and row.score is not None
         )
         found[model] = objects_of_tracks(_tracks(folder, model), objects)
-    return with_shared_ids(moments, found, {own.number: own.name for own in readings})
+    return found
 
 
 def _tracks(folder: RunFolder, model: str) -> Iterator[MaskKey]:

@@ -23,10 +23,12 @@ class Pictures:
     Attributes:
         overlay: the clip with the masks drawn, one a model.
         plots: of timeline, tracks, displacements and comparison.
+        pair_plots: of the comparison of every two models, where there are more than two.
     """
 
     overlay: bool = True
     plots: bool = True
+    pair_plots: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Destination:
         overwrite: replace an earlier run.
         pictures: which pictures are made.
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
+        command: what was typed to make it; "" if it is made otherwise.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Destination:
     overwrite: bool = False
     pictures: Pictures = field(default_factory=Pictures)
     inputs: tuple[Path, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.run_page import run_page
 from yolact_temporal.analyzing.summary_text import (
     CAVEAT,
     FLOOR_NOTE,
@@ -34,7 +35,7 @@ from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.data.runs.manifest import write_manifest
+from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
@@ -157,6 +158,7 @@ def _run(
     name, folder = destination.name, claimed.folder
     motion = request.motion or FlowMotion(flow_options(options))
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
+    manifest["command"] = destination.command
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
         if request.protocol is not None:
@@ -172,7 +174,8 @@ def _run(
         if truth is not None and result.truth is not None:
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
-            write_comparison(comparison, folder.path, name, destination.pictures.plots)
+            pictures = destination.pictures
+            write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         thresholds = {own.name: own.score_threshold for own in mask_sources}
@@ -189,8 +192,9 @@ def _run(
             claimed.left,
             options.stride,
         )
-        _write_reports(done, request)
-        write_manifest(folder.path, manifest | _outcome(result))
+        manifest |= _outcome(result)
+        _write_reports(done, request, manifest_of(folder.path, manifest))
+        write_manifest(folder.path, manifest)
     return done
 
 
@@ -276,7 +280,7 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, request: RunRequest) -> None:
+def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -> None:
     """Write what is made from the tables: summary, plots if asked for, report."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
@@ -289,6 +293,15 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
+    write_page(done, manifest)
+
+
+def write_page(done: FinishedRun, manifest: Manifest) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then."""
+    said = [*done.comparison.remarks, *remarks(done.result)]
+    page = run_page(done.reading, _figures(done), said, done.folder, manifest)
+    with atomic_write(done.folder.page) as file:
+        file.write(page)
 
 
 def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
@@ -301,6 +314,8 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
         done.folder.plots,
         done.name,
         sections,
+        done.reading.numbers,
+        done.reading.floor_px,
     )
 
 
@@ -312,16 +327,7 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
         reading: whether it says how the clip was read too, which the terminal has been told by then.
         notes: whether it says what each model is.
     """
-    blocks: list[Block] = [*first_lines(done.reading).blocks]
-    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
-    if done.quality:
-        blocks.append(truth_section(done.quality))
-    blocks += [
-        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
-        for model, stability in done.result.stability.items()
-    ]
-    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
-    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
+    blocks: list[Block] = [*first_lines(done.reading).blocks, *_figures(done, notes)]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
@@ -331,6 +337,21 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
         )
     )
     return Section(f"Stability of masks in {done.name}", blocks)
+
+
+def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
+    """Return every figure: of every two models, against the truth, of each model by itself."""
+    blocks: list[Block] = [
+        comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs
+    ]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [
+        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
+        for model, stability in done.result.stability.items()
+    ]
+    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    return blocks + ([Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else [])
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

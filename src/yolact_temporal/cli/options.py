@@ -191,14 +191,21 @@ def add_plot_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
     )
+    parser.add_argument(
+        "--pair-plots",
+        action="store_true",
+        help="with more than two models, also a picture of every two: comparison_1.png and so on",
+    )
 
 
 def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = ()) -> Destination:
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(overlay=not args.no_overlay, plots=not args.no_plots)
-    return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots)
+    return Destination(
+        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
+    )
 
 
 def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:

@@ -62,7 +62,7 @@ def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
     from yolact_temporal.temporal.reading.several_clips import measured_clips
 
     say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
-    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.md. Look at it: {_dashboard(args.out)}")
+    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
 
 
 def require_models(args: argparse.Namespace) -> None:
@@ -148,7 +148,7 @@ def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
     several = (
         "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
     )
-    return [", ".join([str(folder.report), *([several] if several else [])]), _dashboard(args.out)]
+    return [", ".join([str(folder.page), *([several] if several else [])]), _dashboard(args.out)]
 
 
 def _dashboard(runs: Path) -> str:
@@ -222,6 +222,7 @@ def compare_all(
     motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
+    from yolact_temporal.comparing.comparable_runs import run_folders
     from yolact_temporal.comparing.compare_runs import (
         claim_comparison,
         compare_runs,
@@ -229,7 +230,8 @@ def compare_all(
         comparison_report,
         write_comparison,
     )
-    from yolact_temporal.data.runs.layout import COMPARISON_TEXT
+    from yolact_temporal.comparing.comparison_page import write_comparison_page
+    from yolact_temporal.data.runs.layout import COMPARISON_TEXT, REPORT_PAGE
     from yolact_temporal.temporal.documents import as_console
     from yolact_temporal.temporal.reading.first_lines import WIDTH
 
@@ -245,7 +247,13 @@ def compare_all(
             rules=bounds,
             motion=motion,
         )
-    write_comparison(result, out, plots=not args.no_plots)
-    told = comparison_report(result) if args.verbose else comparison_lines(result)
-    say(args, f"\n{as_console(told, width=WIDTH)}\n\n  Every figure: {out / COMPARISON_TEXT}")
+    write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
+    lines, report = comparison_lines(result), comparison_report(result)
+    folders, _ = run_folders(runs)
+    write_comparison_page(out, lines, report, folders, args.command_line)
+    say(
+        args,
+        f"\n{as_console(report if args.verbose else lines, width=WIDTH)}\n\n"
+        f"  Every figure: {out / REPORT_PAGE}, {out / COMPARISON_TEXT}",
+    )
     return result

@@ -35,8 +35,10 @@ from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
     COMPARISON,
+    COMPARISON_PICTURE,
     COMPARISON_TEXT,
     MOST_PAIRS,
+    REPORT_PAGE,
     comparison_files,
     comparison_picture,
 )
@@ -49,6 +51,7 @@ from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
+from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
@@ -241,7 +244,8 @@ def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Pat
             manifest = read_manifest(run.path)
             inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for a comparison", inputs)
-    claim_files(folder, comparison_files(MOST_PAIRS), _holds_comparison, "pass another folder to --out")
+    files = (*comparison_files(MOST_PAIRS), REPORT_PAGE)
+    claim_files(folder, files, _holds_comparison, "pass another folder to --out")
 
 
 def _holds_comparison(folder: Path) -> bool:
@@ -269,8 +273,18 @@ def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, 
     return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
 
 
-def write_comparison(result: ComparisonResult, folder: Path, title: str = "", plots: bool = True) -> None:
-    """Write comparison.csv, .md and .json, and if asked for a picture for each two models, into a folder."""
+def write_comparison(
+    result: ComparisonResult, folder: Path, title: str = "", plots: bool = True, pair_plots: bool = False
+) -> None:
+    """Write comparison.csv, .md and .json into a folder, and if asked for pictures: one of all, one of each two models.
+
+    Args:
+        result: what was found.
+        folder: made where it is missing.
+        title: the clip's name; "" for several.
+        plots: whether there is a picture of all models.
+        pair_plots: whether there is, beside it, one of every two of them.
+    """
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
@@ -279,7 +293,13 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "", pl
         with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(as_markdown(comparison_report(result, title)))
         write_comparison_data(folder, comparison_document(result, title))
-        for number, pair in enumerate(result.pairs if plots else ()):
+        if plots and len(result.pairs) == 1:
+            (pair,) = result.pairs
+            plot_comparison(pair.comparison, pair.verdict, folder / COMPARISON_PICTURE, title)
+        elif plots and result.pairs:
+            plot_overview([pair.verdict for pair in result.pairs], folder / COMPARISON_PICTURE, title)
+        pairs = plots and pair_plots and len(result.pairs) > 1
+        for number, pair in enumerate(result.pairs if pairs else ()):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 
