@@ -109,7 +109,8 @@ def show_verdict(verdict: ComparedPair) -> None:
     """Show who is steadier, or what else the answers come to, in the same place, size and weight."""
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
         word = verdict.verdict if verdict.steadier is None else f"{verdict.steadier} is steadier"
-        st.subheader(plain(f"{word[:1].upper()}{word[1:]}"), anchor=False, help=VERDICT_RULE)
+        named = word.startswith(verdict.models)
+        st.subheader(plain(word if named else word.capitalize()), anchor=False, help=VERDICT_RULE)
         st.markdown(plain(verdict.sentence))
         for answer in () if verdict.answers is None else verdict.answers.answers:
             st.markdown(f"- {plain(answer.sentence)}")
