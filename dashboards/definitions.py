@@ -22,7 +22,9 @@ def compared_headlines() -> list[str]:
 
 def quality_figures() -> list[str]:
     """Return the compared figures that need a ground truth."""
-    return [name for name, one in REGISTRY.compared().items() if one.needs_truth]
+    return [
+        name for name, one in REGISTRY.compared().items() if one.needs_truth and one.support == "universe"
+    ]
 
 
 def compared_label(name: str) -> str:

@@ -21,7 +21,8 @@ from yolact_temporal.data.masks_jsonl import parse_record
 from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.motion import FlowEstimator, FlowOptions, Motion
+from yolact_temporal.temporal.flow import FlowEstimator, flow_options
+from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.motion_sources import exact_motion
 
 _FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
@@ -136,7 +137,8 @@ def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | No
     pair = [clip_frame(run, index) for index in (before, frame)]
     if pair[0] is None or pair[1] is None:
         return None
-    estimator = FlowEstimator(run.manifest.options.flow_long_side or FlowOptions.long_side)
+    how = flow_options(run.manifest.options)
+    estimator = FlowEstimator(how.long_side, how.method)
     estimator.update(pair[0])
     return estimator.update(pair[1])
 

@@ -54,6 +54,7 @@ def catalogue_rows() -> list[dict[str, Any]]:
             "better": spec.better,
             "undefined": spec.undefined,
             "source": spec.source,
+            "depends_on": spec.depends or None,
             "headline": spec.headline is not None,
             "matched_at_iou": list(MATCH_IOUS) if spec.matched else None,
             "also_named": list(spec.names[1:]),
@@ -92,5 +93,5 @@ def contract_sentence(spec: MetricSpec) -> str:
     unit = f" In {spec.unit}." if unit_text(spec.unit) else ""
     return (
         f"{spec.symbol}: {spec.meaning}{unit} Range {bounds}; {spec.better}. Undefined where {spec.undefined}. "
-        f"From: {spec.inputs}. Source: {spec.source}."
-    )
+        f"From: {spec.inputs}. Source: {spec.source}. {spec.dependence}"
+    ).rstrip()

@@ -161,6 +161,7 @@ class StabilityMeter:
         self._open: dict[int, _TrackState] = {}
         self._finished: list[TrackStability] = []
         self._last: tuple[int, float] | None = None
+        self._last_masks: dict[int, MaskCrop] = {}
         self._frames = self._instances = self._empty_masks = 0
         self._statuses: Counter[str] = Counter()
 
@@ -211,6 +212,7 @@ class StabilityMeter:
         self._observe(seen, status, seconds, frame_index, time_s)
         self._close_forgotten()
         self._last = (frame_index, time_s)
+        self._last_masks = dict(zip(ids.tolist(), masks, strict=True))
         self._frames += 1
         self._instances += len(instances)
         self._empty_masks += sum(mask.area == 0 for mask in masks)
@@ -260,7 +262,8 @@ class StabilityMeter:
         track = self._open.get(key)
         if track is None or not track.present or motion is None:
             return None
-        return pair_figures(self._associator.carried[key], mask, motion, track.box, box)
+        carried, previous = self._associator.carried[key], self._last_masks[key]
+        return pair_figures(carried, mask, motion, track.box, box, previous)
 
     def _instance(
         self,

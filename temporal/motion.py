@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +19,19 @@ VISIBILITY_RELATIVE = 0.01
 VISIBILITY_ABSOLUTE_PX2 = 0.5
 """Squared disagreement, in pixels of the frame, allowed whatever the motion."""
 
-_SMALLEST_FLOW_SIDE = 32
 _BLOCK = 16
+
+
+class TwoWayFlow(NamedTuple):
+    """Flow of both directions on the grid that it was estimated on, which may be coarser than the frame's.
+
+    Attributes:
+        backward: float32 (h, w, 2), flow t -> t-1 in pixels of the frame, (x, y).
+        forward: float32 (h, w, 2), flow t-1 -> t at the pixels of t-1.
+    """
+
+    backward: NDArray[np.float32]
+    forward: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,6 +42,8 @@ class Motion:
         backward: float32 (H, W, 2), flow t -> t-1 in pixels of the frame, (x, y): x of frame t was at x + b(x).
         visible: bool (H, W), the V_t of the metrics: pixels of t that are seen in t-1 too.
         repeated: the two frames are pixel for pixel identical; then nothing of the pair counts.
+        both: flow of both directions; None where that of t-1 -> t is not known, and nothing can be carried back.
+        second: the motion of the same pair by another estimate, the same pixels visible; None but on a sample of pairs.
 
     Raises:
         ValueError: if the shapes disagree.
@@ -45,6 +59,8 @@ class Motion:
     backward: NDArray[np.float32]
     visible: NDArray[np.bool_]
     repeated: bool = False
+    both: TwoWayFlow | None = None
+    second: Motion | None = None
 
     def __post_init__(self) -> None:
         if self.backward.ndim != 3 or self.backward.shape[2] != 2:
@@ -57,7 +73,9 @@ class Motion:
     @classmethod
     def still(cls, size: tuple[int, int], repeated: bool = False) -> Motion:
         """Return no motion at all in a frame of (height, width), every pixel visible."""
-        return cls(np.zeros((*size, 2), np.float32), np.ones(size, np.bool_), repeated)
+        nothing = np.zeros((1, 1, 2), np.float32)
+        both = TwoWayFlow(nothing, nothing)
+        return cls(np.zeros((*size, 2), np.float32), np.ones(size, np.bool_), repeated, both)
 
     @classmethod
     def from_flow(cls, backward: NDArray[np.floating], forward: NDArray[np.floating] | None = None) -> Motion:
@@ -70,9 +88,10 @@ class Motion:
         """
         back: NDArray[np.float32] = np.array(backward, np.float32, order="C")
         visible = _comes_from_inside(back)
-        if forward is not None:
-            visible &= consistent_pixels(back, np.ascontiguousarray(forward, dtype=np.float32))
-        return cls(back, visible)
+        if forward is None:
+            return cls(back, visible)
+        both = TwoWayFlow(back, np.ascontiguousarray(forward, dtype=np.float32))
+        return cls(back, visible & consistent_pixels(*both), both=both)
 
     @classmethod
     def from_reduced_flow(
@@ -88,13 +107,22 @@ class Motion:
         if (reduced_height, reduced_width) == (height, width):
             return cls.from_flow(backward, forward)
         scale = np.array([width / reduced_width, height / reduced_height], np.float32)
+        full = flow_of_frame(backward, size)
         backward, forward = (_along_rows(np.multiply, flow, scale) for flow in (backward, forward))
         visible = consistent_pixels(backward, forward, scale)
-        full = np.asarray(cv2.resize(backward, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         visible = (
             cv2.resize(visible.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0
         )
-        return cls(full, visible & _comes_from_inside(full))
+        return cls(full, visible & _comes_from_inside(full), both=TwoWayFlow(backward, forward))
+
+    def with_second(self, backward: NDArray[np.float32]) -> Motion:
+        """Return this motion with another estimate of it beside: flow t -> t-1, float32 (H, W, 2) in pixels.
+
+        What is visible is not judged anew: so both estimates carry masks over the same pixels, and only one direction
+        of the second need be searched.
+        """
+        second = Motion(backward, self.visible & _comes_from_inside(backward))
+        return replace(self, second=second)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,6 +173,21 @@ class Motion:
         return f"Motion({width}x{height}, {seen:.1%} visible{', repeated' if self.repeated else ''})"
 
 
+def flow_of_frame(reduced: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return flow in pixels of a frame of (height, width), float32 (H, W, 2), estimated on a smaller one, (h, w, 2).
+
+    Example:
+        >>> flow_of_frame(np.ones((2, 4, 2), np.float32), (6, 8))[0, 0].tolist()
+        [2.0, 3.0]
+    """
+    height, width = size
+    if reduced.shape[:2] == size:
+        return reduced
+    scale = np.array([width / reduced.shape[1], height / reduced.shape[0]], np.float32)
+    scaled = _along_rows(np.multiply, reduced, scale)
+    return np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def consistent_pixels(
     backward: NDArray[np.float32], forward: NDArray[np.float32], scale: NDArray[np.float32] | float = 1.0
 ) -> NDArray[np.bool_]:
@@ -169,19 +212,37 @@ def consistent_pixels(
     """
     if forward.shape != backward.shape:
         raise ValueError(f"expected forward flow of shape {backward.shape}, got {forward.shape}")
-    columns, rows = _sources(_along_rows(np.divide, backward, scale))
-    carried = cv2.remap(forward, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _comes_back(backward, forward, scale)
+
+
+def _comes_back(
+    there: NDArray[np.float32],
+    back: NDArray[np.float32],
+    scale: NDArray[np.float32] | float,
+    origin: tuple[int, int] = (0, 0),
+) -> NDArray[np.bool_]:
+    """Tell which pixels the other direction's flow brings back to where they were, bool as of `there`.
+
+    Args:
+        there: float32 (h, w, 2), flow of one direction, of a part of the grid whose first column and row are `origin`.
+        back: float32 (H, W, 2), flow of the other direction, of the whole grid.
+        scale: pixels of the frame per pixel of the grid, (x, y).
+    """
+    columns, rows = _sources(_along_rows(np.divide, there, scale), origin)
+    carried = cv2.remap(back, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     back_again = np.asarray(carried, np.float32)
-    allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(backward)) + VISIBILITY_ABSOLUTE_PX2
-    return _squared(back_again + backward) <= allowed
+    allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(there)) + VISIBILITY_ABSOLUTE_PX2
+    return _squared(back_again + there) <= allowed
 
 
-def _sources(backward: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the column and the row that each pixel comes from, float32 (h, w) each."""
+def _sources(
+    backward: NDArray[np.float32], origin: tuple[int, int] = (0, 0)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the column and the row that each pixel comes from, float32 (h, w) each; the first one is at `origin`."""
     height, width = backward.shape[:2]
     columns, rows = (np.ascontiguousarray(backward[..., axis]) for axis in (0, 1))
-    columns += np.arange(width, dtype=np.float32)
-    rows += np.arange(height, dtype=np.float32)[:, None]
+    columns += np.arange(origin[0], origin[0] + width, dtype=np.float32)
+    rows += np.arange(origin[1], origin[1] + height, dtype=np.float32)[:, None]
     return columns, rows
 
 
@@ -206,7 +267,14 @@ def _squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def _comes_from_inside(backward: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell which pixels' nearest source pixel lies in the frame."""
     height, width = backward.shape[:2]
-    columns, rows = _sources(backward)
+    return _inside(*_sources(backward), (height, width))
+
+
+def _inside(
+    columns: NDArray[np.float32], rows: NDArray[np.float32], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Tell which places' nearest pixel lies in a frame of (height, width)."""
+    height, width = size
     inside: NDArray[np.bool_] = (
         (columns > -0.5) & (columns < width - 0.5) & (rows > -0.5) & (rows < height - 0.5)
     )
@@ -244,91 +312,98 @@ def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
     return MaskCrop.from_bitmap(np.asarray(carried, np.uint8), previous.size, region.x1, region.y1)
 
 
-@dataclass(frozen=True)
-class FlowOptions:
-    """How flow is estimated; recorded with every run, since the figures depend on it.
+class RoundTrip(NamedTuple):
+    """A mask of t-1 and what comes back of it, cut to one rectangle of t-1.
 
     Attributes:
-        long_side: frames larger than this are reduced to it for the flow, in pixels.
+        previous: uint8 (h, w) of 0 and 1, the mask of t-1.
+        returned: the same of the mask carried to t and back.
+        visible: the same of the pixels of t-1 that are seen in t too.
     """
 
-    long_side: int = 512
-
-    def __post_init__(self) -> None:
-        if self.long_side < _SMALLEST_FLOW_SIDE:
-            raise ValueError(
-                f"expected a long side of at least {_SMALLEST_FLOW_SIDE} pixels, got {self.long_side}"
-            )
+    previous: NDArray[np.uint8]
+    returned: NDArray[np.uint8]
+    visible: NDArray[np.uint8]
 
 
-class FlowEstimator:
-    """Dense flow between each frame and the one before it, both directions.
+def carry_back(previous: MaskCrop, carried: MaskCrop, motion: Motion) -> RoundTrip | None:
+    """Carry a mask back to where it came from: R(y) = W_t(y + f(y)), f the flow t-1 -> t, nearest sampling.
 
-    Dense Inverse Search, medium preset, as in OpenCV (Kroeger et al., ECCV 2016), on grey frames reduced to a long side
-    of `long_side` pixels where they are larger. Keeps only the previous frame. The two directions are searched at the
-    same time, one of them in a thread of its own.
+    Exact flow would bring back the mask itself, but for the rounding to whole pixels. Only a rectangle around the
+    mask is computed, at the flow's own resolution; it holds all that can come back to a visible pixel.
+
+    Args:
+        previous: the mask of t-1.
+        carried: the same carried to t, as `warp_mask` gives it.
+        motion: from t-1 to t.
+
+    Returns:
+        None where the flow t-1 -> t is not known, or a mask is empty.
 
     Example:
-        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 98, 3), np.uint8)
-        >>> ground = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2))
-        >>> estimator = FlowEstimator()
-        >>> estimator.update(ground[:, :96]) is None
+        >>> backward = np.full((8, 12, 2), (-3.0, 0.0))
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 4), np.bool_), size=(8, 12), x=1, y=5)
+        >>> motion = Motion.from_flow(backward, -backward)
+        >>> trip = carry_back(mask, warp_mask(mask, motion), motion)
+        >>> np.array_equal(trip.previous, trip.returned)
         True
-        >>> motion = estimator.update(ground[:, 2:])  # the picture went 2 px to the left: it was 2 px to the right
-        >>> np.median(motion.backward, axis=(0, 1)).round().astype(int).tolist()
-        [2, 0]
     """
+    if motion.both is None or previous.area == 0 or carried.area == 0:
+        return None
+    way = motion.backward[carried.region.slices]
+    # A pixel passes the check of visibility only where it comes back this near; one more for each rounding, and one
+    # around the mask, where its surroundings are looked at.
+    farthest = 2 * float(np.square(way).max()) * 2 * VISIBILITY_RELATIVE + VISIBILITY_ABSOLUTE_PX2
+    region = previous.region.grown(math.ceil(math.sqrt(farthest)) + 3, previous.size)
+    columns, rows, visible = _destinations(motion.both, region, previous.size)
+    returned = cv2.remap(
+        carried.pixels,
+        columns - np.float32(carried.x),
+        rows - np.float32(carried.y),
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return RoundTrip(previous.within(region), np.asarray(returned, np.uint8), visible)
 
-    def __init__(self, long_side: int = FlowOptions.long_side) -> None:
-        self.options = FlowOptions(long_side)
-        # A search keeps its buffers, so that each direction needs one of its own.
-        self._backward, self._forward = (
-            cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM) for _ in range(2)
+
+def _destinations(
+    both: TwoWayFlow, region: Region, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+    """Return where the pixels of a rectangle of t-1 are in t: columns, rows, float32 (h, w), and which are visible.
+
+    Visibility is judged on the flow's grid, as that of the other direction is.
+    """
+    height, width = size
+    grid_height, grid_width = both.forward.shape[:2]
+    scale = np.array([width / grid_width, height / grid_height], np.float32)
+    # Places of the pixels' centres on the grid, and the part of the grid that they are interpolated from.
+    x = (np.arange(region.x1, region.x2) + 0.5) / float(scale[0])
+    y = (np.arange(region.y1, region.y2) + 0.5) / float(scale[1])
+    left, top = (max(math.floor(places[0] - 0.5), 0) for places in (x, y))
+    right, bottom = (
+        min(math.ceil(places[-1] - 0.5) + 1, end) for places, end in ((x, grid_width), (y, grid_height))
+    )
+    part = np.ascontiguousarray(both.forward[top:bottom, left:right])
+    back = _comes_back(part, both.backward, scale, (left, top))
+    if (grid_height, grid_width) == size:
+        flow = part
+        visible = back
+    else:
+        at_x, at_y = np.meshgrid((x - 0.5 - left).astype(np.float32), (y - 0.5 - top).astype(np.float32))
+        flow = np.asarray(
+            cv2.remap(part, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
         )
-        self._beside = ThreadPoolExecutor(1, "flow")
-        self._previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-
-    def update(self, rgb: NDArray[np.uint8]) -> Motion | None:
-        """Take the next frame, uint8 (H, W, 3), and return its motion from the last one; None for the first.
-
-        Raises:
-            ValueError: if the frame is of another shape than the last, or not uint8 RGB.
-        """
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-            raise ValueError(f"expected a frame of uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
-        if self._previous is not None and self._previous[0].shape != rgb.shape:
-            raise ValueError(f"expected a frame of shape {self._previous[0].shape}, got {rgb.shape}")
-        size = (rgb.shape[0], rgb.shape[1])
-        if self._previous is not None and np.array_equal(self._previous[0], rgb):
-            return Motion.still(size, repeated=True)
-        previous, grey = self._previous, self._reduce(rgb)
-        self._previous = (rgb.copy(), grey)
-        if previous is None:
-            return None
-        coming = self._beside.submit(_flow, self._forward, previous[1], grey)
-        backward = _flow(self._backward, grey, previous[1])
-        return Motion.from_reduced_flow(backward, coming.result(), size)
-
-    def _reduce(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        height, width = grey.shape
-        ratio = self.options.long_side / max(height, width)
-        if ratio >= 1:
-            return grey
-        reduced = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-        return np.asarray(cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _flow(
-    search: cv2.DISOpticalFlow, start: NDArray[np.uint8], end: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """Estimate flow start -> end, float32 (h, w, 2); a frame too small for the search is extended by its edge."""
-    height, width = start.shape
-    down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
-    if down or right:
-        start, end = (
-            np.asarray(cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-            for grey in (start, end)
+        nearest = (
+            np.clip(_nearest(grid_height, height)[region.y1 : region.y2] - top, 0, len(back) - 1),
+            np.clip(_nearest(grid_width, width)[region.x1 : region.x2] - left, 0, back.shape[1] - 1),
         )
-    flow = search.calc(start, end, None)  # type: ignore[call-overload]
-    return np.ascontiguousarray(flow[:height, :width])
+        visible = back[np.ix_(*nearest)]
+    columns, rows = _sources(flow, (region.x1, region.y1))
+    return columns, rows, (visible & _inside(columns, rows, size)).view(np.uint8)
+
+
+def _nearest(reduced: int, full: int) -> NDArray[np.int64]:
+    """Return which of `reduced` pixels in a line stands for each of `full`, as OpenCV resizes."""
+    line = np.arange(reduced, dtype=np.float32)[None]
+    return np.asarray(cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT))[0].astype(np.int64)

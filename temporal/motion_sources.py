@@ -6,7 +6,15 @@ from typing import Protocol
 
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.photo_film import PhotoFilm
-from yolact_temporal.temporal.motion import FlowEstimator, Motion
+from yolact_temporal.temporal.flow import (
+    FlowEstimator,
+    FlowOptions,
+    Grey,
+    SampledFlow,
+    flow_kind,
+    reduced_grey,
+)
+from yolact_temporal.temporal.motion import Motion, TwoWayFlow
 
 
 class MotionSource(Protocol):
@@ -36,21 +44,24 @@ class FlowMotion:
     """Motion estimated by optical flow, which knows of no cut.
 
     Args:
-        long_side: the long side in pixels to which larger frames are reduced.
+        options: how it is estimated.
 
     Example:
         >>> import numpy as np
-        >>> source = FlowMotion(long_side=512)
+        >>> source = FlowMotion()
+        >>> source.kind
+        'optical flow (DIS, medium)'
         >>> picture = np.full((48, 64, 3), 128, np.uint8)
         >>> source.update(Frame(0, 0.0, picture)), source.update(Frame(1, 1 / 24, picture))
         (None, Motion(64x48, 100.0% visible, repeated))
     """
 
-    kind = "optical flow (DIS, medium)"
     pictures = True
 
-    def __init__(self, long_side: int) -> None:
-        self._estimator = FlowEstimator(long_side)
+    def __init__(self, options: FlowOptions | None = None) -> None:
+        how = options or FlowOptions()
+        self.kind = flow_kind(how.method)
+        self._estimator = FlowEstimator(how.long_side, how.method, how.second_every)
 
     def update(self, frame: Frame) -> Motion | None:
         """Return the motion from the last frame to this one, None at the first."""
@@ -64,11 +75,17 @@ class FlowMotion:
 def exact_motion(film: PhotoFilm, index: int) -> Motion | None:
     """Return the known motion of a film to a frame; None at its first frame and across a cut."""
     exact = film.motion(index)
-    return None if exact is None else Motion(exact.backward, exact.visible)
+    if exact is None:
+        return None
+    return Motion(exact.backward, exact.visible, both=TwoWayFlow(exact.backward, exact.forward))
 
 
 class FilmMotion:
-    """The known motion of a film, in place of optical flow.
+    """The known motion of a film, in place of optical flow, which is estimated beside it on a sample of pairs.
+
+    Args:
+        film: whose frames are given.
+        options: how flow is estimated.
 
     Example:
         >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
@@ -80,12 +97,17 @@ class FilmMotion:
     kind = "exact (known camera)"
     pictures = True
 
-    def __init__(self, film: PhotoFilm) -> None:
+    def __init__(self, film: PhotoFilm, options: FlowOptions | None = None) -> None:
         self._film = film
+        self._options = options or FlowOptions()
+        self._second = SampledFlow(self._options.method, self._options.second_every)
+        self._last: Grey | None = None
 
     def update(self, frame: Frame) -> Motion | None:
         """Return the exact motion to this frame; None at the first frame and across a cut."""
-        return exact_motion(self._film, frame.index)
+        last, self._last = self._last, reduced_grey(frame.rgb, self._options.long_side)
+        motion = exact_motion(self._film, frame.index)
+        return motion if motion is None or last is None else self._second.beside(motion, last, self._last)
 
     def is_cut(self, frame: Frame) -> bool:
         """Say whether this frame is the first of another photograph."""
@@ -97,13 +119,13 @@ class FilmFlow(FlowMotion):
 
     Example:
         >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
-        >>> source = FilmFlow(film, long_side=512)
+        >>> source = FilmFlow(film)
         >>> [source.update(frame) is None for frame, _ in zip(film, range(2))]
         [True, False]
     """
 
-    def __init__(self, film: PhotoFilm, long_side: int) -> None:
-        super().__init__(long_side)
+    def __init__(self, film: PhotoFilm, options: FlowOptions | None = None) -> None:
+        super().__init__(options)
         self._film = film
 
     def update(self, frame: Frame) -> Motion | None:

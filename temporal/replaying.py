@@ -15,7 +15,8 @@ from yolact_temporal.data.runs.clip import reopen_clip
 from yolact_temporal.data.runs.manifest import ClipDescription, RunOptions
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.motion import FlowOptions, Motion
+from yolact_temporal.temporal.flow import flow_options
+from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.motion_sources import FilmMotion, FlowMotion, MotionSource
 
 
@@ -149,6 +150,7 @@ class Replay:
 
 
 def _motion_of(source: FrameSource | None, options: RunOptions) -> MotionSource:
+    how = flow_options(options)
     if isinstance(source, PhotoFilm):
-        return FilmMotion(source)
-    return FlowMotion(options.flow_long_side or FlowOptions.long_side)
+        return FilmMotion(source, how)
+    return FlowMotion(how)

@@ -67,9 +67,8 @@ class TableColumns(Iterable[Column]):
 
 def metric_column(spec: MetricSpec) -> Column:
     """Return the column of a metric, described by its contract."""
-    return Column(
-        spec.name, spec.unit, f"{spec.symbol}: {spec.meaning} Empty where {spec.undefined}; {spec.better}."
-    )
+    meaning = f"{spec.symbol}: {spec.meaning} Empty where {spec.undefined}; {spec.better}. {spec.dependence}"
+    return Column(spec.name, spec.unit, meaning.rstrip())
 
 
 FRAME_COLUMNS = TableColumns(

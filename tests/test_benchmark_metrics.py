@@ -25,9 +25,9 @@ from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.data.synthetic.scenes import CLASS_NAMES
+from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
-from yolact_temporal.temporal.motion import FlowEstimator
 
 SCENE = SceneOptions(size=(96, 128), frames=4, objects=2, camera="pan")
 SIZE = (60, 90)

@@ -126,7 +126,8 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
             folder.path, manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}}
         )
     gathered = _Gathered()
-    for clip in runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips]):
+    found, _ = runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips])
+    for clip in found:
         list(_rows(clip, ["a", "b"], None, gathered, None))
     assert gathered.all_outside(["a", "b"]) == {"a": (4, 10), "b": (4, 10)}
     gathered.add(None)
@@ -209,6 +210,85 @@ def test_another_clip_under_the_same_name_is_refused(clips, tmp_path):
         compare_runs([run])
 
 
+class TestRunsThatDoNotGoTogether:
+    """They are left out and named, whatever order they are given in; the others are compared."""
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"options": {"stride": 2}}, "stride 2 instead of 1"),
+            ({"options": {"end": 5}}, "end 5 instead of the clip's end"),
+            ({"options": {"start": 1}}, "start 1 instead of 0"),
+            ({"clip": {"fps": "12"}}, "rate 12 instead of 24"),
+            (
+                {"options": {"motion": "farneback"}, "motion": "optical flow (Farneback)"},
+                "motion optical flow (Farneback), 512 px instead of optical flow (DIS, medium), 512 px",
+            ),
+            ({"options": {"flow_long_side": 256}}, "256 px instead of optical flow (DIS, medium), 512 px"),
+        ],
+        ids=["stride", "end", "start", "rate", "motion", "flow's size"],
+    )
+    @pytest.mark.parametrize("other_first", [False, True])
+    def test_runs_of_one_clip(self, clips, tmp_path, changes, told, other_first):
+        pair = clips[0].run(tmp_path / "pair", {"a": STEADY, "b": NOISY})
+        other = clips[0].run(tmp_path / "other", {"c": NOISY})
+        document = dict(read_manifest(other).document)
+        for key, change in changes.items():
+            document[key] = {**document[key], **change} if isinstance(change, dict) else change
+        write_manifest(other, document)
+        found, left_out = runs_by_clip(
+            [RunFolder(path) for path in ((other, pair) if other_first else (pair, other))]
+        )
+        assert [list(clip.models) for clip in found] == [["a", "b"]]
+        (sentence,) = left_out
+        assert sentence.startswith(
+            f"Left out: {other}, whose figures are not comparable with those of {pair} ("
+        )
+        assert told in sentence
+
+    def test_the_comparison_names_them_and_is_done_in_part(self, clips, tmp_path, capsys):
+        pair = clips[0].run(tmp_path / "pair", {"a": STEADY, "b": NOISY})
+        other = clips[0].run(tmp_path / "other", {"c": NOISY}, options=asdict(AnalyzeOptions(stride=2)))
+        arguments = ["compare", str(other), str(pair), "--no-plots", "--out", str(tmp_path / "out")]
+        assert cli.main(arguments) == 4
+        assert f"Left out: {other}" in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+        assert f"Left out: {other}" in (tmp_path / "out" / "comparison.md").read_text()
+        assert (
+            cli.main(["compare", str(other), str(pair), "--models", "a", "c", "--out", str(tmp_path / "o")])
+            == 3
+        )
+
+    def test_clips_of_another_motion_are_left_out_and_compared_when_it_is_estimated_anew(
+        self, clips, tmp_path
+    ):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        by_dis = compare_runs(runs).pairs[0].comparison
+        document = dict(read_manifest(runs[1]).document)
+        document |= {
+            "options": document["options"] | {"motion": "farneback"},
+            "motion": "optical flow (Farneback)",
+        }
+        write_manifest(runs[1], document)
+        apart = compare_runs(runs)
+        assert list(apart.pairs[0].comparison.clips) == ["one"]
+        assert "(motion optical flow (Farneback) instead of optical flow (DIS, medium))" in apart.left_out[0]
+        anew = compare_runs(runs, motion="dis")
+        assert anew.left_out == ()
+        figure = anew.pairs[0].comparison.find("boundary_px")
+        assert figure.clips == by_dis.find("boundary_px").clips
+        other = compare_runs(runs, motion="farneback").pairs[0].comparison.find("boundary_px")
+        assert other.first != figure.first
+
+    def test_clips_of_several_rates_are_compared_clip_by_clip_and_that_is_said(self, clips, tmp_path):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        assert not any("frame rates" in remark for remark in compare_runs(runs).remarks)
+        document = dict(read_manifest(runs[1]).document)
+        write_manifest(runs[1], document | {"clip": document["clip"] | {"fps": "12"}})
+        result = compare_runs(runs)
+        assert set(result.pairs[0].comparison.clips) == {"one", "two"}
+        assert any("several frame rates (12, 24 measured" in remark for remark in result.remarks)
+
+
 class TestRefusals:
     """Runs that do not go together: one clear sentence each."""
 
@@ -261,11 +341,12 @@ class TestRefusals:
         )
         self.refused(UsageError, "found none for two", first, second, models=["a", "b"])
 
-    def test_different_frames_of_one_clip(self, clips, tmp_path):
+    def test_models_that_were_never_measured_alike(self, clips, tmp_path):
         first = clips[0].run(tmp_path / "x", {"a": STEADY})
         options = asdict(AnalyzeOptions(end=5))
         second = clips[0].run(tmp_path / "y", {"b": NOISY}, options=options)
-        self.refused(InputError, "same frames of one, got end None", first, second)
+        match = rf"got a\b.*Left out: {second}, .*\(end 5 instead of the clip's end\)"
+        self.refused(InputError, match, first, second)
 
     def test_records_of_different_length(self, clips, tmp_path):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})

@@ -250,6 +250,9 @@ class TestReports:
         for difference in comparison.differences:
             own = [value.difference for value in difference.clips if value.difference is not None]
             assert difference.n == len(own)
+            if not own:  # these tables say nothing of the flow's round trip
+                assert difference.difference is None
+                continue
             assert math.isclose(difference.difference, float(np.mean(own)), abs_tol=1e-12)
 
     def test_one_clip_has_its_own_interval_and_says_what_it_speaks_of(self):

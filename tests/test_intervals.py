@@ -78,7 +78,8 @@ def test_what_the_frames_add_gives_the_value(case):
 def test_every_figure_of_the_report_that_shakes_has_an_interval_around_it():
     found = measured(shaking(np.random.default_rng(1), 0.9))
     intervals = own_intervals(found.tracks)
-    assert intervals.keys() == REGISTRY.headlines().keys()
+    # A still picture brings every mask back: its floor is 0 in every pair.
+    assert intervals.keys() == {name for name, spec in REGISTRY.headlines().items() if spec.symbol != "B6"}
     for name, interval in intervals.items():
         assert interval.low < found.figures[name].value < interval.high, name
 

@@ -9,6 +9,7 @@ from masks import Block, Scene, crop, disk, pan, rectangle, texture
 from scipy import ndimage
 from series import accumulate, accumulate_places
 
+from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.metrics import REGISTRY, Observation, pair_figures
 from yolact_temporal.temporal.metrics.boundary import (
     boundary_distances,
@@ -24,7 +25,7 @@ from yolact_temporal.temporal.metrics.jitter import (
     motion_compensated_jitter,
     score_change,
 )
-from yolact_temporal.temporal.motion import FlowEstimator, Motion, warp_mask
+from yolact_temporal.temporal.motion import Motion, warp_mask
 
 SIZE = (90, 120)
 STILL = Motion.still(SIZE)

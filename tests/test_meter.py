@@ -13,9 +13,10 @@ from masks import Block, Scene, disk, instances, pan, rectangle, texture
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.association import AssociationOptions
+from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import REGISTRY
-from yolact_temporal.temporal.motion import FlowEstimator, Motion
+from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.stability import Event
 
 SIZE = (90, 120)

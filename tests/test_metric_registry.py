@@ -269,7 +269,7 @@ class TestEveryNameThatIsWritten:
         [
             (
                 OBJECT_COLUMNS,
-                "frame time_s object_id model pair_status score area_px class_name previous_score",
+                "frame time_s object_id model pair_status score area_px class_name previous_score iou_between",
             ),
             (CAMERA_MOVE_COLUMNS, "segment model motion frame track_id"),
         ],

@@ -7,7 +7,9 @@ from masks import Block, Scene, crop, pan, rectangle, texture
 
 from yolact_temporal.data.crops import MaskCrop, Region, mask_iou, union_region
 from yolact_temporal.data.rle import encode_masks
-from yolact_temporal.temporal.motion import FlowEstimator, Motion, consistent_pixels, warp_mask
+from yolact_temporal.data.runs.manifest import FLOW_METHODS
+from yolact_temporal.temporal.flow import FlowEstimator
+from yolact_temporal.temporal.motion import Motion, carry_back, consistent_pixels, warp_mask
 
 SIZE = (60, 80)
 
@@ -133,11 +135,97 @@ class TestVisibility:
         assert not motion.backward.any()
 
 
+def whole_round_trip(mask, motion):
+    """A mask carried there and back over the whole frame, and what of the last frame is visible in the next."""
+    width, height = motion.size[1], motion.size[0]
+    scale = np.array(
+        [width / motion.both.forward.shape[1], height / motion.both.forward.shape[0]], np.float32
+    )
+    visible = cv2.resize(
+        consistent_pixels(motion.both.forward, motion.both.backward, scale).astype(np.uint8),
+        (width, height),
+        interpolation=cv2.INTER_NEAREST_EXACT,
+    )
+    forward = cv2.resize(motion.both.forward, (width, height), interpolation=cv2.INTER_LINEAR)
+    back = Motion(forward, Motion.from_flow(forward).visible & (visible > 0))
+    return warp_mask(warp_mask(mask, motion), back), back.visible
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("reduced", [1, 1.7, 2.5])
+    def test_the_part_around_a_mask_is_that_of_the_whole_frame(self, seed, reduced):
+        rng = np.random.default_rng(seed)
+        size = (96, 140)
+        grid = (round(size[0] / reduced), round(size[1] / reduced))
+        there = cv2.GaussianBlur(rng.standard_normal((*grid, 2)), (0, 0), 7).astype(np.float32) * 60
+        back = -there + cv2.GaussianBlur(rng.standard_normal((*grid, 2)), (0, 0), 5).astype(np.float32) * 10
+        motion = Motion.from_reduced_flow(there, back, size)
+        mask = crop(rectangle(size, *rng.integers(0, 60, 2), *rng.integers(70, 96, 2)))
+        trip = carry_back(mask, warp_mask(mask, motion), motion)
+        returned, visible = whole_round_trip(mask, motion)
+        # The rectangle that was cut out is found again by the mask in it.
+        rows, columns = (int(np.flatnonzero(trip.previous.any(axis=axis))[0]) for axis in (1, 0))
+        x, y = mask.x - columns, mask.y - rows
+        height, width = trip.previous.shape
+        region = Region(x, y, x + width, y + height)
+        assert np.array_equal(trip.previous, mask.within(region))
+        assert np.array_equal(trip.visible, visible[region.slices])
+        differing = trip.returned != returned.within(region)
+        assert differing.mean() < (0.002 if reduced > 1 else 1e-9), "but for the rounding of remap"
+        outside = returned.bitmap() & visible
+        outside[region.slices] = False
+        assert not outside.any(), "nothing comes back to a visible pixel that was not looked at"
+        assert 0 < trip.visible.mean() < 1
+
+    def test_exact_motion_of_whole_pixels_brings_a_mask_back(self):
+        scene = Scene(SIZE, [Block(20, 16, [(20, 20), (27, 23)])])
+        motion, mask = scene.motion(1), crop(scene.masks(0)[0])
+        trip = carry_back(mask, warp_mask(mask, motion), motion)
+        assert np.array_equal(trip.previous & trip.visible, trip.returned & trip.visible)
+
+    def test_without_the_flow_there_nothing_comes_back(self):
+        mask = crop(rectangle(SIZE, 10, 10, 30, 30))
+        assert carry_back(mask, mask, pan(SIZE, 2, 0)) is None
+        still, empty = Motion.still(SIZE), crop(np.zeros(SIZE, np.bool_))
+        assert carry_back(mask, empty, still) is carry_back(empty, mask, still) is None
+        assert np.array_equal(*carry_back(mask, mask, still)[:2])
+
+
+class TestSecondEstimate:
+    def films(self, frames):
+        picture = texture((120, 220))
+        return [picture[10:-10, 5 + 2 * t : 165 + 2 * t] for t in range(frames)]
+
+    @pytest.mark.parametrize(("every", "sampled"), [(0, []), (1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 4, 7])])
+    def test_is_of_one_pair_in_so_many_the_first_among_them(self, every, sampled):
+        estimator = FlowEstimator(second_every=every)
+        motions = [estimator.update(frame) for frame in self.films(8)]
+        assert [t for t, motion in enumerate(motions) if motion and motion.second] == sampled
+
+    @pytest.mark.parametrize(("method", "other"), [("dis", "farneback"), ("farneback", "dis")])
+    def test_is_by_the_other_method_on_the_same_pixels(self, method, other):
+        estimator, alone = FlowEstimator(method=method, second_every=1), FlowEstimator(method=other)
+        for frame in self.films(2):
+            motion, second = estimator.update(frame), alone.update(frame)
+        assert np.array_equal(motion.second.backward, second.backward)
+        assert not np.array_equal(motion.backward, second.backward)
+        assert not (motion.second.visible & ~motion.visible).any()
+        assert motion.second.visible.mean() > 0.9
+
+    def test_a_repeated_frame_is_no_pair_of_it(self):
+        first, second, third = self.films(3)
+        estimator = FlowEstimator(second_every=2)
+        motions = [estimator.update(frame) for frame in (first, second, second, third)]
+        assert [bool(motion and motion.second) for motion in motions] == [False, True, False, False]
+
+
 class TestFlowEstimator:
+    @pytest.mark.parametrize("method", FLOW_METHODS)
     @pytest.mark.parametrize("size", [(240, 320), (432, 768), (700, 300)])
-    def test_recovers_a_known_shift_in_pixels_of_the_frame(self, size):
+    def test_recovers_a_known_shift_in_pixels_of_the_frame(self, size, method):
         picture = texture((size[0] + 40, size[1] + 40))
-        estimator = FlowEstimator()
+        estimator = FlowEstimator(method=method)
         assert estimator.update(picture[20:-20, 20:-20]) is None
         motion = estimator.update(picture[16:-24, 13:-27])
         inside = motion.backward[30:-30, 30:-30]
@@ -177,10 +265,11 @@ class TestFlowEstimator:
         assert not motion.repeated
         assert np.median(motion.backward[10:-10, 10:-10, 0]) == pytest.approx(-2, abs=0.3)
 
+    @pytest.mark.parametrize("method", FLOW_METHODS)
     @pytest.mark.parametrize("size", [(1, 1), (3, 50), (7, 5), (12, 12), (2000, 3)])
-    def test_frames_of_any_size_have_flow(self, size):
+    def test_frames_of_any_size_have_flow(self, size, method):
         rng = np.random.default_rng(0)
-        estimator = FlowEstimator()
+        estimator = FlowEstimator(method=method)
         for _ in range(2):
             motion = estimator.update(rng.integers(0, 255, (*size, 3), np.uint8))
         assert motion.size == size

@@ -49,12 +49,25 @@ def test_what_is_written_is_read(tmp_path):
     assert (manifest.name, manifest.completed, manifest.frames_measured) == ("film", True, 9)
     assert (manifest.clip.rate, manifest.clip.width) == (Fraction(30000, 1001), 8)
     assert manifest.options == RunOptions(0, 2.5, 2, 1, 512)
+    assert manifest.options.motion == "dis", "all runs were by it before there was another"
     assert (manifest.models["m"].class_names, manifest.models["m"].weights) == (("a", "b"), "f" * 12)
     assert manifest.losses == (FrameLoss(3, "torn", None),)
     assert manifest.outside == {"m": (2, 5)}
     assert manifest.inputs == [Path("film.mp4"), Path("truth")]
     assert json.loads((tmp_path / "run.json").read_text())["tool"] == "yolact-temporal"
     assert read_manifest(tmp_path / "none") is None
+
+
+def test_the_motion_of_a_run_is_read_as_one_of_those_there_are(tmp_path):
+    options = {"motion": "farneback", "second_motion_every": 4}
+    write_manifest(tmp_path, DOCUMENT | {"options": options})
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    assert manifest.options == RunOptions(motion="farneback", second_motion_every=4)
+    for wrong in ({"motion": "raft"}, {"motion": 3}, {"second_motion_every": -1}):
+        write_manifest(tmp_path, DOCUMENT | {"options": wrong})
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            read_manifest(tmp_path)
 
 
 def without_tool(data: dict[str, Any]) -> None:

@@ -2,16 +2,24 @@
 
 import json
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from masks import disk, instances, rectangle
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, mask_iou
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.comparison_text import outside_sentence
-from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells, read_objects
+from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.objects_csv import (
+    OBJECT_COLUMNS,
+    has_every_column,
+    object_row_cells,
+    read_objects,
+)
+from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.motion import Motion
@@ -271,7 +279,87 @@ def test_the_table_survives_the_way_to_disk(tmp_path):
     with CsvTable(path, OBJECT_COLUMNS) as table:
         table.write_all(object_row_cells(row) for row in rows)
     assert any(row.jitter for row in rows)
+    assert any(0 < (row.iou_between[0] or 0) < 1 for row in rows)
     assert list(read_objects(path)) == rows
+    assert has_every_column(path)
+
+
+def test_a_table_of_before_there_were_figures_between_models_is_read(tmp_path):
+    meter = SupportMeter(MODELS, 24.0)
+    rows = [row for i in range(3) for row in rows_of(meter, i, one(40 + i), one(41)).values()]
+    earlier = [column for column in OBJECT_COLUMNS if column.name in ObjectRow._fields[:14]]
+    path = tmp_path / "objects.csv"
+    with CsvTable(path, earlier) as table:
+        table.write_all(
+            {column.name: object_row_cells(row)[column.name] for column in earlier} for row in rows
+        )
+    read = list(read_objects(path))
+    assert not has_every_column(path)
+    assert [row[:14] for row in read] == [row[:14] for row in rows]
+    objects = ClipObjects.from_rows(read)
+    assert np.isnan(objects.iou_between).all()
+    assert np.isnan(objects.round_trip_px).all()
+
+
+class TestFiguresForGuards:
+    """What tells masks that were moved by the very flow, and masks of other things, from steady ones."""
+
+    def test_models_masks_are_laid_against_each_other(self):
+        meter = SupportMeter({**MODELS, "c": MODELS["a"]}, 24.0)
+        seen = {"a": one(40), "b": one(44), "c": Instances.empty(SIZE)}
+        rows = meter.update(0, 0.0, seen, None)
+        objects = ClipObjects.from_rows(rows)
+        a, b = (MaskCrop.from_bitmap(disk(SIZE, x, 40, 12)) for x in (40, 44))
+        expected = np.full((3, 3), np.nan)
+        expected[:2, :2] = [[1, mask_iou(a, b)], [mask_iou(a, b), 1]]
+        assert objects.iou_between.shape == (1, 3, 3)
+        assert objects.iou_between[0] == pytest.approx(expected, nan_ok=True, rel=1e-8)
+        assert objects.area_px[0] == pytest.approx([a.area, b.area, np.nan], nan_ok=True)
+
+    def test_the_true_masks_own_figures_stand_beside_every_models(self):
+        meter = SupportMeter(MODELS, 24.0, truth=True)
+        true = [MaskCrop.from_bitmap(disk(SIZE, x, 40, 12)) for x in (40, 42, 43)]
+        rows = []
+        for index, mask in enumerate(true):
+            rows += rows_of(meter, index, one(40), Instances.empty(SIZE), truth={1: mask}).values()
+        objects = ClipObjects.from_rows(rows)
+        expected = [pair_figures(before, now, STILL) for before, now in pairwise(true)]
+        for name, metric in (
+            ("true_boundary_px", "boundary_px_mean"),
+            ("true_jitter", "motion_compensated_jitter"),
+        ):
+            found = getattr(objects, name)
+            assert found == pytest.approx([np.nan, *(one[metric] for one in expected)], nan_ok=True, rel=1e-8)
+        assert np.isnan(objects.true_second_boundary_px).all()
+
+    def test_a_mask_comes_back_as_the_flow_brings_it(self):
+        """The flow back goes 1 px too far, which the check of visibility allows at this speed."""
+        meter = SupportMeter(MODELS, 24.0)
+        there, back = np.zeros((2, *SIZE, 2), np.float32)
+        there[..., 0], back[..., 0] = -9, 10
+        motion = Motion.from_flow(there, back)
+        rows_of(meter, 0, one(40), one(40))
+        row = rows_of(meter, 1, one(49), one(49), motion)["a"]
+        mask = MaskCrop.from_bitmap(disk(SIZE, 40, 40, 12))
+        shifted = MaskCrop(mask.pixels, mask.x - 1, mask.y, mask.size, mask.area)
+        expected = pair_figures(mask, shifted, STILL)
+        assert row.boundary_px == 0
+        assert row.round_trip_px == pytest.approx(expected["boundary_px_mean"], rel=1e-8)
+        assert row.round_trip_jitter == pytest.approx(expected["motion_compensated_jitter"], rel=1e-8)
+
+    def test_the_second_motion_estimate_measures_the_same_masks_anew(self):
+        """By the first the masks moved along; by the second nothing moved, and both masks went astray by 2 px."""
+        meter = SupportMeter(MODELS, 24.0, truth=True)
+        there = np.zeros((*SIZE, 2), np.float32)
+        there[..., 0] = -2
+        motion = Motion.from_flow(there, -there).with_second(np.zeros_like(there))
+        true = {x: MaskCrop.from_bitmap(disk(SIZE, x, 40, 12)) for x in (40, 42)}
+        rows_of(meter, 0, one(40), one(40), truth={1: true[40]})
+        row = rows_of(meter, 1, one(42), one(40), motion, truth={1: true[42]})["a"]
+        expected = pair_figures(true[40], true[42], STILL)["boundary_px_mean"]
+        assert (row.boundary_px, row.true_boundary_px) == (0, 0)
+        assert row.second_boundary_px == pytest.approx(expected, rel=1e-8)
+        assert row.true_second_boundary_px == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize(

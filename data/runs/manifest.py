@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from yolact_temporal.data.frames import FrameLoss
 from yolact_temporal.data.runs.documents import (
@@ -24,6 +24,11 @@ from yolact_temporal.errors import InputError
 
 FORMAT_VERSION = 2
 """Version of the run folder's layout; an older one is read as this, a newer one is refused."""
+
+FlowMethod = Literal["dis", "farneback"]
+"""How optical flow may be estimated."""
+
+FLOW_METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 
 _WHAT = "a run's manifest"
 
@@ -79,6 +84,9 @@ class RunOptions:
         stride: every how manieth frame was taken.
         batch: frames a forward pass.
         flow_long_side: pixels of the long side at which motion was estimated; None where it is not known.
+        motion: the method of the main motion estimate, where motion is estimated.
+        second_motion_every: the second estimate was made of every so many pairs, 0 for none; None where there was none
+            to be had yet.
     """
 
     start: int | float = 0
@@ -86,6 +94,8 @@ class RunOptions:
     stride: int = 1
     batch: int = 1
     flow_long_side: int | None = None
+    motion: FlowMethod = "dis"
+    second_motion_every: int | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,8 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
             stride=options.whole("stride", 1, 1),
             batch=options.whole("batch", 1, 1),
             flow_long_side=options.whole_or_none("flow_long_side", 1),
+            motion=_flow_method(options.text("motion", "dis")),
+            second_motion_every=options.whole_or_none("second_motion_every", 0),
         ),
         motion=top.text("motion", ""),
         frames_measured=top.whole_or_none("frames_measured", 0),
@@ -233,6 +245,13 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
         platform=top.text("platform", ""),
         document=data,
     )
+
+
+def _flow_method(name: str) -> FlowMethod:
+    for method in FLOW_METHODS:
+        if method == name:
+            return method
+    raise FieldError(f"'motion', which is {name[:80]!r}")
 
 
 def _clip(clip: Fields) -> ClipDescription:

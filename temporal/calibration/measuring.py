@@ -15,8 +15,9 @@ from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, RATES, TRU
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
+from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import FlowEstimator, Motion
+from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.stability import ClipStability
 
 EXACT, FLOW = "exact", "flow"

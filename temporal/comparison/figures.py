@@ -32,8 +32,10 @@ class ClipObjects:
         time_s: float (P,).
         pair: bool (P,), whether the object's pair with the last frame is of the universe.
         last: int64 (P,), index of the object's last appearance, -1 before its first one.
-        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f: float (P, M), NaN where there
-            is none.
+        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
+            round_trip_jitter, second_boundary_px: float (P, M), as of `ObjectRow`; NaN where there is none.
+        true_boundary_px, true_jitter, true_second_boundary_px: float (P,), of the true masks; NaN where there is none.
+        iou_between: float (P, M, M), IoU of two models' masks of the object; NaN where one has none.
         left_out: how many pairs of an object are not of the universe, by status.
     """
 
@@ -44,11 +46,19 @@ class ClipObjects:
     pair: Bools
     last: NDArray[np.int64]
     score: Floats
+    area_px: Floats
     boundary_px: Floats
     boundary_share: Floats
     jitter: Floats
     truth_iou: Floats
     truth_boundary_f: Floats
+    round_trip_px: Floats
+    round_trip_jitter: Floats
+    second_boundary_px: Floats
+    true_boundary_px: Floats
+    true_jitter: Floats
+    true_second_boundary_px: Floats
+    iou_between: Floats
     left_out: dict[str, int]
 
     @classmethod
@@ -87,11 +97,19 @@ class ClipObjects:
             pair=np.array([status in _PAIRS for status in statuses], bool),
             last=last,
             score=column("score"),
+            area_px=column("area_px"),
             boundary_px=column("boundary_px"),
             boundary_share=column("boundary_share"),
             jitter=column("jitter"),
             truth_iou=column("truth_iou"),
             truth_boundary_f=column("truth_boundary_f"),
+            round_trip_px=column("round_trip_px"),
+            round_trip_jitter=column("round_trip_jitter"),
+            second_boundary_px=column("second_boundary_px"),
+            true_boundary_px=column("true_boundary_px")[:, 0],
+            true_jitter=column("true_jitter")[:, 0],
+            true_second_boundary_px=column("true_second_boundary_px")[:, 0],
+            iou_between=_between(ordered, count),
             left_out={name: statuses.count(name) for name in ("repeated", "after_lost_frames")},
         )
 
@@ -198,10 +216,18 @@ def compare_clip(
     common = pair & both.all(axis=1)
     grid = _Grid(objects)
     jitter = objects.jitter[:, columns]
+    # These are of a sample of pairs: the others lack nothing.
+    second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
     series = {
         "boundary_px": grid.mean(objects.boundary_px[:, columns], common),
         "boundary_share": grid.mean(objects.boundary_share[:, columns], common),
         "motion_compensated_jitter": grid.mean(jitter, common),
+        "round_trip_px": grid.mean(objects.round_trip_px[:, columns], common),
+        "round_trip_jitter": grid.mean(objects.round_trip_jitter[:, columns], common),
+        "true_boundary_px": grid.mean(_for_both(objects.true_boundary_px), common),
+        "true_jitter": grid.mean(_for_both(objects.true_jitter), common),
+        "second_boundary_px": grid.mean(second, common & np.isfinite(second).any(axis=1)),
+        "true_second_boundary_px": grid.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
         "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
         "coverage": grid.pooled(both, pair),
     }
@@ -254,6 +280,13 @@ def pair_scores(objects: ClipObjects, model: str) -> Floats:
     return np.minimum(score, before)[objects.pair]
 
 
+def _between(rows: Sequence[ObjectRow], models: int) -> Floats:
+    """Return the IoUs of every two models' masks, float (P, M, M); all NaN of tables that do not hold them."""
+    unknown = (None,) * models
+    ious = [[np.nan if iou is None else iou for iou in (row.iou_between or unknown)] for row in rows]
+    return np.array(ious, np.float64).reshape(-1, models, models)
+
+
 class _Grid:
     """Lays values of appearances out by frame and object."""
 
@@ -296,6 +329,11 @@ def _seconds(objects: ClipObjects) -> Floats:
     """Return the time since each object's last appearance, 0 at its first."""
     before = np.where(objects.last >= 0, objects.time_s[objects.last], objects.time_s)
     return objects.time_s - before
+
+
+def _for_both(values: Floats) -> Floats:
+    """Return a figure of the objects themselves as that of either model, float (P, 2)."""
+    return np.repeat(values[:, None], 2, axis=1)
 
 
 def _or_zero(values: Floats, seen: Bools) -> Floats:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.runs.claim import has_header
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
@@ -39,16 +40,49 @@ OBJECT_COLUMNS: tuple[Column, ...] = (
     Column("jitter", "1", "B2: motion-compensated jitter of the pair.", _DIGITS),
     Column("truth_iou", "1", "J: IoU with the ground truth's mask; empty without ground truth.", _DIGITS),
     Column("truth_boundary_f", "1", "F: boundary measure against the ground truth's mask.", _DIGITS),
+    Column("round_trip_px", "px", "B6: B1 of the last mask with itself, carried to here and back.", _DIGITS),
+    Column(
+        "round_trip_jitter", "1", "B6: B2 of the last mask with itself, carried to here and back.", _DIGITS
+    ),
+    Column(
+        "second_boundary_px", "px", "B1 by the second motion estimate; only on a sample of pairs.", _DIGITS
+    ),
+    Column(
+        "true_boundary_px", "px", "B6: B1 of the object's true masks; empty without ground truth.", _DIGITS
+    ),
+    Column("true_jitter", "1", "B6: B2 of the object's true masks.", _DIGITS),
+    Column(
+        "true_second_boundary_px", "px", "B6: B1 of the true masks by the second motion estimate.", _DIGITS
+    ),
+    Column(
+        "iou_between",
+        "1",
+        "IoU of the mask with that of each model, in the order of the models' rows, with spaces between; - where one "
+        "has no mask.",
+    ),
 )
 """Columns of `objects.csv`: a row for each object of the universe, frame it counts in, and model."""
 
 _NAMES = [column.name for column in OBJECT_COLUMNS]
+_EARLIER = _NAMES[: _NAMES.index("round_trip_px")]
+"""The columns of tables that were written before there were figures of the flow and between models."""
+
+_FIGURES = len(_NAMES) - _NAMES.index("previous_score") - 1
+"""How many columns hold a figure each, after the class name and before the IoUs between models."""
+
 _STATUSES = get_args(PairStatus)
+_NO_MASK = "-"
 
 
 def object_row_cells(row: ObjectRow) -> Row:
     """Return a row as cells by column name."""
-    return dict(row._asdict())
+    ious = (_NO_MASK if iou is None else f"{iou:.{_DIGITS}g}" for iou in row.iou_between)
+    return row._asdict() | {"iou_between": " ".join(ious)}
+
+
+def has_every_column(path: Path) -> bool:
+    """Say whether a table holds all that this version writes; one of an earlier version lacks what came later."""
+    return has_header(path, _NAMES)
 
 
 def read_objects(path: Path) -> Iterator[ObjectRow]:
@@ -60,32 +94,38 @@ def read_objects(path: Path) -> Iterator[ObjectRow]:
     try:
         with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
-            if next(lines, None) != _NAMES:
+            header = next(lines, [])
+            if header not in (_NAMES, _EARLIER):
                 raise InputError(
                     f"expected the columns {', '.join(_NAMES)} in {path}, got others: compare the runs anew with "
                     f"--overwrite"
                 )
             for cells in lines:
-                yield _parsed(cells, path, lines.line_num)
+                yield _parsed(cells, len(header), path, lines.line_num)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"expected a table of objects in {path}, which cannot be read ({error})") from error
 
 
-def _parsed(cells: list[str], path: Path, number: int) -> ObjectRow:
+def _parsed(cells: list[str], count: int, path: Path, number: int) -> ObjectRow:
     try:
-        frame, time_s, object_id, model, status, score, area, class_name, *figures = map(text_of_cell, cells)
-        if status not in _STATUSES or len(figures) != 6:
+        frame, time_s, object_id, model, status, score, area, class_name, *others = map(text_of_cell, cells)
+        if status not in _STATUSES or len(cells) != count:
             raise ValueError(f"{len(cells)} cells, pair status {status!r}")
-        return ObjectRow(
-            int(frame),
-            float(time_s),
-            int(object_id),
-            model,
-            status,  # type: ignore[arg-type]
-            _number(score),
-            None if area == "" else int(area),
-            class_name or None,
-            *(_number(figure) for figure in figures),
+        figures = [_number(figure) for figure in others[:_FIGURES]]
+        return ObjectRow._make(
+            (
+                int(frame),
+                float(time_s),
+                int(object_id),
+                model,
+                status,
+                _number(score),
+                None if area == "" else int(area),
+                class_name or None,
+                *figures,
+                *[None] * (_FIGURES - len(figures)),
+                tuple(map(_iou, " ".join(others[_FIGURES:]).split())),
+            )
         )
     except ValueError as error:
         raise InputError(
@@ -96,3 +136,7 @@ def _parsed(cells: list[str], path: Path, number: int) -> ObjectRow:
 
 def _number(cell: str) -> float | None:
     return None if cell == "" else float(cell)
+
+
+def _iou(word: str) -> float | None:
+    return None if word == _NO_MASK else float(word)

@@ -31,6 +31,12 @@ class ObjectRow(NamedTuple):
         jitter: B2, 1 - IoU of the carried and the present mask, both restricted to what is visible; None likewise.
         truth_iou: J, IoU with the ground truth's mask; None without ground truth or mask.
         truth_boundary_f: F, boundary measure against the ground truth; None likewise.
+        round_trip_px: B6, boundary displacement of the last mask carried to this frame and back; None as `boundary_px`.
+        round_trip_jitter: B6, 1 - IoU of the same.
+        second_boundary_px: B1 by the second motion estimate; None but on a sample of pairs.
+        true_boundary_px, true_jitter, true_second_boundary_px: B1 and B2 of the object's true masks, the same in every
+            model's row; None without a ground truth, or where it has no mask in one of the frames.
+        iou_between: IoU of this model's mask with each model's, in the order of the rows; None where either has none.
     """
 
     frame: int
@@ -47,3 +53,10 @@ class ObjectRow(NamedTuple):
     jitter: float | None
     truth_iou: float | None
     truth_boundary_f: float | None
+    round_trip_px: float | None = None
+    round_trip_jitter: float | None = None
+    second_boundary_px: float | None = None
+    true_boundary_px: float | None = None
+    true_jitter: float | None = None
+    true_second_boundary_px: float | None = None
+    iou_between: tuple[float | None, ...] = ()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, mask_iou
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.rows import ObjectRow
@@ -17,7 +18,7 @@ from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, Universe, UniverseOptions
 from yolact_temporal.temporal.metrics import pair_figures
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
-from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.stability import PairStatus
 
@@ -113,6 +114,14 @@ class _Frame(NamedTuple):
     judged: Mapping[str, Mapping[int, Judged]]
 
 
+class _TrueFigures(NamedTuple):
+    """What an object's true masks measure on a pair, as a row has it; None where there are none."""
+
+    boundary_px: float | None = None
+    jitter: float | None = None
+    second_boundary_px: float | None = None
+
+
 class SupportMeter:
     """Measures models on the objects of their universe, one frame at a time; memory does not grow with the clip.
 
@@ -171,6 +180,8 @@ class SupportMeter:
         self.judged: JudgedFrame | None = None
         self._last_index: int | None = None
         self._last_scores: dict[int, dict[str, float]] = {}
+        self._last_masks: dict[int, dict[str, MaskCrop]] = {}
+        self._last_truth: dict[int, MaskCrop] = {}
         self._frames = 0
         self._objects: set[int] = set()
         self._pairs: Counter[str] = Counter()
@@ -225,13 +236,20 @@ class SupportMeter:
         for sighting in sightings:
             pair: PairStatus = status if sighting.object_id in self._last_scores else "first"
             self._pairs[pair] += 1
-            rows += [self._row(name, sighting, frame, pair) for name in self._models]
+            floor = self._true_figures(sighting, motion if pair == "counted" else None)
+            between = self._ious(sighting, frame)
+            rows += [self._row(name, sighting, frame, pair, floor, between[name]) for name in self._models]
         self._count(sightings, kept)
         self._last_index = frame_index
         self._last_scores = {
             sighting.object_id: {name: _score(kept[name], i) for name, i in sighting.matches.items()}
             for sighting in sightings
         }
+        self._last_masks = {
+            sighting.object_id: {name: seen[name].masks[i] for name, i in sighting.matches.items()}
+            for sighting in sightings
+        }
+        self._last_truth = {found.object_id: found.truth for found in sightings if found.truth is not None}
         return rows
 
     def summary(self) -> SupportSummary:
@@ -269,15 +287,26 @@ class SupportMeter:
         low = instances.scores > min(self.options.low_threshold, self._models[name].score_threshold)
         return instances if bool(low.all()) else instances.select(low)
 
-    def _row(self, name: str, sighting: Sighting, frame: _Frame, status: PairStatus) -> ObjectRow:
+    def _row(
+        self,
+        name: str,
+        sighting: Sighting,
+        frame: _Frame,
+        status: PairStatus,
+        true: _TrueFigures,
+        between: tuple[float | None, ...],
+    ) -> ObjectRow:
         index = sighting.matches.get(name)
         mask = None if index is None else frame.seen[name].masks[index]
         before = None
         if status in ("counted", "without_motion"):
             before = self._last_scores[sighting.object_id].get(name)
         figures: Mapping[str, float | None] = {}
+        second = None
         if status == "counted" and before is not None and mask is not None and frame.motion is not None:
-            figures = pair_figures(sighting.carried[name], mask, frame.motion)
+            last = self._last_masks[sighting.object_id][name]
+            figures = pair_figures(sighting.carried[name], mask, frame.motion, previous=last)
+            second = _second_boundary_px(last, mask, frame.motion)
         judged = frame.judged[name].get(sighting.object_id)
         model, kept = self._models[name], frame.kept[name]
         return ObjectRow(
@@ -295,7 +324,38 @@ class SupportMeter:
             jitter=_rounded(figures.get("motion_compensated_jitter")),
             truth_iou=None if judged is None else judged.iou,
             truth_boundary_f=None if judged is None else judged.boundary_f,
+            round_trip_px=_rounded(figures.get("round_trip_px")),
+            round_trip_jitter=_rounded(figures.get("round_trip_jitter")),
+            second_boundary_px=_rounded(second),
+            true_boundary_px=true.boundary_px,
+            true_jitter=true.jitter,
+            true_second_boundary_px=true.second_boundary_px,
+            iou_between=between,
         )
+
+    def _true_figures(self, sighting: Sighting, motion: Motion | None) -> _TrueFigures:
+        """Return what the object's own true masks measure on the pair."""
+        last, true = self._last_truth.get(sighting.object_id), sighting.truth
+        if motion is None or last is None or true is None:
+            return _TrueFigures()
+        figures = pair_figures(warp_mask(last, motion), true, motion)
+        return _TrueFigures(
+            _rounded(figures["boundary_px_mean"]),
+            _rounded(figures["motion_compensated_jitter"]),
+            _rounded(_second_boundary_px(last, true, motion)),
+        )
+
+    def _ious(self, sighting: Sighting, frame: _Frame) -> dict[str, tuple[float | None, ...]]:
+        """Return by model the IoU of its mask of an object with each model's."""
+        masks = {name: frame.seen[name].masks[index] for name, index in sighting.matches.items()}
+        found: dict[frozenset[str], float] = {}
+        for first, second in combinations(masks, 2):
+            found[frozenset((first, second))] = _digits(mask_iou(masks[first], masks[second]))
+        found |= {frozenset((name,)): 1.0 for name, mask in masks.items() if mask.area}
+        return {
+            name: tuple(found.get(frozenset((name, other))) for other in self._models)
+            for name in self._models
+        }
 
     def _count(self, sightings: Sequence[Sighting], kept: Mapping[str, Instances]) -> None:
         self._frames += 1
@@ -322,6 +382,13 @@ def _judged(
                 index, mask, _score(kept, index), _digits(iou), _digits(outline)
             )
     return found
+
+
+def _second_boundary_px(last: MaskCrop, mask: MaskCrop, motion: Motion) -> float | None:
+    """Return B1 by the second motion estimate; None where the pair is not of the sample that has one."""
+    if motion.second is None:
+        return None
+    return pair_figures(warp_mask(last, motion.second), mask, motion.second)["boundary_px_mean"]
 
 
 def _score(instances: Instances, index: int) -> float:

@@ -10,7 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Compared, MaskPair, MetricSpec
+from yolact_temporal.temporal.metrics.contract import (
+    OF_RATE,
+    OF_SIZE_AND_RATE,
+    Compared,
+    MaskPair,
+    MetricSpec,
+)
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 BOX_EDGE_PX = 2.0
@@ -69,6 +75,7 @@ def _specs() -> tuple[MetricSpec, ...]:
             + (", or none of the kind asked for" if "box" in group else ""),
             source="symmetric mean boundary distance, by exact Euclidean distance",
             scope="pair",
+            depends=OF_SIZE_AND_RATE if unit == "px" else OF_RATE,
             **_TOLD.get(f"{group}_{statistic}", {}),
         )
         for group, unit, what in _GROUPS

@@ -18,12 +18,19 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from yolact_temporal.data.crops import MaskCrop
+    from yolact_temporal.temporal.motion import RoundTrip
 
 Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
 """What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
 truth; their identities against it; models on one universe of objects; the tool's own calibration."""
 
 Number = TypeVar("Number", float, NDArray[np.float64])
+
+
+OF_SIZE_AND_RATE = "the clip's size, its frame rate and the stride"
+OF_RATE = "the clip's frame rate and the stride, not on its size"
+"""What a figure may depend on: an outline moves further between frames that are further apart, and in more pixels
+where there are more."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Compared:
         symbol: what stands before the label.
         headline: whether an answer rests on it, or must be read beside it.
         needs_truth: whether it is defined against a ground truth only.
-        order: its place among the compared figures.
+        order: its place among the compared figures; of equal ones, those registered first stand first.
     """
 
     name: str
@@ -65,13 +72,15 @@ class MetricSpec:
         source: the paper or definition it is from.
         scope: what it is of.
         label: what a reader is told it is; the name in words if empty.
-        headline: its rank among the figures of a model's own tracks that a reader is shown first; None if it is not.
-            Their intervals are computed.
+        headline: its rank among the figures of a model's own tracks that a reader is shown first, of equal ones by
+            name; None if it is not. Their intervals are computed.
         group: the heading under which it stands among the figures against a ground truth; "" if it does not.
         matched: whether it is of masks matched with true objects, and so given for every overlap of `MATCH_IOUS`.
         over_tracks: how a clip's value comes from its tracks'.
         compared: how it stands in a comparison of models; None if it does not.
         aliases: names of other columns that hold the same figure.
+        depends: what of the clip and of how it was read it depends on, so that it is comparable only where these are
+            the same: `OF_SIZE_AND_RATE`, `OF_RATE`, or "" where it is on nothing of the kind.
     """
 
     name: str
@@ -91,6 +100,7 @@ class MetricSpec:
     over_tracks: Literal["mean", "sum"] = "mean"
     compared: Compared | None = None
     aliases: tuple[str, ...] = ()
+    depends: str = ""
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -107,6 +117,11 @@ class MetricSpec:
         """The symbol and the label, what both begin with said once."""
         section, _, short = self.symbol.partition(" ")
         return f"{section if short and self.label.startswith(short) else self.symbol} {self.label}"
+
+    @property
+    def dependence(self) -> str:
+        """What it depends on as a sentence; "" where there is nothing to be said."""
+        return f"Depends on {self.depends}: compare it only where these are the same." if self.depends else ""
 
     @property
     def better(self) -> str:
@@ -192,6 +207,7 @@ class MaskPair(NamedTuple):
         origin: column and row of the rectangle's first pixel in the frame.
         sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
         boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
+        round_trip: the mask of t-1 and what comes back of it, carried to t and back; None where that is not known.
     """
 
     previous: NDArray[np.uint8]
@@ -201,6 +217,7 @@ class MaskPair(NamedTuple):
     origin: tuple[int, int]
     sources: Sequence[NDArray[np.floating]]
     boxes: tuple[Sequence[float], Sequence[float]] | None
+    round_trip: RoundTrip | None = None
 
 
 PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.temporal.metrics.contract import (
     NO_VALUE,
+    OF_RATE,
     UNDEFINED,
     Compared,
     Figure,
@@ -97,6 +98,7 @@ CLASS_SPEC = MetricSpec(
     source="class changes along class-agnostic tracks",
     label="class flips per pair",
     headline=11,
+    depends=OF_RATE,
 )
 
 BLINK_SPEC = MetricSpec(
@@ -111,6 +113,7 @@ BLINK_SPEC = MetricSpec(
     source="motion-compensated area ratio",
     label="area blinks",
     headline=12,
+    depends=OF_RATE,
 )
 
 FRAGMENTATION_SPEC = MetricSpec(

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.metrics.contract import (
+    OF_RATE,
+    OF_SIZE_AND_RATE,
     Compared,
     Figure,
     FrameSums,
@@ -62,6 +64,7 @@ JITTER_SPEC = MetricSpec(
         "motion_compensated_jitter", "motion-compensated jitter", "common", "B2", headline=True, order=3
     ),
     aliases=("jitter",),
+    depends=OF_RATE,
 )
 
 SCORE_SPEC = MetricSpec(
@@ -76,6 +79,7 @@ SCORE_SPEC = MetricSpec(
     source="first difference as the standard deviation of white noise",
     label="score jitter (not comparable across models)",
     headline=8,
+    depends=OF_RATE,
 )
 
 SECOND_DIFFERENCE_SPECS = tuple(
@@ -92,6 +96,7 @@ SECOND_DIFFERENCE_SPECS = tuple(
         source="second difference (von Neumann; Gasser, Sroka and Jennen-Steinmetz 1986)",
         label=_HEADLINES.get(name, ("", None))[0],
         headline=_HEADLINES.get(name, ("", None))[1],
+        depends=OF_SIZE_AND_RATE if unit == "px" else OF_RATE,
     )
     for name, unit, what in _CHANNELS
 )

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Compared, MetricSpec
+from yolact_temporal.temporal.metrics.contract import OF_RATE, Compared, MetricSpec
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 _SUPPORT = "which objects of the universe each model sees in every frame"
@@ -41,6 +41,7 @@ def _spec(
         group=_GROUP if label else "",
         matched=bool(label),
         compared=compared,
+        depends=OF_RATE if name.startswith("loss") else "",
     )
 
 

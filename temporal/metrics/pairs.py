@@ -17,7 +17,7 @@ from yolact_temporal.temporal.metrics.contract import (
     Term,
 )
 from yolact_temporal.temporal.metrics.registry import REGISTRY
-from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.motion import Motion, carry_back
 
 
 def pair_figures(
@@ -26,6 +26,7 @@ def pair_figures(
     motion: Motion,
     previous_box: Sequence[float] | None = None,
     box: Sequence[float] | None = None,
+    previous: MaskCrop | None = None,
 ) -> dict[str, float | None]:
     """Measure one pair by everything that is registered for pairs.
 
@@ -37,6 +38,7 @@ def pair_figures(
         motion: from t-1 to t; its visible pixels are those that count.
         previous_box, box: the predicted boxes (x1, y1, x2, y2) at t-1 and t. Without them the figures near and off the
             box are undefined.
+        previous: the mask of t-1, where it was. Without it the figures of its round trip are undefined.
 
     Returns:
         A value or None by name: every metric of a pair, and the log area ratio. With an empty mask all are None.
@@ -58,6 +60,7 @@ def pair_figures(
         (region.x1, region.y1),
         [plane[region.slices] for plane in motion.sources],
         None if previous_box is None or box is None else (previous_box, box),
+        None if previous is None else carry_back(previous, carried, motion),
     )
     figures: dict[str, float | None] = {}
     for measure in REGISTRY.pair_measures():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.metrics.contract import Figure, FrameSums, MetricSpec, Observation
+from yolact_temporal.temporal.metrics.contract import OF_RATE, Figure, FrameSums, MetricSpec, Observation
 from yolact_temporal.temporal.metrics.jitter import MIN_RUN
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
@@ -37,6 +37,7 @@ SPECS = tuple(
         direction="down",
         undefined=f"the track has no run of {MIN_RUN} consecutive frames, or does not depart from a uniform motion",
         source="periodogram, after linear detrending, with a Hann window",
+        depends=OF_RATE,
     )
     for name, what in _CHANNELS
 )

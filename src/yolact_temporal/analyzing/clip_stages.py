@@ -50,6 +50,7 @@ class AnalyzeResult:
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
+        motion: where the motion between frames came from.
     """
 
     clip: ClipInfo
@@ -60,6 +61,7 @@ class AnalyzeResult:
     seconds: dict[str, float]
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
+    motion: str = ""
 
 
 def analyze_clip(
@@ -120,7 +122,15 @@ def analyze_clip(
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
     ]
     return AnalyzeResult(
-        source.info, stability, count, tuple(source.losses), tuple(warnings), clock.seconds(), outside, true
+        source.info,
+        stability,
+        count,
+        tuple(source.losses),
+        tuple(warnings),
+        clock.seconds(),
+        outside,
+        true,
+        motion.kind,
     )
 
 

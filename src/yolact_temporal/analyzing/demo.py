@@ -14,8 +14,8 @@ from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
 from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.data.runs.reader import open_finished
+from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion import FlowOptions
 from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
 from yolact_temporal.temporal.plots import plot_camera_moves
 from yolact_temporal.temporal.replaying import Replay
@@ -42,17 +42,18 @@ def run_film(
     film: PhotoFilm,
     models: Sequence[LoadedModel],
     destination: Destination,
-    batch: int = 1,
+    options: AnalyzeOptions | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> FinishedRun:
     """Measure models on a film, by the camera's exact motion, into a run folder; errors as of `run_clip`."""
+    options = options or AnalyzeOptions()
     return run_clip(
         film,
         models,
         RunRequest(
             destination,
-            AnalyzeOptions(batch=batch),
-            motion=FilmMotion(film),
+            options,
+            motion=FilmMotion(film, flow_options(options)),
             sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
         ),
         progress,
@@ -89,7 +90,7 @@ def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> lis
     own = {model.name: folder.model(model.name).masks}
     sources: dict[str, MotionSource] = {
         "exact": FilmMotion(film),
-        "flow": FilmFlow(film, FlowOptions.long_side),
+        "flow": FilmFlow(film, flow_options(manifest.options)),
     }
     for kind, source in sources.items():
         meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))

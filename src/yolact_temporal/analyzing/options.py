@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yolact_temporal.data.runs.manifest import RunOptions
-from yolact_temporal.temporal.motion import FlowOptions
+from yolact_temporal.data.runs.manifest import FlowMethod, RunOptions
+from yolact_temporal.temporal.flow import FlowOptions
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,10 @@ class AnalyzeOptions(RunOptions):
 
     Attributes:
         flow_long_side: the long side in pixels to which frames are reduced for optical flow.
+        motion: the method of optical flow that motion is estimated by; the other one is the second.
+        second_motion_every: the second estimate is made of every so many pairs; 0 for none.
     """
 
     flow_long_side: int = FlowOptions.long_side
+    motion: FlowMethod = FlowOptions.method
+    second_motion_every: int = FlowOptions.second_every

@@ -16,7 +16,14 @@ from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
-from yolact_temporal.analyzing.summary_text import CAVEAT, INTERVAL_NOTE, model_section
+from yolact_temporal.analyzing.summary_text import (
+    CAVEAT,
+    FLOOR_NOTE,
+    INTERVAL_NOTE,
+    has_floor,
+    model_section,
+    stride_sentence,
+)
 from yolact_temporal.analyzing.truth_text import truth_section
 from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
 from yolact_temporal.data.files import atomic_write, make_folder, results_in
@@ -30,6 +37,7 @@ from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
+from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
@@ -73,6 +81,7 @@ class FinishedRun:
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
+        stride: every so many frames one was taken.
     """
 
     name: str
@@ -83,6 +92,7 @@ class FinishedRun:
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
+    stride: int = 1
 
 
 def run_clip(
@@ -135,7 +145,7 @@ def _run(
     """Analyze a clip into a run folder that is ours to write."""
     destination, options, truth = request.destination, request.options, request.truth
     name, folder = destination.name, claimed.folder
-    motion = request.motion or FlowMotion(options.flow_long_side)
+    motion = request.motion or FlowMotion(flow_options(options))
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
@@ -153,7 +163,17 @@ def _run(
             write_comparison(comparison, folder.path, name, destination.pictures.plots)
         intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
-        done = FinishedRun(name, folder, result, intervals, comparison, notes, tuple(quality), claimed.left)
+        done = FinishedRun(
+            name,
+            folder,
+            result,
+            intervals,
+            comparison,
+            notes,
+            tuple(quality),
+            claimed.left,
+            options.stride,
+        )
         _write_reports(done, request)
         write_manifest(folder.path, manifest | _outcome(result))
     return done
@@ -216,8 +236,10 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
         ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
         ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
         *(
-            (key, (earlier.get("options") or {}).get(key), value)
+            (key, known[key], value)
+            for known in [earlier.get("options") or {}]
             for key, value in manifest["options"].items()
+            if key in known  # what an older version did not know is measured anew from its record
         ),
         ("models", list(earlier["models"]), list(manifest["models"])),
         *(
@@ -274,6 +296,8 @@ def run_report(done: FinishedRun, reading: bool = True) -> Section:
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
+    blocks += [Paragraph(stride_sentence(done.stride))] if done.stride > 1 else []
     if done.quality:
         blocks.append(truth_section(done.quality))
     blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
@@ -293,6 +317,7 @@ def remarks(result: AnalyzeResult) -> list[str]:
     lines = [loss_sentence(loss) for loss in result.losses]
     lines += list(result.warnings)
     lines.append(f"Decoder: {result.clip.decoder_reason}")
+    lines += [f"Motion between frames: {result.motion}."] if result.motion else []
     return lines
 
 

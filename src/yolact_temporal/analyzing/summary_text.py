@@ -8,12 +8,39 @@ from yolact_temporal.temporal.catalogue import unit_text
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Cell, Number, Paragraph, Section, Spread, Table
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
+from yolact_temporal.temporal.metrics.floor import AT_LEAST
 from yolact_temporal.temporal.stability import ClipFigure, ClipStability
 
 INTERVAL_NOTE = (
     "Intervals are 95% over the frames of this clip (stationary block bootstrap): they say nothing of "
     "other clips."
 )
+
+FLOOR_NOTE = (
+    f"The floor is what the motion estimate itself costs: each mask carried to the next frame and back, against "
+    f"itself. Of B1 and B2, {AT_LEAST}."
+)
+
+
+def stride_sentence(stride: int) -> str:
+    """Return what must be said of figures of every second or further frame.
+
+    Example:
+        >>> stride_sentence(4)[:49]
+        'Only every 4th frame was measured: figures in pix'
+    """
+    ending = {2: "nd", 3: "rd"}.get(stride % 10 if stride % 100 // 10 != 1 else 0, "th")
+    ending = "st" if stride % 10 == 1 and stride % 100 != 11 else ending
+    return (
+        f"Only every {stride}{ending} frame was measured: figures in pixels, and all of pairs of frames, grow with the "
+        f"stride and are not comparable with those of another one."
+    )
+
+
+def has_floor(stability: ClipStability) -> bool:
+    """Say whether the floor of B1 is known of a clip."""
+    return stability.figures["round_trip_px"].value is not None
+
 
 CAVEAT = (
     "These are one model's own figures, over the instances it saw: a model that drops the hard objects looks steadier "

@@ -35,7 +35,6 @@ from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics.outline_matching import matching
 from yolact_temporal.temporal.metrics.region import TOLERANCE, boundary_f, region_iou
 from yolact_temporal.temporal.metrics.shape_stability import shape_contexts, shape_distance
-from yolact_temporal.temporal.motion import FlowOptions
 from yolact_temporal.temporal.motion_sources import FlowMotion
 
 SCENE = SceneOptions(size=(480, 854), frames=12, objects=10, camera="pan", deforming=True)
@@ -162,7 +161,7 @@ def measure_stability(
             yield number
 
     moved = overlapped(
-        with_motion(shown(), FlowMotion(FlowOptions.long_side), clock),
+        with_motion(shown(), FlowMotion(), clock),
         QUEUE_DEPTH,
         "flow",
         BACKGROUND_NICENESS,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
 from yolact_temporal.cli.running import clip_name, load_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         end=None if args.end is None else parse_position(args.end),
         stride=args.stride,
         batch=at_least_one("--batch", args.batch),
+        **motion_options(args),
     )
     check_range(options.start, options.end, options.stride)
     models = load_models(args)

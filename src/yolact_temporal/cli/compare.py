@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.cli.options import (
+    add_motion_option,
     add_output_options,
     add_plot_option,
     add_truth_options,
     command,
+    motion_option,
     truth_options,
 )
-from yolact_temporal.cli.running import compare_all
+from yolact_temporal.cli.running import IN_PART, compare_all
 
 
 def add(commands: Any) -> None:
@@ -42,6 +44,7 @@ def add(commands: Any) -> None:
         metavar="FOLDER",
         help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
+    add_motion_option(parser, "how motion is estimated anew: dis or farneback (default: as in the runs)")
     add_plot_option(parser)
     add_output_options(parser)
     parser.set_defaults(handler=run)
@@ -53,7 +56,15 @@ def run(args: argparse.Namespace) -> int:
 
     from yolact_temporal.comparing.compare_runs import comparison_document
 
-    result = compare_all(args, args.runs, args.out, args.models, args.ground_truth, truth_options(args))
+    result = compare_all(
+        args,
+        args.runs,
+        args.out,
+        args.models,
+        args.ground_truth,
+        truth_options(args),
+        motion_option(args),
+    )
     if args.json:
         print(json.dumps(comparison_document(result), indent=2, ensure_ascii=False))
-    return 0
+    return IN_PART if result.left_out else 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command, destination
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
 from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
 from yolact_temporal.errors import UsageError
 
@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
     from yolact_temporal.analyzing.demo import compare_motions, run_film
+    from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
     if len(names) > 1:
         claim_comparison(args.out)
-    batch = at_least_one("--batch", args.batch)
+    options = AnalyzeOptions(batch=at_least_one("--batch", args.batch), **motion_options(args))
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 film,
                 models,
                 destination(args, name, () if args.photographs is None else (args.photographs,)),
-                batch,
+                options,
                 progress,
             )
 

@@ -11,6 +11,7 @@ from yolact_temporal.errors import UsageError
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.request import Destination
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
@@ -20,7 +21,7 @@ EXIT_CODES = """exit codes:
   1    a fault of ours (calibrate: something did not come out as it must), or no space for the results
   2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
   3    input that cannot be read or holds no frame, or weights that are missing or do not fit
-  4    done in part: frames were lost to corruption, and are named
+  4    done in part: frames were lost to corruption, or runs do not go together, and are named
   130  interrupted; run the same command with --resume to go on
 """
 
@@ -86,6 +87,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
     )
+    add_motion_options(parser)
     add_destination_options(parser, "folder that takes one run folder a clip (default: runs)")
 
 
@@ -97,6 +99,57 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")
     add_plot_option(parser)
     add_output_options(parser)
+
+
+def add_motion_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add which optical flow motion is estimated by."""
+    parser.add_argument("--motion", metavar="M", help=what)
+
+
+def add_motion_options(parser: argparse.ArgumentParser) -> None:
+    """Add how the motion between frames is estimated."""
+    add_motion_option(
+        parser,
+        "optical flow that motion is estimated by: dis or farneback (default: dis); the other one checks it",
+    )
+    parser.add_argument(
+        "--second-motion-every",
+        type=int,
+        metavar="N",
+        help="measure B1 by the other flow too, on every N-th pair of frames; 0 for never (default: 10, which adds "
+        "less than a tenth to the time of the flow)",
+    )
+
+
+def motion_option(args: argparse.Namespace) -> FlowMethod | None:
+    """Return which optical flow the arguments ask for; None where they do not say.
+
+    Raises:
+        UsageError: if it is unknown.
+    """
+    from yolact_temporal.data.runs.manifest import FLOW_METHODS
+
+    found = next((method for method in FLOW_METHODS if method == args.motion), None)
+    if args.motion is not None and found is None:
+        raise UsageError(
+            f"expected {' or '.join(FLOW_METHODS)} as --motion, got {args.motion!r}: pass one of them, or leave it out"
+        )
+    return found
+
+
+def motion_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the arguments say of motion, by the names of `AnalyzeOptions`; what they do not say is left out.
+
+    Raises:
+        UsageError: if a method is unknown, or the number of pairs is negative.
+    """
+    method, every = motion_option(args), args.second_motion_every
+    if every is not None and every < 0:
+        raise UsageError(
+            f"expected --second-motion-every of at least 0, got {every}: pass 0 to measure no pair by the other flow"
+        )
+    given = {"motion": method, "second_motion_every": every}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
+    from yolact_temporal.data.runs.manifest import FlowMethod
 
-LOSSES = 4
-"""Exit code of a run that is whole but for frames lost to corruption."""
+IN_PART = 4
+"""Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
 def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
@@ -99,7 +100,7 @@ def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTempo
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
-        code = LOSSES
+        code = IN_PART
     if args.json:
         result = {
             "exit_code": code,
@@ -145,6 +146,7 @@ def compare_all(
     models: Sequence[str] | None = None,
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
     from yolact_temporal.comparing.compare_runs import (
@@ -158,7 +160,12 @@ def compare_all(
     claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
-            runs, models, ground_truth, truth_options, progress=lambda _clip, done: progress(done)
+            runs,
+            models,
+            ground_truth,
+            truth_options,
+            progress=lambda _clip, done: progress(done),
+            motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots)
     say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")

@@ -11,9 +11,11 @@ from yolact_temporal.cli.console import at_least_one, progress_bar
 from yolact_temporal.cli.options import (
     FORMAT_NAMES,
     add_destination_options,
+    add_motion_options,
     add_truth_options,
     command,
     destination,
+    motion_options,
     truth_options,
 )
 from yolact_temporal.cli.running import clip_name, conclude, print_run
@@ -66,6 +68,7 @@ def add(commands: Any) -> None:
         "--first-frame", type=int, metavar="N", help="the number by which the masks count the first frame"
     )
     parser.add_argument("--video", type=int, metavar="ID", help="which video of YouTube-VIS masks of several")
+    add_motion_options(parser)
     add_destination_options(parser, "folder that takes the run folder (default: runs)")
     parser.set_defaults(handler=run)
 
@@ -97,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         video=args.video,
         frames=None if args.frames is None else at_least_one("--frames", args.frames),
         fps=None if args.fps is None else Fraction(args.fps).limit_denominator(100_000),
+        **motion_options(args),
     )
     name = args.clip_name or (clip_name(str(args.clip)) if args.clip else run_name(args.masks))
     require_free(name, "--clip-name")

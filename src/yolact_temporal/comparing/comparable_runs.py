@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from yolact_temporal.data.runs.layout import MANIFEST, ModelFolder, RunFolder
-from yolact_temporal.data.runs.manifest import Manifest
+from yolact_temporal.data.runs.manifest import FLOW_METHODS, FlowMethod, Manifest
 from yolact_temporal.data.runs.reader import FinishedFolder, no_run, open_finished
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.flow import flow_kind
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,14 @@ class ClipRuns:
     models: Mapping[str, RunModel]
     objects: Path | None
 
+    def moved_by(self, method: FlowMethod) -> ClipRuns:
+        """Return this clip with its motion estimated by a method; what was measured by another is made anew."""
+        options = self.manifest.options
+        if options.motion == method:
+            return self
+        manifest = replace(self.manifest, options=replace(options, motion=method))
+        return replace(self, manifest=manifest, objects=None)
+
     @property
     def timed(self) -> bool:
         """Whether the clip has a rate of its own."""
@@ -62,19 +74,33 @@ def run_folders(paths: Sequence[Path]) -> list[RunFolder]:
     return list(dict.fromkeys(found))
 
 
-def runs_by_clip(folders: Sequence[RunFolder]) -> list[ClipRuns]:
-    """Put runs of the same clip together.
+def runs_by_clip(folders: Sequence[RunFolder], any_motion: bool = False) -> tuple[list[ClipRuns], list[str]]:
+    """Put runs of the same clip together, as far as their figures can be compared.
+
+    Figures in pixels grow with the stride and with the time between frames, and depend on the motion that masks are
+    carried by. So of one clip only runs of the same frames, rate and motion go together, and clips go together only
+    where their motion was estimated by the same method: those with the most models, or the most clips, stay.
+
+    Args:
+        folders: of the runs.
+        any_motion: whether runs of different motion go together, because it is estimated anew.
+
+    Returns:
+        The clips, and a sentence for each run that is left out.
 
     Raises:
         UsageError: if two clips have one name, or two runs of a clip one model.
-        InputError: if a run is not complete or cannot be read, is of a single frame, or runs of one clip are of
-            different frames.
+        InputError: if a run is not complete or cannot be read, or is of a single frame.
     """
     by_clip: dict[str, list[FinishedFolder]] = {}
     for folder in folders:
         run = open_finished(folder.path)
         by_clip.setdefault(run.manifest.clip.sha256, []).append(run)
-    clips = [_one_clip(runs) for runs in by_clip.values()]
+    left_out: list[str] = []
+    kept = [_measured_alike(runs, any_motion, left_out) for runs in by_clip.values()]
+    if not any_motion:
+        kept = _moved_alike(kept, left_out)
+    clips = [_one_clip(runs) for runs in kept]
     names = [clip.name for clip in clips]
     for name in names:
         if names.count(name) > 1:
@@ -82,19 +108,104 @@ def runs_by_clip(folders: Sequence[RunFolder]) -> list[ClipRuns]:
                 f"expected clips of different names, got two different ones named {name}: analyze one of them under "
                 f"another file name"
             )
-    return clips
+    return clips, left_out
+
+
+class _Measured(NamedTuple):
+    """What must be the same in two runs of a clip for their figures to be comparable."""
+
+    stride: int
+    start: float
+    end: float
+    rate: Fraction | None
+    motion: str
+
+    @classmethod
+    def of(cls, manifest: Manifest, any_motion: bool) -> _Measured:
+        options = manifest.options
+        end = math.inf if options.end is None else options.end
+        motion = "" if any_motion else f"{_motion(manifest)}, {options.flow_long_side or 'unknown'} px"
+        return cls(options.stride, options.start, end, manifest.clip.rate, motion)
+
+    def differences(self, other: _Measured) -> str:
+        """Say what is different in the other one, for a reader."""
+        pairs = zip(self._fields, other, self, strict=True)
+        return " and ".join(
+            f"{name} {_told(theirs)} instead of {_told(own)}" for name, theirs, own in pairs if theirs != own
+        )
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return "the clip's end" if value == math.inf else str(value)
+
+
+def _motion(manifest: Manifest) -> str:
+    """Return where a run's motion is from; runs of before it was recorded are by DIS."""
+    return manifest.motion or flow_kind(manifest.options.motion)
+
+
+def _measured_alike(
+    runs: Sequence[FinishedFolder], any_motion: bool, left_out: list[str]
+) -> list[FinishedFolder]:
+    """Return the runs of a clip that go together, the order they are named in playing no part, and name the others."""
+    groups: dict[_Measured, list[FinishedFolder]] = {}
+    for run in runs:
+        groups.setdefault(_Measured.of(run.manifest, any_motion), []).append(run)
+
+    def worth(item: tuple[_Measured, list[FinishedFolder]]) -> tuple[int, int, float, str]:
+        kind, own = item
+        models = {model for run in own for model in run.manifest.models}
+        return -len(models), kind.stride, kind.start - kind.end, str(kind)
+
+    (kind, kept), *others = sorted(groups.items(), key=worth)
+    for other, own in others:
+        left_out.extend(
+            f"Left out: {run.folder.path}, whose figures are not comparable with those of {kept[0].folder.path} "
+            f"({kind.differences(other)})."
+            for run in own
+        )
+    return kept
+
+
+def _moved_alike(clips: list[list[FinishedFolder]], left_out: list[str]) -> list[list[FinishedFolder]]:
+    """Return the clips whose motion was estimated by the method of most of them, and name the runs of the others."""
+    flows = set(map(flow_kind, FLOW_METHODS))
+    kinds = [_motion(runs[0].manifest) for runs in clips]
+    estimated = [kind for kind in kinds if kind in flows]
+    main = min(set(estimated), key=lambda kind: (-estimated.count(kind), kind), default="")
+    kept = []
+    for runs, kind in zip(clips, kinds, strict=True):
+        if kind in flows and kind != main:
+            left_out.extend(
+                f"Left out: {run.folder.path}, whose figures are not comparable with those of the other clips "
+                f"(motion {kind} instead of {main})."
+                for run in runs
+            )
+        else:
+            kept.append(runs)
+    return kept
+
+
+def frame_rates_sentence(clips: Sequence[ClipRuns]) -> str | None:
+    """Return what must be said where clips differ in the time between their frames; None where they do not."""
+    rates = {
+        clip.manifest.clip.rate / clip.manifest.options.stride
+        for clip in clips
+        if clip.manifest.clip.rate is not None
+    }
+    if len(rates) < 2:
+        return None
+    told = ", ".join(f"{float(rate):.4g}" for rate in sorted(rates))
+    return (
+        f"The clips are of several frame rates ({told} measured frames a second), with which figures in pixels shrink: "
+        f"the models are compared clip by clip, and the means over the clips are of no one rate."
+    )
 
 
 def _one_clip(runs: Sequence[FinishedFolder]) -> ClipRuns:
     folder, manifest = runs[0].folder, runs[0].manifest
-    for other in runs[1:]:
-        for what in ("start", "end", "stride"):
-            mine, yours = getattr(manifest.options, what), getattr(other.manifest.options, what)
-            if mine != yours:
-                raise InputError(
-                    f"expected runs of the same frames of {manifest.name}, got {what} {mine} in {folder.path} and "
-                    f"{yours} in {other.folder.path}: analyze both with the same range and stride"
-                )
     if manifest.frames_measured is not None and manifest.frames_measured < 2:
         raise InputError(
             f"expected at least two frames to compare, got {manifest.frames_measured} in {folder.path}: a single "

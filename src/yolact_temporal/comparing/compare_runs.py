@@ -8,7 +8,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.comparing.comparable_runs import ClipRuns, models_to_compare, run_folders, runs_by_clip
+from yolact_temporal.comparing.comparable_runs import (
+    ClipRuns,
+    frame_rates_sentence,
+    models_to_compare,
+    run_folders,
+    runs_by_clip,
+)
 from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
@@ -19,6 +25,7 @@ from yolact_temporal.comparing.true_masks import (
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.runs.claim import claim_files, has_header
+from yolact_temporal.data.runs.clip import locate_clip
 from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
@@ -28,15 +35,15 @@ from yolact_temporal.data.runs.layout import (
     comparison_files,
     comparison_picture,
 )
-from yolact_temporal.data.runs.manifest import read_manifest
-from yolact_temporal.errors import InputError
+from yolact_temporal.data.runs.manifest import FlowMethod, read_manifest
+from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
@@ -60,10 +67,12 @@ class ComparisonResult:
     Attributes:
         pairs: every two models, the first named with each other first.
         remarks: what a reader should know of how it was made, a sentence each.
+        left_out: a sentence for each run that does not go together with the others; they stand among the remarks.
     """
 
     pairs: tuple[ComparedPair, ...]
     remarks: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -72,8 +81,11 @@ def compare_runs(
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
+    motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
+
+    Runs whose figures are not comparable with the others' (of other frames, rate or motion) are left out and named.
 
     Args:
         paths: run folders, or folders of them. Runs of the same clip are put together.
@@ -82,14 +94,23 @@ def compare_runs(
             or a file for each, by the clip's name. Objects are then the true ones.
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
+        motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
         UsageError: if a path is no run, or there are not two models to compare.
-        InputError: if a run is not complete or cannot be read, or runs of one clip do not go together.
+        InputError: if a run is not complete or cannot be read, or too few are left that go together.
     """
-    clips = runs_by_clip(run_folders(paths))
-    chosen = models_to_compare(clips, models)
-    gathered = _Gathered()
+    clips, left_out = runs_by_clip(run_folders(paths), any_motion=motion is not None)
+    try:
+        chosen = models_to_compare(clips, models)
+    except UsageError as error:
+        if not left_out:
+            raise
+        raise InputError(f"{error}. {' '.join(left_out)}") from error
+    clips = [clip if motion is None else clip.moved_by(motion) for clip in clips]
+    gathered = _Gathered(list(left_out))
+    if (sentence := frame_rates_sentence(clips)) is not None:
+        gathered.remarks.append(sentence)
     tables: dict[str, ClipObjects] = {}
     for clip in clips:
         truth = None
@@ -115,7 +136,8 @@ def compare_runs(
     remarks = list(gathered.remarks)
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
-    return ComparisonResult(compare_objects(tables, thresholds, untimed), tuple(remarks))
+    pairs = compare_objects(tables, thresholds, untimed)
+    return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
 
 
 @dataclass
@@ -218,12 +240,18 @@ def _rows(
     progress: Callable[[str, int], object] | None,
 ) -> Iterator[ObjectRow]:
     """Read the clip's table of objects where it is there, else make it from what the models saw."""
-    if truth is None and clip.objects is not None and set(chosen) == set(clip.models):
+    if truth is None and clip.objects is not None and set(chosen) == set(clip.models) and _is_whole(clip):
         # a run of before these were counted says nothing of them, and then nothing is said
         counts = clip.manifest.outside
         gathered.add(None if counts is None else {name: Outside(*own) for name, own in counts.items()})
         return read_objects(clip.objects)
     return _made_rows(clip, chosen, truth, gathered, progress)
+
+
+def _is_whole(clip: ClipRuns) -> bool:
+    """Say whether a clip's table of objects holds all there is to know, or nothing more can be learned anew."""
+    table = clip.objects
+    return table is not None and (has_every_column(table) or locate_clip(clip.manifest.clip) is None)
 
 
 def _made_rows(

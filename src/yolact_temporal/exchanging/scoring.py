@@ -19,6 +19,7 @@ from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.runs.guard import require_apart
+from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.data.runs.names import require_free, twice_named
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
@@ -40,7 +41,7 @@ class ScoreOptions:
         video: which video of results of several.
         frames: how many frames the clip has, where there is no clip.
         fps: frames a second, where there is no clip that says so.
-        flow_long_side: as of `AnalyzeOptions`.
+        flow_long_side, motion, second_motion_every: as of `AnalyzeOptions`.
     """
 
     format: str | None = None
@@ -53,6 +54,8 @@ class ScoreOptions:
     frames: int | None = None
     fps: Fraction | None = None
     flow_long_side: int = AnalyzeOptions.flow_long_side
+    motion: FlowMethod = AnalyzeOptions.motion
+    second_motion_every: int = AnalyzeOptions.second_motion_every
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,8 @@ def _analyze_options(indices: Sequence[int], options: ScoreOptions) -> AnalyzeOp
         end=indices[-1] + 1,
         stride=_stride(indices),
         flow_long_side=options.flow_long_side,
+        motion=options.motion,
+        second_motion_every=options.second_motion_every,
     )
 
 
