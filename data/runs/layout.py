@@ -13,6 +13,9 @@ LOCK = "run.lock"
 SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
 CAMERA_MOVES = "camera_moves.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
+WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE = "what_if.csv", "what_if.md", "what_if.png"
+WHAT_IF_FILES = (WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE)
+"""What `what-if` writes, into a folder of its own."""
 MOST_PAIRS = 200
 """Pairs of models whose pictures are looked for, where it is not known how many there are."""
 

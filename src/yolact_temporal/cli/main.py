@@ -22,6 +22,7 @@ from yolact_temporal.cli import (
     score,
     train,
     weights,
+    what_if,
 )
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
@@ -31,6 +32,7 @@ COMMANDS = (
     analyze,
     demo,
     compare,
+    what_if,
     score,
     export,
     metrics,
