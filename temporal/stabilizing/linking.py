@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ class TrackLinker:
         identified: whether every instance, faint ones too, comes with its identity.
 
     Attributes:
-        carried: the mask of each remembered track of before this frame, carried here; by track.
+        carried: the last mask of each remembered track that does not count in this frame, carried here; by track.
     """
 
     def __init__(
@@ -77,48 +77,45 @@ class TrackLinker:
         """
         if step.cut:
             self._known = {}
-        above = np.flatnonzero(instances.scores > self._threshold).tolist()
-        if len(above) != len(tracks):
-            raise ValueError(f"expected a track for each of {len(above)} instances, got {len(tracks)}")
-        self._carry(step)
-        seen = [_tracked(instances, i, key, True) for i, key in zip(above, tracks, strict=True)]
+        above = instances.scores > self._threshold
+        # Only what is asked for is decoded: a record may hold a hundred faint instances a frame.
+        counted, faint = instances.select(above), instances.select(~above)
+        if len(counted) != len(tracks):
+            raise ValueError(f"expected a track for each of {len(counted)} instances, got {len(tracks)}")
+        seen = [_tracked(counted, place, key, True) for place, key in enumerate(tracks)]
         present = {own.track for own in seen}
-        below = sorted(set(range(len(instances))) - set(above))
+        self._carry(step, present)
         if self._identified:
-            given = {i: identities[i] for i in below} if identities else {}
+            given = np.asarray(identities or (), np.int64)[~above] if identities else np.zeros(0, np.int64)
             absent = self._started - present
-            links = {i: key for i, key in given.items() if key in absent and instances.crops[i].area}
+            links = {place: key for place, key in enumerate(given.tolist()) if key in absent}
             self._started |= present
         else:
-            links = self._links(instances, below, above, present)
-        seen += [_tracked(instances, i, key, False) for i, key in links.items()]
+            links = self._links(faint, counted)
+        seen += [_tracked(faint, place, key, False) for place, key in links.items()]
         self._remember(seen)
         return TrackedFrame(index, instances.size, tuple(seen), step, seconds)
 
-    def _carry(self, step: Step) -> None:
-        for known in self._known.values():
-            known.carried = step.forth(known.mask)
+    def _carry(self, step: Step, present: set[int]) -> None:
+        for key, known in self._known.items():
+            known.carried = None if key in present else step.forth(known.mask)
         self.carried = {key: own.carried for key, own in self._known.items() if own.carried is not None}
 
-    def _links(
-        self, instances: Instances, below: Sequence[int], above: Sequence[int], present: set[int]
-    ) -> Mapping[int, int]:
+    def _links(self, faint: Instances, counted: Instances) -> dict[int, int]:
         """Return the tracks of faint instances by their place, the greatest overlap first."""
-        absent = [key for key, mask in self.carried.items() if key not in present and mask.area]
-        faint = [i for i in below if instances.crops[i].area]
-        if not absent or not faint:
+        absent = [key for key, mask in self.carried.items() if mask.area]
+        if not absent or not len(faint):
             return {}
-        crops = instances.crops
-        repeats = overlaps([crops[i] for i in faint], [crops[i] for i in above], FAINT_IOU).any(axis=1)
-        faint = [i for i, repeated in zip(faint, repeats, strict=True) if not repeated]
-        found = overlaps([self.carried[key] for key in absent], [crops[i] for i in faint], FAINT_IOU)
+        found = overlaps([self.carried[key] for key in absent], faint.crops, FAINT_IOU)
+        repeats = overlaps(faint.crops, counted.crops, FAINT_IOU).any(axis=1)
+        found[:, repeats] = 0.0
         links: dict[int, int] = {}
         for place in np.argsort(-found, axis=None, kind="stable").tolist():
             row, column = divmod(place, found.shape[1])
             if not found[row, column]:
                 break
-            if faint[column] not in links and absent[row] not in links.values():
-                links[faint[column]] = absent[row]
+            if column not in links and absent[row] not in links.values():
+                links[column] = absent[row]
         return links
 
     def _remember(self, seen: Sequence[TrackedMask]) -> None:
