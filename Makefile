@@ -16,6 +16,8 @@ PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 LOWEST := .venv-lowest
 OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start many processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check-fast test-lowest lint format types docs tables-page pytest clean
 .NOTPARALLEL:

@@ -168,6 +168,7 @@ def _asked_by_another_page(headers: Mapping[str, Sequence[str]]) -> bool:
     """Tell what another page embeds or fetches, which needs no Origin; a link to the dashboard may be anywhere."""
 
     def said(name: str) -> str:
+        """Return what the browser says of where the request comes from."""
         return ",".join(headers.get(f"sec-fetch-{name}", ()))
 
     if said("site") in ("", "none", "same-origin"):

@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     asked: list[int] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
+        """Hand a signal on to what was started."""
         asked.append(number)
         for process in started:
             process.send_signal(number)

@@ -92,6 +92,8 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
     """
 
     def answer(make: Callable[[Request, Run], Response]) -> Callable[[Request], Response]:
+        """Make an endpoint that answers of the run asked for, and says in one sentence where it cannot."""
+
         def endpoint(request: Request) -> Response:
             try:
                 return make(request, find_run(root, request.query_params.get("run", "")))

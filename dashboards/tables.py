@@ -30,6 +30,7 @@ TEXT_COLUMNS = frozenset(
         "class_name",
         "clip",
         "events",
+        "iou_between",
         "lost_tracks",
         "metric",
         "model",

@@ -30,6 +30,7 @@ class _Mask:
 
     @property
     def crop(self) -> MaskCrop:
+        """Return the mask as pixels, decoded at the first call."""
         if self._crop is None:
             assert self._rle is not None, "one form is given"
             self._crop = MaskCrop.from_rle(self._rle, self.size)
@@ -37,6 +38,7 @@ class _Mask:
 
     @property
     def rle(self) -> Rle:
+        """Return the mask as run lengths, encoded at the first call."""
         if self._rle is None:
             assert self._crop is not None, "one form is given"
             self._rle = self._crop.rle()

@@ -62,6 +62,7 @@ class _Metrics:
 
     @classmethod
     def of(cls, size: tuple[int, int], scale: float) -> _Metrics:
+        """Return the sizes for frames of a size (height, width)."""
         unit = min(size) / 480 * scale
         return cls(max(1, round(2 * unit)), max(1, round(unit)), max(10, round(13.5 * unit)))
 

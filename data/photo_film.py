@@ -268,6 +268,7 @@ class _SensorNoise:
         self._deviation = (level * np.sqrt(0.64 + 0.8 * np.arange(256) / 255)).astype(np.float32)
 
     def add(self, clean: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        """Return a clean picture with the noise of a frame."""
         if not self._level:
             return clean
         offset = self._offsets[index]

@@ -15,22 +15,40 @@ Position = int | float
 _TOLERANCE_S = 1e-6
 
 
-def parse_position(text: str) -> Position:
-    """Read a place in a clip: "120" is a frame index (int), "2.5s" is seconds (float).
+def parse_position(text: str, option: str = "--start") -> Position:
+    """Read a place in a clip.
+
+    A plain whole number is a frame's index, counted from 0; "2.5s" are seconds; "1:02.5" are minutes and seconds;
+    "1:00:05" are hours, minutes and seconds.
+
+    Args:
+        text: as a person wrote it.
+        option: what says so, for the message.
+
+    Returns:
+        A frame's index (int) or seconds (float).
 
     Raises:
         UsageError: if it is neither, or negative.
 
     Example:
-        >>> parse_position("120"), parse_position("2.5s")
-        (120, 2.5)
+        >>> parse_position("120"), parse_position("2.5s"), parse_position("1:02.5")
+        (120, 2.5, 62.5)
     """
     cleaned = text.strip()
-    if re.fullmatch(r"\d+", cleaned):
+    if re.fullmatch(r"\d+", cleaned, re.ASCII):
         return int(cleaned)
-    if re.fullmatch(r"(\d+(\.\d*)?|\.\d+)\s*s", cleaned):
+    if re.fullmatch(r"(\d+(\.\d*)?|\.\d+)\s*s", cleaned, re.ASCII):
         return float(cleaned[:-1])
-    raise UsageError(f"expected a frame index such as 120 or seconds such as 2.5s, got {text!r}")
+    clock = re.fullmatch(r"(?:(\d+):(?=\d\d?:))?(\d+):(\d\d?(?:\.\d*)?)", cleaned, re.ASCII)
+    if clock is not None:
+        hours, minutes, seconds = int(clock[1] or 0), int(clock[2]), float(clock[3])
+        if seconds < 60 and (clock[1] is None or minutes < 60):
+            return hours * 3600 + minutes * 60 + seconds
+    advice = "write a frame's index as 120, and a time as 2.5s, 1:02.5 or 1:00:05"
+    if re.fullmatch(r"\d*[.,]\d+|\d+[.,]", cleaned, re.ASCII):
+        advice = f"a plain number is a frame's index; for a time write {cleaned.replace(',', '.')}s"
+    raise UsageError(f"expected a frame or a time after {option}, got {text!r}: {advice}")
 
 
 def select_frames(

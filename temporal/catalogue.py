@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, Scope
 
@@ -33,13 +34,54 @@ SUPPORTS: Mapping[str, str] = MappingProxyType(
 """What a compared figure is taken over."""
 
 
-def by_scope() -> dict[Scope, tuple[MetricSpec, ...]]:
-    """Return all metrics by what they are of."""
-    return {scope: tuple(REGISTRY.of(scope).values()) for scope in SCOPES}
+def by_scope(names: Sequence[str] = ()) -> dict[Scope, tuple[MetricSpec, ...]]:
+    """Return metrics by what they are of.
+
+    Args:
+        names: those wanted, by name or symbol; all if empty.
+
+    Raises:
+        UsageError: if there is no metric of a name.
+
+    Example:
+        >>> [spec.name for specs in by_scope(["b1"]).values() for spec in specs][0]
+        'boundary_px_mean'
+    """
+    wanted = _found(names)
+    return {
+        scope: tuple(spec for spec in REGISTRY.of(scope).values() if not names or spec.name in wanted)
+        for scope in SCOPES
+    }
 
 
-def catalogue_rows() -> list[dict[str, Any]]:
-    """Return one row a metric, ready for JSON: its contract, `range` with None for infinity, other `names` it has."""
+def _found(names: Sequence[str]) -> set[str]:
+    """Return the names of the metrics that names or symbols stand for."""
+    known: dict[str, set[str]] = {}
+    for spec in _all_specs():
+        for own in (*spec.names, spec.symbol):
+            known.setdefault(own.casefold(), set()).add(spec.name)
+    wanted: set[str] = set()
+    for name in names:
+        if name.casefold() not in known:
+            advice = advice_on_name(name, known, "`yolact-temporal metrics` lists them")
+            raise UsageError(f"expected the name or symbol of a metric, got {name!r}: {advice}")
+        wanted |= known[name.casefold()]
+    return wanted
+
+
+def _all_specs() -> list[MetricSpec]:
+    return [spec for scope in SCOPES for spec in REGISTRY.of(scope).values()]
+
+
+def catalogue_rows(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return one row a metric, ready for JSON: its contract, `range` with None for infinity, other `names` it has.
+
+    Args:
+        names: as of `by_scope`.
+
+    Raises:
+        UsageError: as `by_scope`.
+    """
     return [
         {
             "name": spec.name,
@@ -59,7 +101,7 @@ def catalogue_rows() -> list[dict[str, Any]]:
             "matched_at_iou": list(MATCH_IOUS) if spec.matched else None,
             "also_named": list(spec.names[1:]),
         }
-        for specs in by_scope().values()
+        for specs in by_scope(names).values()
         for spec in specs
     ]
 

@@ -22,6 +22,28 @@ METHOD_NAMES: dict[FlowMethod, str] = {"dis": "DIS, medium", "farneback": "Farne
 """What each method is called for a reader."""
 
 
+FARNEBACK = {
+    "pyr_scale": 0.5,
+    "levels": 4,
+    "winsize": 11,
+    "iterations": 3,
+    "poly_n": 5,
+    "poly_sigma": 0.9,
+    "flags": 0,
+}
+"""Chosen by measurement, at a long side of 512: B1 of the true masks of 48 pairs of 8 DAVIS sequences, over the pixels
+that DIS sees in both frames (DIS itself: 1.62 px), and the error in pixels where a photograph was moved by (15, 6) px
+or zoomed by 5% (DIS: 0.13, 0.29).
+
+- Window 9, 11, 15 at sigma 1.1: B1 1.90, 1.93, 1.99; error 1.79, 1.62, 1.37 and 1.30, 1.21, 1.10. A wide window holds a
+  moving ground better, and smears an object's motion into what is beside it.
+- Sigma 1.1, 0.9, 0.75 at window 11: B1 1.93, 1.96, 2.28; error 1.62, 0.97, 0.47 and 1.21, 0.71, 0.44. 0.9 takes most of
+  the gain before the outlines suffer.
+- A Gaussian window, neighbourhoods of 7 pixels, five iterations or pyramids in steps of 0.75 cost a quarter to a half
+  more time for less than 0.04 px, or are worse. Levels end where a picture has less than 32 pixels: at 4 of 512.
+"""
+
+
 def flow_kind(method: FlowMethod) -> str:
     """Return what a manifest calls motion estimated by a method.
 
@@ -207,14 +229,3 @@ def _dis() -> Callable[[Grey, Grey], NDArray[np.float32]]:
 def _farneback(start: Grey, end: Grey) -> NDArray[np.float32]:
     found = cv2.calcOpticalFlowFarneback(start, end, None, **FARNEBACK)  # type: ignore[call-overload]
     return np.asarray(found, np.float32)
-
-
-FARNEBACK = {
-    "pyr_scale": 0.5,
-    "levels": 4,
-    "winsize": 15,
-    "iterations": 3,
-    "poly_n": 5,
-    "poly_sigma": 1.1,
-    "flags": 0,
-}

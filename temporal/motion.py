@@ -468,7 +468,7 @@ def _destinations(
             np.clip(_nearest(grid_height, height)[region.y1 : region.y2] - top, 0, len(back) - 1),
             np.clip(_nearest(grid_width, width)[region.x1 : region.x2] - left, 0, back.shape[1] - 1),
         )
-        visible = back[np.ix_(*nearest)]
+        visible = back.take(nearest[0], axis=0).take(nearest[1], axis=1)
     columns, rows = _sources(flow, (region.x1, region.y1))
     return columns, rows, (visible & _inside(columns, rows, size)).view(np.uint8)
 
@@ -476,4 +476,6 @@ def _destinations(
 def _nearest(reduced: int, full: int) -> NDArray[np.int64]:
     """Return which of `reduced` pixels in a line stands for each of `full`, as OpenCV resizes."""
     line = np.arange(reduced, dtype=np.float32)[None]
-    return np.asarray(cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT))[0].astype(np.int64)
+    resized = cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    nearest: NDArray[np.int64] = np.asarray(resized)[0].astype(np.int64)
+    return nearest

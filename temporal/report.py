@@ -74,24 +74,26 @@ def metric_column(spec: MetricSpec) -> Column:
 FRAME_COLUMNS = TableColumns(
     Column("frame", "", "Index of the frame in the clip, from 0."),
     Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
-    Column("instances", "", "Instances in the frame, those with an empty mask not counted."),
+    Column("instances", "", "Instances in the frame, not counting those with an empty mask."),
     Column("empty_masks", "", "Instances whose mask has no pixel."),
     Column(
         "pair_status",
         "",
-        "Whether the pair with the last frame counts (counted), or why not: first, repeated (identical to the last "
-        "frame), after_lost_frames, without_motion.",
+        "Whether the pair with the frame before counts (counted), or why not: first, repeated (identical to the frame "
+        "before), after_lost_frames, without_motion.",
     ),
-    Column("pairs", "", "Instances seen in the last frame too, whose pair counts."),
+    Column("pairs", "", "Instances that were seen in the frame before too, and whose pair counts."),
     Column("new", "", "Tracks seen for the first time."),
-    Column("lost", "", "Tracks seen in the last frame and not in this one."),
+    Column("lost", "", "Tracks seen in the frame before and not in this one."),
     Column("returned", "", "Tracks seen again after a gap."),
-    Column("class_flips", "", "Instances of another class than in the last frame."),
+    Column("class_flips", "", "Instances whose class differs from the frame before."),
     Column("area_blinks", "", "Instances whose visible area changed by more than half."),
     Column(
-        "box_cuts", "", "Instances cut by their moving box: the outline moves at the box, hardly elsewhere."
+        "box_cuts",
+        "",
+        "Instances cut by their moving box: the outline moves along the box and hardly anywhere else.",
     ),
-    Column("lost_tracks", "", "Ids of the lost tracks, parted by spaces."),
+    Column("lost_tracks", "", "Ids of the lost tracks, separated by spaces."),
     metrics=REGISTRY.pairs,
 )
 
@@ -108,11 +110,11 @@ INSTANCE_COLUMNS = TableColumns(
     Column("area_px", "px", "Pixels of the mask."),
     Column("centroid_x_px", "px", "Mean x of the mask's pixels, a pixel's centre at its index + 0.5."),
     Column("centroid_y_px", "px", "Mean y of the mask's pixels, a pixel's centre at its index + 0.5."),
-    Column("gap_frames", "", "Frames of absence that this sighting ends; 0 without a gap."),
+    Column("gap_frames", "", "How many frames the object was absent before this sighting; 0 without a gap."),
     Column(
         "events",
         "",
-        "Parted by spaces: new (first seen), return (seen again after a gap), class_flip, area_blink, box_cut, "
+        "Separated by spaces: new (first seen), return (seen again after a gap), class_flip, area_blink, box_cut, "
         "empty_mask.",
     ),
     metrics=REGISTRY.pairs,
@@ -152,10 +154,11 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column(
         "ci_low",
         "",
-        "Lower end of the 95% interval over this clip's frames (stationary block bootstrap), which speaks of no other "
-        "clip; of the figures that the report shows, and empty for the others and where there are too few frames.",
+        "Lower end of the 95% interval over this clip's frames (stationary block bootstrap), which says nothing of "
+        "other clips; of the figures that the report shows, and "
+        "empty for the others and where there are too few frames.",
     ),
-    Column("ci_high", "", "Upper end of it."),
+    Column("ci_high", "", "Upper end of the same interval."),
     Column("n", "", "Pairs, frames or differences that the value is of; empty of a whole clip's."),
     Column("n_undefined", "", "Pairs, frames or differences left out because they have no value."),
     Column("tracks", "", "Tracks, or against a ground truth true objects, that the value is of."),

@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 from clips import write_clip
 
+# Set before torch is loaded, and handed to every process that a test starts: its networks and pictures are small, and
+# files of tests run side by side, so that threads that share out the work cost several times what they save.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
 VFR_TIMES = tuple(0.04 * i + (0.1 if i > 10 else 0.0) + 0.013 * (i % 3) for i in range(20))
 """Times of the variable-rate clips' frames: uneven gaps, and a pause."""
 

@@ -39,7 +39,7 @@ def make_run(
     seed: int = 3,
 ) -> Path:
     """Write `<runs>/<name>`, and the clip beside the runs folder; return the run folder."""
-    from yolact_temporal.analyzing.models import LoadedModel
+    from yolact_temporal.analyzing.loaded_model import LoadedModel
     from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.data.sources import open_clip

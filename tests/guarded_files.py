@@ -29,7 +29,10 @@ SIZE, FRAMES = (24, 32), 3
 
 @pytest.fixture(autouse=True, scope="module")
 def without_plots() -> Iterator[None]:
-    """For test files that import it: files of pictures stand for pictures, which take nine tenths of a run's time."""
+    """For test files that import it: files of pictures stand for pictures, which take nine tenths of a run's time.
+
+    They are written where pictures would be, which `--no-plots` would leave out: what lies there must be spared too.
+    """
 
     def drawn(*arguments: Any, **_: Any) -> None:
         for path in (each for each in arguments if isinstance(each, Path)):
@@ -60,7 +63,7 @@ class StandIn:
 
 def stand_ins(*names: str) -> list[Any]:
     """Models as the command line loads them."""
-    from yolact_temporal.analyzing.models import LoadedModel
+    from yolact_temporal.analyzing.loaded_model import LoadedModel
 
     manifest = {
         "note": "a stand-in",
@@ -90,10 +93,18 @@ def write_images(folder: Path) -> Path:
     return folder
 
 
-def write_run(folder: Path, names: tuple[str, ...] = ("a", "b")) -> Path:
-    """Write a finished run of ours by `score`, of masks that are gone afterwards."""
+def write_run(folder: Path, names: tuple[str, ...] = ("a", "b"), *options: str) -> Path:
+    """Write a finished run of ours by `score`, of masks that are gone afterwards; options are the command's."""
     masks = [write_masks(folder.parent / ".made" / f"{name}.json", at) for at, name in enumerate(names)]
-    arguments = [*map(str, masks), "--clip-name", folder.name, "--out", str(folder.parent), "--quiet"]
+    arguments = [
+        *map(str, masks),
+        "--clip-name",
+        folder.name,
+        "--out",
+        str(folder.parent),
+        "--quiet",
+        *options,
+    ]
     assert cli.main(["score", *arguments]) == 0
     shutil.rmtree(folder.parent / ".made")
     return folder

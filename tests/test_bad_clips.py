@@ -78,7 +78,7 @@ UNREADABLE = {
         lambda folder: written(
             folder / "list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
         ),
-        "not one that can be read",
+        "an HLS playlist",
     ),
     "audio only": (lambda folder: audio_only(folder / "sound.mp4"), "found only audio"),
     "no frames": (lambda folder: without_frames(folder / "none.mp4"), "frame"),

@@ -116,6 +116,7 @@ class TestRefusals:
 
     def test_two_clips_of_one_name(self, analyze, clip, tmp_path):
         (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "film.mkv").write_bytes(b"some content")
         code, _, err = analyze(clip, tmp_path / "other" / "film.mkv")
         assert code == 2
         assert "film more than once" in one_sentence(err)
@@ -161,9 +162,10 @@ class TestUnreadableInput:
 
     @pytest.mark.slow
     def test_one_bad_clip_does_not_keep_the_others_from_being_measured(self, analyze, clip, tmp_path):
-        code, out, err = analyze(tmp_path / "absent.mp4", clip, "--json", "--quiet")
+        (tmp_path / "broken.mp4").write_bytes(b"no video at all\n" * 50)
+        code, out, err = analyze(tmp_path / "broken.mp4", clip, "--json", "--quiet")
         assert code == 3
-        assert "absent.mp4" in one_sentence(err)
+        assert "broken.mp4" in one_sentence(err)
         result = json.loads(out)
         assert [run["clip"] for run in result["runs"]] == ["film"]
         assert len(result["errors"]) == 1
@@ -253,6 +255,7 @@ class TestARun:
         assert code == 0
         assert out.splitlines()[0].startswith("yolact_compact is this project's own small model")
         assert "--model yolact_base" in out.splitlines()[0]
+        assert out.count("this project's own small model") == 1
         assert not list((tmp_path / "runs" / "film").glob("*comparison*"))
         assert not (tmp_path / "runs" / "film" / "objects.csv").exists()
 

@@ -186,7 +186,7 @@ def test_frames_without_truth_are_passed_over_and_that_is_said(clips, tmp_path):
     for index in (0, 5):
         (tmp_path / "truth" / f"{index:05d}.png").unlink()
     result = compare_runs([run], ground_truth=tmp_path / "truth")
-    assert f"is of {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
+    assert f"covers {FRAMES - 2} of the {FRAMES} frames" in result.remarks[0]
     whole = compare_runs([run], ground_truth=clips[0].truth)
     assert result.pairs[0].comparison.pairs < whole.pairs[0].comparison.pairs
 
@@ -380,7 +380,7 @@ class TestRefusals:
         [
             (lambda folder: shutil.rmtree(folder), "a folder or file of true masks for one"),
             (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
-            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "behind its end"),
+            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "after its end"),
             (
                 lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
                 "found one and one.masks",
@@ -408,6 +408,82 @@ def test_what_a_manifest_says_beyond_this_version_is_passed_over(clips, tmp_path
     options = asdict(AnalyzeOptions()) | {"stabilised": True}
     run = clips[0].run(tmp_path / "run", models, options=options, questions=["more"])
     assert [pair.comparison.models for pair in compare_runs([run], models=["a", "b"]).pairs] == [("a", "b")]
+
+
+def _interrupted(run):
+    _change(run, completed=False)
+
+
+def _change(run, **changes):
+    document = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(document | changes))
+
+
+def _shorten(run):
+    record = RunFolder(run).model("b").masks
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:-2]))
+
+
+def _without_b(run):
+    document = json.loads((run / "run.json").read_text())
+    del document["models"]["b"]
+    (run / "run.json").write_text(json.dumps(document))
+
+
+UNUSABLE = {
+    "interrupted": (_interrupted, "interrupted: finish it"),
+    "single frame": (lambda run: _change(run, frames_measured=1), "a single frame cannot jitter"),
+    "garbled manifest": (lambda run: (run / "run.json").write_text("{"), "run.json"),
+    "of a later version": (lambda run: _change(run, format_version=99), "update yolact-temporal"),
+    "garbled record": (_shorten, "side by side"),
+    "one model": (_without_b, "it has a, not a and b"),
+    "no run": (lambda run: (run / "run.json").unlink(), "holds no run.json"),
+}
+
+
+class TestUnusableRuns:
+    """A run that cannot be used does not keep the others from being compared; it is named with its reason."""
+
+    @pytest.mark.parametrize("kind", UNUSABLE)
+    def test_it_is_passed_over_and_named(self, clips, tmp_path, capsys, kind):
+        spoil, reason = UNUSABLE[kind]
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        spoil(runs[1])
+        arguments = ["compare", *map(str, runs), "--no-plots", "--out", str(tmp_path / "out")]
+        assert cli.main([*arguments, "--json"]) == 4
+        printed = capsys.readouterr()
+        (sentence,) = printed.err.splitlines()
+        assert sentence.startswith("yolact-temporal: Left out: ")
+        assert reason in sentence
+        assert "two" in sentence
+        assert reason in " ".join(json.loads(printed.out)["remarks"])
+        rows = read_rows(tmp_path / "out" / "comparison.csv")
+        assert {row["clip"] for row in rows} == {"one"}
+        assert cli.main(arguments) == 4
+        assert reason in " ".join(capsys.readouterr().out.split())
+
+    def test_where_nothing_is_left_the_reasons_are_told(self, clips, tmp_path, capsys):
+        runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
+        _interrupted(runs[0])
+        _change(runs[1], frames_measured=1)
+        assert cli.main(["compare", *map(str, runs), "--out", str(tmp_path / "out")]) == 3
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert "found none of 2" in sentence
+        assert "interrupted" in sentence
+        assert "a single frame cannot jitter" in sentence
+        assert not (tmp_path / "out").exists()
+
+    def test_a_pattern_may_name_the_comparison_that_lies_beside_the_runs(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        (tmp_path / "comparison.csv").touch()
+        assert compare_runs([tmp_path / "comparison.csv", run]).left_out == ()
+        (tmp_path / "notes.txt").touch()
+        assert "notes.txt" in compare_runs([tmp_path / "notes.txt", run]).left_out[0]
+
+    def test_a_path_that_is_not_there_is_a_mistake(self, clips, tmp_path):
+        run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
+        with pytest.raises(UsageError, match="absent"):
+            compare_runs([run, tmp_path / "absent"])
 
 
 class TestCommand:

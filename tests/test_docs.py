@@ -51,6 +51,12 @@ def headings(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("command", cli.build_parser().commands)
+def test_the_help_is_plain(command):
+    shown = " ".join(cli.build_parser().commands[command].format_help().split())
+    assert [words for words in UNPLAIN if words in shown] == []
+
+
 @pytest.mark.parametrize("page", GENERATED)
 def test_generated_pages_are_fresh(page):
     assert GENERATED[page]() == PAGES[page], "run `make tables-page`"

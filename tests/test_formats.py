@@ -139,7 +139,7 @@ def test_a_damaged_image_is_one_sentence(tmp_path, name, damage):
 def test_the_clip_bounds_frames_and_size(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([coco_row(image_id=4)]))
-    with pytest.raises(InputError, match=r"a clip of 4 frames .* behind its end"):
+    with pytest.raises(InputError, match=r"a clip of 4 frames .* after its end"):
         open_masks(path, options=ReadOptions(frame_count=4))
     with pytest.raises(InputError, match="masks of 9x9 pixels"):
         open_masks(path, options=ReadOptions(size=(9, 9)))

@@ -16,6 +16,7 @@ FIELDS = {
     "label",
     "scope",
     "meaning",
+    "depends_on",
     "inputs",
     "unit",
     "range",

@@ -233,7 +233,7 @@ class TestFlowEstimator:
         assert np.percentile(np.abs(inside - [-7, -4]), 95) < 0.5
         assert motion.visible[30:-30, 30:-30].mean() > 0.99
         assert motion.size == size
-        assert not motion.visible[:, :5].any()
+        assert motion.visible[:, :5].mean() <= (0 if method == "dis" else 0.01)
 
     def test_reduces_large_frames_only(self):
         small, large = FlowEstimator(64), FlowEstimator(256)

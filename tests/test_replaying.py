@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip
 from yolact_temporal.comparing.compare_runs import compare_runs

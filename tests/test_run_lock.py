@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guarded_files import interrupt, without_plots, write_masks, write_run  # noqa: F401
+from guarded_files import interrupt, write_masks, write_run
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards.loader import find_runs
@@ -148,7 +148,7 @@ def test_a_writer_that_is_killed_leaves_no_lock(tmp_path, started):
 
 def test_the_command_line_refuses_a_run_that_is_being_written(tmp_path, started, capsys):
     masks = write_masks(tmp_path / "film.json")
-    command = ["score", str(masks), "--out", str(tmp_path / "runs"), "--quiet"]
+    command = ["score", str(masks), "--out", str(tmp_path / "runs"), "--no-plots", "--quiet"]
     assert cli.main(command) == 0
     folder = interrupt(tmp_path / "runs" / "film")
     (folder / "film" / "masks.jsonl").replace(folder / "film" / "masks.jsonl.part")
@@ -164,7 +164,7 @@ def test_the_command_line_refuses_a_run_that_is_being_written(tmp_path, started,
 
 
 def test_a_run_that_is_being_written_is_running_for_everybody(tmp_path, started, capsys):
-    folder = interrupt(write_run(tmp_path / "runs" / "film"))
+    folder = interrupt(write_run(tmp_path / "runs" / "film", ("a", "b"), "--no-plots"))
     first = writing(folder, started, "resume")
     (entry,) = find_runs(tmp_path / "runs")
     assert (entry.state, "resume" in entry.reason) == ("running", False)
@@ -180,10 +180,11 @@ def test_a_run_that_is_being_written_is_running_for_everybody(tmp_path, started,
 
 
 def test_a_finished_run_is_read_while_it_is_replaced_or_added_to(tmp_path, started):
-    folder = write_run(tmp_path / "runs" / "film")
+    folder = write_run(tmp_path / "runs" / "film", ("a", "b"), "--no-plots")
     with run_lock(folder):
         assert run_state(folder) == "finished"
-        assert cli.main(["compare", str(folder), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+        command = ["compare", str(folder), "--out", str(tmp_path / "out"), "--no-plots", "--quiet"]
+        assert cli.main(command) == 0
 
 
 def test_looking_keeps_nobody_from_writing(tmp_path):
@@ -268,7 +269,7 @@ def test_a_folder_that_vanishes_ends_the_lock_quietly(tmp_path):
 
 def test_what_could_not_begin_leaves_no_folder(tmp_path, capsys):
     masks = write_masks(tmp_path / "film.json")
-    folder = interrupt(write_run(tmp_path / "runs" / "film", ("film",)))
+    folder = interrupt(write_run(tmp_path / "runs" / "film", ("film",), "--no-plots"))
     manifest = folder / "run.json"
     manifest.write_text(manifest.read_text().replace('"stride": 1', '"stride": 2'))
     assert cli.main(["score", str(masks), "--out", str(tmp_path / "runs"), "--resume"]) == 2

@@ -23,7 +23,7 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip
@@ -37,7 +37,11 @@ from yolact_temporal.temporal.metrics import REGISTRY
 TABLES = ("frames.csv", "instances.csv", "tracks.csv")
 
 
-FLOW = {name for name in REGISTRY.own() if name.startswith(("boundary", "motion_comp", "area_blinks"))}
+FLOW = {
+    name
+    for name in REGISTRY.own()
+    if name.startswith(("boundary", "motion_comp", "area_blinks", "round_trip"))
+}
 
 
 @pytest.mark.slow
@@ -313,7 +317,7 @@ class TestRefusals:
             (["--fps", "0"], "--fps above 0"),
             (["--fps", "nan"], "--fps above 0"),
             (["--frames", "0"], "--frames of 1 or more"),
-            (["--classes", "a,,b"], "class names parted by commas"),
+            (["--classes", "a,,b"], "class names separated by commas"),
             (["--name", "a", "--name", "b"], "a --name for each of 1 masks, got 2"),
             (["--name", "../a"], "'../a'"),
             (["--name", "plots"], "'plots'"),

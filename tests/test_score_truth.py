@@ -56,7 +56,7 @@ def test_frames_without_truth_are_left_out_of_what_is_measured_against_it(score,
     masks = write(tmp_path / "a.json", true_frames())
     code, out, err = score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, "--json")
     assert code == 0
-    assert f"is of 5 of the {FRAMES} frames" in err
+    assert f"covers 5 of the {FRAMES} frames" in err
     figures = json.loads(out)["runs"][0]["quality"][0]["figures"]
     assert figures["truth_j"]["n"] == 10
     assert figures["dtssd"]["n"] == 6

@@ -42,6 +42,11 @@ class Counted:
         (".5s", 0.5),
         ("3.s", 3.0),
         ("10 s", 10.0),
+        ("00:05", 5.0),
+        ("1:02.5", 62.5),
+        ("1:30", 90.0),
+        ("90:00", 5400.0),
+        ("1:00:05", 3605.0),
     ],
 )
 def test_positions_are_indices_or_seconds(text: str, position: Position) -> None:
@@ -51,7 +56,25 @@ def test_positions_are_indices_or_seconds(text: str, position: Position) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "abc", "-1", "-2.5s", "2.5", "1e3s", "nan", "infs", "1:30", "5m", "１s x"]
+    "text",
+    [
+        "",
+        "s",
+        "abc",
+        "-1",
+        "-2.5s",
+        "2.5",
+        "1e3s",
+        "nan",
+        "infs",
+        "5m",
+        "１s x",
+        "1:75",
+        "1:60:00",
+        ":05",
+        "1:",
+        "-1:00",
+    ],
 )
 def test_other_positions_are_usage_errors(text: str) -> None:
     with pytest.raises(UsageError, match=r"2\.5s"):

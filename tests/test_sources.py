@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -17,13 +19,14 @@ from clips import barcode_frame, barcode_frames, read_barcode, write_clip, write
 from conftest import KINDS, VFR_TIMES
 from PIL import Image
 
-from yolact_temporal.data.frames import Frame, FrameSource
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.decord_source import has_decord
 from yolact_temporal.data.sources.packets import fill_gaps
 from yolact_temporal.errors import InputError, UsageError
 
 Clip = Callable[[str], Path]
+Readings = Callable[..., "Reading"]
 
 HIDDEN = {"edit_list.mp4": 5, "edit_list_b_frames.mp4": 5}
 
@@ -63,35 +66,55 @@ def barcodes(frames: list[Frame]) -> list[int | None]:
     return [read_barcode(frame.rgb) for frame in frames]
 
 
+class Reading(NamedTuple):
+    """A clip read to its end, and what was known of it before."""
+
+    info: ClipInfo
+    frames: list[Frame]
+    losses: list[FrameLoss]
+    warnings: list[str]
+
+
+@pytest.fixture(scope="module")
+def reading(clip: Clip) -> Readings:
+    """Return the reading of a kind of clip by a decoder, made once: leave its frames as they are."""
+
+    @cache
+    def read(kind: str, decoder: str = "auto") -> Reading:
+        source = open_clip(clip(kind), decoder)
+        info = source.info
+        return Reading(info, read_all(source), source.losses, source.warnings)
+
+    return read
+
+
 @pytest.mark.parametrize("decoder", ["auto", "pyav"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_displayed_frame_comes_once_in_order(clip: Clip, kind: str, decoder: str) -> None:
-    source = open_clip(clip(kind), decoder)
-    frames = read_all(source)
+def test_every_displayed_frame_comes_once_in_order(reading: Readings, kind: str, decoder: str) -> None:
+    info, frames, losses, warnings = reading(kind, decoder)
     hidden, count = HIDDEN.get(kind, 0), KINDS[kind]["frames"]
     assert barcodes(frames) == list(range(hidden, count))
     assert [frame.index for frame in frames] == list(range(count - hidden))
-    assert source.losses == []
-    assert source.warnings == []
+    assert losses == []
+    assert warnings == []
     height, width = KINDS[kind].get("size", (96, 144))
     assert {frame.rgb.shape for frame in frames} == {(height, width, 3)}
-    assert (source.info.height, source.info.width) == (height, width)
+    assert (info.height, info.width) == (height, width)
     assert all(frame.rgb.dtype == np.uint8 and frame.rgb.flags.c_contiguous for frame in frames)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_times_count_from_the_first_displayed_frame(clip: Clip, kind: str) -> None:
-    source = open_clip(clip(kind))
-    frames = read_all(source)
+def test_times_count_from_the_first_displayed_frame(reading: Readings, kind: str) -> None:
+    info, frames, *_ = reading(kind)
     made = KINDS[kind]
     expected = made.get("times", [i / made.get("fps", 25) for i in range(len(frames))])
     assert [frame.time_s for frame in frames] == pytest.approx(list(expected), abs=0.0011)
-    assert source.info.variable_rate == ("times" in made)
+    assert info.variable_rate == ("times" in made)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_count_is_known_before_reading(clip: Clip, kind: str) -> None:
-    info = open_clip(clip(kind)).info
+def test_the_count_is_known_before_reading(reading: Readings, kind: str) -> None:
+    info = reading(kind).info
     if kind == "mpeg4_b_frames.avi":  # its packets may stand for no frame of their own
         assert info.frame_count in (None, 40)
     else:
@@ -113,8 +136,8 @@ def test_rotation_is_told(clip: Clip, kind: str, degrees: int) -> None:
 
 @needs_decord
 @pytest.mark.parametrize("kind", KINDS)
-def test_auto_uses_decord_only_where_it_is_right(clip: Clip, kind: str) -> None:
-    info = open_clip(clip(kind)).info
+def test_auto_uses_decord_only_where_it_is_right(reading: Readings, kind: str) -> None:
+    info = reading(kind).info
     assert info.decoder == ("decord" if kind in DECORD_IS_RIGHT else "pyav")
     assert info.decoder_reason.endswith(".")
     assert info.decoder_reason.count(".") == 1
@@ -122,8 +145,10 @@ def test_auto_uses_decord_only_where_it_is_right(clip: Clip, kind: str) -> None:
 
 @needs_decord
 @pytest.mark.parametrize("kind", sorted(DECORD_IS_RIGHT))
-def test_decord_and_pyav_give_the_same_pixels(clip: Clip, kind: str) -> None:
-    pairs = zip(open_clip(clip(kind), "decord"), open_clip(clip(kind), "pyav"), strict=True)
+def test_decord_and_pyav_give_the_same_pixels(reading: Readings, kind: str) -> None:
+    readings = [reading(kind, decoder) for decoder in ("auto", "pyav")]
+    assert [one.info.decoder for one in readings] == ["decord", "pyav"]
+    pairs = zip(*(one.frames for one in readings), strict=True)
     assert max(np.abs(a.rgb.astype(int) - b.rgb).max() for a, b in pairs) <= 2
 
 

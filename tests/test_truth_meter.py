@@ -203,7 +203,7 @@ def test_an_object_that_comes_late_was_absent_before():
         own, true = (
             (MaskCrop.from_bitmap(mask), MaskCrop.from_bitmap(square(15, 5))) if there else [nothing] * 2
         )
-        whole.add(own, true, fed.meter._shapes.of(own), "first" if t == 0 else "without_motion")
+        whole.add(own, true, "first" if t == 0 else "without_motion")
     for name, figure in whole.figures().items():
         assert fed.figures()[name] == over_objects([figure]), name
     assert fed.figures()["video_consistency_8"].n == 13

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from yolact_temporal.analyzing.models import chosen_models, load_model
+from yolact_temporal.analyzing.chosen_models import chosen_models
+from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.benchmarking import networks
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.instances import Instances
@@ -83,6 +84,8 @@ def test_the_example_is_measured_and_its_run_is_read_without_it(folder, capsys):
     assert "bright" not in sys.modules
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_installed_command_finds_it_in_the_current_folder(folder):
     # `python -I` puts no folder on the import path, as the installed command does not.
     program = "import sys; from yolact_temporal.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -97,9 +100,9 @@ def test_the_installed_command_finds_it_in_the_current_folder(folder):
 def test_an_entry_point_gives_it_a_name(folder, monkeypatch):
     point = importlib.metadata.EntryPoint("bright_things", "bright:BrightThings", user_models.GROUP)
     monkeypatch.setattr(user_models, "entry_points", lambda group: [point] if group == point.group else [])
-    assert load_model("bright_things").manifest["factory"] == "bright:BrightThings"
+    assert load_model(ModelRequest("bright_things")).manifest["factory"] == "bright:BrightThings"
     with pytest.raises(UsageError, match=r"out of yolact_base, .*, bright_things, got 'x': pass one"):
-        load_model("x")
+        load_model(ModelRequest("x"))
 
 
 def test_it_is_measured_alone_unless_a_baseline_is_named():
@@ -130,11 +133,13 @@ def test_a_factory_is_offered_device_precision_and_weights(mine, folder):
         """
     )
     (folder / "w.bin").write_bytes(b"x")
-    model = load_model("mine:make", device="cpu", weights=folder / "w.bin")
+    model = load_model(ModelRequest("mine:make", device="cpu", weights=folder / "w.bin"))
     assert (model.name, model.manifest["device"]) == ("on_cpu_w.bin", "cpu")
     assert model.manifest["weights"]["file"] == "w.bin"
     assert "precision" not in model.manifest
-    assert "drop --weights" in fault(load_model, "bright:BrightThings", weights=folder / "w.bin")
+    assert "drop --weights" in fault(
+        load_model, ModelRequest("bright:BrightThings", weights=folder / "w.bin")
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +176,7 @@ def test_what_makes_no_segmenter_is_refused_in_one_sentence(mine, text, name, se
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "yolact_compact"])
 def test_a_name_that_is_no_folder_or_anothers_is_refused(mine, name):
     mine(f"from bright import BrightThings\nclass make(BrightThings): name = {name!r}")
-    assert "mine:make" in fault(load_model, "mine:make")
+    assert "mine:make" in fault(load_model, ModelRequest("mine:make"))
 
 
 def test_an_error_of_ours_passes(mine):

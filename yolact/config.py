@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from yolact_temporal.yolact.classes import COCO_CLASSES, EVERYDAY_CLASSES, PASCAL_CLASSES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Normalization:
     """How RGB values 0..255 become the network's input: (value - mean) / std, a channel each, in RGB order.
 
     Example:
+        >>> import torch
         >>> UNIT_RANGE.apply(torch.full((1, 3, 2, 2), 51.0)).unique().tolist()
         [0.20000000298023224]
     """
@@ -31,6 +33,8 @@ class Normalization:
 
     def apply(self, images: Tensor) -> Tensor:
         """Normalise float images (B, 3, H, W) in 0..255, RGB; returns the same shape and dtype."""
+        import torch  # what a preset is can be told without it
+
         mean = torch.tensor(self.mean, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
         return (images - mean) / std

@@ -52,6 +52,7 @@ def frame_viewer(key: str, data: Mapping[str, Any], moved: Callable[[int], None]
     """
 
     def on_frame() -> None:
+        """Pass on the frame that the viewer moved to."""
         frame = st.session_state[key].frame
         if frame is not None:
             moved(int(frame))

@@ -1,7 +1,14 @@
 """Interchange formats of masks in video: readers that return one `MaskSequence` whatever the format, and writers."""
 
 from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions
-from yolact_temporal.data.formats.registry import FORMATS, MaskFormat, mask_format, open_masks, recognise
+from yolact_temporal.data.formats.registry import (
+    FORMATS,
+    MaskFormat,
+    format_of,
+    mask_format,
+    open_masks,
+    recognise,
+)
 
 __all__ = [
     "FORMATS",
@@ -9,6 +16,7 @@ __all__ = [
     "MaskFrame",
     "MaskSequence",
     "ReadOptions",
+    "format_of",
     "mask_format",
     "open_masks",
     "recognise",

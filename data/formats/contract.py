@@ -93,6 +93,7 @@ class MaskSequence:
     notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[MaskFrame]:
+        """Read the frames from the beginning, however often that was done before."""
         return self.frames()
 
     def __len__(self) -> int:
@@ -181,7 +182,7 @@ def require_frame(index: int, options: ReadOptions, path: Path, number: int | No
         )
     if options.frame_count is not None and index >= options.frame_count:
         raise InputError(
-            f"expected masks of a clip of {options.frame_count} frames in {path}, got frame {shown}, which is behind "
+            f"expected masks of a clip of {options.frame_count} frames in {path}, got frame {shown}, which is after "
             f"its end: pass the clip's own masks, or say what its first frame is called with "
             f"{options.option('first-frame')}"
         )

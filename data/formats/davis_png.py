@@ -56,6 +56,7 @@ def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
     classes = class_table({0: "object"}, 0, options, path)
 
     def frames() -> Iterator[MaskFrame]:
+        """Read one image after the other."""
         for index, image in images.paths.items():
             labels = read_labels(image)
             if binary:

@@ -85,6 +85,7 @@ def sequence_of(
     nothing = Instances.empty(found.size)
 
     def frames() -> Iterator[MaskFrame]:
+        """Yield every frame, an empty one where nothing was found."""
         for index in indices:
             yield made.get(index) or MaskFrame(index, nothing, () if identified else None)
 

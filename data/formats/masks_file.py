@@ -70,6 +70,7 @@ def read_masks_file(path: Path, options: ReadOptions) -> MaskSequence:
         raise InputError(f"expected a frame in {file}, found none: pass a record that is whole")
 
     def frames() -> Iterator[MaskFrame]:
+        """Read one line after the other."""
         for record, _ in _lines(file):
             identities = record.identities if record.identities or not identified else ()
             yield MaskFrame(record.index - first, record.instances, identities, None, record.time_s)

@@ -62,6 +62,7 @@ def read_mots_png(path: Path, options: ReadOptions) -> MaskSequence:
     classes = class_table({}, highest, options, path)
 
     def frames() -> Iterator[MaskFrame]:
+        """Read one image after the other."""
         for index, image in images.paths.items():
             yield frame_of_labels(
                 index, _labels(image), _VOIDS, lambda identity: class_id_of(identity // PER_CLASS)

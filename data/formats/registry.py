@@ -20,7 +20,7 @@ from yolact_temporal.data.formats import (
 )
 from yolact_temporal.data.formats.contract import MaskSequence, ReadOptions
 from yolact_temporal.data.formats.text_files import unreadable
-from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.errors import InputError, UsageError, advice_on_name
 
 _SNIFFED_BYTES = 1 << 20
 
@@ -149,7 +149,9 @@ def mask_format(name: str, option: str = "--format") -> MaskFormat:
         (True, True)
     """
     if name not in FORMATS:
-        raise UsageError(f"expected {option} of {', '.join(FORMATS)}, got {name!r}: pass one of them")
+        raise UsageError(
+            f"expected {option} of {', '.join(FORMATS)}, got {name!r}: {advice_on_name(name, FORMATS)}"
+        )
     return FORMATS[name]
 
 
@@ -198,6 +200,28 @@ def recognise(path: Path, option: str = "--format") -> MaskFormat:
         f"expected masks of a format that is known ({', '.join(FORMATS)}) in {path}, got a file of another kind: say "
         f"which it is with {option}"
     )
+
+
+def format_of(path: Path, name: str | None, option: str = "--format") -> MaskFormat:
+    """Return the format of masks: that of the name, or the one recognised; little of them is read.
+
+    Args:
+        path: of the masks.
+        name: one of `FORMATS`; recognised if None.
+        option: what says the format, for messages.
+
+    Raises:
+        UsageError: if there is no such format.
+        InputError: if there are no masks at the path, or they are of no format that is known.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening it might never come back
+        raise InputError(f"expected masks in {path}, got a pipe or device: pass a file or folder")
+    if name is None:
+        return recognise(path, option)
+    chosen = mask_format(name, option)
+    if not path.exists():
+        raise InputError(f"expected masks in {path}, found nothing there: check the path")
+    return chosen
 
 
 def _recognise_folder(path: Path) -> MaskFormat:
@@ -255,10 +279,7 @@ def open_masks(
         [(0, (1,), 8), (1, (1,), 8)]
     """
     known = options or ReadOptions()
-    option = known.option("format")
-    if path.exists() and not (path.is_file() or path.is_dir()):  # opening it might never come back
-        raise InputError(f"expected masks in {path}, got a pipe or device: pass a file or folder")
-    chosen = recognise(path, option) if format_name is None else mask_format(format_name, option)
+    chosen = format_of(path, format_name, known.option("format"))
     if known.video is not None and not chosen.videos:
         raise UsageError(
             f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}), got it with {path}, "

@@ -18,11 +18,13 @@ class Track(NamedTuple):
         class_id: the class it has most often; the lowest of them where several tie.
         score: its mean score, in single precision.
         class_flips: instances of it that are of another class.
+        sightings: how many frames it is in.
     """
 
     class_id: int
     score: np.float32
     class_flips: int
+    sightings: int
 
 
 def tracks_of(sequence: MaskSequence) -> dict[int, Track]:
@@ -38,7 +40,7 @@ def tracks_of(sequence: MaskSequence) -> dict[int, Track]:
     for identity, counts in classes.items():
         class_id = min(counts, key=lambda key: (-counts[key], key))
         seen = counts.total()
-        tracks[identity] = Track(class_id, np.float32(scores[identity] / seen), seen - counts[class_id])
+        tracks[identity] = Track(class_id, np.float32(scores[identity] / seen), seen - counts[class_id], seen)
     return tracks
 
 

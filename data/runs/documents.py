@@ -15,7 +15,7 @@ from yolact_temporal.errors import InputError
 TOOL = "yolact-temporal"
 """What a document names as the tool that wrote it: only what this tool wrote is ever replaced."""
 
-ADVICE = "analyze the clip anew, into another folder"
+ADVICE = "analyze the clip again, into another folder"
 """What to do about a run that cannot be read."""
 
 _LARGEST = 16 << 20

@@ -84,6 +84,6 @@ def plain_file(folder: Path, path: Path) -> bool:
         if kind != wanted:
             raise InputError(
                 f"expected a plain {wanted} at {at}, got a {kind}, which is never followed or opened: put the {wanted} "
-                f"itself there, or analyze the clip anew into another folder"
+                f"itself there, or analyze the clip again into another folder"
             )
     return True

@@ -43,10 +43,11 @@ def run_masks(
     heads = [(record.index, record.instances.size) for record in read_records(files.masks)]
     if not heads:
         raise InputError(
-            f"expected a frame in {files.masks}, found none: analyze the clip anew with --overwrite"
+            f"expected a frame in {files.masks}, found none: analyze the clip again with --overwrite"
         )
 
     def frames() -> Iterator[MaskFrame]:
+        """Read one record after the other, with the tracks of its frame."""
         for record in read_records(files.masks):
             yield _counted_frame(record, score_threshold, tracks.get(record.index, []), files)
 
@@ -76,7 +77,7 @@ def read_tracks(files: ModelFolder) -> dict[int, list[int | None]]:
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(
             f"expected a table of instances in {files.instances}, which cannot be read ({error}): analyze the clip "
-            f"anew with --overwrite"
+            f"again with --overwrite"
         ) from error
     return found
 
@@ -88,7 +89,7 @@ def _counted_frame(
     if len(counted) != len(tracks):
         raise InputError(
             f"expected {len(counted)} instances at frame {record.index} of {files.instances}, as in "
-            f"{files.masks.name}, got {len(tracks)}: analyze the clip anew with --overwrite"
+            f"{files.masks.name}, got {len(tracks)}: analyze the clip again with --overwrite"
         )
     there = [row for row, track in enumerate(tracks) if track is not None]
     identities = tuple(track for track in tracks if track is not None)

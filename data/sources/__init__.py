@@ -1,7 +1,16 @@
 """Frame sources: a clip in, its displayed frames out, once, forward, each with its place and time."""
 
 from yolact_temporal.data.selection import parse_position, select_frames
-from yolact_temporal.data.sources.auto import DECODERS, open_clip
-from yolact_temporal.data.sources.folder_of_clips import expand_clips
+from yolact_temporal.data.sources.auto import DECODERS, open_clip, require_decoder
+from yolact_temporal.data.sources.given_clips import GivenClips, given_clips, require_clip
 
-__all__ = ["DECODERS", "expand_clips", "open_clip", "parse_position", "select_frames"]
+__all__ = [
+    "DECODERS",
+    "GivenClips",
+    "given_clips",
+    "open_clip",
+    "parse_position",
+    "require_clip",
+    "require_decoder",
+    "select_frames",
+]

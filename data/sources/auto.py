@@ -19,7 +19,7 @@ from yolact_temporal.data.sources.image_folder import ImageFolderSource
 from yolact_temporal.data.sources.probe import Probe, probe_clip
 from yolact_temporal.data.sources.pyav_source import PyavSource, decode_events, default_threads
 from yolact_temporal.data.sources.structure import require_readable_file, sha256_of
-from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.errors import InputError, UsageError, advice_on_name
 
 DECODERS = ("auto", "decord", "pyav")
 
@@ -71,8 +71,7 @@ def open_clip(
         Frame(index=4, time_s=0.167, 64x48)
     """
     path = Path(path)
-    if decoder not in DECODERS:
-        raise UsageError(f"expected --decoder to be one of {', '.join(DECODERS)}, got {decoder!r}")
+    require_decoder(decoder)
     if fps is not None and not fps > 0:
         raise UsageError(f"expected --fps above 0, got {fps}")
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder on the way may not be entered)
@@ -88,6 +87,19 @@ def open_clip(
     if decoder == "decord":
         return _asked_for_decord(probe, threads)
     return _referee(probe, threads)
+
+
+def require_decoder(name: str) -> str:
+    """Return a decoder's name.
+
+    Raises:
+        UsageError: if there is none of that name.
+    """
+    if name not in DECODERS:
+        raise UsageError(
+            f"expected --decoder to be one of {', '.join(DECODERS)}, got {name!r}: {advice_on_name(name, DECODERS)}"
+        )
+    return name
 
 
 def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:

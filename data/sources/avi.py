@@ -85,6 +85,7 @@ class _Walk:
         return bool(self._chains)
 
     def pictures(self) -> AviPictures:
+        """Return what was found on the walk: how many pictures there are, and which packet holds which."""
         numbered = self._numbered()
         count = max([len(self._index), *(number + 1 for number, _, _ in numbered)])
         sizes = {number: size for number, (_, size) in enumerate(self._index)}

@@ -109,6 +109,7 @@ class DecordReader:
         view, filled = memoryview(buffer), 0
 
         def fill() -> bytes:
+            """Read until all bytes are there, or no more come."""
             nonlocal filled
             while filled < count and (got := self._pipe.readinto(view[filled:])):  # type: ignore[attr-defined]
                 filled += got

@@ -54,7 +54,7 @@ class ImageFolderSource:
         self._white = _white_of_deep(self._paths)
         if self._white not in (None, _WHITES[-1]):
             self.warnings.append(
-                f"the images in {path} hold deep values of which the largest lies below {self._white:g}: "
+                f"the images in {path} have more than 8 bits, and no value above {self._white:g}: "
                 f"{self._white:g} is taken for white"
             )
         reason = "A folder of images is read image by image"

@@ -203,14 +203,14 @@ class _Tables:
         if self.fixed_size or len(self.sizes) != self.count:
             return None
         if empty := int((self.sizes == 0).sum()):
-            return TableFault(f"its table of sizes has {empty} frames of no bytes", self.count)
+            return TableFault(f"its table of sizes has {empty} frames without a byte", self.count)
         if self.sizes.sum() > file_size:
             return TableFault(
-                f"its table of sizes speaks of {int(self.sizes.sum()):,} bytes, more than the file has",
+                f"its table of sizes adds up to {int(self.sizes.sum()):,} bytes, more than the file has",
                 self.count,
             )
         if len(self.places) and int(self.places.max()) >= file_size:
-            return TableFault("its table of places points behind the end of the file", self.count)
+            return TableFault("its table of places points past the end of the file", self.count)
         return None
 
     def _wrong_times(self) -> TableFault | None:
@@ -236,7 +236,7 @@ class _Tables:
         if edit is not None and edit[0] + edit[1] > int(shown.max()) + 2 * usual:
             if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
                 return TableFault("its time scale contradicts its length", unreadable=True)
-            return TableFault("its edit list reaches behind its end", self.count, distrusts_edits=True)
+            return TableFault("its edit list reaches past its end", self.count, distrusts_edits=True)
         if edit is not None and edit[1] > length - usual / 2 and abs(edit[0] - int(shown.min())) > usual / 2:
             return TableFault(
                 "its edit list begins at another place than its frames", self.count, distrusts_edits=True
@@ -295,6 +295,7 @@ def _video_track(track: bytes) -> dict[bytes, bytes] | None:
     found: dict[bytes, bytes] = {}
 
     def collect(data: bytes) -> None:
+        """Take the first box of each name, in whatever parent it lies."""
         for name, content in _boxes(data):
             if name in _PARENTS:
                 collect(content)

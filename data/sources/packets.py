@@ -317,6 +317,7 @@ def with_gaps_filled(schedule: Schedule, known: int | None = None) -> Schedule:
     moved = [bisect_left(ticks, tick) for tick in schedule.ticks]
 
     def at_new_place(places: array[int] | None) -> array[int] | None:
+        """Return places among packets as they are now that gaps are filled."""
         if places is None:
             return None
         return array("q", (moved[place] if 0 <= place < len(moved) else place for place in places))

@@ -136,7 +136,7 @@ class _Books:
         self._schedule = schedule
         self._ended = _missing_at_end(self._length, schedule, self._stream)
         if self._fault is None and self._ended is not None and self._ended > 1:
-            self._fault = f"its header speaks of {self._ended} frames more"
+            self._fault = f"its header promises {self._ended} more frames"
 
     def _scheduled(self, first: FirstFrame) -> Schedule:
         reorders = bool(self._stream.codec_context.has_b_frames)

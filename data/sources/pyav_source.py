@@ -124,7 +124,7 @@ class PyavSource:
             if place is None:
                 continue
             if place < expected or any(place == other for other, _, _ in held):
-                self._note("a frame came out of its turn")
+                self._note("a frame came out of order")
                 continue
             heapq.heappush(held, (place, came, event))
             came += 1
@@ -181,7 +181,7 @@ class PyavSource:
         if self._leaning is not None:
             first, last = self._leaning
             self.warnings.append(
-                f"frames {first} to {last} follow damage and lean on it until the next keyframe: "
+                f"frames {first} to {last} follow damage and are built on it until the next keyframe: "
                 "their pictures may be distorted"
             )
             self._leaning = None

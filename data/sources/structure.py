@@ -16,6 +16,7 @@ import numpy as np
 
 from yolact_temporal.data.sources import matroska, mpeg
 from yolact_temporal.data.sources.matroska import EBML
+from yolact_temporal.data.sources.mistaken import mistaken_content, mistaken_name
 from yolact_temporal.errors import InputError
 
 _MP4_BOXES = {
@@ -35,8 +36,14 @@ _TS_PACKET, _TS_SYNC = 188, 0x47
 
 
 def require_readable_file(path: Path) -> None:
-    """Raise InputError, in one sentence, unless `path` is a file with content that may be read."""
+    """Raise InputError, in one sentence, unless `path` is a file that may be read, and may be a video.
+
+    An archive, a playlist, a web page and the like are told by their first bytes.
+    """
     try:
+        mistaken = None if path.is_file() else mistaken_name(path)
+        if mistaken is not None:
+            raise mistaken
         if not path.exists():
             raise InputError(
                 f"expected a video file or a folder of images, found nothing at {path}: check the path"
@@ -48,12 +55,15 @@ def require_readable_file(path: Path) -> None:
             )
         with path.open("rb") as file:
             empty = not file.read(1)
+        mistaken = mistaken_content(path)
     except OSError as error:
         raise unreadable(path, error) from error
     if empty:
         raise InputError(
             f"expected a video, found an empty file (0 bytes) at {path}: copy or record it again"
         )
+    if mistaken is not None:
+        raise mistaken
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

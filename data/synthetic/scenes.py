@@ -222,10 +222,12 @@ class _CameraPath:
         return float(self._zoom[index])
 
     def to_world(self, pixels: Floats, index: int) -> Floats:
+        """Return where pixels (x, y) of a frame lie in the world."""
         world: Floats = (pixels - self._middle) * self._zoom[index] + self._middle + self._shift[index]
         return world
 
     def to_pixels(self, world: Floats, index: int) -> Floats:
+        """Return at which pixels (x, y) of a frame points of the world lie."""
         pixels: Floats = (world - self._middle - self._shift[index]) / self._zoom[index] + self._middle
         return pixels
 

@@ -4,6 +4,10 @@ Libraries raise these; only the command line prints them. Every message is one s
 expected, what was found, and what to do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class YolactTemporalError(Exception):
     """Base of all faults with a message meant for a user.
@@ -37,3 +41,28 @@ class OutputError(YolactTemporalError):
 
 class OutOfSpaceError(OutputError):
     """The disk that takes the results is full."""
+
+
+def advice_on_name(given: str, known: Iterable[str], otherwise: str = "pass one of these") -> str:
+    """Return what to do about a name that is none of those known: the nearest one, where one is near.
+
+    Args:
+        given: what a person wrote; capitals, and "-" for "_", are no difference.
+        known: the names that there are.
+        otherwise: the advice where none is near.
+
+    Example:
+        >>> advice_on_name("yolact_bse", ["yolact_base", "yolact_im700"])
+        'did you mean yolact_base?'
+        >>> advice_on_name("unet", ["yolact_base", "yolact_im700"])
+        'pass one of these'
+    """
+    from difflib import get_close_matches  # only where something is wrong
+
+    folded = {_folded(name): name for name in known}
+    near = get_close_matches(_folded(given), list(folded), n=1, cutoff=0.6)
+    return f"did you mean {folded[near[0]]}?" if near else otherwise
+
+
+def _folded(name: str) -> str:
+    return name.strip("-").casefold().replace("_", "-")

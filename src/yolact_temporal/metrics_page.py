@@ -104,6 +104,7 @@ def _row(spec: MetricSpec, origin_is_told: bool) -> str:
     head = f"**{short}**: " if short else ""
     better = spec.better[0].upper() + spec.better[1:]
     said = [f"{head}{spec.meaning}", f"{better}.", *([] if origin_is_told else [_origin(spec)])]
+    said += [spec.dependence] if spec.dependence else []
     name = f"`{spec.name}`{' †' * spec.matched}"
     return f"| {name} | {spec.unit} | {bounds} | {' '.join(said)} | {spec.undefined} | {_where(spec)} |"
 

@@ -24,6 +24,7 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.stabilizing.what_if_csv import WHAT_IF_COLUMNS
 
 
 class _Table(NamedTuple):
@@ -76,6 +77,11 @@ def tables_page() -> str:
             "camera_moves.csv",
             "Of the demo only. One row an instance, pair and kind of motion.",
             CAMERA_MOVE_COLUMNS,
+        ),
+        _Table(
+            "what_if.csv",
+            "Of `what-if`. One row a clip, model and method with its parameters.",
+            WHAT_IF_COLUMNS,
         ),
         _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
     )

@@ -64,6 +64,7 @@ class _Count:
         self._done = 0
 
     def step(self) -> None:
+        """Count one more."""
         self._done += 1
         if self._progress is not None:
             self._progress(self._done)

@@ -38,7 +38,9 @@ CALIBRATION_COLUMNS: tuple[Column, ...] = (
     Column("n", "", "Clips or objects that have a value."),
     Column("n_undefined", "", "Clips or objects that have none."),
     Column("n_of", "", "What is counted: clips, objects or comparisons."),
-    Column("expectation", "", "What must come out, parted by semicolons; empty where nothing is expected."),
+    Column(
+        "expectation", "", "What must come out, separated by semicolons; empty where nothing is expected."
+    ),
     Column("found", "", "What came out, in the same order; of a verdict, its words."),
     Column("holds", "", "true where all of it came out, false where not; empty without an expectation."),
 )

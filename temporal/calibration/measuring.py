@@ -78,6 +78,7 @@ class _Switches:
         self._switches = self._pairs = 0
 
     def add(self, frame: SceneFrame, stand_in: StandIn) -> None:
+        """Take the next frame."""
         classes = {key: stand_in.classes[key] for key in frame.masks if key in stand_in.classes}
         kept = classes.keys() & self._last.keys()
         self._pairs += len(kept)
@@ -85,6 +86,7 @@ class _Switches:
         self._last = classes
 
     def value(self) -> float | None:
+        """Return the switches a pair so far; None without a pair."""
         return self._switches / self._pairs if self._pairs else None
 
 
@@ -96,6 +98,7 @@ class _Absences:
         self._missed = self._frames = 0
 
     def add(self, frame: SceneFrame, stand_in: StandIn) -> None:
+        """Take the next frame."""
         for key in frame.masks:
             if key in stand_in.shown:
                 missed = self._waiting.get(key, 0)
@@ -106,6 +109,7 @@ class _Absences:
                 self._waiting[key] += 1
 
     def value(self) -> float | None:
+        """Return the share of frames missed so far; None without a frame."""
         return self._missed / self._frames if self._frames else None
 
 
@@ -121,11 +125,13 @@ class _Running:
 
     @property
     def compared(self) -> ComparedModel:
+        """Return what a comparison needs to know of the model."""
         return ComparedModel(self._stand_in.class_names, THRESHOLD)
 
     def see(
         self, frame: SceneFrame, motions: Mapping[str, Motion | None], truth: Mapping[int, MaskCrop]
     ) -> Instances:
+        """Show the model the next frame, measure what it sees, and return that."""
         instances = self._stand_in.see(frame)
         self._rate.add(frame, self._stand_in)
         for kind, meter in self._meters.items():
@@ -134,6 +140,7 @@ class _Running:
         return instances
 
     def result(self) -> SubjectResult:
+        """Return what was measured of the frames so far."""
         return SubjectResult(
             stability={kind: meter.finish() for kind, meter in self._meters.items()},
             injected=self._rate.value() if self.subject.fault in RATES else None,

@@ -26,7 +26,7 @@ OBJECT_COLUMNS: tuple[Column, ...] = (
     Column(
         "pair_status",
         "",
-        "Whether the object's pair with the last frame counts (counted), or why not: first, repeated, "
+        "Whether the object's pair with the frame before counts (counted), or why not: first, repeated, "
         "after_lost_frames, without_motion.",
     ),
     Column(

@@ -23,6 +23,16 @@ BOX_EDGE_PX = 2.0
 """A boundary pixel whose centre is at most this far from an edge of the predicted box counts as near the box."""
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+_NEAR_PX = 2
+_NEAR = tuple(
+    (square, [(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x == square])
+    for square in (0, 1, 2, 4, 5, 8)
+)
+"""Places around a pixel by their squared distance: all that are nearer than any other."""
+
+_MOST_LEFT = 0.5
+"""Where more than this share of an outline is not found at a distance, looking further costs more than it saves."""
 _STATISTICS = ("mean", "median", "p95")
 
 # What is said of some of them only: those that are shown first, and those that models are compared by.
@@ -147,25 +157,57 @@ def boundary_distances(
         >>> boundary_distances(previous, np.zeros_like(current), np.ones_like(previous)) is None
         True
     """
-    points = [np.nonzero(mask_boundary(mask, visible)) for mask in (previous, current)]
+    points = [_places(mask_boundary(mask, visible)) for mask in (previous, current)]
     if not all(len(rows) for rows, _ in points):
         return None
     everywhere = np.ones_like(visible)
     whole = [mask_boundary(mask, everywhere) for mask in (previous, current)]
-    # The distance transform need only cover the two boundaries: all it is asked for lies there.
-    rows_used = np.flatnonzero((whole[0] | whole[1]).any(axis=1))
-    columns_used = np.flatnonzero((whole[0] | whole[1]).any(axis=0))
-    top, bottom = int(rows_used[0]), int(rows_used[-1]) + 1
-    left, right = int(columns_used[0]), int(columns_used[-1]) + 1
     found = []
     for (rows, columns), other in zip(points, reversed(whole), strict=True):
-        away = other[top:bottom, left:right] ^ 1
-        distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-        # Squared distances between pixels are whole numbers: rounding takes away the transform's own error,
-        # which differs between machines.
-        squared = np.rint(distance[rows - top, columns - left].astype(np.float64) ** 2)
+        squared = _squared_distances(rows, columns, other)
         found.append(BoundaryPixels(rows, columns, np.sqrt(squared)))
     return found[0], found[1]
+
+
+def _places(boundary: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows and columns of what is set, int64 (n,), as `np.nonzero` does, in a fifth of its time."""
+    found = cv2.findNonZero(boundary)
+    places = np.zeros((0, 2), np.int64) if found is None else np.asarray(found, np.int64).reshape(-1, 2)
+    return places[:, 1], places[:, 0]
+
+
+def _squared_distances(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], other: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Return the squared distance of each pixel to the nearest one that is set in `other`, whole numbers, float64 (n,).
+
+    Outlines that follow each other closely are looked up around each pixel; where some are further away, a distance
+    transform tells all of them.
+    """
+    squared = np.full(len(rows), -1.0)
+    left = np.arange(len(rows))
+    padded = cv2.copyMakeBorder(other, _NEAR_PX, _NEAR_PX, _NEAR_PX, _NEAR_PX, cv2.BORDER_CONSTANT, value=0)
+    width = padded.shape[1]
+    flat, places = np.asarray(padded, np.uint8).ravel(), (rows + _NEAR_PX) * width + columns + _NEAR_PX
+    for square, offsets in _NEAR:
+        hit = np.zeros(len(left), np.uint8)
+        for down, across in offsets:
+            hit |= flat[places[left] + (down * width + across)]
+        squared[left[hit > 0]] = square
+        left = left[hit == 0]
+        if len(left) == 0:
+            return squared
+        if len(left) > _MOST_LEFT * len(rows):
+            break
+    # The transform need only cover what it is asked for and the other boundary.
+    across, down, wide, high = cv2.boundingRect(other)
+    top, bottom = min(int(rows.min()), down), max(int(rows.max()) + 1, down + high)
+    start, end = min(int(columns.min()), across), max(int(columns.max()) + 1, across + wide)
+    away = other[top:bottom, start:end] ^ 1
+    distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    # Squared distances between pixels are whole numbers: rounding takes away the transform's own error,
+    # which differs between machines.
+    return np.rint(distance[rows - top, columns - start].astype(np.float64) ** 2)
 
 
 def displacement(there: NDArray[np.float64], back: NDArray[np.float64]) -> Displacement:

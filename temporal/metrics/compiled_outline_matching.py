@@ -28,6 +28,7 @@ def compiled_functions() -> tuple[Costs, Path]:
     go = compiled_function(_path)
 
     def chi_square_costs(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float32]:
+        """As `outline_matching.chi_square_costs`."""
         points, bins = np.nonzero(first)
         ends = np.cumsum(np.bincount(points, minlength=len(first)))
         with np.errstate(divide="ignore"):
@@ -39,6 +40,7 @@ def compiled_functions() -> tuple[Costs, Path]:
     def cheapest_path(
         costs: NDArray[np.float32], row: int, column: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As `outline_matching.cheapest_path`."""
         cells: NDArray[np.int64] = go(
             np.roll(costs, (-row, -column), axis=(0, 1)) if row or column else costs
         )

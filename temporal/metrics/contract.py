@@ -366,6 +366,18 @@ class RatioOverFrames:
         return {self._name: self._sums}
 
 
+class ShapeMemory(Protocol):
+    """Gives shapes of outlines and T of two of them, each computed once however many ask."""
+
+    def of(self, mask: MaskCrop, /) -> NDArray[np.float64] | None:
+        """Return the shape of a mask's outline; None where it has none."""
+        ...
+
+    def distance(self, first: NDArray[np.float64], second: NDArray[np.float64], /) -> float:
+        """Return T of two outlines."""
+        ...
+
+
 class TruthObservation(NamedTuple):
     """One frame of a true object, as the accumulators against a ground truth see it.
 
@@ -375,6 +387,7 @@ class TruthObservation(NamedTuple):
         paired: whether the pair (t-1, t) counts: consecutive frames that differ, as far as anybody knows.
         begins_anew: whether frames are missing before this one, so that nothing goes on across.
         repeated: whether the frame repeats the last one.
+        shapes: of outlines, for who needs them; None to compute them anew.
     """
 
     mask: MaskCrop
@@ -382,6 +395,7 @@ class TruthObservation(NamedTuple):
     paired: bool = True
     begins_anew: bool = False
     repeated: bool = False
+    shapes: ShapeMemory | None = None
 
 
 class ObjectAccumulator(Protocol):

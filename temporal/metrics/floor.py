@@ -43,7 +43,7 @@ PX_SPEC = MetricSpec(
     label="floor of B1: round trip of the masks",
     headline=1,
     depends=OF_SIZE_AND_RATE,
-    compared=Compared("round_trip_px", "  floor of B1: round trip of the masks", "common", "B6", order=1),
+    compared=Compared("round_trip_px", "floor of B1: round trip of the masks", "common", "B6", order=1),
 )
 
 JITTER_SPEC = MetricSpec(
@@ -60,7 +60,7 @@ JITTER_SPEC = MetricSpec(
     label="floor of B2: round trip of the masks",
     headline=4,
     depends=OF_RATE,
-    compared=Compared("round_trip_jitter", "  floor of B2: round trip of the masks", "common", "B6", order=3),
+    compared=Compared("round_trip_jitter", "floor of B2: round trip of the masks", "common", "B6", order=3),
 )
 
 
@@ -85,9 +85,7 @@ def _of_objects(
         label=label,
         group=group,
         matched=bool(group),
-        compared=Compared(
-            name, f"  {label}", "common", "B6" if truth else "B1", needs_truth=truth, order=order
-        ),
+        compared=Compared(name, label, "common", "B6" if truth else "B1", needs_truth=truth, order=order),
         depends=OF_RATE if unit == "1" else OF_SIZE_AND_RATE,
     )
 

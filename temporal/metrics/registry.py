@@ -218,7 +218,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         return [entry.accumulator() for entry in self._known() if entry.accumulator is not None]
 
     def object_accumulators(self) -> list[ObjectAccumulator]:
-        """Return what one true object is measured by, but for what is measured of outlines (`ObjectMeter`)."""
+        """Return what one true object and one model's masks of it are measured by."""
         return [entry.truth() for entry in self._known() if entry.truth is not None]
 
     def pair_measures(self) -> list[PairMeasure]:

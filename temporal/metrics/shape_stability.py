@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contours import longest_polygon
-from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec
+from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
 from yolact_temporal.temporal.metrics.outline_matching import matching
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
@@ -56,8 +56,6 @@ TRUE_SHAPE_STABILITY_SPEC = replace(
     label="T of the true masks themselves",
     matched=False,
 )
-
-REGISTRY.register(SHAPE_STABILITY_SPEC, TRUE_SHAPE_STABILITY_SPEC, order=530)
 
 ShapeDistance = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
@@ -128,7 +126,6 @@ class ShapeStability:
 
     Args:
         leave_out_ends: without the first and the last frame, as DAVIS 2016 evaluates.
-        distance: T of two outlines; another function may remember what it gave before.
 
     Example:
         >>> square = MaskCrop.from_bitmap(np.ones((12, 12), np.bool_), size=(32, 48), x=10, y=8)
@@ -139,17 +136,27 @@ class ShapeStability:
         Figure(value=0.0, n=2, n_undefined=0)
     """
 
-    def __init__(self, leave_out_ends: bool = True, distance: ShapeDistance = shape_distance) -> None:
+    def __init__(self, leave_out_ends: bool = True) -> None:
         self._first = 1 if leave_out_ends else 0
-        self._distance = distance
         self._frames = 0
         self._last: NDArray[np.float64] | None = None
         self._latest: tuple[float | None, ...] = ()
         self._sum = 0.0
         self._defined = self._undefined = 0
 
-    def add(self, shape: NDArray[np.float64] | None, paired: bool = True) -> None:
-        """Take the next frame: the mask's outline as `shape_contexts` gives it, and whether its pair counts."""
+    def add(
+        self,
+        shape: NDArray[np.float64] | None,
+        paired: bool = True,
+        distance: ShapeDistance = shape_distance,
+    ) -> None:
+        """Take the next frame.
+
+        Args:
+            shape: of the mask's outline, as `shape_contexts` gives it.
+            paired: whether its pair with the last one counts.
+            distance: T of two outlines; another function may remember what it gave before.
+        """
         # Now that another frame has come, the latest pair is not the last frame's.
         for value in self._latest:
             self._defined += value is not None
@@ -158,9 +165,21 @@ class ShapeStability:
         self._latest = ()
         if self._frames > self._first and paired:
             known = self._last is not None and shape is not None
-            self._latest = (self._distance(self._last, shape) if known else None,)  # type: ignore[arg-type]
+            self._latest = (distance(self._last, shape) if known else None,)  # type: ignore[arg-type]
         self._last = shape
         self._frames += 1
+
+    def observe(self, observation: TruthObservation) -> None:
+        """Take the next frame."""
+        mask, shapes = observation.mask, observation.shapes
+        if shapes is None:
+            self.add(shape_contexts(mask) if mask.area else None, observation.paired)
+        else:
+            self.add(shapes.of(mask), observation.paired, shapes.distance)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return T of the model's masks by its name."""
+        return {SHAPE_STABILITY_SPEC.name: self.figure()}
 
     def figure(self) -> Figure:
         """Return the mean over the pairs so far; pairs without a value are left out and counted."""
@@ -275,3 +294,7 @@ def _cheapest_of_each(points: NDArray[np.int64], costs: NDArray[np.float32]) -> 
     order = np.lexsort((costs, points))
     ordered = points[order]
     return order[np.flatnonzero(np.diff(ordered, prepend=-1))]
+
+
+REGISTRY.register(SHAPE_STABILITY_SPEC, order=530, truth=ShapeStability)
+REGISTRY.register(TRUE_SHAPE_STABILITY_SPEC, order=530)

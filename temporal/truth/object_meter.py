@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import Figure, TruthObservation
-from yolact_temporal.temporal.metrics.shape_stability import (
-    SHAPE_STABILITY_SPEC,
-    ShapeStability,
-    shape_contexts,
-    shape_distance,
-)
+from yolact_temporal.temporal.metrics.shape_stability import shape_contexts, shape_distance
 from yolact_temporal.temporal.stability import PairStatus
 
 Shape = NDArray[np.float64]
@@ -55,39 +48,38 @@ class Shapes:
 
 
 class ObjectMeter:
-    """Accumulates T, and whatever else is registered for true objects, of one object and one model's masks of it.
+    """Accumulates whatever is registered for true objects, of one object and one model's masks of it.
 
     Every frame of the clip is given, with empty masks where the object, or the model's mask of it, is absent. Of pairs
     of identical frames, which flatter everyone, no change is taken, and none across frames that are missing.
 
     Args:
-        distance: T of two outlines.
+        shapes: remembers the outlines of a frame for all who ask; None where nobody else does.
     """
 
-    def __init__(self, distance: Callable[[Shape, Shape], float] = shape_distance) -> None:
-        self._shape = ShapeStability(distance=distance)
-        self._others = REGISTRY.object_accumulators()
+    def __init__(self, shapes: Shapes | None = None) -> None:
+        self._shapes = shapes
+        self._accumulators = REGISTRY.object_accumulators()
 
-    def add(self, mask: MaskCrop, truth: MaskCrop, shape: Shape | None, status: PairStatus) -> None:
+    def add(self, mask: MaskCrop, truth: MaskCrop, status: PairStatus) -> None:
         """Take the next frame.
 
         Args:
             mask: the model's mask of the object; empty where it has none.
             truth: the true mask; empty where the object is absent.
-            shape: of the mask's outline.
             status: of the pair of this frame and the last one.
         """
-        paired = is_paired(status)
-        self._shape.add(shape, paired)
-        observation = TruthObservation(mask, truth, paired, begins_anew(status), status == "repeated")
-        for other in self._others:
-            other.observe(observation)
+        observation = TruthObservation(
+            mask, truth, is_paired(status), begins_anew(status), status == "repeated", self._shapes
+        )
+        for accumulator in self._accumulators:
+            accumulator.observe(observation)
 
     def figures(self) -> dict[str, Figure]:
         """Return the figures of the frames so far, by metric name."""
-        found = {SHAPE_STABILITY_SPEC.name: self._shape.figure()}
-        for other in self._others:
-            found |= other.figures()
+        found: dict[str, Figure] = {}
+        for accumulator in self._accumulators:
+            found |= accumulator.figures()
         return found
 
 

@@ -82,7 +82,7 @@ class TruthMeter:
         self._shapes = Shapes()
         self._models = {name: _ModelMeter(model, class_names, self._shapes) for name, model in models.items()}
         self._true: dict[int, ShapeStability] = {}
-        self._absent = ShapeStability(distance=self._shapes.distance)
+        self._absent = ShapeStability()
 
     def update(
         self, frame: JudgedFrame, classes: Mapping[int, int], tracks: Mapping[str, NDArray[np.int64]]
@@ -100,7 +100,8 @@ class TruthMeter:
         for key in frame.true.keys() - self._true.keys():
             self._true[key] = copied(self._absent)
         for key, shape in self._true.items():
-            shape.add(self._shapes.of(frame.true[key]) if key in frame.true else None, paired)
+            mask = frame.true.get(key)
+            shape.add(None if mask is None else self._shapes.of(mask), paired, self._shapes.distance)
         self._absent.add(None, paired)
         for name, meter in self._models.items():
             meter.update(name, frame, classes, tracks[name])
@@ -121,16 +122,16 @@ class _ModelMeter:
 
     def __init__(self, model: ComparedModel, true_names: Sequence[str], shapes: Shapes) -> None:
         self._threshold = model.score_threshold
-        self._shapes = shapes
         self._objects: dict[float, dict[int, ObjectMeter]] = {iou: {} for iou in MATCH_IOUS}
         self._given: dict[float, dict[int, set[int]]] = {iou: {} for iou in MATCH_IOUS}
-        self._absent = ObjectMeter(shapes.distance)
+        self._absent = ObjectMeter(shapes)
         self._boxes: dict[int, BoxStability] = {}
         self.pixels = _EveryPixel(model.class_names, true_names)
 
     def update(
         self, name: str, frame: JudgedFrame, classes: Mapping[int, int], tracks: NDArray[np.int64]
     ) -> None:
+        """Take the next frame, as `TruthMeter.update`."""
         counted = np.flatnonzero(frame.seen[name].scores > self._threshold).tolist()
         masks = [without(frame.seen[name].masks[index], frame.void) for index in counted]
         self._update_objects(name, frame)
@@ -160,8 +161,8 @@ class _ModelMeter:
                 own = frame.matched[name].get(key)
                 seen = own is not None and own.score > self._threshold and own.iou >= iou
                 mask = own.mask if own is not None and seen else nothing
-                meter.add(mask, frame.true.get(key, nothing), self._shapes.of(mask), frame.status)
-        self._absent.add(nothing, nothing, None, frame.status)
+                meter.add(mask, frame.true.get(key, nothing), frame.status)
+        self._absent.add(nothing, nothing, frame.status)
 
     def _update_tracks(self, name: str, frame: JudgedFrame, tracks: Mapping[int, int]) -> None:
         """Note which track each object is given; `tracks` are those of the instances that count, by their place."""
@@ -180,6 +181,7 @@ class _ModelMeter:
             self._boxes.setdefault(key, BoxStability()).add(own, box)
 
     def figures(self) -> dict[str, TruthFigure]:
+        """Return the figures of the frames so far, by name."""
         found: dict[str, TruthFigure] = {}
         for iou, objects in self._objects.items():
             rows = [meter.figures() for meter in objects.values()]
@@ -223,9 +225,11 @@ class _EveryPixel:
         return self._own[class_id] if 0 <= class_id < len(self._own) else self._unnamed
 
     def true_class(self, class_id: int) -> int:
+        """Return the class of an id of the truth."""
         return self._true[class_id]
 
     def add(self, own: PanopticFrame, true: PanopticFrame, after_gap: bool) -> None:
+        """Take the next frame, and whether frames are missing before it."""
         shared = shared_pixels(own, true)
         self._tracking.add(shared)
         for meter in self._panoptic.values():
@@ -234,6 +238,7 @@ class _EveryPixel:
             meter.add(shared)
 
     def figures(self) -> dict[str, TruthFigure]:
+        """Return STQ and VPQ of the frames so far, by name."""
         quality = self._tracking.quality()
         found = {spec.name: TruthFigure(value) for spec, value in zip(STQ_SPECS, quality, strict=True)}
         windows = [meter.figure() for meter in self._panoptic.values()]

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact.families.config import ModelConfig
 
 if TYPE_CHECKING:  # training looks families up, so they may not load it before they are registered
+    from torch import Tensor, nn
+
     from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
     from yolact_temporal.yolact.training.recipe import TrainingRecipe
     from yolact_temporal.yolact.training.trainee import Trainee

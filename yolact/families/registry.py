@@ -10,9 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.families.config import ModelConfig
 from yolact_temporal.yolact.families.family import (
     DEFAULT_SCORE_THRESHOLD,
@@ -21,6 +19,8 @@ from yolact_temporal.yolact.families.family import (
 )
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
     from yolact_temporal.yolact.training.recipe import TrainingRecipe
     from yolact_temporal.yolact.training.trainee import Trainee
@@ -92,7 +92,10 @@ def find_model(name: str) -> ModelEntry:
 
 def no_such_model(name: str) -> UsageError:
     """Return the error for a name that no model has."""
-    return UsageError(f"expected a model out of {', '.join(model_names())}, got {name!r}: pass one of these")
+    names = model_names()
+    return UsageError(
+        f"expected a model out of {', '.join(names)}, got {name!r}: {advice_on_name(name, names)}"
+    )
 
 
 def family_of(config: ModelConfig) -> ModelFamily:

@@ -128,6 +128,7 @@ class PositionSampler(Sampler[tuple[int, int]]):
         self.start = start
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield (position, image) for ever, from the position to start at."""
         position, epoch = 0, 0
         while True:
             rng = np.random.default_rng((self.seed, epoch, 0xE70C))

@@ -122,6 +122,7 @@ class _Run:
             self._restore(load_checkpoint(self.output / "last.pt"))
 
     def go(self, stop: threading.Event) -> TrainingResult:
+        """Train until the recipe is done, the time is over, or a stop is asked for."""
         options = self.options
         self.log = TrainingLog(self.output / LOG, self.iteration)
         _cut_evaluations(self.output / "evaluations.jsonl", self.iteration)
@@ -374,6 +375,7 @@ def _interruptible() -> Iterator[threading.Event]:
     asked_s = 0.0
 
     def handle(number: int, frame: FrameType | None) -> None:
+        """Ask for a stop at the first signal; at a later one that is a wish of its own, interrupt at once."""
         nonlocal asked_s
         if not stop.is_set():
             asked_s = time.monotonic()

@@ -106,6 +106,7 @@ def first_difference(saved: str, given: str) -> str:
     """Name the first setting in which two JSON texts of settings differ, and both values."""
 
     def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield every number of nested dictionaries by its full name."""
         if isinstance(value, dict):
             for key, part in value.items():
                 yield from flat(part, f"{name}.{key}" if name else key)

@@ -141,6 +141,7 @@ def clean_state_dict(state: Mapping[str, Value], expected: Collection[str]) -> d
     """
 
     def obsolete(key: str) -> bool:
+        """Say whether a key is of a layer that only old checkpoints have."""
         return key not in expected and bool(_OLD_LAYER.match(key) or _DOWNSAMPLE.match(key))
 
     return {key: value for key, value in state.items() if not obsolete(key)}

@@ -92,6 +92,7 @@ def progress_bar(label: str, quiet: bool = False) -> Iterator[Progress]:
     with tqdm(desc=label, unit="B", unit_scale=True, unit_divisor=1024, disable=quiet or None) as bar:
 
         def update(done: int, total: int | None) -> None:
+            """Move the bar to so many bytes of so many."""
             if bar.total != total:
                 bar.reset(total)
             # Bytes of an earlier attempt must not count towards the speed of this one.

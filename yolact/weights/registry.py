@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import nn
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.families import WeightsSource, build_model, find_model, model_names
 
 
@@ -58,5 +58,7 @@ def find_entry(name: str, registry: Registry = REGISTRY) -> WeightsEntry:
         UsageError: if there is no such model.
     """
     if name not in registry:
-        raise UsageError(f"expected a model out of {', '.join(registry)}, got {name!r}: pass one of these")
+        raise UsageError(
+            f"expected a model out of {', '.join(registry)}, got {name!r}: {advice_on_name(name, registry)}"
+        )
     return registry[name]

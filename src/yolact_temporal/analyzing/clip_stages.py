@@ -99,6 +99,7 @@ def analyze_clip(
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+            """Return the items, made in a thread of their own, which ends with this stack."""
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
 
         selected = select_frames(source, options.start, options.end, options.stride)

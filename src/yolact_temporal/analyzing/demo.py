@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip

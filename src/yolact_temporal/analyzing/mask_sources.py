@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from yolact_temporal.analyzing.models import LoadedModel
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
 from yolact_temporal.data.formats.masks_file import FILE_NAME

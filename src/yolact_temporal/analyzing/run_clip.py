@@ -12,8 +12,8 @@ from typing import Any
 
 from yolact_temporal.analyzing.against_truth import TruthFit, measure_truth_fit, truth_fit_rows
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
-from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.summary_text import (
@@ -284,15 +284,16 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
     )
 
 
-def run_report(done: FinishedRun, reading: bool = True) -> Section:
+def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> Section:
     """Return what a finished run says to a reader: in the terminal, in `report.md` and with `--json`.
 
     Args:
         done: the run.
         reading: whether it says how the clip was read too, which the terminal has been told by then.
+        notes: whether it says what each model is.
     """
     blocks: list[Block] = [
-        model_section(model, stability, done.intervals[model], done.notes[model])
+        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]

@@ -49,7 +49,7 @@ CAVEAT = (
 
 
 def model_section(
-    model: str, stability: ClipStability, intervals: Mapping[str, Interval], note: str
+    model: str, stability: ClipStability, intervals: Mapping[str, Interval], note: str | None
 ) -> Section:
     """Return one model's own figures on a clip.
 
@@ -57,7 +57,7 @@ def model_section(
         model: its name.
         stability: as measured.
         intervals: of the figures that have one, by name.
-        note: what the model is, in a sentence.
+        note: what the model is, in a sentence; None where the reader has been told.
     """
     rows = [
         _headline(spec, stability.figures[name], intervals.get(name))
@@ -66,7 +66,7 @@ def model_section(
     return Section(
         model,
         [
-            Paragraph(note),
+            *([] if note is None else [Paragraph(note)]),
             *(Paragraph(line) for line in count_sentences(stability)),
             Table(
                 ("figure (lower is steadier)", "value", "95% interval", "of"),

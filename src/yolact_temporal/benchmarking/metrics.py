@@ -149,10 +149,12 @@ def measure_stability(
     order = [*range(len(seen)), *range(len(seen) - 2, 0, -1)]
 
     def shown() -> Iterator[Frame]:
+        """Yield the frames of the scene again, in the order of a clip."""
         for number in range(frames):
             yield Frame(number, number / fps, seen[order[number % len(order)]].rgb)
 
     def measured(moving: Iterator[MovedFrame]) -> Iterator[int]:
+        """Measure each frame, and yield its number."""
         for moved in moving:
             number = moved.frame.index
             instances = seen[order[number % len(order)]].instances
@@ -274,6 +276,7 @@ def watch_memory(seen: Sequence[SceneFrame], frames: int, fps: float) -> dict[st
     found: dict[str, float | None] = {}
 
     def look(done: int) -> None:
+        """Note the memory at a third and at the end."""
         for at, suffix in ((max(frames // 3, 1), "_at_third"), (frames, "")):
             if done == at:
                 found["resident_mib" + suffix] = _resident_mib()

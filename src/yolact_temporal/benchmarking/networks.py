@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 import torch
 
-from yolact_temporal.analyzing.models import LoadedModel, counterpart, load_model, require_distinct
+from yolact_temporal.analyzing.chosen_models import counterpart, require_distinct
+from yolact_temporal.analyzing.loaded_model import LoadedModel
+from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
@@ -192,7 +194,7 @@ def _synchronize(device: torch.device) -> None:
 def _loaded(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
     """Load a model; with random weights where its own are not on this machine, since they take the same time."""
     try:
-        return load_model(name, device=device, precision=precision), "own"
+        return load_model(ModelRequest(name, device=device, precision=precision)), "own"
     except WeightsError:
         config = find_model(name).config
         family = family_of(config)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
 from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
-from yolact_temporal.cli.running import clip_name, load_models, run_all
+from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
+    from yolact_temporal.data.selection import Position
 
 
 def add(commands: Any) -> None:
@@ -31,25 +34,31 @@ def add(commands: Any) -> None:
         "clips",
         nargs="+",
         metavar="CLIP",
-        help="a video file, a folder of numbered images, or a folder of clips",
+        help="a video file, a folder of numbered images, a folder of clips, or a pattern such as '*.mp4'",
     )
     parser.add_argument(
-        "--start", default="0", metavar="POS", help="first frame: an index, or seconds as 2.5s (default: 0)"
+        "--start",
+        default="0",
+        metavar="POS",
+        help="where to begin: a plain number is the index of a frame, from 0; a time is 2.5s or 1:02.5 (minutes and "
+        "seconds) or 1:00:05 (default: 0)",
     )
-    parser.add_argument("--end", metavar="POS", help="end, exclusive: an index, or seconds as 2.5s")
+    parser.add_argument(
+        "--end",
+        metavar="POS",
+        help="where to end, written as --start; the frame at that place is not measured",
+    )
     parser.add_argument(
         "--stride", type=int, default=1, metavar="N", help="take every N-th frame (default: 1)"
     )
     parser.add_argument(
         "--decoder",
         default="auto",
-        help="auto, decord or pyav (default: auto, which says in run.json which and why)",
+        help="auto, decord or pyav (default: auto; run.json says which one was used and why)",
     )
+    parser.add_argument("--fps", type=float, help="frames a second of a folder of images")
     parser.add_argument(
-        "--fps", type=float, help="frame rate of a folder of images, which has none of its own"
-    )
-    parser.add_argument(
-        "--clip-name", metavar="NAME", help="what to call the clip and its run folder (default: by CLIP)"
+        "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
     )
     add_run_options(parser)
     parser.set_defaults(handler=run)
@@ -57,31 +66,23 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
+    asked = _checked(args)
+
     from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.analyzing.request import RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.comparing.compare_runs import claim_comparison
-    from yolact_temporal.data.runs.guard import require_apart
-    from yolact_temporal.data.selection import check_range, parse_position
-    from yolact_temporal.data.sources import expand_clips, open_clip
+    from yolact_temporal.data.sources import open_clip
 
-    clips = expand_clips(args.clips)
-    names = _names(clips, args.clip_name)
-    for clip, name in zip(clips, names, strict=True):
-        require_apart(args.out / name, [Path(clip)])
-    if len(clips) > 1:
+    if len(asked.jobs) > 1:
         claim_comparison(args.out)
     options = AnalyzeOptions(
-        start=parse_position(args.start),
-        end=None if args.end is None else parse_position(args.end),
-        stride=args.stride,
-        batch=at_least_one("--batch", args.batch),
-        **motion_options(args),
+        start=asked.start, end=asked.end, stride=args.stride, batch=args.batch, **motion_options(args)
     )
-    check_range(options.start, options.end, options.stride)
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
+        """Open one clip and measure it."""
         source = open_clip(clip, decoder=args.decoder, fps=args.fps)
         expected = _expected_frames(source.info.frame_count, options)
         with closing(source), progress_bar(args, name, expected) as progress:
@@ -92,10 +93,40 @@ def run(args: argparse.Namespace) -> int:
                 progress,
             )
 
-    return run_all(args, {clip: partial(run, clip, name) for clip, name in zip(clips, names, strict=True)})
+    return run_all(args, {clip: partial(run, clip, name) for clip, name in asked.jobs.items()})
 
 
-def _names(clips: list[str], given: str | None) -> list[str]:
+class _Asked(NamedTuple):
+    """What is asked for: the name of each clip's run by the clip's path, and the range of frames."""
+
+    jobs: dict[str, str]
+    start: Position
+    end: Position | None
+
+
+def _checked(args: argparse.Namespace) -> _Asked:
+    """Read the arguments, and refuse what is wrong with them before anything heavy is loaded."""
+    from yolact_temporal.data.runs.guard import require_apart
+    from yolact_temporal.data.selection import check_range, parse_position
+    from yolact_temporal.data.sources import given_clips, require_decoder
+
+    start = parse_position(args.start, "--start")
+    end = None if args.end is None else parse_position(args.end, "--end")
+    check_range(start, end, args.stride)
+    at_least_one("--batch", args.batch)
+    require_decoder(args.decoder)
+    motion_options(args)
+    found = given_clips(args.clips)
+    jobs = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
+    for clip, name in jobs.items():
+        require_apart(args.out / name, [Path(clip)])
+    require_models(args)
+    for remark in found.remarks:
+        print(f"yolact-temporal: {remark}", file=sys.stderr)
+    return _Asked(jobs, start, end)
+
+
+def _names(clips: Sequence[str], given: str | None) -> list[str]:
     """Return what to call clips: as told, else by their files' or folders' names."""
     from yolact_temporal.data.runs.names import require_free, twice_named
 

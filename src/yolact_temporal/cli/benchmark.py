@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "benchmark",
-        "milliseconds a frame: networks, stages, and the whole of analyze, as ratios in one run; or the metrics",
+        "time networks, stages and the whole of analyze in milliseconds a frame, or time the metrics",
     )
     parser.add_argument(
         "--metrics",
@@ -28,8 +28,8 @@ def add(commands: Any) -> None:
         "--models",
         nargs="+",
         metavar="NAME",
-        help="what to time, as --model of analyze (default: both compact models, and YOLACT and Mask R-CNN on "
-        "ResNet-50)",
+        help="models to time, named as for --model of analyze (default: both compact models, and YOLACT and Mask R-CNN "
+        "on ResNet-50)",
     )
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a round (default: 60)")
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")

@@ -22,25 +22,25 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "calibrate",
-        "measure made-up models of known faults, and check that what was put in is found",
-        "Measure stand-in models whose faults are known to a dose (boundary noise, shake, drift, dropped frames, class "
+        "check the measurement itself: simulated models with known faults must be measured as such",
+        "Measure stand-in models with faults of known size (boundary noise, shake, drift, dropped frames, class "
         "switches, frozen, empty and full-box masks, and more) on synthetic scenes whose truth is known, through the "
         "same flow, association, meters and comparison as any model; write dose and response as a table and a picture; "
-        "exit with 1 if anything does not come out as it must.",
+        "exit with 1 if any check fails.",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("calibration"),
         metavar="FOLDER",
-        help="takes calibration.csv and calibration.png (default: calibration)",
+        help="folder for calibration.csv and calibration.png (default: calibration)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="smaller scenes and fewer doses: half a minute, every expectation",
+        help="smaller scenes and fewer doses; takes half a minute and makes every check",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of scenes and faults (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of scenes and faults (default: 0)")
     add_output_options(parser)
     parser.set_defaults(handler=run)
 

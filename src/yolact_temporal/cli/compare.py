@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ def add(commands: Any) -> None:
         type=Path,
         default=Path("comparison"),
         metavar="FOLDER",
-        help="takes comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
+        help="folder for comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
-    add_motion_option(parser, "how motion is estimated anew: dis or farneback (default: as in the runs)")
+    add_motion_option(parser, "estimate the motion again, by dis or farneback (default: as in the runs)")
     add_plot_option(parser)
     add_output_options(parser)
     parser.set_defaults(handler=run)
@@ -53,6 +54,10 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare the models of finished runs and write the tables beside them."""
     import json
+
+    from yolact_temporal.comparing.comparable_runs import run_folders
+
+    run_folders(args.runs)  # what is no run is told before anything heavy is loaded
 
     from yolact_temporal.comparing.compare_runs import comparison_document
 
@@ -67,4 +72,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.json:
         print(json.dumps(comparison_document(result), indent=2, ensure_ascii=False))
+    if args.json or args.quiet:  # else the report says it
+        for sentence in result.left_out:
+            print(f"yolact-temporal: {sentence}", file=sys.stderr)
     return IN_PART if result.left_out else 0

@@ -33,6 +33,7 @@ def progress_bar(
     ) as bar:
 
         def show(done: int) -> None:
+            """Move the bar to so many done."""
             bar.update(done - bar.n)
 
         yield show

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
 from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
-from yolact_temporal.cli.running import conclude, load_models, print_run, run_all
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ def add(commands: Any) -> None:
         "--photographs",
         type=Path,
         metavar="FOLDER",
-        help="film these photographs instead, two seconds each, a run each, and compare the models over all",
+        help="film these photographs instead, two seconds and one run each, and compare the models over all of them",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the noise and the hand shake (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the noise and the hand shake (default: 0)"
+    )
     parser.add_argument(
         "--clip-name",
         metavar="NAME",
-        help="what to call the run of the photographs that ship with the package (default: demo)",
+        help="name of the run of the photographs that ship with the package (default: demo)",
     )
     add_run_options(parser)
     parser.set_defaults(handler=run)
@@ -46,23 +48,29 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
-    from yolact_temporal.analyzing.demo import compare_motions, run_film
-    from yolact_temporal.analyzing.options import AnalyzeOptions
-    from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
     from yolact_temporal.data.runs.guard import require_apart
 
+    batch = at_least_one("--batch", args.batch)
+    require_models(args)
+    motion_options(args)
     photographs = None if args.photographs is None else photographs_in(args.photographs)
     names = _names(args, photographs)
     for name in names:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
+
+    from yolact_temporal.analyzing.demo import compare_motions, run_film
+    from yolact_temporal.analyzing.options import AnalyzeOptions
+    from yolact_temporal.comparing.compare_runs import claim_comparison
+
     if len(names) > 1:
         claim_comparison(args.out)
-    options = AnalyzeOptions(batch=at_least_one("--batch", args.batch), **motion_options(args))
+    options = AnalyzeOptions(batch=batch, **motion_options(args))
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
+        """Measure one film."""
         with progress_bar(args, name, len(film)) as progress:
             return run_film(
                 film,

@@ -17,7 +17,11 @@ def add(commands: Any) -> None:
     add_model_options(parser)
     parser.add_argument("--annotations", type=Path, required=True, metavar="FILE", help="COCO-format json")
     parser.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="what file_name is relative to"
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the images that the annotations name",
     )
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="write the detections as COCO results json"
@@ -28,10 +32,10 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report AP on COCO-format data."""
-    from yolact_temporal.analyzing.models import load_model
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
     from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 
-    model = load_model(args.model, 0.0, args.device, args.precision, args.weights)
+    model = load_model(ModelRequest(args.model, 0.0, args.device, args.precision, args.weights))
     with progress_bar(args, model.name, None, unit="image") as progress:
         figures = run_evaluation(
             model.segmenter,

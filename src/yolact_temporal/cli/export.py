@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "export",
         "write a run's masks and tracks in an interchange format",
         "Write the instances that count in a finished run, with their tracks as identities, in any format that score "
-        "reads. What a format cannot hold is made to fit, and said.",
+        "reads. Where a format cannot hold everything, the command says what was changed or left out.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--format", required=True, metavar="F", help=FORMAT_NAMES)

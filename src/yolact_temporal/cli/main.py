@@ -26,7 +26,8 @@ from yolact_temporal.cli import (
 )
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
-from yolact_temporal.errors import YolactTemporalError
+from yolact_temporal.cli.parsing import CommandParser
+from yolact_temporal.errors import UsageError, YolactTemporalError
 
 COMMANDS = (
     analyze,
@@ -46,9 +47,9 @@ COMMANDS = (
 """As `--help` lists them; each has `add`, which adds its arguments, and `run`, which takes them."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser of the whole command line; nothing heavy is imported for it."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="yolact-temporal",
         description="Measure how steady instance masks are in video.",
         epilog=EXIT_CODES,
@@ -84,7 +85,12 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
         interrupts: what may have asked for an end, if the process listens to signals.
     """
     parser = build_parser()
-    args = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        args = parser.read(given)
+    except UsageError as error:
+        flags = argparse.Namespace(command=None, debug="--debug" in given, json="--json" in given)
+        return _fail(flags, error, error.exit_code)
     if args.version:
         from yolact_temporal import __version__
 
@@ -143,8 +149,8 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
         message = str(error)
     else:
         message = (
-            f"expected no fault of our own, got {type(error).__name__} ({' '.join(str(error).split())}): "
-            f"please report it with the output of the same command and --debug"
+            f"a fault in the program, {type(error).__name__} ({' '.join(str(error).split())}): please report it with "
+            f"the output of the same command and --debug"
         )
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):

@@ -20,6 +20,12 @@ def add(commands: Any) -> None:
         "metrics",
         "list every metric: unit, range, which way is better, when it is undefined, source",
     )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="METRIC",
+        help="only these, by name or symbol, such as boundary_px_mean or B1 (default: all)",
+    )
     add_output_options(parser)
     parser.set_defaults(handler=run)
 
@@ -29,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.temporal.catalogue import SCOPES, by_scope, catalogue_rows
 
     if args.json:
-        print(json.dumps(catalogue_rows(), indent=2, ensure_ascii=False))
+        print(json.dumps(catalogue_rows(args.names), indent=2, ensure_ascii=False))
         return 0
     blank = ""
-    for scope, specs in by_scope().items():
+    for scope, specs in by_scope(args.names).items():
         if specs:
             say(args, f"{blank}{SCOPES[scope]}\n")
             blank = "\n"

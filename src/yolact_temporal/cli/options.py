@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.request import Destination
@@ -18,10 +18,11 @@ FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 
 EXIT_CODES = """exit codes:
   0    done
-  1    a fault of ours (calibrate: something did not come out as it must), or no space for the results
+  1    a fault in the program (calibrate: a check failed), or no space for the results
   2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
-  3    input that cannot be read or holds no frame, or weights that are missing or do not fit
-  4    done in part: frames were lost to corruption, or runs do not go together, and are named
+  3    input that cannot be read or holds no frame, or weights that are missing or do not fit;
+       also a single frame, where there is nothing to measure
+  4    done in part: damaged frames were lost, or some runs could not be compared; they are named
   130  interrupted; run the same command with --resume to go on
 """
 
@@ -52,9 +53,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default="yolact_compact",
         metavar="NAME",
         help="the model (default: yolact_compact, small, its weights ship with the package; "
-        "the published one is yolact_base), or a segmenter of your own as package.module:factory",
+        "the published one is yolact_base), or your own segmenter as package.module:factory",
     )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights for --model from a file")
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="load the weights of --model from this file"
+    )
     add_device_options(parser)
 
 
@@ -85,10 +88,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-baseline", action="store_true", help="measure the model alone")
     parser.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="frames a forward pass (default: 1)"
+        "--batch", type=int, default=1, metavar="N", help="frames in each forward pass (default: 1)"
     )
     add_motion_options(parser)
-    add_destination_options(parser, "folder that takes one run folder a clip (default: runs)")
+    add_destination_options(parser, "folder in which a run folder is made for each clip (default: runs)")
 
 
 def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -132,7 +135,8 @@ def motion_option(args: argparse.Namespace) -> FlowMethod | None:
     found = next((method for method in FLOW_METHODS if method == args.motion), None)
     if args.motion is not None and found is None:
         raise UsageError(
-            f"expected {' or '.join(FLOW_METHODS)} as --motion, got {args.motion!r}: pass one of them, or leave it out"
+            f"expected {' or '.join(FLOW_METHODS)} as --motion, got {args.motion!r}: "
+            f"{advice_on_name(args.motion, FLOW_METHODS, 'pass one of them, or leave it out')}"
         )
     return found
 
@@ -155,7 +159,7 @@ def motion_options(args: argparse.Namespace) -> dict[str, Any]:
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
     """Add whether plots are drawn."""
     parser.add_argument(
-        "--no-plots", action="store_true", help="draw no plots; the tables hold all they show"
+        "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
     )
 
 
@@ -176,15 +180,22 @@ def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> Non
         help=f"true masks with identities, in any of the formats, or COCO or YouTube-VIS annotations{several}",
     )
     parser.add_argument(
-        "--ground-truth-format", metavar="F", help=f"of --ground-truth: {FORMAT_NAMES} (default: recognised)"
+        "--ground-truth-format",
+        metavar="F",
+        help=f"format of --ground-truth: {FORMAT_NAMES} (default: recognised)",
     )
     parser.add_argument(
         "--ground-truth-first-frame",
         type=int,
         metavar="N",
-        help="the number by which it counts the first frame",
+        help="the number that the ground truth gives the first frame",
     )
-    parser.add_argument("--ground-truth-video", type=int, metavar="ID", help="which video of it, of several")
+    parser.add_argument(
+        "--ground-truth-video",
+        type=int,
+        metavar="ID",
+        help="which video of the ground truth, where it holds several",
+    )
 
 
 def truth_options(args: argparse.Namespace) -> TruthOptions:

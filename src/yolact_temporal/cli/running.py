@@ -43,23 +43,38 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             continue
         runs.append(done)
         print_run(args, done)
-    if len(runs) > 1 and len(runs[0].result.stability) > 1:
+    measured = [done for done in runs if nothing_to_measure(done) is None]
+    if len(measured) > 1 and len(measured[0].result.stability) > 1:
         try:
-            compare_all(args, [done.folder.path for done in runs], args.out)
+            compare_all(args, [done.folder.path for done in measured], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
     return conclude(args, runs, errors)
 
 
+def require_models(args: argparse.Namespace) -> None:
+    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+
+    Raises:
+        UsageError: naming what is wrong.
+    """
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+
+    chosen_models(args.model, args.baseline, args.no_baseline)
+    require_threshold(args.score_threshold)
+
+
 def load_models(args: argparse.Namespace) -> list[Any]:
     """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.models import chosen_models, load_model, require_distinct
+    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.analyzing.models import ModelRequest, load_model
 
     models = []
     for name in chosen_models(args.model, args.baseline, args.no_baseline):
         weights = args.weights if name == args.model else None
         try:
-            models.append(load_model(name, args.score_threshold, args.device, args.precision, weights))
+            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+            models.append(load_model(request))
         except WeightsError as error:
             if name == args.model or args.baseline:
                 raise
@@ -77,13 +92,23 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any) -> None:
-    """Print a run's figures, where they lie, and what was lost."""
+def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
+    """Print a run's figures, where they lie, and what was lost.
+
+    Args:
+        args: of the command.
+        done: the run.
+        notes: whether to say what each model is, which `load_models` has said of those that it loaded.
+    """
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
 
-    say(args, f"\n{as_console(run_report(done, reading=False))}\n\n  Results: {done.folder.path}")
+    if (nothing := nothing_to_measure(done)) is None:
+        report = run_report(done, reading=False, notes=notes)
+        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
+    else:
+        print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -96,8 +121,20 @@ def print_run(args: argparse.Namespace, done: Any) -> None:
             print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
 
 
+def nothing_to_measure(done: Any) -> InputError | None:
+    """Return what to say of a run of a single frame, which has no pair of frames; None of any other."""
+    if done.result.frames > 1:
+        return None
+    return InputError(
+        f"expected at least two frames, got {done.result.frames}: there is nothing to measure; take a longer clip or "
+        f"range, or a smaller --stride (what was seen is kept in {done.folder.path})"
+    )
+
+
 def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
     """Print the machine-readable result where asked for, and return the exit code of all clips together."""
+    empty = [nothing for done in runs if (nothing := nothing_to_measure(done)) is not None]
+    errors = [*errors, *empty]
     code = max((error.exit_code for error in errors), default=0)
     if code == 0 and any(done.result.losses for done in runs):
         code = IN_PART

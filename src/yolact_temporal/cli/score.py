@@ -27,35 +27,42 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "score",
-        "measure how steady somebody's masks are, in place of a model's",
-        "Measure masks that are there already: YouTube-VIS or COCO results, MOTS text or PNG, a DAVIS folder, or a "
-        "masks.jsonl. Writes the same run folder as analyze. Identities that the masks have are the tracks; without "
-        "them instances are matched across frames. Without the clip what needs motion is undefined.",
+        "measure how steady masks are that you already have",
+        "Measure masks that you already have: YouTube-VIS or COCO results, MOTS text or PNG, a DAVIS folder, or a "
+        "masks.jsonl. Writes the same run folder as analyze. If the masks say which object is which, "
+        "these are the tracks; otherwise instances are matched across frames. "
+        "Without the clip, what needs motion is undefined.",
     )
     parser.add_argument(
         "masks",
         nargs="+",
         type=Path,
         metavar="MASKS",
-        help="a file or folder; several are several models of one clip",
+        help="a file or folder of masks; give several to measure several models on one clip",
     )
     parser.add_argument(
-        "--clip", type=Path, metavar="CLIP", help="the clip the masks are of: a video, or images"
+        "--clip",
+        type=Path,
+        metavar="CLIP",
+        help="the clip that the masks belong to: a video or a folder of images",
     )
     add_truth_options(parser)
     parser.add_argument(
         "--format",
         metavar="F",
-        help=f"of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
+        help=f"format of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
     )
     parser.add_argument(
-        "--name", action="append", metavar="NAME", help="what to call the masks, once each, in order"
+        "--name",
+        action="append",
+        metavar="NAME",
+        help="a name for the masks; one for each, in order",
     )
     parser.add_argument(
         "--clip-name", metavar="NAME", help="what to call the clip (default: by --clip, or the masks)"
     )
     parser.add_argument(
-        "--classes", metavar="A,B,...", help="names of the classes in order, parted by commas"
+        "--classes", metavar="A,B,...", help="names of the classes in order, separated by commas"
     )
     parser.add_argument(
         "--score-threshold", type=float, default=0.0, metavar="S", help="count instances above S (default: 0)"
@@ -67,14 +74,18 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--first-frame", type=int, metavar="N", help="the number by which the masks count the first frame"
     )
-    parser.add_argument("--video", type=int, metavar="ID", help="which video of YouTube-VIS masks of several")
+    parser.add_argument(
+        "--video", type=int, metavar="ID", help="which video, where YouTube-VIS masks hold several"
+    )
     add_motion_options(parser)
-    add_destination_options(parser, "folder that takes the run folder (default: runs)")
+    add_destination_options(parser, "folder in which the run folder is made (default: runs)")
     parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
+    _check(args)
+
     from yolact_temporal.data.runs.names import require_free
     from yolact_temporal.exchanging.scoring import (
         ScoreOptions,
@@ -83,17 +94,10 @@ def run(args: argparse.Namespace) -> int:
         score_masks,
     )
 
-    threshold = args.score_threshold
-    if not 0 <= threshold <= 1:
-        raise UsageError(
-            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
-        )
-    if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
-        raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
-        score_threshold=threshold,
+        score_threshold=args.score_threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
         first_frame=args.first_frame,
@@ -115,12 +119,31 @@ def run(args: argparse.Namespace) -> int:
             ),
             progress,
         )
-    print_run(args, done)
+    print_run(args, done, notes=True)
     return conclude(args, [done], [])
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what is wrong with the arguments before anything heavy is loaded."""
+    from yolact_temporal.analyzing.chosen_models import require_threshold
+    from yolact_temporal.data.formats import format_of
+    from yolact_temporal.data.sources import require_clip
+
+    require_threshold(args.score_threshold)
+    if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
+        raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
+    for path in args.masks:
+        format_of(path, args.format)
+    if args.ground_truth is not None:
+        format_of(args.ground_truth, args.ground_truth_format, "--ground-truth-format")
+    if args.clip is not None:
+        require_clip(args.clip)
 
 
 def _class_names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(name and name.isprintable() for name in names) or len(set(names)) < len(names):
-        raise UsageError(f"expected different class names parted by commas, got {text!r}: correct --classes")
+        raise UsageError(
+            f"expected different class names separated by commas, got {text!r}: correct --classes"
+        )
     return names

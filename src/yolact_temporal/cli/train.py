@@ -18,14 +18,21 @@ def add(commands: Any) -> None:
     parser.add_argument("--model", default="yolact_compact", metavar="NAME", help="the preset to train")
     parser.add_argument("--annotations", type=Path, required=True, metavar="FILE", help="COCO-format json")
     parser.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="what file_name is relative to"
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the images that the annotations name",
     )
     parser.add_argument(
-        "--val-annotations", type=Path, metavar="FILE", help="to choose the best checkpoint by"
+        "--val-annotations",
+        type=Path,
+        metavar="FILE",
+        help="annotations by which the best checkpoint is chosen",
     )
     parser.add_argument("--val-images", type=Path, metavar="DIR", help="images of --val-annotations")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="takes checkpoints, metrics and curve"
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder for checkpoints, metrics and curve"
     )
     parser.add_argument(
         "--backbone", type=Path, metavar="FILE", help="pretrained backbone weights to start from"
@@ -36,9 +43,17 @@ def add(commands: Any) -> None:
     parser.add_argument("--iterations", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: the model's recipe")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="default: the model's recipe")
-    parser.add_argument("--input-size", type=int, metavar="PX", help="all along (default: the recipe's)")
     parser.add_argument(
-        "--max-minutes", type=float, metavar="M", help="stop after so long, with a checkpoint to resume from"
+        "--input-size",
+        type=int,
+        metavar="PX",
+        help="side of the input (default: as in the recipe)",
+    )
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        metavar="M",
+        help="stop after M minutes and leave a checkpoint to resume from",
     )
     parser.add_argument(
         "--evaluate-every", type=int, default=1000, metavar="N", help="iterations (default: 1000)"

@@ -16,12 +16,12 @@ def add(commands: Any) -> None:
     """Add `weights`."""
     parser = command(commands, "weights", "list, fetch, import or verify model weights")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="what there is, and what is here")
+    listing = actions.add_parser("list", help="list all models and where their weights are")
     listing.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
     fetch = actions.add_parser("fetch", help="download a published model's weights")
     fetch.add_argument("name", metavar="NAME")
     fetch.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    importing = actions.add_parser("import", help="take a checkpoint file into the cache")
+    importing = actions.add_parser("import", help="copy a checkpoint file into the cache")
     importing.add_argument("file", type=Path, metavar="FILE")
     importing.add_argument(
         "--model", metavar="NAME", help="whose weights they are (default: found by their shapes)"

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from yolact_temporal.data.runs.layout import MANIFEST, ModelFolder, RunFolder
+from yolact_temporal.data.runs.layout import MANIFEST, MOST_PAIRS, ModelFolder, RunFolder, comparison_files
 from yolact_temporal.data.runs.manifest import FLOW_METHODS, FlowMethod, Manifest
 from yolact_temporal.data.runs.reader import FinishedFolder, no_run, open_finished
 from yolact_temporal.errors import InputError, UsageError
@@ -56,22 +56,40 @@ class ClipRuns:
         return self.manifest.clip.rate is not None
 
 
-def run_folders(paths: Sequence[Path]) -> list[RunFolder]:
+def run_folders(paths: Sequence[Path]) -> tuple[list[RunFolder], list[str]]:
     """Return the runs that paths name, each a run or a folder of runs, every one once.
 
+    A shell's pattern such as runs/* also names what lies beside the runs: a comparison's own files are passed over in
+    silence, anything else is named.
+
+    Returns:
+        The runs, and a sentence for each path that holds none.
+
     Raises:
-        UsageError: if a path is neither.
+        UsageError: if a path is not there, or none of them holds a run.
     """
     found: list[RunFolder] = []
+    without: list[Path] = []
     for path in paths:
         if (path / MANIFEST).is_file():
             found.append(RunFolder(path))
             continue
         inside = sorted(p.parent for p in path.glob(f"*/{MANIFEST}")) if path.is_dir() else []
         if not inside:
-            raise no_run(path)
+            without.append(path)
         found += [RunFolder(folder) for folder in inside]
-    return list(dict.fromkeys(found))
+    missing = [path for path in without if not path.exists()]
+    if missing or not found:
+        raise no_run((missing or without)[0])
+    ours = comparison_files(MOST_PAIRS)
+    return list(dict.fromkeys(found)), [
+        left_out_sentence(path, no_run(path)) for path in without if path.is_dir() or path.name not in ours
+    ]
+
+
+def left_out_sentence(what: Path | str, reason: object) -> str:
+    """Return what is said of a run or clip that cannot be used."""
+    return f"Left out: {what} ({reason})."
 
 
 def runs_by_clip(folders: Sequence[RunFolder], any_motion: bool = False) -> tuple[list[ClipRuns], list[str]]:
@@ -86,17 +104,25 @@ def runs_by_clip(folders: Sequence[RunFolder], any_motion: bool = False) -> tupl
         any_motion: whether runs of different motion go together, because it is estimated anew.
 
     Returns:
-        The clips, and a sentence for each run that is left out.
+        The clips, and a sentence for each run that is left out: also one that is not complete, cannot be read, or is
+        of a single frame.
 
     Raises:
         UsageError: if two clips have one name, or two runs of a clip one model.
-        InputError: if a run is not complete or cannot be read, or is of a single frame.
+        InputError: if no run is left.
     """
     by_clip: dict[str, list[FinishedFolder]] = {}
+    unusable: dict[Path, InputError] = {}
     for folder in folders:
-        run = open_finished(folder.path)
-        by_clip.setdefault(run.manifest.clip.sha256, []).append(run)
-    left_out: list[str] = []
+        try:
+            run = _usable(folder)
+        except InputError as error:
+            unusable[folder.path] = error
+        else:
+            by_clip.setdefault(run.manifest.clip.sha256, []).append(run)
+    left_out = [left_out_sentence(path, error) for path, error in unusable.items()]
+    if not by_clip:
+        raise nothing_left(list(unusable.values()))
     kept = [_measured_alike(runs, any_motion, left_out) for runs in by_clip.values()]
     if not any_motion:
         kept = _moved_alike(kept, left_out)
@@ -109,6 +135,29 @@ def runs_by_clip(folders: Sequence[RunFolder], any_motion: bool = False) -> tupl
                 f"another file name"
             )
     return clips, left_out
+
+
+def nothing_left(reasons: Sequence[InputError]) -> InputError:
+    """Return the error where nothing can be compared, by the reasons of all that was left out."""
+    if len(reasons) == 1:
+        return reasons[0]
+    told = "; ".join(str(reason) for reason in reasons)
+    return InputError(f"expected a run that can be compared, found none of {len(reasons)}: {told}")
+
+
+def _usable(folder: RunFolder) -> FinishedFolder:
+    """Open a run to be compared.
+
+    Raises:
+        InputError: if it is not complete, cannot be read, or is of a single frame.
+    """
+    run = open_finished(folder.path)
+    measured = run.manifest.frames_measured
+    if measured is not None and measured < 2:
+        raise InputError(
+            f"expected at least two frames to compare, got {measured} in {folder.path}: a single frame cannot jitter"
+        )
+    return run
 
 
 class _Measured(NamedTuple):
@@ -206,11 +255,6 @@ def frame_rates_sentence(clips: Sequence[ClipRuns]) -> str | None:
 
 def _one_clip(runs: Sequence[FinishedFolder]) -> ClipRuns:
     folder, manifest = runs[0].folder, runs[0].manifest
-    if manifest.frames_measured is not None and manifest.frames_measured < 2:
-        raise InputError(
-            f"expected at least two frames to compare, got {manifest.frames_measured} in {folder.path}: a single "
-            f"frame cannot jitter"
-        )
     models: dict[str, RunModel] = {}
     for run in runs:
         for name, own in run.manifest.models.items():
@@ -222,6 +266,35 @@ def _one_clip(runs: Sequence[FinishedFolder]) -> ClipRuns:
             models[name] = RunModel(name, run.folder.model(name), own.score_threshold, own.class_names)
     whole = len(runs) == 1 and runs[0].there(folder.objects)
     return ClipRuns(manifest.name, manifest, models, folder.objects if whole else None)
+
+
+def clips_of_models(
+    clips: Sequence[ClipRuns], models: Sequence[str] | None
+) -> tuple[list[ClipRuns], list[str]]:
+    """Return the clips that were run with the models to compare, and a sentence for each that is left out.
+
+    Without models named, where no two were run on every clip, they are those of the most clips. Where no clip has
+    them, all stay, and `models_to_compare` says what is wrong.
+
+    Args:
+        clips: at least one.
+        models: those named; None for all that the clips share.
+    """
+    wanted = set(models or ())
+    if models is None:
+        shared = set.intersection(*(set(clip.models) for clip in clips))
+        choices = [set(clip.models) for clip in clips if len(clip.models) > 1]
+        if len(shared) > 1 or not choices:
+            return list(clips), []
+        wanted = max(choices, key=lambda own: sum(own <= set(clip.models) for clip in clips))
+    kept = [clip for clip in clips if wanted <= set(clip.models)]
+    if not kept:
+        return list(clips), []
+    return kept, [
+        left_out_sentence(clip.name, f"it has {', '.join(clip.models)}, not {' and '.join(sorted(wanted))}")
+        for clip in clips
+        if clip not in kept
+    ]
 
 
 def models_to_compare(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 from yolact_temporal.comparing.comparable_runs import (
     ClipRuns,
+    clips_of_models,
     frame_rates_sentence,
+    left_out_sentence,
     models_to_compare,
+    nothing_left,
     run_folders,
     runs_by_clip,
 )
@@ -85,7 +89,8 @@ def compare_runs(
 ) -> ComparisonResult:
     """Compare the models of finished runs.
 
-    Runs whose figures are not comparable with the others' (of other frames, rate or motion) are left out and named.
+    Runs that cannot be used (interrupted, damaged, of a single frame, without the models), and those whose figures are
+    not comparable with the others' (of other frames, rate or motion), are left out and named.
 
     Args:
         paths: run folders, or folders of them. Runs of the same clip are put together.
@@ -97,10 +102,13 @@ def compare_runs(
         motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
-        UsageError: if a path is no run, or there are not two models to compare.
-        InputError: if a run is not complete or cannot be read, or too few are left that go together.
+        UsageError: if a path is not there or none holds a run, or there are not two models to compare.
+        InputError: if nothing is left that goes together, or the ground truth does not fit.
     """
-    clips, left_out = runs_by_clip(run_folders(paths), any_motion=motion is not None)
+    folders, without = run_folders(paths)
+    clips, unusable = runs_by_clip(folders, any_motion=motion is not None)
+    clips, others = clips_of_models(clips, models)
+    left_out = [*without, *unusable, *others]
     try:
         chosen = models_to_compare(clips, models)
     except UsageError as error:
@@ -112,6 +120,7 @@ def compare_runs(
     if (sentence := frame_rates_sentence(clips)) is not None:
         gathered.remarks.append(sentence)
     tables: dict[str, ClipObjects] = {}
+    faults: dict[str, InputError] = {}
     for clip in clips:
         truth = None
         if ground_truth is not None:
@@ -119,13 +128,25 @@ def compare_runs(
             known = clip.manifest.clip
             size = (known.height, known.width)
             truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count)
-        table = ClipObjects.from_rows(_rows(clip, chosen, truth, gathered, progress))
+        own = _Gathered()
+        try:
+            table = ClipObjects.from_rows(_rows(clip, chosen, truth, own, progress))
+        except InputError as error:
+            faults[clip.name] = error
+            continue
+        gathered.take(own)
         if table.pair.any():
             tables[clip.name] = table
         else:
             gathered.remarks.append(
                 f"{clip.name}: no object counts for both models, so that nothing can be compared there."
             )
+    clips = [clip for clip in clips if clip.name not in faults]
+    if not clips:
+        raise nothing_left(list(faults.values()))
+    for name, fault in faults.items():
+        left_out.append(left_out_sentence(name, fault))
+        gathered.remarks.append(left_out[-1])
     if not tables:
         raise InputError(
             f"expected an object that counts for two of {', '.join(chosen)}, found none in "
@@ -150,6 +171,11 @@ class _Gathered:
     def add(self, outside: Mapping[str, Outside] | None) -> None:
         """Add the counts of one more clip; None where they are not known."""
         self.outside.append(outside)
+
+    def take(self, other: _Gathered) -> None:
+        """Add what was gathered of one more clip."""
+        self.remarks += other.remarks
+        self.outside += other.outside
 
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
         """Return the counts over all clips by model; empty where they are not known of every clip."""
@@ -193,9 +219,10 @@ def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Pat
             written over.
     """
     inputs = [] if ground_truth is None else [ground_truth]
-    for run in run_folders(paths):
-        manifest = read_manifest(run.path)
-        inputs += [] if manifest is None else manifest.inputs
+    for run in run_folders(paths)[0] if paths else ():
+        with suppress(InputError):  # such a run is left out, and nothing is known of what it was made from
+            manifest = read_manifest(run.path)
+            inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for a comparison", inputs)
     claim_files(folder, comparison_files(MOST_PAIRS), _holds_comparison, "pass another folder to --out")
 

@@ -112,8 +112,8 @@ def coverage_notes(truth: MaskSequence, indices: Collection[int]) -> list[str]:
     if known == len(indices):
         return []
     return [
-        f"The ground truth in {truth.path} is of {known} of the {len(indices)} frames: what is measured against it is "
-        f"of these."
+        f"The ground truth in {truth.path} covers {known} of the {len(indices)} frames: only these are "
+        f"measured against it."
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +43,9 @@ class Exported:
 def export_run(run: Path, format_name: str, out: Path, model: str | None = None) -> Exported:
     """Write the instances that count in a finished run, with their tracks as identities.
 
-    What a format cannot hold is made to fit and noted: where masks overlap a pixel goes to the better score, empty
-    masks are left out, identities are numbered anew, classes and scores are the track's.
+    What a format cannot hold is changed so that it fits, and noted: where masks overlap a pixel goes to the track that
+    is seen in more frames, masks that keep no pixel are left out, identities are numbered anew, classes and scores are
+    the track's. Folders on the way to `out` are made.
 
     Args:
         run: the run folder.
@@ -64,7 +66,8 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
     masks = run_masks(finished.folder, manifest.clip.rate, name, own.score_threshold, own.class_names)
     fitted = _Fitted(masks, chosen)
     try:
-        chosen.write(fitted.sequence, out)
+        with _parents_of(out):
+            chosen.write(fitted.sequence, out)
     except OSError as error:
         raise UsageError(
             f"expected a path that can be written, got {out} ({error.strerror}): pass another --out"
@@ -73,13 +76,25 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
     return Exported(out, name, len(fitted.sequence), counts[0], counts[1], tuple(fitted.notes()))
 
 
+@contextmanager
+def _parents_of(path: Path) -> Iterator[None]:
+    """Make the folders that a path lies in; after an error those that were made are removed again."""
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _require_free(out: Path, manifest: Manifest) -> None:
     """Refuse a path at which something lies, or that is in a run or in the images that the run was made of."""
     for path in (out, part_path(out)):
         if kind_of(path) != "nothing":
             raise UsageError(f"expected a new path to write, got {path}, which exists: pass another --out")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"expected a folder for {out}, got none: make {out.absolute().parent} first")
     require_outside_runs(out, "a path for an export")
     require_outside_inputs(out, "a path for an export", manifest.inputs)
 
@@ -102,6 +117,8 @@ class _Fitted:
         self._masks = masks
         self._overlapping = self._covered = 0
         self._tracks = tracks_of(masks)
+        longest = sorted(self._tracks, key=lambda identity: -self._tracks[identity].sightings)
+        self._ranks = {identity: rank for rank, identity in enumerate(longest)}
         self._renumbered: dict[int, int] = {}
         most = chosen.max_identity
         if most is not None and max(self._tracks, default=0) > most:
@@ -117,7 +134,11 @@ class _Fitted:
             yield fitted
 
     def _parted(self, frame: MaskFrame) -> MaskFrame:
-        """Give each pixel to the best score of the masks that hold it; leave out a mask that keeps none."""
+        """Give each pixel to the longest-lived track of those that hold it; leave out a mask that keeps none.
+
+        It is the same track in every frame. The best score of a frame would do for a single image, but from frame to
+        frame it changes sides, and the outlines of both masks with it.
+        """
         found = frame.instances
         shared = overlap(found.masks)
         if not shared:
@@ -125,13 +146,13 @@ class _Fitted:
         self._overlapping += shared
         bitmaps = found.bitmaps()
         taken = np.zeros(found.size, np.bool_)
-        for row in np.argsort(-found.scores, kind="stable"):
+        identities = frame.identities or ()
+        for row in sorted(range(len(found)), key=lambda row: self._ranks[identities[row]]):
             bitmaps[row] &= ~taken
             taken |= bitmaps[row]
         parted = Instances(found.boxes, found.scores, found.class_ids, encode_masks(bitmaps), found.size)
         keep = np.flatnonzero(mask_areas(parted.masks))
         self._covered += len(found) - len(keep)
-        identities = frame.identities or ()
         return replace(
             frame, instances=parted.select(keep), identities=tuple(identities[row] for row in keep)
         )
@@ -146,11 +167,12 @@ class _Fitted:
         held, lines = self._format, []
         if self._overlapping:
             lines.append(
-                f"{self._overlapping} pixels were in several masks; each went to the mask of the best score, and "
-                f"{self._covered} masks were wholly covered."
+                f"{self._overlapping} pixels were in several masks; each went to the track that is seen in more "
+                f"frames, and {self._covered} masks were wholly covered. Where they are cut, outlines are no longer "
+                f"the model's own."
             )
         if self._renumbered:
-            lines.append(f"Tracks are numbered anew, from 1 to {len(self._renumbered)}.")
+            lines.append(f"Tracks get new numbers, from 1 to {len(self._renumbered)}.")
         flips = sum(track.class_flips for track in self._tracks.values())
         if flips and held.classes == "track":
             lines.append(f"{flips} instances take the class that their track has most often.")

@@ -9,15 +9,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.analyzing.mask_sources import GivenMasks, masks_sha256
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.comparing.true_masks import TruthOptions, coverage_notes, open_truth
-from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
+from yolact_temporal.data.formats import FORMATS, MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
+from yolact_temporal.data.rle import mask_boxes
 from yolact_temporal.data.runs.guard import require_apart
 from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.data.runs.names import require_free, twice_named
@@ -213,11 +215,19 @@ class _Reading:
         own = self._options
         known = ReadOptions(self.size, self.frame_count, own.class_names, own.first_frame, own.video)
         found = open_masks(path, own.format, known)
+        close = 0
         for frame in found:
             if frame.time_s is not None:
                 self.times.setdefault(frame.index, frame.time_s)
+            close += boxes_meet(mask_boxes(frame.instances.masks))
         self.size = found.size
         self.notes += found.notes
+        if close and not FORMATS[found.format].overlaps:
+            self.notes.append(
+                f"{path} is {found.format}, which gives each pixel to one object: masks are cut where objects overlap, "
+                f"and outlines there are not the model's own (in {close} of {len(found)} frames the boxes of two "
+                f"objects meet)"
+            )
         self.fps = self.fps or found.fps
         return found
 
@@ -230,6 +240,22 @@ class _Reading:
         found = open_truth(path, self._options.truth, self.size, self.frame_count)
         self.notes += found.notes
         return found
+
+
+def boxes_meet(boxes: NDArray[np.float32]) -> bool:
+    """Say whether any two boxes share a pixel.
+
+    Args:
+        boxes: (N, 4) x1, y1, x2, y2, exclusive at the far end.
+
+    Example:
+        >>> boxes_meet(np.float32([[0, 0, 4, 4], [3, 3, 9, 9]])), boxes_meet(np.float32([[0, 0, 4, 4], [4, 0, 9, 4]]))
+        (True, False)
+    """
+    near = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    far = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = (near < far).all(axis=2)
+    return bool(np.count_nonzero(shared) > np.count_nonzero(np.diagonal(shared)))
 
 
 def _frames_to_measure(
@@ -326,7 +352,7 @@ class UnseenFrames:
 
 
 class WantedFrames:
-    """A `FrameSource` of those frames of another that are wanted; the others are passed over."""
+    """A `FrameSource` of those frames of another that are wanted; the others are skipped."""
 
     def __init__(self, source: FrameSource, indices: Sequence[int]) -> None:
         self.info = source.info
@@ -336,7 +362,7 @@ class WantedFrames:
         count = source.info.frame_count
         if count is not None and len(indices) < count:
             self.warnings.append(
-                f"the masks are of {len(indices)} of the clip's {count} frames; the others are passed over"
+                f"the masks are of {len(indices)} of the clip's {count} frames; the others are skipped"
             )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -353,7 +379,7 @@ class WantedFrames:
                 yield frame
         if self.info.frame_count is None and last < self._indices[-1] and not self.losses:
             raise InputError(
-                f"expected masks of a clip of {last + 1} frames, got frame {self._indices[-1]}, which is behind the "
+                f"expected masks of a clip of {last + 1} frames, got frame {self._indices[-1]}, which is after the "
                 f"end of {self.info.path}: pass the clip's own masks"
             )
 

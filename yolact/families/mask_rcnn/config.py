@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.classes import COCO_91_CLASSES, COCO_CLASSES, EVERYDAY_CLASSES
 from yolact_temporal.yolact.config import PRESETS
+
+KEY_PREFIX = "roi_heads.maskiou."
+"""What the keys of the MaskIoU head begin with in a network's state dict."""
 
 
 @dataclass(frozen=True)
@@ -70,5 +73,7 @@ def baseline(name: str) -> MaskRcnnConfig:
     """
     if name not in BASELINES:
         known = ", ".join(BASELINES)
-        raise UsageError(f"expected a baseline out of {known}, got {name!r}: pass one of these")
+        raise UsageError(
+            f"expected a baseline out of {known}, got {name!r}: {advice_on_name(name, BASELINES)}"
+        )
     return BASELINES[name]

@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-
-import torch
-from torch import Tensor
-from torchvision.models.detection import (
-    MaskRCNN,
-    MaskRCNN_ResNet50_FPN_V2_Weights,
-    MaskRCNN_ResNet50_FPN_Weights,
-)
+from typing import TYPE_CHECKING
 
 from yolact_temporal.yolact.families.family import (
     Completion,
@@ -25,13 +17,16 @@ from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
     has_benchmark_names,
     with_torchvision_names,
 )
-from yolact_temporal.yolact.families.mask_rcnn.config import BASELINES, MaskRcnnConfig
-from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import KEY_PREFIX
-from yolact_temporal.yolact.families.mask_rcnn.network import build_mask_rcnn
+from yolact_temporal.yolact.families.mask_rcnn.config import BASELINES, KEY_PREFIX, MaskRcnnConfig
 from yolact_temporal.yolact.families.mask_rcnn.recipes import PUBLISHED, SCORING_COMPACT
-from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
-from yolact_temporal.yolact.families.mask_rcnn.trainee import MaskRcnnTrainee
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT
+
+if TYPE_CHECKING:  # what the models are can be told without PyTorch
+    from torch import Tensor
+    from torchvision.models.detection import MaskRCNN
+
+    from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
+    from yolact_temporal.yolact.families.mask_rcnn.trainee import MaskRcnnTrainee
 
 BUSY_REGIONS = 10
 """Regions an image that go through the mask head of a network with random weights, where it is timed."""
@@ -40,9 +35,12 @@ _MASK_RCNN = "has the published Mask R-CNN architecture."
 _MASK_SCORING = "has the published Mask Scoring R-CNN architecture."
 
 
-def _torchvision(weights: MaskRCNN_ResNet50_FPN_Weights | MaskRCNN_ResNet50_FPN_V2_Weights) -> WeightsSource:
-    """Return torchvision's own entry; it names its files after their digests: <model>-<digest>.pth."""
-    return WeightsSource(url=weights.url, sha256_prefix=Path(weights.url).stem.rpartition("-")[2])
+_TORCHVISION = "https://download.pytorch.org/models/{file}-{digest}.pth"
+"""Where torchvision publishes its weights; it names files after their digests."""
+
+
+def _torchvision(file: str, digest: str) -> WeightsSource:
+    return WeightsSource(url=_TORCHVISION.format(file=file, digest=digest), sha256_prefix=digest)
 
 
 class MaskRcnnFamily(ModelFamily):
@@ -53,7 +51,7 @@ class MaskRcnnFamily(ModelFamily):
         ModelEntry(
             config=BASELINES["mask_rcnn_resnet50_fpn"],
             note=_MASK_RCNN,
-            weights=_torchvision(MaskRCNN_ResNet50_FPN_Weights.COCO_V1),
+            weights=_torchvision("maskrcnn_resnet50_fpn_coco", "bf2d0c1e"),
             recipe=PUBLISHED,
             counterpart="yolact_base",
             timed=True,
@@ -61,7 +59,7 @@ class MaskRcnnFamily(ModelFamily):
         ModelEntry(
             config=BASELINES["mask_rcnn_resnet50_fpn_v2"],
             note=_MASK_RCNN,
-            weights=_torchvision(MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1),
+            weights=_torchvision("maskrcnn_resnet50_fpn_v2_coco", "73cbd019"),
             recipe=PUBLISHED,
             counterpart="mask_rcnn_resnet50_fpn",
         ),
@@ -105,14 +103,20 @@ class MaskRcnnFamily(ModelFamily):
 
     def build(self, config: MaskRcnnConfig) -> MaskRCNN:
         """Build a network with random weights."""
+        from yolact_temporal.yolact.families.mask_rcnn.network import build_mask_rcnn
+
         return build_mask_rcnn(config)
 
     def segmenter(self, network: MaskRCNN, score_threshold: float, precision: str) -> MaskRcnnSegmenter:
         """Return a network as a `Segmenter`."""
+        from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
+
         return MaskRcnnSegmenter(network, score_threshold=score_threshold, precision=precision)
 
     def trainee(self, config: MaskRcnnConfig, size: int | None) -> MaskRcnnTrainee:
         """Return a model in training, on square input."""
+        from yolact_temporal.yolact.families.mask_rcnn.trainee import MaskRcnnTrainee
+
         return MaskRcnnTrainee(config, size)
 
     def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
@@ -121,6 +125,8 @@ class MaskRcnnFamily(ModelFamily):
 
     def keep_busy(self, network: MaskRCNN) -> None:
         """Make a network, to which no score exceeds the threshold, run its mask head all the same."""
+        import torch
+
         heads = network.roi_heads
         heads.detections_per_img = BUSY_REGIONS
         with torch.no_grad():

@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KEY_PREFIX = "roi_heads.maskiou."
-"""What the head's keys begin with in a network's state dict."""
-
 
 class _Features(nn.Module):
     """Four convolutions, the last of stride 2, and two fully connected layers."""
@@ -23,6 +20,7 @@ class _Features(nn.Module):
         self.maskiou_fc2 = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features (n, hidden) of regions (n, channels + 1, side, side)."""
         for conv in (self.maskiou_fcn1, self.maskiou_fcn2, self.maskiou_fcn3, self.maskiou_fcn4):
             x = F.relu(conv(x))
         x = x.flatten(1)
@@ -35,6 +33,7 @@ class _Predictor(nn.Module):
         self.maskiou = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the expected IoU (n, classes) of features (n, hidden)."""
         expected: Tensor = self.maskiou(x)
         return expected
 
@@ -42,7 +41,7 @@ class _Predictor(nn.Module):
 class MaskIouHead(nn.Module):
     """From a region's features and its predicted mask to the IoU that the mask is expected to have, a value a class.
 
-    State-dict keys are those of the authors' implementation below `KEY_PREFIX`.
+    State-dict keys are those of the authors' implementation below `config.KEY_PREFIX`.
 
     Args:
         classes: background included, as first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from yolact_temporal.yolact.families.mask_rcnn.mask_iou_head import KEY_PREFIX
+from yolact_temporal.yolact.families.mask_rcnn.config import KEY_PREFIX
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT
 from yolact_temporal.yolact.training.recipe import Optimization, Schedule, TrainingRecipe
 

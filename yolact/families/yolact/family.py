@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.yolact.config import PRESETS, YolactConfig
 from yolact_temporal.yolact.families.family import (
@@ -13,9 +13,11 @@ from yolact_temporal.yolact.families.family import (
     small_model_note,
 )
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT, PASCAL, PUBLISHED
-from yolact_temporal.yolact.families.yolact.trainee import YolactTrainee
-from yolact_temporal.yolact.model import Yolact, build_yolact
-from yolact_temporal.yolact.predictor import YolactSegmenter
+
+if TYPE_CHECKING:  # what the models are can be told without PyTorch
+    from yolact_temporal.yolact.families.yolact.trainee import YolactTrainee
+    from yolact_temporal.yolact.model import Yolact
+    from yolact_temporal.yolact.predictor import YolactSegmenter
 
 _ADDRESS = "https://huggingface.co/dbolya/{repository}/resolve/main/{name}_54_800000.pth"
 """Where the authors publish their checkpoints (github.com/dbolya/yolact, README)."""
@@ -60,14 +62,20 @@ class YolactFamily(ModelFamily):
 
     def build(self, config: YolactConfig) -> Yolact:
         """Build a network with random weights."""
+        from yolact_temporal.yolact.model import build_yolact
+
         return build_yolact(config)
 
     def segmenter(self, network: Yolact, score_threshold: float, precision: str) -> YolactSegmenter:
         """Return a network as a `Segmenter`."""
+        from yolact_temporal.yolact.predictor import YolactSegmenter
+
         return YolactSegmenter(network, score_threshold=score_threshold, precision=precision)
 
     def trainee(self, config: YolactConfig, size: int | None) -> YolactTrainee:
         """Return a model in training."""
+        from yolact_temporal.yolact.families.yolact.trainee import YolactTrainee
+
         return YolactTrainee(config, size)
 
 

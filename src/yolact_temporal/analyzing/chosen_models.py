@@ -1,0 +1,80 @@
+"""Which models are to run, by name; told without loading any, nor PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yolact_temporal.errors import UsageError, advice_on_name
+from yolact_temporal.yolact.families import find_model, model_names
+from yolact_temporal.yolact.user_models import entry_point_models, factory_of
+
+
+def counterpart(name: str) -> str | None:
+    """Return the baseline that a model is measured beside where none is named; None for a user's own."""
+    return None if users_own(name) else find_model(name).counterpart
+
+
+def chosen_models(model: str, baselines: Sequence[str] | None, without: bool = False) -> list[str]:
+    """Return the names of the models to run, the measured one first.
+
+    Args:
+        model: the measured one.
+        baselines: those named; None or empty for the model's counterpart.
+        without: measure the model alone.
+
+    Raises:
+        UsageError: if there is no such model, one is named twice, or baselines are both named and declined.
+    """
+    if without and baselines:
+        raise UsageError(f"expected --baseline or --no-baseline, got both: drop one ({', '.join(baselines)})")
+    for name in (model, *(baselines or ())):
+        require_known(name)
+    beside = counterpart(model)
+    default = [] if beside is None else [beside]
+    names = [model, *([] if without else baselines or default)]
+    require_distinct(names)
+    return names
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Refuse models of which one is there more than once.
+
+    Raises:
+        UsageError: naming it.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"expected models to compare that differ, got {twice[0]} more than once: a model is as steady as itself"
+        )
+
+
+def users_own(name: str) -> bool:
+    """Say whether a name stands for a user's factory; one that a model of ours has never does."""
+    return name not in model_names() and factory_of(name) is not None
+
+
+def require_known(name: str) -> None:
+    """Refuse a name that no model has, and that is no factory of a user's.
+
+    Raises:
+        UsageError: naming the models, or the nearest one.
+    """
+    if name not in model_names() and factory_of(name) is None:
+        known = (*model_names(), *entry_point_models())
+        own = "pass one of these, or your own segmenter as package.module:factory"
+        raise UsageError(
+            f"expected a model out of {', '.join(known)}, got {name!r}: {advice_on_name(name, known, own)}"
+        )
+
+
+def require_threshold(threshold: float | None) -> None:
+    """Refuse a score threshold that is none; None stands for each model's own.
+
+    Raises:
+        UsageError: if it is not from 0 to 1.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(
+            f"expected a score threshold from 0 to 1, got {threshold:g}: pass one to --score-threshold"
+        )
