@@ -15,6 +15,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
 from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
@@ -160,7 +161,15 @@ def _segment(
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(frames, batch):
         pictures = [moved.frame for moved in group]
-        found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
+        found: dict[str, Sequence[FrameRecord]] = {}
+        for recording in recordings:  # those that follow another one come after it
+            source = recording.mask_source
+            if isinstance(source, FollowingMasks):
+                with clock.running("stabilize"):
+                    seen = zip(group, found[source.of], strict=True)
+                    found[recording.name] = [source.follow(moved, record) for moved, record in seen]
+            else:
+                found[recording.name] = _records(recording, pictures, clock)
         for place, moved in enumerate(group):
             yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
 

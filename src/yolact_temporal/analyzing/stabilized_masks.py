@@ -1,0 +1,158 @@
+"""Stabilised masks of a model as a model of their own: what sees frames by what another one saw in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from yolact_temporal.analyzing.frames_in_flight import MovedFrame
+from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
+from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.association import NO_TRACK
+from yolact_temporal.temporal.stabilizing.contract import StabilizedFrame
+from yolact_temporal.temporal.stabilizing.live import FrameTracker
+from yolact_temporal.temporal.stabilizing.registry import Candidate
+
+SHOWN_THRESHOLD = 0.0
+"""All that a stabiliser shows counts, also what goes on below the operating threshold."""
+
+
+def stabilized_name(model: str, candidate: Candidate) -> str:
+    """Return what a model's stabilised masks are called.
+
+    Example:
+        >>> from yolact_temporal.temporal.stabilizing.registry import parse_method
+        >>> stabilized_name("yolact_compact", parse_method("median:3"))
+        'yolact_compact+median3'
+    """
+    return f"{model}+{candidate.name}"
+
+
+def stabilized_manifest(model: str, candidate: Candidate, class_names: Sequence[str]) -> dict[str, Any]:
+    """Return what `run.json` holds of a model's stabilised masks."""
+    ahead = candidate.look_ahead
+    knows = "works live" if not ahead else f"knows {ahead} frame{'' if ahead == 1 else 's'} of the future"
+    return {
+        "note": f"{stabilized_name(model, candidate)}: the masks of {model}, stabilised by {candidate.name}, which "
+        f"{knows}.",
+        "stabilized": {"model": model, "method": candidate.name, "look_ahead": ahead},
+        "config": {"class_names": list(class_names)},
+        "score_threshold": SHOWN_THRESHOLD,
+        "record_threshold": SHOWN_THRESHOLD,
+    }
+
+
+def stabilized_record(shown: StabilizedFrame, time_s: float, identified: bool) -> FrameRecord:
+    """Return what is shown in a frame as a record.
+
+    Args:
+        shown: the frame.
+        time_s: its time in seconds.
+        identified: whether tracks are recorded as identities; what has none is then left out.
+    """
+    instances = shown.instances
+    if not identified:
+        return FrameRecord(shown.index, time_s, instances)
+    there = [place for place, own in enumerate(shown.shown) if own.track != NO_TRACK]
+    tracks = tuple(shown.shown[place].track for place in there)
+    return FrameRecord(shown.index, time_s, instances.select(there), tracks)
+
+
+class FollowingMasks:
+    """A causal stabiliser that follows a model while it runs.
+
+    Args:
+        source: what sees the frames.
+        candidate: the method.
+        rate: measured frames a second; None where the clip has no time.
+
+    Raises:
+        UsageError: if the method needs frames of the future.
+    """
+
+    path: Path | None = None
+
+    def __init__(self, source: MaskSource, candidate: Candidate, rate: float | None) -> None:
+        if not candidate.causal:
+            raise UsageError(
+                f"expected a method that works live beside --stabilize, got {candidate.name}, which needs "
+                f"{candidate.look_ahead} frames of the future: stabilise the finished run with `stabilize`"
+            )
+        self.of = source.name
+        self.name = stabilized_name(source.name, candidate)
+        self.class_names = source.class_names
+        self.score_threshold = SHOWN_THRESHOLD
+        self.identified = source.identified
+        self.manifest = stabilized_manifest(source.name, candidate, source.class_names)
+        self._method = candidate.make()
+        self._tracker = FrameTracker(source.score_threshold, rate, source.identified)
+
+    def follow(self, moved: MovedFrame, record: FrameRecord) -> FrameRecord:
+        """Return what is shown in the next frame, of what the model saw in it."""
+        frame = self._tracker.update(
+            record.index, record.instances, moved.motion, moved.cut, record.identities
+        )
+        (shown,) = self._method.push(frame)
+        return stabilized_record(shown, record.time_s, self.identified)
+
+    def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
+        """Refuse: nothing is seen in frames alone."""
+        raise TypeError("expected `follow` of stabilised masks, got `see`")
+
+    def remarks(self) -> list[str]:
+        """Return nothing: what is to be said is in the manifest."""
+        return []
+
+
+class RecordedMasks:
+    """Masks of a run again, from a record.
+
+    Args:
+        name, class_names, score_threshold, identified: as of a `MaskSource`.
+        record: `masks.jsonl`.
+        manifest: what `run.json` holds of it.
+    """
+
+    path: Path | None = None
+
+    def __init__(
+        self,
+        name: str,
+        record: Path,
+        class_names: Sequence[str],
+        score_threshold: float,
+        identified: bool,
+        manifest: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self.class_names = class_names
+        self.score_threshold = score_threshold
+        self.identified = identified
+        self.manifest = manifest
+        self._record = record
+        self._records: Iterator[FrameRecord] = read_records(record)
+
+    def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
+        """Return what is recorded of the next frames.
+
+        Raises:
+            InputError: if the record is of other frames.
+        """
+        found = []
+        for frame in frames:
+            record = next(self._records, None)
+            if record is None or record.index != frame.index:
+                raise InputError(
+                    f"expected frame {frame.index} next in {self._record}, got "
+                    f"{'its end' if record is None else f'frame {record.index}'}: the clip reads differently now, "
+                    f"analyze it anew"
+                )
+            found.append(record)
+        return found
+
+    def remarks(self) -> list[str]:
+        """Return nothing: what is to be said is in the manifest."""
+        return []
