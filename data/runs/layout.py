@@ -24,9 +24,10 @@ TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT = "timeline.png", "boundary_displa
 CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
+ABSENCES = "absences.csv"
 OVERLAY = "overlay.mp4"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
@@ -81,6 +82,11 @@ class ModelFolder:
     def tracks(self) -> Path:
         """The table of tracks."""
         return self.path / TRACKS
+
+    @property
+    def absences(self) -> Path:
+        """The table of absences inside tracks' lives."""
+        return self.path / ABSENCES
 
     @property
     def overlay(self) -> Path:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
+from yolact_temporal.temporal.absences import ABSENCE_COLUMNS
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
@@ -60,6 +61,11 @@ def tables_page() -> str:
             "tracks.csv",
             "One row a track. These columns, then every metric of a model's own tracks.",
             TRACK_COLUMNS.fixed,
+        ),
+        _Table(
+            "absences.csv",
+            "One row a frame in which a track is absent that was seen before and is seen again.",
+            ABSENCE_COLUMNS,
         ),
         _Table(
             "objects.csv",

@@ -23,6 +23,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
+from yolact_temporal.temporal.absences import AbsenceCounts
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
@@ -52,6 +53,7 @@ class AnalyzeResult:
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
+        absences: why masks are absent inside their tracks' lives, by model.
     """
 
     clip: ClipInfo
@@ -63,6 +65,7 @@ class AnalyzeResult:
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
     motion: str = ""
+    absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
 
 
 def analyze_clip(
@@ -133,6 +136,7 @@ def analyze_clip(
         outside,
         true,
         motion.kind,
+        {recording.name: recording.absences() for recording in recordings},
     )
 
 
