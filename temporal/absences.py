@@ -10,7 +10,6 @@ import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop, Region
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.temporal.association import NO_TRACK
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.absences import CAUSES, count_name, share_name
 from yolact_temporal.temporal.motion import Motion
@@ -156,7 +155,7 @@ class AbsenceFinder:
         frame = self._linker.update(index, instances, tracks, Step(motion, cut), identities=identities)
         for key in self._last.keys() - frame.counted.keys():
             last = self._last[key]
-            last.rest = _in_sight(last.rest, frame.step)
+            last.rest = frame.step.in_sight(last.rest)
             last.absent += 1
             if status != "repeated":
                 last.waiting.append(self._absence(key, last, frame, time_s))
@@ -167,7 +166,11 @@ class AbsenceFinder:
                 last.rest = MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), frame.size)
         if not self._identified:
             self._last = {key: own for key, own in self._last.items() if own.absent <= self._memory}
-        ended = [each for key in sorted(frame.counted.keys() & self._last.keys()) for each in self._last[key].waiting]
+        ended = [
+            each
+            for key in sorted(frame.counted.keys() & self._last.keys())
+            for each in self._last[key].waiting
+        ]
         self._counts.update(each.cause for each in ended)
         for key, own in frame.counted.items():
             self._last[key] = _Last(own.mask, own.mask.area)
@@ -191,15 +194,6 @@ class AbsenceFinder:
             return Absence(frame.index, time_s, key, "taken")
         gone = frame.step.motion is not None and last.rest.area <= (1 - COVERED_SHARE) * last.area
         return Absence(frame.index, time_s, key, "left" if gone else "unseen")
-
-
-def _in_sight(mask: MaskCrop, step: Step) -> MaskCrop:
-    """Return what is still in sight of a mask of t-1, as it lies in t."""
-    carried = step.forth(mask)
-    if step.motion is None or step.motion.repeated or not carried.area:
-        return carried
-    visible = step.motion.visible[carried.region.slices].view(np.uint8)
-    return MaskCrop.from_bitmap(carried.pixels & visible, carried.size, carried.x, carried.y)
 
 
 def _is_taken(carried: MaskCrop, others: Sequence[MaskCrop]) -> bool:
@@ -226,8 +220,8 @@ def absence_sentence(found: AbsenceCounts) -> str | None:
     Example:
         >>> absence_sentence(AbsenceCounts({"faint": 21, "taken": 1, "left": 0, "unseen": 3}))
         '84% of the blinks are faint: a lower threshold for known objects would keep them.'
-        >>> absence_sentence(AbsenceCounts({"taken": 0, "unseen": 2}))
-        '100% of the blinks are unseen: nothing was recorded there at any score (whether faint, left could not be told).'
+        >>> absence_sentence(AbsenceCounts({"taken": 0, "left": 0, "unseen": 2})).partition(" (")[2]
+        'whether faint could not be told).'
     """
     if not found.total:
         return None

@@ -354,7 +354,8 @@ def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
     """Carry a mask of frame t to frame t-1: R(y) = M_t(y + f(y)), f the flow t-1 -> t, nearest sampling.
 
     Returns:
-        An empty mask where the flow t-1 -> t is not known.
+        Of the pixels of t-1 that are seen in t too, those that lie in the mask there; none where the flow t-1 -> t is
+        not known.
 
     Raises:
         ValueError: if the mask and the motion are of different frame sizes.
@@ -370,7 +371,7 @@ def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
     region = motion.reach_back(current.region)
     if motion.both is None or region.empty:
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), current.size)
-    columns, rows, _ = _destinations(motion.both, region, current.size)
+    columns, rows, visible = _destinations(motion.both, region, current.size)
     carried = cv2.remap(
         current.pixels,
         columns - np.float32(current.x),
@@ -379,7 +380,8 @@ def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return MaskCrop.from_bitmap(np.asarray(carried, np.uint8), current.size, region.x1, region.y1)
+    seen = np.asarray(carried, np.uint8) & visible
+    return MaskCrop.from_bitmap(seen, current.size, region.x1, region.y1)
 
 
 class RoundTrip(NamedTuple):

@@ -175,9 +175,7 @@ class WindowedMethod:
     def _give(self, place: int) -> StabilizedFrame:
         frame = self._frames[place]
         self._given += 1
-        return StabilizedFrame(
-            frame.index, frame.size, (*self.show(self._frames, place), *frame.untracked)
-        )
+        return StabilizedFrame(frame.index, frame.size, (*self.show(self._frames, place), *frame.untracked))
 
     def show(self, frames: Sequence[TrackedFrame], place: int) -> Sequence[TrackedMask]:
         """Return what is shown of the tracks in the frame at a place, which has the frames around it beside it."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, overlaps
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.association import NO_TRACK
-from yolact_temporal.temporal.comparison.matching import overlaps
 from yolact_temporal.temporal.stabilizing.contract import TrackedFrame, TrackedMask
 from yolact_temporal.temporal.stabilizing.steps import Step
 

@@ -54,13 +54,11 @@ class FrameTracker:
         counted = instances.select(instances.scores > self._threshold)
         if self._associator is None:
             kept = np.flatnonzero(instances.scores > self._threshold)
-            tracks = [
-                (identities or ())[i] if instances.crops[i].area else -1 for i in kept.tolist()
-            ]
+            tracks = [(identities or ())[i] if instances.crops[i].area else -1 for i in kept.tolist()]
         else:
             if cut:
                 self._associator.forget()
-            tracks = self._associator.update(counted.crops, motion).tolist()
+            tracks = self._associator.update(counted.crops, motion, counted.scores).tolist()
         return self._linker.update(index, instances, tracks, Step(motion, cut), self._seconds, identities)
 
 

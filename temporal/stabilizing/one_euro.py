@@ -123,7 +123,5 @@ def into_box(mask: MaskCrop, box: Box, target: Box) -> MaskCrop:
     columns = (np.arange(region.x1, region.x2) + 0.5 - target[0]) / scale[0] + box[0] - own.x1 - 0.5
     rows = (np.arange(region.y1, region.y2) + 0.5 - target[1]) / scale[1] + box[1] - own.y1 - 0.5
     grid = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-    pixels = cv2.remap(
-        mask.pixels, *grid, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    pixels = cv2.remap(mask.pixels, *grid, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return MaskCrop.from_bitmap(np.asarray(pixels, np.uint8), mask.size, region.x1, region.y1)

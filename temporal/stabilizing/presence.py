@@ -67,7 +67,7 @@ class _Held:
 
 
 class Hold(CausalMethod):
-    """A track that is absent is shown for some frames as its last mask, carried by the flow.
+    """A track that is absent is shown for some frames as what is in sight of its last mask, carried by the flow.
 
     Args:
         frames: for how many at most.
@@ -85,7 +85,7 @@ class Hold(CausalMethod):
         for key, held in list(self._held.items()):
             if key in frame.counted:
                 continue
-            held.own = moved(held.own, frame.step.forth(held.own.mask))
+            held.own = moved(held.own, frame.step.in_sight(held.own.mask))
             held.frames += 1
             if held.frames > self._frames or not held.own.mask.area:
                 del self._held[key]
@@ -113,9 +113,7 @@ class Fill(WindowedMethod):
         frame = frames[place]
         shown = list(frame.counted.values())
         before = self._nearest(frames, range(place - 1, -1, -1), range(place, 0, -1))
-        after = self._nearest(
-            frames, range(place + 1, len(frames)), range(place + 1, len(frames))
-        )
+        after = self._nearest(frames, range(place + 1, len(frames)), range(place + 1, len(frames)))
         for key in before.keys() & after.keys() - frame.counted.keys():
             start, end = before[key], after[key]
             if end - start - 1 > self.look_ahead:
@@ -143,7 +141,7 @@ def _between(frames: Sequence[TrackedFrame], key: int, start: int, place: int, e
     first, last = frames[start].counted[key], frames[end].counted[key]
     forth, back = first.mask, last.mask
     for step in range(start + 1, place + 1):
-        forth = frames[step].step.forth(forth)
+        forth = frames[step].step.in_sight(forth)
     for step in range(end, place, -1):
         back = frames[step].step.back(back)
     share = (place - start) / (end - start)

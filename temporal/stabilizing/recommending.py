@@ -142,9 +142,7 @@ def objections(
     return found
 
 
-def _second_objections(
-    own: Sequence[CandidateFigures], raw: Sequence[CandidateFigures]
-) -> list[Objection]:
+def _second_objections(own: Sequence[CandidateFigures], raw: Sequence[CandidateFigures]) -> list[Objection]:
     """Return whether the gain holds by a motion estimate that did not move the masks."""
     first, second = gains_by_both(own, raw)
     if first is None or second is None:

@@ -126,9 +126,7 @@ _WIDTH = Parameter("width", "frames that vote", 3, 31, 3, whole=True, odd=True)
 METHODS: Mapping[str, MethodSpec] = {
     spec.name: spec
     for spec in (
-        MethodSpec(
-            "identity", "What counts, as it is.", Identity, needs_motion=False, control=True
-        ),
+        MethodSpec("identity", "What counts, as it is.", Identity, needs_motion=False, control=True),
         MethodSpec(
             "freeze",
             "Each track's first mask, wherever it is seen.",
@@ -220,7 +218,9 @@ def parse_method(text: str) -> Candidate:
             name, told = found, name.removeprefix(found).replace("_", ",")
     spec = METHODS.get(name)
     if spec is None:
-        raise UsageError(f"expected a method of {', '.join(METHODS)}, got {text!r}: pass one of them to --method")
+        raise UsageError(
+            f"expected a method of {', '.join(METHODS)}, got {text!r}: pass one of them to --method"
+        )
     return Candidate(spec, _values(spec, [each for each in told.split(",") if each]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion, warp_mask, warp_mask_back
 
@@ -17,7 +19,6 @@ class Step:
         motion, cut: as given.
 
     Example:
-        >>> import numpy as np
         >>> step = Step(Motion.from_flow(np.full((8, 12, 2), (-3.0, 0.0))))
         >>> mask = MaskCrop.from_bitmap(np.ones((2, 4), np.bool_), size=(8, 12), x=1, y=5)
         >>> step.forth(mask).region, step.forth(mask) is step.forth(mask)
@@ -29,6 +30,7 @@ class Step:
         self._still = motion is None or motion.repeated
         # The given mask is kept beside the carried one, so that no other can take its id.
         self._forth: dict[int, tuple[MaskCrop, MaskCrop]] = {}
+        self._in_sight: dict[int, tuple[MaskCrop, MaskCrop]] = {}
         self._back: dict[int, tuple[MaskCrop, MaskCrop]] = {}
 
     @property
@@ -44,8 +46,23 @@ class Step:
             self._forth[id(mask)] = (mask, warp_mask(mask, self.motion))
         return self._forth[id(mask)][1]
 
+    def in_sight(self, mask: MaskCrop) -> MaskCrop:
+        """Return what is in sight of a mask of t-1 as it lies in t.
+
+        Behind an object that moves, ground comes into view where the carried mask still lies: such pixels were not
+        visible in t-1, and say nothing.
+        """
+        carried = self.forth(mask)
+        if self._still or self.motion is None or not carried.area:
+            return carried
+        if id(mask) not in self._in_sight:
+            visible = self.motion.visible[carried.region.slices].view(np.uint8)
+            seen = MaskCrop.from_bitmap(carried.pixels & visible, carried.size, carried.x, carried.y)
+            self._in_sight[id(mask)] = (mask, seen)
+        return self._in_sight[id(mask)][1]
+
     def back(self, mask: MaskCrop) -> MaskCrop:
-        """Return a mask of t as it lies in t-1; an empty one where the flow t-1 -> t is not known."""
+        """Return what is in sight of a mask of t as it lies in t-1; nothing where the flow t-1 -> t is not known."""
         if self._still or self.motion is None or not mask.area:
             return mask
         if id(mask) not in self._back:

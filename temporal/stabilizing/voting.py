@@ -15,38 +15,60 @@ from yolact_temporal.temporal.stabilizing.contract import (
     WindowedMethod,
     moved,
 )
+from yolact_temporal.temporal.stabilizing.steps import Step
 
 
 @dataclass(frozen=True, eq=False)
 class _Vote:
-    """A track's instance of some frame, and its mask carried to the frame that is voted on."""
+    """A track's instance of some frame, and what is in sight of its mask in the frame that is voted on.
+
+    Attributes:
+        own: the instance.
+        mask: carried.
+        past: whether it is of a frame before.
+    """
 
     own: TrackedMask
     mask: MaskCrop
+    past: bool = False
 
 
-def majority(masks: Sequence[MaskCrop], own: MaskCrop | None) -> MaskCrop:
+def majority(
+    votes: Sequence[MaskCrop], past: Sequence[MaskCrop], own: MaskCrop | None, step: Step
+) -> MaskCrop:
     """Return the pixels that most masks have; where as many have as have not, what the frame's own mask says.
 
+    Masks of frames before say nothing of a pixel that was not visible in the last frame.
+
     Args:
-        masks: at least one, of one frame, the own one among them.
-        own: the frame's own mask; None where it has none, and a tie is then no.
+        votes: masks of the frame itself and of frames after it, carried here.
+        past: masks of frames before, carried here; there is at least one mask in all.
+        own: the frame's own mask, one of the votes; None where it has none, and a tie is then no.
+        step: from the last frame to this one.
 
     Example:
         >>> one, two, three = (MaskCrop.from_bitmap(np.ones((2, 2), np.bool_), (8, 8), x, 0) for x in (1, 2, 3))
-        >>> majority([one, two, three], two).region, majority([one, two], two).region, majority([one, two], None).area
-        (Region(x1=2, y1=0, x2=4, y2=2), Region(x1=2, y1=0, x2=4, y2=2), 2)
+        >>> still = Step(None)
+        >>> majority([one, two, three], [], two, still).region
+        Region(x1=2, y1=0, x2=4, y2=2)
+        >>> majority([two], [one], two, still).region, majority([], [one, two], None, still).area
+        (Region(x1=2, y1=0, x2=4, y2=2), 2)
     """
+    masks = [*votes, *past]
     region = union_region(mask.region for mask in masks)
     if region.empty:
         return masks[0]
-    votes = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.uint8)
-    for mask in masks:
-        votes += mask.within(region)
-    votes += votes
-    if own is not None and len(masks) % 2 == 0:
-        votes += own.within(region)
-    return MaskCrop.from_bitmap(votes > len(masks), masks[0].size, region.x1, region.y1)
+    found = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.int8)
+    for mask in votes:
+        found += 2 * mask.within(region).view(np.int8) - np.int8(1)
+    before = np.zeros_like(found)
+    for mask in past:
+        before += 2 * mask.within(region).view(np.int8) - np.int8(1)
+    if step.motion is not None and past:
+        before *= step.motion.visible[region.slices].view(np.int8)
+    found += before
+    on = found > 0 if own is None else (found > 0) | ((found == 0) & (own.within(region) > 0))
+    return MaskCrop.from_bitmap(on, masks[0].size, region.x1, region.y1)
 
 
 def _shown(votes: dict[int, list[_Vote]], frame: TrackedFrame, width: int) -> list[TrackedMask]:
@@ -57,18 +79,19 @@ def _shown(votes: dict[int, list[_Vote]], frame: TrackedFrame, width: int) -> li
     """
     shown = []
     for key, own in frame.counted.items():
-        masks = [vote.mask for vote in votes.get(key, [])]
-        if len(masks) < 2 or not own.mask.area:
-            shown.append(own)
-            continue
-        mask = majority(masks, own.mask)
+        mask = _voted(votes[key], own.mask, frame.step) if len(votes.get(key, ())) > 1 else own.mask
         shown.append(moved(own, mask) if mask.area else own)
     for key in votes.keys() - frame.counted.keys():
         if 2 * len(votes[key]) > width:
-            mask = majority([vote.mask for vote in votes[key]], None)
+            mask = _voted(votes[key], None, frame.step)
             if mask.area:
                 shown.append(moved(votes[key][0].own, mask))
     return shown
+
+
+def _voted(votes: Sequence[_Vote], own: MaskCrop | None, step: Step) -> MaskCrop:
+    past = [vote.mask for vote in votes if vote.past]
+    return majority([vote.mask for vote in votes if not vote.past], past, own, step)
 
 
 class Median(WindowedMethod):
@@ -96,9 +119,9 @@ class Median(WindowedMethod):
                     mask = own.mask
                     for on_the_way in reversed(reached):
                         carry = frames[on_the_way].step
-                        mask = carry.forth(mask) if direction < 0 else carry.back(mask)
+                        mask = carry.in_sight(mask) if direction < 0 else carry.back(mask)
                     if mask.area:
-                        votes.setdefault(key, []).append(_Vote(own, mask))
+                        votes.setdefault(key, []).append(_Vote(own, mask, direction < 0))
         return _shown(votes, frames[place], self._width)
 
 
@@ -118,7 +141,7 @@ class Vote(CausalMethod):
         if not frame.step.known:
             self._past = []
         self._past = [
-            {key: _Vote(vote.own, frame.step.forth(vote.mask)) for key, vote in past.items()}
+            {key: _Vote(vote.own, frame.step.in_sight(vote.mask), True) for key, vote in past.items()}
             for past in self._past[: self._width - 1]
         ]
         now = _votes_of(frame)

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from yolact_temporal.temporal.metrics.trajectory import BIAS_SPECS
 from yolact_temporal.temporal.report import Column, Row
-from yolact_temporal.temporal.stabilizing.recommending import Judged, Recommendation, gains_by_both, raw_figures
+from yolact_temporal.temporal.stabilizing.recommending import (
+    Judged,
+    Recommendation,
+    gains_by_both,
+    raw_figures,
+)
 from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures
 
 _SAMPLE = "on the pairs that have a second motion estimate"
@@ -22,20 +27,30 @@ WHAT_IF_COLUMNS: tuple[Column, ...] = (
     Column("loss_1_gain", "1", "By how much it is lower than that of the raw masks."),
     Column("absent_share", "1", "Pairs at which its mask is missing in a frame or both, over these pairs."),
     Column("boundary_px", "px", "B1 on pairs at which its masks and the raw ones are there."),
-    Column("boundary_px_gain", "px", "By how much it is lower than B1 of the raw masks on the very same pairs."),
+    Column(
+        "boundary_px_gain", "px", "By how much it is lower than B1 of the raw masks on the very same pairs."
+    ),
     Column("jitter", "1", "B2 on the same pairs."),
     Column("jitter_gain", "1", "By how much it is lower than B2 of the raw masks."),
     Column("loss_1_gain_sample", "1", f"The gain in L(1) {_SAMPLE}, by the first one."),
     Column("loss_1_gain_second", "1", f"The gain in L(1) {_SAMPLE}, by the second one."),
     Column("deviation", "1", "Mean 1 - IoU of its masks with the raw ones."),
     Column("lag_frames", "", "By how many frames its masks are behind the raw ones, where objects move."),
-    Column("ghost_share", "1", "Its pixels that are in no raw mask of the object within 2 frames, over its pixels."),
-    Column("onset_delay_frames", "", "From the first raw sighting of a track to the first that it shows, mean."),
+    Column(
+        "ghost_share",
+        "1",
+        "Its pixels that are in no raw mask of the object within 2 frames, over its pixels.",
+    ),
+    Column(
+        "onset_delay_frames", "", "From the first raw sighting of a track to the first that it shows, mean."
+    ),
     Column("truth_j", "1", "J, 0 where it shows nothing of a true object; empty without a ground truth."),
     Column("truth_f", "1", "F, likewise."),
     Column("dtssd", "1", "D3: dtSSD."),
     *(Column(spec.name, spec.unit, f"{spec.symbol}: {spec.meaning}") for spec in BIAS_SPECS),
-    Column("objections", "", "Why it is not recommended, over all clips; empty of what may be, and of controls."),
+    Column(
+        "objections", "", "Why it is not recommended, over all clips; empty of what may be, and of controls."
+    ),
     Column(
         "recommended",
         "",

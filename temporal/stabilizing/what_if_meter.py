@@ -151,9 +151,7 @@ class WhatIfMeter:
         self._past.appendleft(frame)
         self._place += 1
 
-    def _add_presence(
-        self, own: RawObject, raw: MaskCrop | None, masks: Sequence[MaskCrop | None]
-    ) -> None:
+    def _add_presence(self, own: RawObject, raw: MaskCrop | None, masks: Sequence[MaskCrop | None]) -> None:
         if own.track is None:
             return
         if raw is not None:

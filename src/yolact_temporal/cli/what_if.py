@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
         commands,
         "what-if",
         "say which way of stabilising recorded masks gains most, and what it costs; no model is run",
-        "Replay finished runs through known ways of stabilising masks, in one pass over each clip, and put gains beside "
-        "costs: deviation from the raw masks, lag, ghosts, and with a ground truth J, F, dtSSD and bias.",
+        "Replay finished runs through known ways of stabilising masks, in one pass over each clip, and put gains "
+        "beside costs: deviation from the raw masks, lag, ghosts, and with a ground truth J, F, dtSSD and bias.",
     )
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or a folder of run folders"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,9 @@ def what_if(
         UsageError: if a path is no run, or a model is in none.
         InputError: if a run is not complete or cannot be read.
     """
-    clips, left_out = runs_by_clip(run_folders(paths))
+    folders, without_run = run_folders(paths)
+    clips, unusable = runs_by_clip(folders)
+    left_out = [*without_run, *unusable]
     chosen = _models(clips, models)
     bounds, remarks = bounds or CostBounds(), list(left_out)
     tried = _with_identity(candidates if candidates is not None else candidates_of(list(METHODS.values())))
@@ -177,11 +180,13 @@ def _models(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str
     for name in models or ():
         if name not in shared:
             raise UsageError(
-                f"expected a model that every clip was run with, which are {', '.join(shared) or 'none'}, got {name!r}: "
-                f"name one of them"
+                f"expected a model that every clip was run with, which are {', '.join(shared) or 'none'}, got "
+                f"{name!r}: name one of them"
             )
     if not shared:
-        raise UsageError("expected a model that every clip was run with, got none: pass runs of the same models")
+        raise UsageError(
+            "expected a model that every clip was run with, got none: pass runs of the same models"
+        )
     return list(models or shared)
 
 
@@ -218,7 +223,9 @@ class _ClipReplay:
     ) -> dict[str, list[CandidateFigures]]:
         """Return the figures of every candidate, by model."""
         universe = self._universe()
-        models = {name: _ModelReplay(self.clip, name, self._rate, universe is not None) for name in self.chosen}
+        models = {
+            name: _ModelReplay(self.clip, name, self._rate, universe is not None) for name in self.chosen
+        }
         meters = {name: WhatIfMeter(candidates) for name in self.chosen}
         true_frames = None if self._truth is None else TrueFrames(self._truth)
         last: tuple[int, float] | None = None
@@ -340,9 +347,10 @@ def claim_what_if(folder: Path, paths: Sequence[Path], ground_truth: Path | None
         UsageError: if it lies in a run, a clip or the true masks, or holds a file of another program.
     """
     inputs = [] if ground_truth is None else [ground_truth]
-    for run in run_folders(paths):
-        manifest = read_manifest(run.path)
-        inputs += [] if manifest is None else manifest.inputs
+    for run in run_folders(paths)[0]:
+        with suppress(InputError):  # such a run is left out, and nothing is known of what it was made from
+            manifest = read_manifest(run.path)
+            inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for tables", inputs)
     head = [column.name for column in WHAT_IF_COLUMNS[:6]]
     claim_files(
@@ -382,9 +390,7 @@ def write_what_if(result: WhatIfResult, folder: Path, plot: bool = True) -> None
         with atomic_write(folder / WHAT_IF_TEXT) as file:
             file.write(as_markdown(what_if_report(result)))
         if plot:
-            shown = {
-                model: (own.clips, (own.causal, own.look_ahead)) for model, own in result.models.items()
-            }
+            shown = {model: (own.clips, (own.causal, own.look_ahead)) for model, own in result.models.items()}
             plot_what_if(shown, result.bounds, folder / WHAT_IF_PICTURE, "What would steady these masks")
 
 

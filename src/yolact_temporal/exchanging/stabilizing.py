@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
@@ -54,9 +55,7 @@ class StabilizeRequest:
     truth_options: TruthOptions | None = None
 
 
-def stabilize_run(
-    request: StabilizeRequest, progress: Callable[[int], object] | None = None
-) -> FinishedRun:
+def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] | None = None) -> FinishedRun:
     """Write a run of a model's recorded masks and of the same stabilised, measured and compared like any two models.
 
     No model is run: the masks come from the record, the motion from the clip. The finished run stays as it is.
@@ -90,7 +89,7 @@ def stabilize_run(
             size = (manifest.clip.height, manifest.clip.width)
             options = request.truth_options or TruthOptions()
             truth = open_truth(request.truth, options, size, manifest.clip.frame_count)
-        models = [raw.source()]
+        models: list[MaskSource] = [raw.source()]
         for own, candidate in zip(names, request.candidates, strict=True):
             told = stabilized_manifest(name, candidate, raw.class_names) | raw.identities
             models.append(
@@ -115,9 +114,7 @@ def stabilize_run(
 
 def _model_name(request: StabilizeRequest, models: Sequence[str]) -> str:
     if request.model is None and len(models) != 1:
-        raise UsageError(
-            f"expected --model, since {request.run} has {', '.join(models)}: name one of them"
-        )
+        raise UsageError(f"expected --model, since {request.run} has {', '.join(models)}: name one of them")
     if request.model is not None and request.model not in models:
         raise UsageError(
             f"expected a model of {request.run}, which has {', '.join(models)}, got {request.model!r}: name one of them"
