@@ -87,6 +87,7 @@ class FollowingMasks:
         self.score_threshold = SHOWN_THRESHOLD
         self.identified = source.identified
         self.manifest = stabilized_manifest(source.name, candidate, source.class_names)
+        self._source = source
         self._method = candidate.make()
         self._tracker = FrameTracker(source.score_threshold, rate, source.identified)
 
@@ -97,6 +98,10 @@ class FollowingMasks:
         )
         (shown,) = self._method.push(frame)
         return stabilized_record(shown, record.time_s, self.identified)
+
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return that of the model, so that both are measured alike near the box."""
+        return self._source.mask_cell_px(size)
 
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Refuse: nothing is seen in frames alone."""
@@ -114,6 +119,7 @@ class RecordedMasks:
         name, class_names, score_threshold, identified: as of a `MaskSource`.
         record: `masks.jsonl`.
         manifest: what `run.json` holds of it.
+        cell_px: what `mask_cell_px` gives.
     """
 
     path: Path | None = None
@@ -126,7 +132,9 @@ class RecordedMasks:
         score_threshold: float,
         identified: bool,
         manifest: dict[str, Any],
+        cell_px: tuple[float, float] | None = None,
     ) -> None:
+        self._cell_px = cell_px
         self.name = name
         self.class_names = class_names
         self.score_threshold = score_threshold
@@ -134,6 +142,10 @@ class RecordedMasks:
         self.manifest = manifest
         self._record = record
         self._records: Iterator[FrameRecord] = read_records(record)
+
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return what was told: the record is of one clip, and so of one size."""
+        return self._cell_px
 
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return what is recorded of the next frames.

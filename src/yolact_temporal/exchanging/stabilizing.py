@@ -100,6 +100,7 @@ def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] |
                     float(told["score_threshold"]),
                     raw.identified,
                     told,
+                    raw.cell_px,
                 )
             )
         destination = replace(request.destination, inputs=(*request.destination.inputs, request.run))
@@ -163,13 +164,20 @@ class _Raw:
                 f"expected the record of {name} in {self._masks}, found none: analyze the clip anew with --overwrite"
             )
         self.class_names = own.class_names
+        self.cell_px = own.mask_cell_px
         self.identified = self._document.get("identities") == "given"
         self.identities = {"identities": "given" if self.identified else "by association"}
 
     def source(self) -> RecordedMasks:
         """Return them as what is measured."""
         return RecordedMasks(
-            self._name, self._masks, self.class_names, self._threshold, self.identified, self._document
+            self._name,
+            self._masks,
+            self.class_names,
+            self._threshold,
+            self.identified,
+            self._document,
+            self.cell_px,
         )
 
     def write(
