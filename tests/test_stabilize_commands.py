@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +16,11 @@ from clips import write_images
 from PIL import Image
 from scored_masks import one_sentence
 
-from yolact_temporal.analyzing.clip_stages import analyze_clip
 from yolact_temporal.analyzing.mask_sources import as_mask_source
 from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip
-from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
+from yolact_temporal.analyzing.stabilized_masks import with_followers
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
@@ -28,8 +31,6 @@ from yolact_temporal.temporal.stabilizing.registry import METHODS, candidates_of
 
 SIZE, FRAMES = (96, 128), 24
 DIPS = {5, 11, 12}
-
-assert analyze_clip  # the main path is where a stabiliser follows a model
 
 
 class Clip:
@@ -155,8 +156,7 @@ def test_a_ground_truth_adds_quality_and_is_what_is_judged_on(run, clips, tmp_pa
     assert float(table["median3"]["truth_j"]) > float(table["identity"]["truth_j"]) - 0.02
     assert float(table["freeze"]["truth_j"]) < float(table["identity"]["truth_j"])
     assert int(table["identity"]["pairs"]) == sum(
-        len(before.masks.keys() & now.masks.keys())
-        for before, now in zip(clips[0].frames, clips[0].frames[1:], strict=False)
+        len(before.masks.keys() & now.masks.keys()) for before, now in pairwise(clips[0].frames)
     )
 
 
@@ -310,7 +310,7 @@ class TestWhileRunning:
             "score_threshold": 0.5,
         }
         source = as_mask_source(LoadedModel(Seer(), 0.5, manifest))
-        return [source, FollowingMasks(source, parse_method(method), 24.0)]
+        return with_followers([source], [parse_method(method)], Fraction(24))
 
     @pytest.mark.parametrize("method", ["vote:3", "hysteresis", "sdf:0.5"])
     def test_a_causal_method_gives_what_it_gives_afterwards(self, method, clips, tmp_path, capsys):
@@ -331,3 +331,34 @@ class TestWhileRunning:
             UsageError, match="expected a method that works live beside --stabilize, got median3"
         ):
             self.models(clips[0], "median:3")
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        (
+            "median:3",
+            "expected a method that works live beside --stabilize, got median3, which needs 1 frame of",
+        ),
+        ("blur", "expected a method of identity"),
+    ],
+)
+def test_analyze_refuses_methods_before_anything_is_loaded(method, says, clips, tmp_path, capsys):
+    code, _, err = command(
+        capsys, "analyze", clips[0].images, "--stabilize", method, "--out", tmp_path / "runs", "--quiet"
+    )
+    assert code == 2
+    assert says in one_sentence(err)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_example_of_the_page_runs(capsys):
+    page = (Path(__file__).parent.parent / "docs" / "stabilizing.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/stabilizing.md", "exec"), {})
+    assert capsys.readouterr().out.count("[[20. 16. 36. 32.]]") == 4
+
+
+def test_every_method_is_on_the_page():
+    page = (Path(__file__).parent.parent / "docs" / "stabilizing.md").read_text(encoding="utf-8")
+    assert all(f"`{name}" in page for name in METHODS)

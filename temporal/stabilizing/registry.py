@@ -224,6 +224,21 @@ def parse_method(text: str) -> Candidate:
     return Candidate(spec, _values(spec, [each for each in told.split(",") if each]))
 
 
+def require_causal(candidate: Candidate) -> Candidate:
+    """Return a method that works live, or refuse one that does not.
+
+    Raises:
+        UsageError: if it needs frames of the future.
+    """
+    if not candidate.causal:
+        raise UsageError(
+            f"expected a method that works live beside --stabilize, got {candidate.name}, which needs "
+            f"{candidate.look_ahead} frame{'' if candidate.look_ahead == 1 else 's'} of the future: stabilise the "
+            f"finished run with `stabilize`"
+        )
+    return candidate
+
+
 def _values(spec: MethodSpec, told: Sequence[str]) -> tuple[float, ...]:
     values = {parameter.name: parameter.default for parameter in spec.parameters}
     for place, each in enumerate(told):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyzing.frames_in_flight import MovedFrame
-from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
+from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
+from yolact_temporal.data.runs.names import twice_named
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.association import NO_TRACK
 from yolact_temporal.temporal.stabilizing.contract import StabilizedFrame
 from yolact_temporal.temporal.stabilizing.live import FrameTracker
-from yolact_temporal.temporal.stabilizing.registry import Candidate
+from yolact_temporal.temporal.stabilizing.registry import Candidate, require_causal
 
 SHOWN_THRESHOLD = 0.0
 """All that a stabiliser shows counts, also what goes on below the operating threshold."""
@@ -76,11 +79,7 @@ class FollowingMasks:
     path: Path | None = None
 
     def __init__(self, source: MaskSource, candidate: Candidate, rate: float | None) -> None:
-        if not candidate.causal:
-            raise UsageError(
-                f"expected a method that works live beside --stabilize, got {candidate.name}, which needs "
-                f"{candidate.look_ahead} frames of the future: stabilise the finished run with `stabilize`"
-            )
+        require_causal(candidate)
         self.of = source.name
         self.name = stabilized_name(source.name, candidate)
         self.class_names = source.class_names
@@ -110,6 +109,33 @@ class FollowingMasks:
     def remarks(self) -> list[str]:
         """Return nothing: what is to be said is in the manifest."""
         return []
+
+
+def with_followers(
+    models: Sequence[LoadedModel | MaskSource],
+    methods: Sequence[Candidate],
+    fps: Fraction | None,
+    stride: int = 1,
+) -> list[LoadedModel | MaskSource]:
+    """Return the models with stabilisers that follow the first of them, fresh for one clip.
+
+    Args:
+        models: what sees the frames.
+        methods: causal ones.
+        fps: the clip's frames a second; None where it has no time.
+        stride: every how manieth frame is measured.
+
+    Raises:
+        UsageError: if a method is named twice, or needs frames of the future.
+    """
+    if not methods:
+        return list(models)
+    followed = as_mask_source(models[0])
+    rate = None if fps is None else float(fps / stride)
+    followers = [FollowingMasks(followed, method, rate) for method in methods]
+    if (twice := twice_named([own.name for own in followers])) is not None:
+        raise UsageError(f"expected every method once, got {twice} twice: name it once")
+    return [followed, *followers, *models[1:]]
 
 
 class RecordedMasks:
