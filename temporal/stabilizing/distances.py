@@ -96,7 +96,7 @@ class DistanceMean(CausalMethod):
         step = frame.step
         before = self._means if step.known else {}
         self._means = {
-            key: self._mean(before.get(key), own.mask, step.motion)
+            key: self._mean(before.get(key), step.kept(CroppedDistance.of, own.mask), step.motion)
             for key, own in frame.counted.items()
             if own.mask.area
         }
@@ -105,8 +105,9 @@ class DistanceMean(CausalMethod):
             for key, own in frame.counted.items()
         ]
 
-    def _mean(self, before: CroppedDistance | None, mask: MaskCrop, motion: Motion | None) -> CroppedDistance:
-        now = CroppedDistance.of(mask)
+    def _mean(
+        self, before: CroppedDistance | None, now: CroppedDistance, motion: Motion | None
+    ) -> CroppedDistance:
         if before is None or motion is None or not before.values.size:
             return now
         if motion.repeated:
@@ -117,7 +118,7 @@ class DistanceMean(CausalMethod):
         carried = before.carried(motion, region)
         weight = np.where(motion.visible[region.slices], np.float32(self._alpha), np.float32(1))
         mean = carried + weight * (new - carried)
-        return _cut(CroppedDistance(mean, region, mask.size))
+        return _cut(CroppedDistance(mean, region, now.size))
 
 
 def _cut(distance: CroppedDistance) -> CroppedDistance:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.motion import Motion, warp_mask, warp_mask_back
+
+T = TypeVar("T")
 
 
 class Step:
@@ -31,12 +36,20 @@ class Step:
         # The given mask is kept beside the carried one, so that no other can take its id.
         self._forth: dict[int, tuple[MaskCrop, MaskCrop]] = {}
         self._in_sight: dict[int, tuple[MaskCrop, MaskCrop]] = {}
+        self._made: dict[tuple[Any, int], tuple[MaskCrop, Any]] = {}
         self._back: dict[int, tuple[MaskCrop, MaskCrop]] = {}
 
     @property
     def known(self) -> bool:
         """Whether it is known what became of the pixels of t-1."""
         return self.motion is not None and not self.cut
+
+    def kept(self, make: Callable[[MaskCrop], T], mask: MaskCrop) -> T:
+        """Return what is made of a mask of t; the same is made once, whoever asks."""
+        key = (make, id(mask))
+        if key not in self._made:
+            self._made[key] = (mask, make(mask))
+        return self._made[key][1]  # type: ignore[no-any-return]
 
     def forth(self, mask: MaskCrop) -> MaskCrop:
         """Return a mask of t-1 as it lies in t."""

@@ -33,8 +33,11 @@ from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigure
 
 Shown = Mapping[int, MaskCrop]
 
-BOUNDARY_EVERY = 4
+BOUNDARY_EVERY = 6
 """B1 takes most of the time: of what is not raw it is measured at one frame in so many, the raw masks' beside it."""
+
+LAG_EVERY = 2
+"""Lag is told of one frame in so many."""
 
 
 @dataclass
@@ -177,7 +180,7 @@ class WhatIfMeter:
             raw,
             past,
             [mask for mask in around if mask is not None],
-            raw is not None and _moves(raw, frame.step.motion),
+            self._place % LAG_EVERY == 0 and raw is not None and _moves(raw, frame.step.motion),
             seen,
         )
         for sums, mask in zip(self._sums, masks, strict=True):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyzing.frames_in_flight import MovedFrame
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
-from yolact_temporal.analyzing.models import LoadedModel
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.runs.names import twice_named
