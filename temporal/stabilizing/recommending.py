@@ -43,6 +43,14 @@ class Judged:
     raw_loss: float | None
     objections: tuple[Objection, ...]
 
+    @property
+    def told(self) -> str:
+        """What it is called where it is judged: by its parameters, several where clips chose different ones.
+
+        Where the parameters chosen on all clips are others again, these are not what was judged.
+        """
+        return " and ".join(sorted({candidate.name for candidate in self.chosen.values()}))
+
 
 @dataclass(frozen=True)
 class Recommendation:

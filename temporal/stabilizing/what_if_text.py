@@ -67,7 +67,7 @@ def model_what_if(
     ):
         table = _table(clips, wanted, on_truth)
         objections = [
-            f"{own.final.name} is not recommended: {'; '.join(each.text for each in own.objections)}."
+            f"{own.told}: not recommended: {'; '.join(each.text for each in own.objections)}."
             for own in best.judged
             if own.objections
         ]

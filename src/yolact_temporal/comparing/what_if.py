@@ -177,6 +177,7 @@ def _with_identity(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _models(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str]:
     shared = [name for name in clips[0].models if all(name in clip.models for clip in clips)]
+    raw = [name for name in shared if name in raw_models(clips[0])]
     for name in models or ():
         if name not in shared:
             raise UsageError(
@@ -187,7 +188,12 @@ def _models(clips: Sequence[ClipRuns], models: Sequence[str] | None) -> list[str
         raise UsageError(
             "expected a model that every clip was run with, got none: pass runs of the same models"
         )
-    return list(models or shared)
+    return list(models or raw or shared)
+
+
+def raw_models(clip: ClipRuns) -> list[str]:
+    """Return the models of a clip whose masks are no stabiliser's."""
+    return [name for name, own in clip.models.items() if not own.stabilized]
 
 
 @dataclass
@@ -210,8 +216,10 @@ class _ClipReplay:
             where = truth_of_clip(self.ground_truth, self.clip.name, self.clips)
             size = (known.height, known.width)
             self._truth = open_truth(where, self.truth_options or TruthOptions(), size, known.frame_count)
-        # All models of the run are witnesses of its objects, also where only one of them is asked for.
-        self._witnesses = list(self.clip.models) if self._truth is None else list(self.chosen)
+        # All models of the run are witnesses of its objects, also where only one of them is asked for; but masks that
+        # a stabiliser made of another one's are not.
+        witnesses = self.chosen if self._truth is not None else [*raw_models(self.clip), *self.chosen]
+        self._witnesses = list(dict.fromkeys(witnesses))
         self._stride = manifest.options.stride
         self._rate = None if known.fps is None else known.fps / self._stride
         self._options = UniverseOptions()
@@ -300,9 +308,8 @@ class _ModelReplay:
         self._files = model.files
         self._threshold = model.score_threshold
         self._tracks = read_tracks(model.files)
-        identified = clip.manifest.document["models"].get(name, {}).get("identities") == "given"
         memory = AssociationOptions.for_rate(rate).max_gap_frames
-        self._linker = TrackLinker(model.score_threshold, memory, identified)
+        self._linker = TrackLinker(model.score_threshold, memory, model.identified)
         self.lives = TrackLives({} if bound else self._tracks)
         self.bound = BoundTracks(name)
         self.faint = False

@@ -165,7 +165,7 @@ class _Raw:
             )
         self.class_names = own.class_names
         self.cell_px = own.mask_cell_px
-        self.identified = self._document.get("identities") == "given"
+        self.identified = own.identified
         self.identities = {"identities": "given" if self.identified else "by association"}
 
     def source(self) -> RecordedMasks:
