@@ -244,10 +244,13 @@ def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, cap
         command(capsys, "export", new, "--model", "noisy+median3", "--format", "coco", "--out", exported)[0]
         == 0
     )
-    assert (
-        command(capsys, "what-if", new, "--out", tmp_path / "again", "--no-plots", "--models", "noisy")[0]
-        == 0
+    assert command(capsys, "what-if", new, "--out", tmp_path / "again", "--no-plots")[0] == 0
+    again = rows(tmp_path / "again" / "what_if.csv")
+    assert {row["model"] for row in again} == {"noisy"}, (
+        "what is stabilised already is no witness of its own gain"
     )
+    assert command(capsys, "what-if", run, "--out", tmp_path / "first", "--no-plots")[0] == 0
+    assert again == rows(tmp_path / "first" / "what_if.csv")
 
 
 @pytest.mark.parametrize(
@@ -293,8 +296,8 @@ def test_bad_input_is_told_in_one_sentence(arguments, says, code, run, clips, tm
 
 
 class TestWhileRunning:
-    def models(self, clip, method="vote:3"):
-        frames = iter(clip.seen())
+    def models(self, clip, method="vote:3", last=FRAMES):
+        found = clip.seen()
 
         class Seer:
             name = "seer"
@@ -302,7 +305,12 @@ class TestWhileRunning:
 
             @staticmethod
             def segment(pixels):
-                return [next(frames) for _ in pixels]
+                (own,) = (
+                    index for index, frame in enumerate(clip.frames) if np.array_equal(frame.rgb, pixels[0])
+                )
+                if own >= last:
+                    raise RuntimeError("broken off")
+                return [found[own]]
 
         manifest = {
             "note": "seer.",
@@ -325,6 +333,22 @@ class TestWhileRunning:
         assert code == 0, err
         (afterwards,) = (tmp_path / "new" / "one").glob("seer+*/masks.jsonl")
         assert live.read_bytes() == afterwards.read_bytes()
+
+    def test_a_broken_run_is_taken_up_again(self, clips, tmp_path):
+        whole, broken = (tmp_path / name / "one" for name in ("whole", "broken"))
+
+        def run(folder, resume=False, last=FRAMES):
+            source = open_clip(clips[0].images, fps=24)
+            destination = Destination("one", folder, resume=resume, pictures=Pictures(False, False))
+            run_clip(source, self.models(clips[0], last=last), RunRequest(destination))
+
+        run(whole)
+        with pytest.raises(RuntimeError, match="broken off"):
+            run(broken, last=13)
+        run(broken, resume=True)
+        for file in ("masks.jsonl", "instances.csv", "absences.csv"):
+            for model in ("seer", "seer+vote3"):
+                assert (broken / model / file).read_bytes() == (whole / model / file).read_bytes(), file
 
     def test_one_that_needs_the_future_is_refused(self, clips):
         with pytest.raises(
