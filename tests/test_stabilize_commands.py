@@ -98,7 +98,7 @@ def clips(tmp_path_factory):
 
 @pytest.fixture
 def run(clips, tmp_path, capsys):
-    return scored(capsys, tmp_path / "runs", clips[0].masks("noisy"), clip=clips[0], second_motion_every=2)
+    return scored(capsys, tmp_path / "runs", clips[0].masks("noisy"), clip=clips[0])
 
 
 def rows(path):
@@ -131,7 +131,7 @@ def test_what_if_tries_every_method_and_writes_three_files(run, tmp_path, capsys
 
 def test_two_clips_choose_parameters_on_the_other_one(clips, tmp_path, capsys):
     for clip in clips:
-        scored(capsys, tmp_path / "runs" / clip.name, clip.masks("noisy"), clip=clip, second_motion_every=2)
+        scored(capsys, tmp_path / "runs" / clip.name, clip.masks("noisy"), clip=clip)
     runs = [path.parent for path in (tmp_path / "runs").glob("*/*/run.json")]
     code, told, err = command(
         capsys, "what-if", *runs, "--out", tmp_path / "out", "--no-plots", "--method", "hold:2", "--method", "hold:5",
@@ -162,7 +162,7 @@ def test_a_ground_truth_adds_quality_and_is_what_is_judged_on(run, clips, tmp_pa
 
 def test_of_two_models_the_objects_are_their_consensus(clips, tmp_path, capsys):
     masks = [clips[0].masks("noisy"), clips[0].masks("steady", fault="truth", dips={3})]
-    run = scored(capsys, tmp_path / "runs", *masks, clip=clips[0], second_motion_every=2)
+    run = scored(capsys, tmp_path / "runs", *masks, clip=clips[0])
     out = tmp_path / "out"
     code, _, err = command(capsys, "what-if", run, "--out", out, "--no-plots", "--method", "hysteresis")
     assert code == 0, err
@@ -193,7 +193,7 @@ def test_without_faint_instances_hysteresis_is_left_out_and_it_is_said(clips, tm
 
 def test_given_identities_are_the_tracks(clips, tmp_path, capsys):
     masks = clips[0].masks("noisy", identities=True)
-    run = scored(capsys, tmp_path / "runs", masks, clip=clips[0], second_motion_every=2)
+    run = scored(capsys, tmp_path / "runs", masks, clip=clips[0])
     assert command(capsys, "what-if", run, "--out", tmp_path / "out", "--no-plots")[0] == 0
     table = {row["method"]: row for row in rows(tmp_path / "out" / "what_if.csv")}
     assert float(table["hysteresis0"]["absent_share"]) == 0

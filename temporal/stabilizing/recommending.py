@@ -155,7 +155,7 @@ def _second_objections(own: Sequence[CandidateFigures], raw: Sequence[CandidateF
     first, second = gains_by_both(own, raw)
     if first is None or second is None:
         return [Objection("no second motion estimate checks its gain")]
-    if first > 0 and second < LEAST_SECOND_GAIN * first:
+    if second < LEAST_SECOND_GAIN * first or second < 0:
         return [Objection(f"by the second motion estimate its gain is {second:.4f} instead of {first:.4f}")]
     return []
 

@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
 
     import json
 
-    from yolact_temporal.comparing.what_if import (
+    from yolact_temporal.comparing.what_if import what_if
+    from yolact_temporal.comparing.what_if_files import (
         claim_what_if,
-        what_if,
         what_if_document,
         what_if_report,
         write_what_if,

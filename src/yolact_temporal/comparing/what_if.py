@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,29 +17,21 @@ from yolact_temporal.comparing.true_masks import (
     open_truth,
     truth_of_clip,
 )
-from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.masks_jsonl import FrameRecord
-from yolact_temporal.data.runs.claim import claim_files, has_header
-from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
-    WHAT_IF,
-    WHAT_IF_FILES,
-    WHAT_IF_PICTURE,
-    WHAT_IF_TEXT,
     ModelFolder,
 )
-from yolact_temporal.data.runs.manifest import read_manifest
+from yolact_temporal.data.runs.manifest import Manifest, RunOptions
 from yolact_temporal.data.runs.tracked_masks import read_tracks
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
 from yolact_temporal.temporal.comparison.truth import TruthUniverse
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Universe, UniverseOptions
-from yolact_temporal.temporal.documents import Block, Items, Section, as_data, as_markdown
+from yolact_temporal.temporal.flow import FlowOptions
 from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.replaying import Replay, ReplayedFrame
-from yolact_temporal.temporal.report import CsvTable
 from yolact_temporal.temporal.stability import PairStatus
 from yolact_temporal.temporal.stabilizing.bounds import CostBounds
 from yolact_temporal.temporal.stabilizing.contract import TrackedFrame
@@ -55,11 +45,8 @@ from yolact_temporal.temporal.stabilizing.raw_objects import (
 from yolact_temporal.temporal.stabilizing.recommending import Recommendation, recommend
 from yolact_temporal.temporal.stabilizing.registry import METHODS, Candidate, candidates_of
 from yolact_temporal.temporal.stabilizing.steps import Step
-from yolact_temporal.temporal.stabilizing.what_if_csv import WHAT_IF_COLUMNS, what_if_rows
 from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures
 from yolact_temporal.temporal.stabilizing.what_if_meter import WhatIfMeter
-from yolact_temporal.temporal.stabilizing.what_if_plot import plot_what_if
-from yolact_temporal.temporal.stabilizing.what_if_text import model_what_if
 
 
 @dataclass(frozen=True)
@@ -196,6 +183,17 @@ def raw_models(clip: ClipRuns) -> list[str]:
     return [name for name, own in clip.models.items() if not own.stabilized]
 
 
+LEAST_CHECKED_PAIRS = 20
+"""Pairs that shall have a second motion estimate, of a short clip more than the run had."""
+
+
+def _checked_often(manifest: Manifest) -> RunOptions:
+    """Return what of a clip is replayed, the second motion estimate made often enough to check gains by it."""
+    frames = manifest.frames_measured or 0
+    every = manifest.options.second_motion_every or FlowOptions.second_every
+    return replace(manifest.options, second_motion_every=min(every, max(frames // LEAST_CHECKED_PAIRS, 1)))
+
+
 @dataclass
 class _ClipReplay:
     """One clip: its models' records, replayed once through every candidate."""
@@ -224,7 +222,7 @@ class _ClipReplay:
         self._rate = None if known.fps is None else known.fps / self._stride
         self._options = UniverseOptions()
         masks = {name: self.clip.models[name].files.masks for name in self._witnesses}
-        self.run = Replay(known, manifest.options, masks)
+        self.run = Replay(known, _checked_often(manifest), masks)
 
     def measure(
         self, candidates: Sequence[Candidate], progress: Callable[[str, int], object] | None
@@ -345,63 +343,3 @@ def tracked_frame(
             f"expected {files.instances} to have the instances of {files.masks.name}, got others at frame "
             f"{record.index} ({error}): analyze the clip anew with --overwrite"
         ) from error
-
-
-def claim_what_if(folder: Path, paths: Sequence[Path], ground_truth: Path | None = None) -> None:
-    """Make sure that the tables may be written into a folder, before anything is measured.
-
-    Raises:
-        UsageError: if it lies in a run, a clip or the true masks, or holds a file of another program.
-    """
-    inputs = [] if ground_truth is None else [ground_truth]
-    for run in run_folders(paths)[0]:
-        with suppress(InputError):  # such a run is left out, and nothing is known of what it was made from
-            manifest = read_manifest(run.path)
-            inputs += [] if manifest is None else manifest.inputs
-    require_outside_inputs(folder, "a folder for tables", inputs)
-    head = [column.name for column in WHAT_IF_COLUMNS[:6]]
-    claim_files(
-        folder, WHAT_IF_FILES, lambda own: has_header(own / WHAT_IF, head), "pass another folder to --out"
-    )
-
-
-def what_if_report(result: WhatIfResult) -> Section:
-    """Return what stabilisers would gain and cost, for a reader."""
-    blocks: list[Block] = [
-        model_what_if(model, own.clips, own.causal, own.look_ahead, result.on_truth)
-        for model, own in result.models.items()
-    ]
-    blocks += [Items(result.remarks)] if result.remarks else []
-    return Section("What would steady these masks", blocks)
-
-
-def what_if_document(result: WhatIfResult) -> dict[str, Any]:
-    """Return the same as data, for `--json`."""
-    recommended = {
-        model: {
-            kind: None if own.best is None else own.best.final.name
-            for kind, own in (("causal", each.causal), ("look_ahead", each.look_ahead))
-        }
-        for model, each in result.models.items()
-    }
-    return {"recommended": recommended, "report": as_data(what_if_report(result))}
-
-
-def write_what_if(result: WhatIfResult, folder: Path, plot: bool = True) -> None:
-    """Write what_if.csv, what_if.md and, if asked for, what_if.png into a folder."""
-    with results_in(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with CsvTable(folder / WHAT_IF, WHAT_IF_COLUMNS) as table:
-            for rows in _rows(result):
-                table.write_all(rows)
-        with atomic_write(folder / WHAT_IF_TEXT) as file:
-            file.write(as_markdown(what_if_report(result)))
-        if plot:
-            shown = {model: (own.clips, (own.causal, own.look_ahead)) for model, own in result.models.items()}
-            plot_what_if(shown, result.bounds, folder / WHAT_IF_PICTURE, "What would steady these masks")
-
-
-def _rows(result: WhatIfResult) -> Iterator[Iterator[Any]]:
-    for model, own in result.models.items():
-        for clip, figures in own.clips.items():
-            yield what_if_rows(clip, model, figures, (own.causal, own.look_ahead))
