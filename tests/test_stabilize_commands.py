@@ -208,7 +208,7 @@ def test_given_identities_are_the_tracks(clips, tmp_path, capsys):
 def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, capsys):
     out = tmp_path / "new"
     before = (run / "run.json").read_bytes()
-    code, told, err = command(
+    code, _, err = command(
         capsys, "stabilize", run, "--method", "hysteresis", "--method", "median:3", "--out", out, "--no-plots"
     )
     assert code == 0, err
@@ -237,7 +237,11 @@ def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, cap
     assert float(summary["noisy+hysteresis0", "dropout_rate"]) == 0 < float(summary["noisy", "dropout_rate"])
     assert float(summary["noisy+median3", "boundary_px_mean"]) < float(summary["noisy", "boundary_px_mean"])
     assert summary["noisy", "absences_faint"] == "6"
-    assert "noisy against noisy+median3" in told
+    report = (new / "report.md").read_text(encoding="utf-8")
+    assert "noisy against noisy+median3" in report
+    assert (
+        "noisy: 100% of the blinks are faint: a lower threshold for known objects would keep them." in report
+    )
     assert command(capsys, "compare", new, "--out", tmp_path / "compared", "--no-plots")[0] in (0, 4)
     exported = tmp_path / "masks.json"
     assert (
