@@ -74,7 +74,7 @@ def read_run(
 
 
 def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
-    """Return what must be said beside the figures: what pixels depend on, or that there are none, and why masks lack."""
+    """Return what must be said beside the figures: what pixels depend on, that there are none, why masks lack."""
     found = [stride_sentence(stride)] if stride > 1 else []
     if not any(own.pictures for own in result.stability.values()):
         found.append("Without the clip the motion between frames is not known, nor how far outlines move.")
