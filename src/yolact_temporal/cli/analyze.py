@@ -121,7 +121,6 @@ def _checked(args: argparse.Namespace) -> _Asked:
     from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.selection import check_range, parse_position
     from yolact_temporal.data.sources import given_clips, require_decoder
-    from yolact_temporal.temporal.stabilizing.registry import parse_method, require_causal
 
     start = parse_position(args.start, "--start")
     end = None if args.end is None else parse_position(args.end, "--end")
@@ -135,10 +134,17 @@ def _checked(args: argparse.Namespace) -> _Asked:
     for clip, name in jobs.items():
         require_apart(args.out / name, [Path(clip)])
     require_models(args)
-    methods = [require_causal(parse_method(text)) for text in args.stabilize]
+    methods = _methods(args.stabilize) if args.stabilize else []
     for remark in found.remarks:
         print(f"yolact-temporal: {remark}", file=sys.stderr)
     return _Asked(jobs, start, end, methods)
+
+
+def _methods(given: Sequence[str]) -> list[Candidate]:
+    """Read stabilisers, whose modules load more than a wrong argument elsewhere should wait for."""
+    from yolact_temporal.temporal.stabilizing.registry import parse_method, require_causal
+
+    return [require_causal(parse_method(text)) for text in given]
 
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:
