@@ -119,7 +119,7 @@ def test_every_mask_of_a_run_is_decoded_once(images, score, tmp_path, monkeypatc
 
     kept = []
     monkeypatch.setattr(MaskCrop, "from_rle", counting)
-    code, *_ = score(theirs, other, "--clip", images, "--fps", FPS, "--ground-truth", theirs)
+    code, *_ = score(theirs, other, "--clip", images, "--fps", FPS, "--ground-truth", theirs, "--no-plots")
     assert code == 0
     assert max(decoded.values()) == 1
     assert len(decoded) == 3 * sum(len(frame.instances) for frame in true_frames())

@@ -22,7 +22,7 @@ class Pictures:
 
     Attributes:
         overlay: the clip with the masks drawn, one a model.
-        plots: of timeline, tracks, displacements and comparison.
+        plots: of timeline, tracks, displacements and comparison, and of the worst moments.
         pair_plots: of the comparison of every two models, where there are more than two.
     """
 

@@ -293,13 +293,13 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
-    write_page(done, manifest)
+    write_page(done, manifest, request.destination.pictures.plots)
 
 
-def write_page(done: FinishedRun, manifest: Manifest) -> None:
-    """Write a run's `report.html`, from what lies in its folder by then."""
+def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then, with or without pictures of moments."""
     said = [*done.comparison.remarks, *remarks(done.result)]
-    page = run_page(done.reading, _figures(done), said, done.folder, manifest)
+    page = run_page(done.reading, _figures(done), said, done.folder, manifest, pictures)
     with atomic_write(done.folder.page) as file:
         file.write(page)
 

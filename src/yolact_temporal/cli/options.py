@@ -189,7 +189,9 @@ def motion_options(args: argparse.Namespace) -> dict[str, Any]:
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
     """Add whether plots are drawn."""
     parser.add_argument(
-        "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
+        "--no-plots",
+        action="store_true",
+        help="draw no plots and no pictures of the worst moments; the tables hold the same figures",
     )
     parser.add_argument(
         "--pair-plots",

@@ -118,9 +118,11 @@ def print_run(
         notes: whether to say what each model is, which `load_models` has said of those that it loaded.
     """
     from yolact_temporal.analyzing.run_clip import run_report
+    from yolact_temporal.analyzing.truth_text import group_section
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
-    from yolact_temporal.temporal.reading.first_lines import LINES, console_lines
+    from yolact_temporal.temporal.metrics.davis_protocol import GROUP as DAVIS_AS_PUBLISHED
+    from yolact_temporal.temporal.reading.first_lines import LINES, WIDTH, console_lines
 
     if (nothing := nothing_to_measure(done)) is not None:
         print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
@@ -129,6 +131,9 @@ def print_run(
         say(args, f"\n{report}\n\n  Results: {done.folder.path}")
     elif alone:
         say(args, console_lines(done.reading, _where(args, done), LINES - spare))
+        published = group_section(DAVIS_AS_PUBLISHED, done.quality)
+        if published is not None:
+            say(args, f"\n{as_console(published, width=WIDTH)}")
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
