@@ -24,6 +24,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "B": "B: jitter",
         "C": "C: flicker",
         "D": "D: against a ground truth",
+        "H": "H: why",
         "J": "J: what decides a question",
     }
 )
@@ -33,6 +34,7 @@ _TABLES: Mapping[Scope, str] = MappingProxyType(
     {
         "pair": "frames, instances, tracks, summary",
         "track": "tracks, summary",
+        "absence": "summary",
         "truth": "summary",
         "identity": "summary",
         "comparison": "",

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from yolact_temporal.data.crops import MaskCrop
     from yolact_temporal.temporal.motion import RoundTrip
 
-Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
-"""What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
-truth; their identities against it; models on one universe of objects; the tool's own calibration."""
+Scope = Literal["pair", "track", "absence", "truth", "identity", "comparison", "calibration"]
+"""What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; absences inside tracks'
+lives; masks against a ground truth; their identities against it; models on one universe of objects; the tool's own
+calibration."""
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 

@@ -15,6 +15,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
 from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
@@ -22,6 +23,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
+from yolact_temporal.temporal.absences import AbsenceCounts
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
@@ -55,6 +57,7 @@ class AnalyzeResult:
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
         moments: the worst of every model, worst first, by its own tracks.
+        absences: why masks are absent inside their tracks' lives, by model.
     """
 
     clip: ClipInfo
@@ -67,6 +70,7 @@ class AnalyzeResult:
     truth: MeasuredTruth | None = None
     motion: str = ""
     moments: tuple[Moment, ...] = ()
+    absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
 
 
 def analyze_clip(
@@ -140,6 +144,7 @@ def analyze_clip(
         true,
         motion.kind,
         tuple(moments),
+        {recording.name: recording.absences() for recording in recordings},
     )
 
 
@@ -168,7 +173,15 @@ def _segment(
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(frames, batch):
         pictures = [moved.frame for moved in group]
-        found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
+        found: dict[str, Sequence[FrameRecord]] = {}
+        for recording in recordings:  # those that follow another one come after it
+            source = recording.mask_source
+            if isinstance(source, FollowingMasks):
+                with clock.running("stabilize"):
+                    seen = zip(group, found[source.of], strict=True)
+                    found[recording.name] = [source.follow(moved, record) for moved, record in seen]
+            else:
+                found[recording.name] = _records(recording, pictures, clock)
         for place, moved in enumerate(group):
             yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
 

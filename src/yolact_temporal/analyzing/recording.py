@@ -24,6 +24,8 @@ from yolact_temporal.data.overlay import OverlayPainter, draw_banner
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.absences import ABSENCE_COLUMNS, AbsenceCounts, AbsenceFinder
+from yolact_temporal.temporal.association import AssociationOptions
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
@@ -76,6 +78,9 @@ class ModelRecording:
             pictures=pictures,
             mask_cell_px=mask_source.mask_cell_px((clip.height, clip.width)),
         )
+        step_rate = None if rate is None else rate / options.stride
+        memory = AssociationOptions.for_rate(step_rate).max_gap_frames
+        self._absences = AbsenceFinder(mask_source.score_threshold, memory, mask_source.identified)
         self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
         drawn = pictures and request.destination.pictures.overlay
@@ -91,6 +96,7 @@ class ModelRecording:
             stack.callback(self._record.abandon)
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
+            self._absent = stack.enter_context(CsvTable(self._files.absences, ABSENCE_COLUMNS))
             if self._painter is not None:
                 size = (self._clip.height, self._clip.width)
                 self._overlay = stack.enter_context(
@@ -143,6 +149,17 @@ class ModelRecording:
         self._moments.update(stability, counted.instances.crops, motion, cut)
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
+        found = self._absences.update(
+            frame.index,
+            frame.time_s,
+            seen.records[self.name].instances,
+            stability.track_ids.tolist(),
+            motion,
+            stability.status,
+            cut,
+            seen.records[self.name].identities,
+        )
+        self._absent.write_all(absence.row() for absence in found)
         return stability
 
     def draw(self, measured: MeasuredFrame) -> None:
@@ -162,6 +179,10 @@ class ModelRecording:
         draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
         self._overlay.write(drawn, frame.time_s)
 
+    def absences(self) -> AbsenceCounts:
+        """Return how many absences ended so far, by cause."""
+        return self._absences.counts()
+
     def moments(self) -> list[Moment]:
         """Return the worst moments so far, worst first."""
         return self._moments.found()
@@ -173,6 +194,7 @@ class ModelRecording:
             tracks.write_all(track_row(track) for track in stability.tracks)
         self._frames.close()
         self._instances.close()
+        self._absent.close()
         if self._painter is not None:
             self._overlay.close()
         self._record.close()

@@ -37,6 +37,7 @@ from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
 from yolact_temporal.errors import UsageError
+from yolact_temporal.temporal.absences import absence_rows
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
@@ -286,6 +287,7 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
+            summary.write_all(absence_rows(done.name, model, result.absences[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
     write_moments(folder.moments, done.reading.moments)

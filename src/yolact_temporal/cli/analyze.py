@@ -18,6 +18,7 @@ from yolact_temporal.errors import UsageError
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.selection import Position
+    from yolact_temporal.temporal.stabilizing.registry import Candidate
 
 
 def add(commands: Any) -> None:
@@ -60,6 +61,14 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
     )
+    parser.add_argument(
+        "--stabilize",
+        action="append",
+        default=[],
+        metavar="NAME[:PARAMETERS]",
+        help="stabilise the masks of --model while it runs, as a further model, such as vote:3; may be repeated. "
+        "`what-if` tells what each method gains and costs",
+    )
     add_run_options(parser)
     parser.set_defaults(handler=run)
 
@@ -71,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.analyzing.request import RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
+    from yolact_temporal.analyzing.stabilized_masks import with_followers
     from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.sources import open_clip
 
@@ -89,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         with closing(source), progress_bar(args, name, expected) as progress:
             return run_clip(
                 source,
-                models,
+                with_followers(models, asked.methods, source.info.fps, args.stride),
                 RunRequest(destination(args, name), options, rules=bounds),
                 progress,
             )
@@ -98,11 +108,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Asked(NamedTuple):
-    """What is asked for: the name of each clip's run by the clip's path, and the range of frames."""
+    """What is asked for: the name of each clip's run by the clip's path, the range of frames, and stabilisers."""
 
     jobs: dict[str, str]
     start: Position
     end: Position | None
+    methods: Sequence[Candidate]
 
 
 def _checked(args: argparse.Namespace) -> _Asked:
@@ -110,6 +121,7 @@ def _checked(args: argparse.Namespace) -> _Asked:
     from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.selection import check_range, parse_position
     from yolact_temporal.data.sources import given_clips, require_decoder
+    from yolact_temporal.temporal.stabilizing.registry import parse_method, require_causal
 
     start = parse_position(args.start, "--start")
     end = None if args.end is None else parse_position(args.end, "--end")
@@ -123,9 +135,10 @@ def _checked(args: argparse.Namespace) -> _Asked:
     for clip, name in jobs.items():
         require_apart(args.out / name, [Path(clip)])
     require_models(args)
+    methods = [require_causal(parse_method(text)) for text in args.stabilize]
     for remark in found.remarks:
         print(f"yolact-temporal: {remark}", file=sys.stderr)
-    return _Asked(jobs, start, end)
+    return _Asked(jobs, start, end, methods)
 
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:

@@ -21,8 +21,10 @@ from yolact_temporal.cli import (
     export,
     metrics,
     score,
+    stabilize,
     train,
     weights,
+    what_if,
 )
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
@@ -33,6 +35,8 @@ COMMANDS = (
     analyze,
     demo,
     compare,
+    what_if,
+    stabilize,
     score,
     export,
     metrics,
