@@ -21,9 +21,9 @@ TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT = "timeline.png", "boundary_displa
 CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
-OVERLAY = "overlay.mp4"
+OVERLAY, CAUSES = "overlay.mp4", "why.csv"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY, CAUSES)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
@@ -83,6 +83,11 @@ class ModelFolder:
     def overlay(self) -> Path:
         """The clip with the masks drawn."""
         return self.path / OVERLAY
+
+    @property
+    def causes(self) -> Path:
+        """The table of the causes of jitter, of a model that says what its masks are assembled from."""
+        return self.path / CAUSES
 
 
 @dataclass(frozen=True)

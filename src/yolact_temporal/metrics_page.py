@@ -24,6 +24,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "B": "B: jitter",
         "C": "C: flicker",
         "D": "D: against a ground truth",
+        "H": "H: causes of jitter",
         "J": "J: what decides a question",
     }
 )
@@ -37,6 +38,7 @@ _TABLES: Mapping[Scope, str] = MappingProxyType(
         "identity": "summary",
         "comparison": "",
         "calibration": "calibration",
+        "cause": "why, summary",
     }
 )
 """The CSV tables that hold a metric of each scope, comparisons apart."""

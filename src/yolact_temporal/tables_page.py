@@ -24,6 +24,7 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 
 class _Table(NamedTuple):
@@ -59,6 +60,11 @@ def tables_page() -> str:
             "tracks.csv",
             "One row a track. These columns, then every metric of a model's own tracks.",
             TRACK_COLUMNS.fixed,
+        ),
+        _Table(
+            "why.csv",
+            "Of runs of models that say what their masks are assembled from. One row a pair of frames of a track.",
+            CAUSE_COLUMNS,
         ),
         _Table(
             "objects.csv",

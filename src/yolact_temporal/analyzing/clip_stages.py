@@ -19,12 +19,14 @@ from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
+from yolact_temporal.temporal.why.causes_summary import ClipCauses
 
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ class AnalyzeResult:
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
+        causes: by model, what its jitter comes from; only of models that were explained.
     """
 
     clip: ClipInfo
@@ -62,6 +65,7 @@ class AnalyzeResult:
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
     motion: str = ""
+    causes: Mapping[str, ClipCauses] = field(default_factory=dict)
 
 
 def analyze_clip(
@@ -116,6 +120,11 @@ def analyze_clip(
             if progress is not None:
                 progress(count)
         stability = {recording.name: recording.finish() for recording in recordings}
+        causes = {
+            recording.name: recording.causes.result()
+            for recording in recordings
+            if recording.causes is not None
+        }
         outside = objects[-1].outside() if objects else {}
         true = next((found for table in objects if (found := table.measured()) is not None), None)
     warnings = [
@@ -132,6 +141,7 @@ def analyze_clip(
         outside,
         true,
         motion.kind,
+        causes,
     )
 
 
@@ -162,15 +172,21 @@ def _segment(
         pictures = [moved.frame for moved in group]
         found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
         for place, moved in enumerate(group):
-            yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
+            own = {name: seen[place] for name, seen in found.items()}
+            parts = {name: told for name, (_, told) in own.items() if told is not None}
+            yield SeenFrame(moved, {name: record for name, (record, _) in own.items()}, parts)
 
 
-def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[FrameRecord]:
+def _records(
+    recording: ModelRecording, frames: Sequence[Frame], clock: StageClock
+) -> Sequence[tuple[FrameRecord, MaskParts | None]]:
     recorded = recording.recorded(frames[0].index, len(frames))
     if recorded is not None:
-        return recorded
+        return [(record, None) for record in recorded]
     with clock.running(recording.name):
-        return recording.mask_source.see(frames)
+        if recording.explained is not None:
+            return recording.explained.see_parts(frames)
+        return [(record, None) for record in recording.mask_source.see(frames)]
 
 
 def _measure(
@@ -188,6 +204,9 @@ def _measure(
                 record = recording.counted(seen.records[recording.name])
                 counted[recording.name] = record.instances
                 stability[recording.name] = recording.measure(seen, record)
+        with clock.running("why"):
+            for recording in recordings:
+                recording.explain(seen, stability[recording.name])
         with clock.running("compare"):
             for table in objects:
                 table.measure(seen, stability)

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
-from yolact_temporal.analyzing.mask_sources import MaskSource
+from yolact_temporal.analyzing.mask_sources import ExplainedMasks, MaskSource
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.comparing.true_masks import TrueFrames
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.files import make_folder, part_path
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
@@ -38,9 +39,48 @@ from yolact_temporal.temporal.report import (
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS, cause_row
+from yolact_temporal.temporal.why.causes_summary import CauseSums, ClipCauses
+from yolact_temporal.temporal.why.explaining import Explainer
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
+
+
+class CauseRecording:
+    """Explains one model's jitter, pair by pair, and writes the table of it."""
+
+    def __init__(self, path: Path, mask_source: ExplainedMasks) -> None:
+        self._path = path
+        self._score_threshold = mask_source.score_threshold
+        self._explainer = Explainer(mask_source.assemble)
+        self._sums, self._pairs = CauseSums(), 0
+
+    def __enter__(self) -> CauseRecording:
+        self._table = CsvTable(self._path, CAUSE_COLUMNS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._table.__exit__(kind, error, trace)
+
+    def explain(
+        self, name: str, seen: SeenFrame, stability: FrameStability, carried: Mapping[int, MaskCrop]
+    ) -> None:
+        """Write what each pair of the next frame owes to each part."""
+        instances = seen.records[name].instances
+        keep, parts = instances.scores > self._score_threshold, seen.parts.get(name)
+        counted = None if parts is None else parts.select(keep)
+        masks = instances.select(keep).crops
+        for causes in self._explainer.update(stability, masks, carried, seen.moved.motion, counted):
+            self._table.write(cause_row(causes))
+            self._sums.add(causes)
+        self._pairs += sum(item.pair is not None for item in stability.instances)
+
+    def result(self) -> ClipCauses:
+        """Return what was found so far."""
+        return ClipCauses(self._sums.figures(), self._sums.pairs, self._pairs)
 
 
 class ModelRecording:
@@ -70,6 +110,8 @@ class ModelRecording:
             self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
         )
         self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
+        self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
+        self.causes: CauseRecording | None = None
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -81,6 +123,8 @@ class ModelRecording:
             stack.callback(self._record.abandon)
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
+            if self.explained is not None:
+                self.causes = stack.enter_context(CauseRecording(self._files.causes, self.explained))
             if self._painter is not None:
                 rate = self._clip.fps or ASSUMED_FPS
                 self._overlay = stack.enter_context(
@@ -137,6 +181,11 @@ class ModelRecording:
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability
+
+    def explain(self, seen: SeenFrame, stability: FrameStability) -> None:
+        """Find what the pairs of the frame that was measured last owe to each part, where the model tells its parts."""
+        if self.causes is not None:
+            self.causes.explain(self.name, seen, stability, self._meter.carried)
 
     def draw(self, measured: MeasuredFrame) -> None:
         """Draw what counts of the next frame and append it to the overlay video, if there is one."""

@@ -42,6 +42,8 @@ from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
+from yolact_temporal.temporal.why.causes_summary import cause_rows
+from yolact_temporal.temporal.why.causes_text import causes_section
 
 _PACKAGES = (
     "yolact-temporal",
@@ -116,7 +118,7 @@ def run_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     destination = request.destination
-    mask_sources = [as_mask_source(model) for model in models]
+    mask_sources = [as_mask_source(model, request.options.why) for model in models]
     with claimed_run(
         destination.folder,
         [mask_source.name for mask_source in mask_sources],
@@ -265,6 +267,8 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
+        for model, causes in result.causes.items():
+            summary.write_all(cause_rows(done.name, model, causes))
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
@@ -301,6 +305,9 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
     blocks += [Paragraph(stride_sentence(done.stride))] if done.stride > 1 else []
     if done.quality:
         blocks.append(truth_section(done.quality))
+    seconds = done.result.seconds
+    why = causes_section(done.result.causes, seconds.get("why", 0.0), seconds["total"])
+    blocks += [] if why is None else [why]
     blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []

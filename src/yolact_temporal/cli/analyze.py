@@ -61,6 +61,13 @@ def add(commands: Any) -> None:
         "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
     )
     add_run_options(parser)
+    parser.add_argument(
+        "--why",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box "
+        "(default: --why)",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -77,7 +84,12 @@ def run(args: argparse.Namespace) -> int:
     if len(asked.jobs) > 1:
         claim_comparison(args.out)
     options = AnalyzeOptions(
-        start=asked.start, end=asked.end, stride=args.stride, batch=args.batch, **motion_options(args)
+        start=asked.start,
+        end=asked.end,
+        stride=args.stride,
+        batch=args.batch,
+        why=args.why,
+        **motion_options(args),
     )
     models = load_models(args)
 

@@ -1,0 +1,117 @@
+"""What a YOLACT mask is assembled from, and the assembly again, for whoever mixes the parts of two frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.yolact.boxes import decode_boxes
+from yolact_temporal.yolact.config import YolactConfig
+from yolact_temporal.yolact.detect import Detections, assemble_masks
+from yolact_temporal.yolact.model import YolactOutput
+
+
+def parts_of(
+    outputs: YolactOutput, index: int, found: Detections, config: YolactConfig, size: tuple[int, int]
+) -> MaskParts:
+    """Return what the masks of one image's detections are assembled from, on the host.
+
+    Args:
+        outputs: of the network.
+        index: the image's place in the batch.
+        found: its detections.
+        config: the network's.
+        size: the frame's (height, width).
+    """
+    height, width = size
+    prototypes = outputs.prototypes[index].float()
+    boxes = decode_boxes(outputs.box_regression[index, found.anchors].float(), outputs.anchors[found.anchors])
+    cell = (width / prototypes.shape[1], height / prototypes.shape[0])
+    return MaskParts(
+        size,
+        "prototypes",
+        (PartMap(prototypes.cpu().numpy(), cell),),
+        # In double precision, so that a crop falls on the same cells when the boxes are relative again.
+        (boxes.double() * boxes.new_tensor([width, height, width, height])).cpu().numpy(),
+        coefficients=outputs.coefficients[index, found.anchors].float().cpu().numpy(),
+        origins=_origins(outputs, found.anchors, config, size),
+    )
+
+
+def _origins(outputs: YolactOutput, anchors: Tensor, config: YolactConfig, size: tuple[int, int]) -> Origins:
+    sides = _level_sizes(outputs, config)
+    shapes = config.anchors.per_location
+    counts = np.array([rows * columns * shapes for rows, columns in sides])
+    index = anchors.cpu().numpy()
+    levels = np.searchsorted(np.cumsum(counts), index, side="right")
+    cells = np.array([(size[1] / columns, size[0] / rows) for rows, columns in sides], np.float32)
+    centers = outputs.anchors[anchors, :2].cpu().numpy() * np.array([size[1], size[0]], np.float32)
+    return Origins(np.stack((levels, index % shapes), axis=1).astype(np.int64), centers, cells[levels])
+
+
+def _level_sizes(outputs: YolactOutput, config: YolactConfig) -> list[tuple[int, int]]:
+    """Return (rows, columns) of the pyramid's levels: half the prototypes' grid, and each half of the one before."""
+    rows, columns = (side // 2 for side in outputs.prototypes.shape[1:3])
+    sides = []
+    for _ in config.anchors.scales:
+        sides.append((rows, columns))
+        rows, columns = (rows + 1) // 2, (columns + 1) // 2
+    expected = sum(rows * columns for rows, columns in sides) * config.anchors.per_location
+    assert expected == len(outputs.anchors), "each level is half as large as the one before"
+    return sides
+
+
+def assembled(parts: MaskParts, device: torch.device) -> list[MaskCrop]:
+    """Assemble masks from prototypes, coefficients and boxes, as `detect` and `frame_masks` do.
+
+    Args:
+        parts: as `parts_of` gives them, or mixed.
+        device: where they are combined; only the part of the frame inside the boxes is computed.
+    """
+    assert parts.coefficients is not None, "YOLACT's masks have coefficients"
+    height, width = parts.size
+    prototypes = torch.from_numpy(parts.maps[0].values).to(device)
+    relative = torch.from_numpy(parts.boxes / np.array([width, height, width, height])).float().to(device)
+    coefficients = torch.from_numpy(np.ascontiguousarray(parts.coefficients)).to(device)
+    masks = assemble_masks(prototypes, coefficients, relative).cpu().numpy()
+    across = interpolation_weights(masks.shape[2], width)
+    down = interpolation_weights(masks.shape[1], height)
+    return [_upsampled(mask, down, across, parts.size) for mask in masks]
+
+
+def _upsampled(
+    mask: NDArray[np.float32], down: NDArray[np.float32], across: NDArray[np.float32], size: tuple[int, int]
+) -> MaskCrop:
+    """Upsample one mask (h, w) to the frame and threshold it, where it is not 0."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), size)
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    y = np.flatnonzero(down[:, top:bottom].any(axis=1))
+    x = np.flatnonzero(across[:, left:right].any(axis=1))
+    soft = down[y[0] : y[-1] + 1, top:bottom] @ mask[top:bottom, left:right]
+    soft = soft @ across[x[0] : x[-1] + 1, left:right].T
+    return MaskCrop.from_bitmap(soft > 0.5, size, int(x[0]), int(y[0]))
+
+
+def interpolation_weights(cells: int, pixels: int) -> NDArray[np.float32]:
+    """Return the weight of each cell of a line in each pixel, float32 (pixels, cells), as PyTorch upsamples bilinearly.
+
+    Example:
+        >>> interpolation_weights(2, 4).tolist()
+        [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
+    """
+    step = np.float32(cells / pixels)
+    at = np.maximum((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * step - np.float32(0.5), 0)
+    below = np.minimum(at.astype(np.int64), cells - 1)
+    above = np.minimum(below + 1, cells - 1)
+    share = (at - below).astype(np.float32)
+    weights = np.zeros((pixels, cells), np.float32)
+    line = np.arange(pixels)
+    np.add.at(weights, (line, below), 1 - share)
+    np.add.at(weights, (line, above), share)
+    return weights
