@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -78,40 +80,58 @@ def assembled(parts: MaskParts, device: torch.device) -> list[MaskCrop]:
     relative = torch.from_numpy(parts.boxes / np.array([width, height, width, height])).float().to(device)
     coefficients = torch.from_numpy(np.ascontiguousarray(parts.coefficients)).to(device)
     masks = assemble_masks(prototypes, coefficients, relative).cpu().numpy()
-    across = interpolation_weights(masks.shape[2], width)
-    down = interpolation_weights(masks.shape[1], height)
-    return [_upsampled(mask, down, across, parts.size) for mask in masks]
+    down, across = interpolation(masks.shape[1], height), interpolation(masks.shape[2], width)
+    known: dict[bytes, MaskCrop] = {}
+    found = []
+    for mask in masks:
+        key = mask.tobytes()  # a box that moves within its cells crops the same mask
+        if key not in known:
+            known[key] = _upsampled(mask, down, across, parts.size)
+        found.append(known[key])
+    return found
+
+
+class Interpolation(NamedTuple):
+    """From which cells of a line each pixel is interpolated: `below` and `above`, int64 (n,), and the `share` of above."""
+
+    below: NDArray[np.int64]
+    above: NDArray[np.int64]
+    share: NDArray[np.float32]
+
+    def inside(self, first: int, last: int) -> tuple[slice, Interpolation]:
+        """Return which pixels take something from cells `first` to `last`, and that part, its cells counted anew."""
+        start, end = np.searchsorted(self.above, first), np.searchsorted(self.below, last, side="right")
+        pixels = slice(int(start), int(end))
+        low, high = (np.clip(cells[pixels] - first, -1, last - first + 1) for cells in self[:2])
+        return pixels, Interpolation(low, high, self.share[pixels])
+
+
+def interpolation(cells: int, pixels: int) -> Interpolation:
+    """Return how PyTorch upsamples a line of cells to pixels bilinearly.
+
+    Example:
+        >>> below, above, share = interpolation(2, 4)
+        >>> below.tolist(), above.tolist(), share.tolist()
+        ([0, 0, 0, 1], [1, 1, 1, 1], [0.0, 0.25, 0.75, 0.25])
+    """
+    step = np.float32(cells / pixels)
+    at = np.maximum((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * step - np.float32(0.5), 0)
+    below = np.minimum(at.astype(np.int64), cells - 1)
+    return Interpolation(below, np.minimum(below + 1, cells - 1), (at - below).astype(np.float32))
 
 
 def _upsampled(
-    mask: NDArray[np.float32], down: NDArray[np.float32], across: NDArray[np.float32], size: tuple[int, int]
+    mask: NDArray[np.float32], down: Interpolation, across: Interpolation, size: tuple[int, int]
 ) -> MaskCrop:
     """Upsample one mask (h, w) to the frame and threshold it, where it is not 0."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), size)
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    y = np.flatnonzero(down[:, top:bottom].any(axis=1))
-    x = np.flatnonzero(across[:, left:right].any(axis=1))
-    soft = down[y[0] : y[-1] + 1, top:bottom] @ mask[top:bottom, left:right]
-    soft = soft @ across[x[0] : x[-1] + 1, left:right].T
-    return MaskCrop.from_bitmap(soft > 0.5, size, int(x[0]), int(y[0]))
-
-
-def interpolation_weights(cells: int, pixels: int) -> NDArray[np.float32]:
-    """Return the weight of each cell of a line in each pixel, float32 (pixels, cells), as PyTorch upsamples bilinearly.
-
-    Example:
-        >>> interpolation_weights(2, 4).tolist()
-        [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
-    """
-    step = np.float32(cells / pixels)
-    at = np.maximum((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * step - np.float32(0.5), 0)
-    below = np.minimum(at.astype(np.int64), cells - 1)
-    above = np.minimum(below + 1, cells - 1)
-    share = (at - below).astype(np.float32)
-    weights = np.zeros((pixels, cells), np.float32)
-    line = np.arange(pixels)
-    np.add.at(weights, (line, below), 1 - share)
-    np.add.at(weights, (line, above), share)
-    return weights
+    (top, bottom), (left, right) = ((int(line[0]), int(line[-1])) for line in (rows, columns))
+    # One cell of nothing around, which the index -1 and the one after the last fall on.
+    cut = np.pad(mask[top : bottom + 1, left : right + 1], ((0, 1), (0, 1)))
+    y, (above, beneath, share) = down.inside(top, bottom)
+    lines = cut[above] * (1 - share)[:, None] + cut[beneath] * share[:, None]
+    x, (before, after, share) = across.inside(left, right)
+    soft = lines[:, before] * (1 - share) + lines[:, after] * share
+    return MaskCrop.from_bitmap(soft > 0.5, size, x.start, y.start)

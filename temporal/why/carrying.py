@@ -113,12 +113,16 @@ def carried_map(previous: PartMap, motion: Motion) -> PartMap:
 
 
 def _reduced_flow(motion: Motion, grid: tuple[int, int], cell_px: tuple[float, float]) -> NDArray[np.float32]:
-    """Return the backward flow (h, w, 2) in pixels of the frame, the mean over each cell of a grid."""
-    height, width = motion.size
-    high, wide = round(grid[0] * cell_px[1]), round(grid[1] * cell_px[0])
-    flow = motion.backward
+    """Return the backward flow (h, w, 2) in pixels of the frame, the mean over each cell of a grid.
+
+    It is taken from the grid that it was estimated on, where that is known, which costs less than from the frame's.
+    """
+    flow = motion.backward if motion.both is None else motion.both.backward
+    height, width = flow.shape[:2]
+    high = round(grid[0] * cell_px[1] * height / motion.size[0])
+    wide = round(grid[1] * cell_px[0] * width / motion.size[1])
     if (high, wide) != (height, width):  # a grid that goes on beyond the frame, or ends before it
-        flow = flow[: min(high, height), : min(wide, width)]
+        flow = flow[: max(min(high, height), 1), : max(min(wide, width), 1)]
         beyond = max(high - height, 0), max(wide - width, 0)
         flow = np.asarray(cv2.copyMakeBorder(flow, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE))
     return np.asarray(cv2.resize(flow, (grid[1], grid[0]), interpolation=cv2.INTER_AREA), np.float32)

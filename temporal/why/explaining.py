@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, union_region
 from yolact_temporal.data.mask_parts import Assemble, MaskParts
-from yolact_temporal.temporal.metrics.boundary import boundary_distances, displacement
+from yolact_temporal.temporal.metrics.boundary import OneAgainstMany
 from yolact_temporal.temporal.metrics.causes import FLOOR, HALVES, MEASURES, PARTS, SWITCH, TOTAL
 from yolact_temporal.temporal.metrics.jitter import motion_compensated_jitter
 from yolact_temporal.temporal.motion import Motion
@@ -261,6 +261,7 @@ def _measured(
     regions = [pair.carried.region, *(mask.region for mask in masks.values())]
     region = union_region(regions).grown(1, pair.mask.size)
     carried, visible = pair.carried.within(region), motion.visible[region.slices].view(np.uint8)
+    outline = OneAgainstMany(carried, visible)
     known: dict[bytes, tuple[float | None, float | None]] = {}
     found = {}
     for names, mask in masks.items():
@@ -268,8 +269,7 @@ def _measured(
         key = np.packbits(pixels).tobytes()  # a crop in whole cells often leaves a mask as it is
         if key not in known:
             jitter = motion_compensated_jitter(carried, pixels, visible)
-            outlines = boundary_distances(carried, pixels, visible)
-            moved = None if outlines is None else displacement(outlines[0].distances, outlines[1].distances)
+            moved = outline.displacement(pixels)
             known[key] = (1.0 if jitter is None else jitter, None if moved is None else moved.mean)
         found[names] = known[key]
     return found
