@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -189,3 +189,76 @@ def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
     second_part = second.pixels[common.y1 - b.y1 : common.y2 - b.y1, common.x1 - b.x1 : common.x2 - b.x1]
     intersection = int(np.count_nonzero(first_part & second_part))
     return intersection / (first.area + second.area - intersection)
+
+
+def union_mask(masks: Iterable[MaskCrop], size: tuple[int, int]) -> MaskCrop:
+    """Return the mask of all pixels of masks of a frame; of one that has any, itself.
+
+    Args:
+        masks: any number; none gives an empty mask.
+        size: (height, width) of the frame.
+
+    Example:
+        >>> left, right = (MaskCrop.from_bitmap(np.ones((1, 2), np.bool_), (1, 8), x, 0) for x in (1, 4))
+        >>> union_mask([left, right], (1, 8)).bitmap().astype(int).tolist()
+        [[0, 1, 1, 0, 1, 1, 0, 0]]
+        >>> union_mask([left], (1, 8)) is left, union_mask([], (1, 8)).area
+        (True, 0)
+    """
+    seen = [mask for mask in masks if mask.area]
+    if len(seen) == 1:
+        return seen[0]
+    region = union_region([mask.region for mask in seen]) if seen else Region(0, 0, 0, 0)
+    pixels = np.zeros((region.y2 - region.y1, region.x2 - region.x1), np.uint8)
+    for mask in seen:
+        pixels |= mask.within(region)
+    return MaskCrop.from_bitmap(pixels, size, region.x1, region.y1)
+
+
+def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
+    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`; of no masks (0, M) or (N, 0).
+
+    Only what the masks' rectangles and areas do not rule out is computed.
+
+    Args:
+        first, second: N and M masks of one frame.
+        least: above 0, at most 1.
+
+    Example:
+        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
+        >>> overlaps(masks[:1], masks, least=0.5).tolist()
+        [[1.0, 0.6, 0.0]]
+    """
+    found = np.zeros((len(first), len(second)))
+    for row, column in np.argwhere(may_overlap(first, second, least)).tolist():
+        iou = mask_iou(first[row], second[column])
+        if iou >= least:
+            found[row, column] = iou
+    return found
+
+
+def may_overlap(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.bool_]:
+    """Return which masks may have an IoU of at least `least` by their rectangles and areas alone, bool (N, M).
+
+    Args:
+        first, second: N and M masks of one frame.
+        least: above 0, at most 1.
+
+    Example:
+        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
+        >>> may_overlap(masks[:1], masks, least=0.5).tolist()
+        [[True, True, False]]
+    """
+    if not (len(first) and len(second)):
+        return np.zeros((len(first), len(second)), np.bool_)
+    boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
+    areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
+    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
+        boxes[:, None, :2], others[None, :, :2]
+    )
+    shared = np.minimum(areas[:, None], other_areas[None])
+    shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
+    # The most that two masks of these areas, in these rectangles, can overlap.
+    possible: NDArray[np.bool_] = shared > 0
+    possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
+    return possible

@@ -27,6 +27,7 @@ EVENT_HINTS: Mapping[str, str] = {
     "return": "back",
     "class_flip": "class flip",
     "area_blink": "blink",
+    "duplicate": "duplicate",
 }
 """What a label adds for an event of an instance; events without an entry are not shown."""
 

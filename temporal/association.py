@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.temporal.metrics.duplicates import best_first, repeated
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 NO_TRACK = -1
-"""The id of an instance whose mask is empty: it is nowhere, so it belongs to no track."""
+"""The id of an instance whose mask is empty, so that it is nowhere, or that only repeats another."""
+
+OLDER_TRACK_IOU = 0.1
+"""The longer-lived of two tracks that one instance fits takes it, unless it overlaps the other by so much more."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,28 @@ class AssociationOptions:
 @dataclass
 class _Track:
     mask: MaskCrop
+    seen: int = 1
     absent: int = 0
 
 
 class Associator:
     """Gives each instance of each frame a track id.
 
-    Hungarian assignment (Kuhn 1955, by scipy) that maximises the summed IoU between the frame's masks and the tracks'
-    last masks carried here by the flow. Class plays no part, so that a class flip stays one track. A track that is not
-    seen is carried on by the flow for up to `max_gap_frames` frames. Ids count up from 1 and are never used again.
+    In this order:
+
+    1. Instances that repeat a better one of the frame (`repeated`) are one with it: what follows takes each such group
+       for one instance, whose overlap with a track is that of the member that overlaps it most. So a duplicate starts
+       no track, and whichever of the group is there or has the better score, the track goes on.
+    2. Hungarian assignment (Kuhn 1955, by scipy) of groups to tracks, by the overlap (IoU) of the frame's masks with
+       the tracks' last masks carried here by the flow. It maximises the sum of squares: of two instances that fit one
+       track the better overlap takes it, and two poor overlaps do not outweigh a good one.
+    3. Where a group was given to a track, and a longer-lived one that is left without fits it too, the longer-lived one
+       takes it, unless it overlaps the other by over `OLDER_TRACK_IOU` more.
+    4. The member that overlaps the track most has its id; the others are duplicates. A group without a track starts one
+       by its best member.
+
+    Class plays no part, so that a class flip stays one track. A track that is not seen is carried on by the flow for up
+    to `max_gap_frames` frames. Ids count up from 1 and are never used again.
 
     Flow says nothing of an object that is wholly hidden: one that walks on behind another and comes out elsewhere is a
     new track.
@@ -84,12 +101,18 @@ class Associator:
         self.options = options or AssociationOptions()
         self._tracks: dict[int, _Track] = {}
         self._carried: dict[int, MaskCrop] = {}
+        self._duplicate_of: NDArray[np.int64] = np.zeros(0, np.int64)
         self._next_id = 1
 
     @property
     def carried(self) -> Mapping[int, MaskCrop]:
         """Each track's mask of before this frame, carried to this frame: the W_t of the metrics, by track id."""
         return MappingProxyType(self._carried)
+
+    @property
+    def duplicate_of(self) -> NDArray[np.int64]:
+        """The track of what each instance of this frame repeats, int64 (N,); `NO_TRACK` where it repeats none."""
+        return self._duplicate_of
 
     @property
     def live(self) -> frozenset[int]:
@@ -100,45 +123,85 @@ class Associator:
         """End all tracks, as at a cut to another scene."""
         self._tracks.clear()
 
-    def update(self, masks: Sequence[MaskCrop], motion: Motion | None) -> NDArray[np.int64]:
+    def update(
+        self, masks: Sequence[MaskCrop], motion: Motion | None, scores: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
         """Take the masks of the next frame and return their track ids, int64 (N,).
 
         Args:
             masks: the frame's masks, in order of instances; none where nothing is seen.
             motion: from the previous frame given to this one; None carries masks unmoved.
+            scores: of the instances, which say what of two is the duplicate; without them the larger is the better.
 
         Returns:
-            One id a mask; `NO_TRACK` for an empty mask.
+            One id a mask; `NO_TRACK` for an empty mask and for a duplicate, whose track `duplicate_of` then says.
 
         Raises:
             ValueError: if a mask and the motion are of different frame sizes.
         """
         self._carried = {key: self._carry(track, motion) for key, track in self._tracks.items()}
-        ids = self._assign(masks)
-        for index, mask in enumerate(masks):
-            if ids[index] == NO_TRACK and mask.area:
-                ids[index] = self._next_id
-                self._next_id += 1
+        groups = _groups(masks, scores)
+        overlap = self._overlap(masks)
+        keys = list(self._tracks)
+        ids = np.full(len(masks), NO_TRACK, np.int64)
+        self._duplicate_of = np.full(len(masks), NO_TRACK, np.int64)
+        for members, row in zip(groups, self._assigned(overlap, groups), strict=True):
+            shown = members[0]
+            if row is None:
+                ids[shown], self._next_id = self._next_id, self._next_id + 1
+            else:
+                shown = max(members, key=lambda place: float(overlap[row, place]))
+                ids[shown] = keys[row]
+            self._duplicate_of[[place for place in members if place != shown]] = ids[shown]
         self._remember(masks, ids)
         return ids
 
     def _carry(self, track: _Track, motion: Motion | None) -> MaskCrop:
         return track.mask if motion is None or motion.repeated else warp_mask(track.mask, motion)
 
-    def _assign(self, masks: Sequence[MaskCrop]) -> NDArray[np.int64]:
-        ids = np.full(len(masks), NO_TRACK, np.int64)
-        keys = list(self._tracks)
-        gain = np.zeros((len(keys), len(masks)))
-        for row, key in enumerate(keys):
-            weight = self.options.lost_weight if self._tracks[key].absent else 1.0
+    def _overlap(self, masks: Sequence[MaskCrop]) -> NDArray[np.float64]:
+        """Return what the overlap of each track and each mask counts, (tracks, masks); 0 where the two do not fit."""
+        overlap = np.zeros((len(self._tracks), len(masks)))
+        for row, (key, track) in enumerate(self._tracks.items()):
+            weight = self.options.lost_weight if track.absent else 1.0
             for column, mask in enumerate(masks):
                 iou = mask_iou(self._carried[key], mask)
                 if iou >= self.options.min_iou:
-                    gain[row, column] = weight * iou
-        for row, column in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
+                    overlap[row, column] = weight * iou
+        return overlap
+
+    def _assigned(self, overlap: NDArray[np.float64], groups: Sequence[Sequence[int]]) -> list[int | None]:
+        """Return the row of the track that each group of instances is given to; None where it is given to none."""
+        found: list[int | None] = [None] * len(groups)
+        if not overlap.size or not groups:
+            return found
+        gain = np.stack([overlap[:, list(members)].max(axis=1) for members in groups], axis=1)
+        for row, column in zip(*linear_sum_assignment(gain**2, maximize=True), strict=True):
             if gain[row, column] > 0:
-                ids[column] = keys[row]
-        return ids
+                found[column] = int(row)
+        self._prefer_older(gain, found)
+        return found
+
+    def _prefer_older(self, gain: NDArray[np.float64], found: list[int | None]) -> None:
+        """Give groups to longer-lived tracks that are left without and fit nearly as well; changes `found`."""
+        seen = [track.seen for track in self._tracks.values()]
+        left = set(range(len(seen))) - set(found)
+        changed = bool(left)
+        while changed:  # every change gives a group to a longer-lived track, so that it comes to an end
+            changed = False
+            for column, row in enumerate(found):
+                if row is None:
+                    continue
+                least = gain[row, column] - OLDER_TRACK_IOU
+                older = [
+                    other
+                    for other in left
+                    if seen[other] > seen[row] and gain[other, column] > 0 and gain[other, column] >= least
+                ]
+                if older:
+                    taken = max(older, key=lambda other: (seen[other], gain[other, column], -other))
+                    found[column], changed = taken, True
+                    left = (left - {taken}) | {row}
 
     def _remember(self, masks: Sequence[MaskCrop], ids: NDArray[np.int64]) -> None:
         seen = {int(key): mask for key, mask in zip(ids, masks, strict=True) if key != NO_TRACK}
@@ -152,7 +215,8 @@ class Associator:
                 continue
             track.mask = mask_behind(track.mask, self._carried[key], list(seen.values()))
         for key, mask in seen.items():
-            self._tracks[key] = _Track(mask)
+            before = self._tracks[key].seen if key in self._tracks else 0
+            self._tracks[key] = _Track(mask, before + 1)
 
 
 class GivenTracks:
@@ -172,11 +236,17 @@ class GivenTracks:
         self._known: set[int] = set()
         self._last: dict[int, MaskCrop] = {}
         self._carried: dict[int, MaskCrop] = {}
+        self._duplicate_of: NDArray[np.int64] = np.zeros(0, np.int64)
 
     @property
     def carried(self) -> Mapping[int, MaskCrop]:
         """The masks of the last frame carried to this frame, by track id."""
         return MappingProxyType(self._carried)
+
+    @property
+    def duplicate_of(self) -> NDArray[np.int64]:
+        """As of an `Associator`; a duplicate that comes with an identity of its own has its track all the same."""
+        return self._duplicate_of
 
     @property
     def live(self) -> frozenset[int]:
@@ -188,7 +258,11 @@ class GivenTracks:
         self._last = {}
 
     def update(
-        self, masks: Sequence[MaskCrop], motion: Motion | None, identities: Sequence[int]
+        self,
+        masks: Sequence[MaskCrop],
+        motion: Motion | None,
+        identities: Sequence[int],
+        scores: ArrayLike | None = None,
     ) -> NDArray[np.int64]:
         """Take the masks of the next frame and return their track ids, int64 (N,).
 
@@ -196,6 +270,7 @@ class GivenTracks:
             masks: the frame's masks, in order of instances.
             motion: from the previous frame given to this one; None carries masks unmoved.
             identities: one a mask, from 1, each once.
+            scores: of the instances, which say what of two is the duplicate; without them the larger is the better.
 
         Returns:
             The identities; `NO_TRACK` for an empty mask.
@@ -208,7 +283,21 @@ class GivenTracks:
         ids = [identity if mask.area else NO_TRACK for identity, mask in zip(identities, masks, strict=True)]
         self._last = {key: mask for key, mask in zip(ids, masks, strict=True) if key != NO_TRACK}
         self._known |= self._last.keys()
+        of = repeated(masks, scores)
+        self._duplicate_of = np.array([NO_TRACK if better < 0 else ids[better] for better in of], np.int64)
         return np.array(ids, np.int64)
+
+
+def _groups(masks: Sequence[MaskCrop], scores: ArrayLike | None) -> list[list[int]]:
+    """Return the places of masks that are of one thing, best first, in order of their best; empty ones are left out."""
+    of = repeated(masks, scores)
+    members: dict[int, list[int]] = {
+        place: [] for place in np.flatnonzero(of < 0).tolist() if masks[place].area
+    }
+    for place in best_first(masks, scores):
+        if masks[place].area:
+            members[place if of[place] < 0 else int(of[place])].append(place)
+    return list(members.values())
 
 
 def mask_behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:

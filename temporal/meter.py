@@ -28,6 +28,7 @@ from yolact_temporal.temporal.metrics.contract import UNDEFINED, FrameSums
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pairing import pair_status
+from yolact_temporal.temporal.pooling import ClipSums
 from yolact_temporal.temporal.stability import (
     Box,
     ClipStability,
@@ -76,14 +77,16 @@ class _TrackState:
         if observation.class_id is not None:
             self.classes[observation.class_id] += 1
 
+    def sums(self) -> dict[str, FrameSums]:
+        """Return the sums that its figures are made of, by metric name."""
+        return {name: own for accumulator in self.accumulators for name, own in accumulator.sums().items()}
+
     def result(self, class_names: Sequence[str]) -> TrackStability:
         """Return the track as measured so far."""
         figures: dict[str, Figure] = {}
-        sums: dict[str, FrameSums] = {}
         absent, life_s = 0, None
         for accumulator in self.accumulators:
             figures |= accumulator.figures()
-            sums |= accumulator.sums()
             if isinstance(accumulator, Presence):
                 absent, life_s = accumulator.absent_frames, accumulator.life_s
         names = tuple(REGISTRY.own())
@@ -101,7 +104,6 @@ class _TrackState:
             life_s=life_s,
             mean_score=self.score_sum / self.seen,
             mean_area_px=self.area_sum / self.seen,
-            sums={name: sums[name] for name in REGISTRY.headlines() if name in sums},
             _names=names,
             _values=np.array([math.nan if figure.value is None else figure.value for figure in ordered]),
             _counts=np.array([(figure.n, figure.n_undefined) for figure in ordered], np.int32),
@@ -111,8 +113,8 @@ class _TrackState:
 class StabilityMeter:
     """Measures one model on one clip, one frame at a time.
 
-    Memory does not grow with the clip but for one short record of each finished track, and for what each of its frames
-    adds to the figures that a reader is shown first (about 20 bytes a figure), from which their intervals are drawn.
+    Memory does not grow with the clip but for one short record of each finished track. What intervals are drawn from is
+    summed over all tracks and, in long clips, over neighbouring frames (`ClipSums`).
 
     Args:
         class_names: what `Instances.class_ids` index into.
@@ -122,6 +124,8 @@ class StabilityMeter:
         identified: whether every instance comes with its identity, which is then its track.
         pictures: whether there are pictures to tell motion from. Without them a pair of consecutive frames counts for
             every figure that needs no motion, and a repeated frame cannot be told from another.
+        mask_cell_px: width and height in pixels of a cell of the grid on which the model's boxes cut its masks; None
+            where that is not known.
 
     Example:
         >>> bitmap = np.zeros((1, 32, 48), np.bool_)
@@ -146,6 +150,7 @@ class StabilityMeter:
         association: AssociationOptions | None = None,
         identified: bool = False,
         pictures: bool = True,
+        mask_cell_px: tuple[float, float] | None = None,
     ) -> None:
         if fps is not None and not (math.isfinite(fps) and fps > 0):
             raise ValueError(f"expected a frame rate above 0, or None, got {fps}")
@@ -158,8 +163,10 @@ class StabilityMeter:
         self._association = None if identified else association or AssociationOptions.for_rate(rate)
         self._associator = GivenTracks() if self._association is None else Associator(self._association)
         self._pictures = pictures
+        self._mask_cell_px = mask_cell_px
         self._open: dict[int, _TrackState] = {}
         self._finished: list[TrackStability] = []
+        self._sums = ClipSums()
         self._last: tuple[int, float] | None = None
         self._last_masks: dict[int, MaskCrop] = {}
         self._frames = self._instances = self._empty_masks = 0
@@ -201,7 +208,7 @@ class StabilityMeter:
         status = pair_status(None if self._last is None else self._last[0], frame_index, self._stride, motion)
         seconds = self._seconds(time_s)
         masks = instances.crops
-        ids = self._track(masks, motion, identities)
+        ids = self._track(masks, instances.scores, motion, identities)
         seen: list[InstanceStability] = []
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
@@ -228,6 +235,7 @@ class StabilityMeter:
         """Return the clip's stability from the frames so far; may be called at any time."""
         tracks = [*self._finished, *(track.result(self._class_names) for track in self._open.values())]
         tracks.sort(key=lambda track: track.track_id)
+        pooled = self._sums.pooled()
         pairs = ("counted", "repeated", "after_lost_frames", "without_motion")
         return ClipStability(
             frames=self._frames,
@@ -235,21 +243,26 @@ class StabilityMeter:
             empty_masks=self._empty_masks,
             frame_pairs={status: self._statuses[status] for status in pairs},
             tracks=tuple(tracks),
-            figures=clip_figures([track.figures for track in tracks]),
+            figures=clip_figures([track.figures for track in tracks], pooled),
             association=self._association,
             pictures=self._pictures,
+            sums=pooled,
         )
 
     def _track(
-        self, masks: Sequence[MaskCrop], motion: Motion | None, identities: Sequence[int] | None
+        self,
+        masks: Sequence[MaskCrop],
+        scores: NDArray[np.float32],
+        motion: Motion | None,
+        identities: Sequence[int] | None,
     ) -> NDArray[np.int64]:
         if isinstance(self._associator, Associator):
             if identities is not None:
                 raise ValueError("expected no identities, since tracks are made here, got some")
-            return self._associator.update(masks, motion)
+            return self._associator.update(masks, motion, scores)
         if identities is None:
             raise ValueError("expected an identity for every instance, got none")
-        return self._associator.update(masks, motion, identities)
+        return self._associator.update(masks, motion, identities, scores)
 
     def _is_pair(self, status: PairStatus) -> bool:
         """Say whether the pair of a status counts for figures that need no motion."""
@@ -268,7 +281,7 @@ class StabilityMeter:
         if track is None or not track.present or motion is None:
             return None
         carried, previous = self._associator.carried[key], self._last_masks[key]
-        return pair_figures(carried, mask, motion, track.box, box, previous)
+        return pair_figures(carried, mask, motion, track.box, box, previous, self._mask_cell_px)
 
     def _instance(
         self,
@@ -281,6 +294,7 @@ class StabilityMeter:
     ) -> InstanceStability:
         class_id = int(instances.class_ids[index])
         track = self._open.get(key)
+        repeats = int(self._associator.duplicate_of[index])
         return InstanceStability(
             index=index,
             track_id=None if key == NO_TRACK else key,
@@ -291,8 +305,9 @@ class StabilityMeter:
             area_px=mask.area,
             centroid=mask.centroid(),
             gap_frames=track.gap if track is not None else 0,
-            events=_events(track, key, class_id, pair, paired),
+            events=_events(track, key, class_id, pair, paired, repeats != NO_TRACK),
             pair=pair,
+            duplicate_of=None if repeats == NO_TRACK else repeats,
         )
 
     def _observe(
@@ -306,6 +321,10 @@ class StabilityMeter:
         """Tell every open track of this frame, and open those that are new."""
         paired, counts = self._is_pair(status), status != "repeated"
         present = {item.track_id: item for item in seen if item.track_id is not None}
+        duplicates = Counter(
+            item.track_id or item.duplicate_of for item in seen if item.duplicate_of is not None
+        )
+        instances = Counter(item.track_id or item.duplicate_of for item in seen)
         for key in present.keys() - self._open.keys():
             self._open[key] = _TrackState(key, frame_index, time_s)
         for key, track in self._open.items():
@@ -326,8 +345,11 @@ class StabilityMeter:
                 box=item.box,
                 pair=item.pair,
                 frame=self._frames,
+                instances=instances[key],
+                duplicates=duplicates[key],
             )
             track.add(observation, frame_index, time_s)
+        self._sums.take(track.sums() for track in self._open.values())
 
     def _close_forgotten(self) -> None:
         for key in self._open.keys() - self._associator.live:
@@ -340,12 +362,15 @@ def _events(
     class_id: int,
     pair: Mapping[str, float | None] | None,
     paired: bool,
+    repeats: bool,
 ) -> tuple[Event, ...]:
     if key == NO_TRACK:
-        return ("empty_mask",)
+        return ("duplicate",) if repeats else ("empty_mask",)
+    events: list[Event] = ["duplicate"] if repeats else []
     if track is None:
-        return ("new",)
-    events: list[Event] = [] if track.present else ["return"]
+        return ("new", *events)
+    if not track.present:
+        events.append("return")
     if paired and track.present and class_id != track.class_id:
         events.append("class_flip")
     if pair is not None:

@@ -93,6 +93,7 @@ FRAME_COLUMNS = TableColumns(
         "",
         "Instances cut by their moving box: the outline moves along the box and hardly anywhere else.",
     ),
+    Column("duplicates", "", "Instances that only repeat another one of the frame."),
     Column("lost_tracks", "", "Ids of the lost tracks, separated by spaces."),
     metrics=REGISTRY.pairs,
 )
@@ -100,7 +101,12 @@ FRAME_COLUMNS = TableColumns(
 INSTANCE_COLUMNS = TableColumns(
     Column("frame", "", "Index of the frame in the clip, from 0."),
     Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
-    Column("track_id", "", "Which object this is, from 1; empty for an instance with an empty mask."),
+    Column(
+        "track_id",
+        "",
+        "Which object this is, from 1; empty for an instance with an empty mask, and for a duplicate, unless the masks "
+        "came with identities.",
+    ),
     Column("class", "", "Class name."),
     Column("score", "1", "The model's score, 0 to 1."),
     Column("box_x1_px", "px", "Left edge of the predicted box."),
@@ -115,8 +121,9 @@ INSTANCE_COLUMNS = TableColumns(
         "events",
         "",
         "Separated by spaces: new (first seen), return (seen again after a gap), class_flip, area_blink, box_cut, "
-        "empty_mask.",
+        "duplicate, empty_mask.",
     ),
+    Column("duplicate_of", "", "Of a duplicate, the track of the instance that it repeats; else empty."),
     metrics=REGISTRY.pairs,
 )
 
@@ -148,7 +155,9 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column(
         "value",
         "",
-        "Mean over pairs, then over tracks or true objects (the gap-length histogram: sum); empty where undefined.",
+        "Of a model's own tracks and of a comparison's figures the mean over all pairs: an object weighs by the "
+        "pairs it has (the gap-length histogram: sum over tracks); against a ground truth the mean over true objects; "
+        "empty where undefined.",
     ),
     Column("unit", "", "The value's unit; 1 for a pure number."),
     Column(
@@ -163,6 +172,12 @@ SUMMARY_COLUMNS: tuple[Column, ...] = (
     Column("n_undefined", "", "Pairs, frames or differences left out because they have no value."),
     Column("tracks", "", "Tracks, or against a ground truth true objects, that the value is of."),
     Column("tracks_undefined", "", "Tracks or true objects left out because they have no value."),
+    Column(
+        "value_by_object",
+        "",
+        "A check on a value that is a mean over all pairs: the mean over tracks or objects, each weighing the same. "
+        "Where the two differ much, objects with few pairs tell something else than the others.",
+    ),
 )
 
 
@@ -182,6 +197,7 @@ def frame_row(frame: FrameStability) -> Row:
         "class_flips": frame.count("class_flip"),
         "area_blinks": frame.count("area_blink"),
         "box_cuts": frame.count("box_cut"),
+        "duplicates": frame.count("duplicate"),
         "lost_tracks": " ".join(map(str, frame.lost)),
         **{name: frame.figure(name).value for name in REGISTRY.pairs()},
     }
@@ -211,6 +227,7 @@ def _instance_row(frame: FrameStability, item: InstanceStability) -> Row:
         "centroid_y_px": y,
         "gap_frames": item.gap_frames,
         "events": " ".join(item.events),
+        "duplicate_of": item.duplicate_of,
         **{name: pair.get(name) for name in REGISTRY.pairs()},
     }
 
@@ -265,6 +282,7 @@ def summary_rows(
                 "n_undefined": figure.n_undefined,
                 "tracks": figure.tracks,
                 "tracks_undefined": figure.tracks_undefined,
+                "value_by_object": figure.by_track,
             }
         )
     return rows

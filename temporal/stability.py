@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
 from yolact_temporal.temporal.metrics import REGISTRY, Figure, mean_figure
-from yolact_temporal.temporal.metrics.contract import FrameSums
+from yolact_temporal.temporal.pooling import PooledSums
 
 PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
 """Why the pair of this frame and the last one counts ("counted") or does not."""
 
-Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "empty_mask"]
+Event = Literal["new", "return", "class_flip", "area_blink", "box_cut", "duplicate", "empty_mask"]
 """What may be noted of an instance: first seen; seen again after a gap; of another class than in the last frame; of
-another size by more than half; cut by its moving box; or without a single pixel."""
+another size by more than half; cut by its moving box; a repetition of another of the same frame; without a pixel."""
 
 Box = tuple[float, float, float, float]
 
@@ -30,13 +30,14 @@ class InstanceStability:
 
     Attributes:
         index: its place in the frame's `Instances`.
-        track_id: from 1; None for an empty mask.
+        track_id: from 1; None for an empty mask, and for a duplicate unless it came with an identity of its own.
         class_id, class_name, score, box: as segmented, box in pixels.
         area_px: pixels of the mask.
         centroid: (x, y) in pixels, a pixel's centre at its index + 0.5; None for an empty mask.
         gap_frames: frames of absence that this sighting ends, repeated frames not counted; 0 without a gap.
         events: what is noted of it.
         pair: figures of the pair (t-1, t) by metric name; None where there is no such pair to measure.
+        duplicate_of: the track of the instance that it repeats; None where it repeats none.
     """
 
     index: int
@@ -50,6 +51,7 @@ class InstanceStability:
     gap_frames: int
     events: tuple[Event, ...]
     pair: Mapping[str, float | None] | None
+    duplicate_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,14 @@ class FrameStability:
 
     @property
     def track_ids(self) -> NDArray[np.int64]:
-        """One id an instance, int64 (N,), -1 for an empty mask; what an overlay colours by."""
+        """One id an instance, int64 (N,), -1 for an empty mask and for a duplicate; what an overlay colours by."""
         ids = [NO_TRACK if item.track_id is None else item.track_id for item in self.instances]
+        return np.array(ids, np.int64)
+
+    @property
+    def owner_ids(self) -> NDArray[np.int64]:
+        """As `track_ids`, but for a duplicate the track of what it repeats: the object that it belongs to."""
+        ids = [item.track_id or item.duplicate_of or NO_TRACK for item in self.instances]
         return np.array(ids, np.int64)
 
     def figure(self, name: str) -> Figure:
@@ -96,7 +104,6 @@ class TrackStability:
         frames_seen, frames_absent: within its life; of the absent, repeated frames are not counted.
         life_s: seconds of its life over pairs that count; None where the clip has no time.
         mean_score, mean_area_px: over the frames in which it is seen.
-        sums: what its headline figures are made of frame by frame, by metric name.
     """
 
     track_id: int
@@ -110,7 +117,6 @@ class TrackStability:
     life_s: float | None
     mean_score: float
     mean_area_px: float
-    sums: Mapping[str, FrameSums] = field(repr=False)
     _names: tuple[str, ...] = field(repr=False)
     _values: NDArray[np.float64] = field(repr=False)
     _counts: NDArray[np.int32] = field(repr=False)
@@ -128,9 +134,11 @@ class ClipFigure(NamedTuple):
     """A metric over a clip.
 
     Attributes:
-        value: mean (or sum, as the metric says) over the tracks that have one; None where none has.
+        value: over all pairs (or frames, or differences) of all tracks together, or the sum over tracks, as the metric
+            says; None where no track has one.
         n, n_undefined: pairs, frames or differences measured, and left out for having no value, over all tracks.
         tracks, tracks_undefined: tracks that have a value, and that have none.
+        by_track: the mean over the tracks that have a value, each weighing the same: a check on `value`.
     """
 
     value: float | None
@@ -138,11 +146,12 @@ class ClipFigure(NamedTuple):
     n_undefined: int
     tracks: int
     tracks_undefined: int
+    by_track: float | None = None
 
 
 @dataclass(frozen=True)
 class ClipStability:
-    """A clip's stability, averaged over pairs, then tracks, and what was counted and left out.
+    """A clip's stability over all pairs, and what was counted and left out.
 
     Attributes:
         frames: frames given.
@@ -153,6 +162,7 @@ class ClipStability:
         figures: by metric name, all of a model's own tracks.
         association: the options that made the tracks; None where identities were given.
         pictures: whether there were pictures to tell motion from; without them the figures that need it are undefined.
+        sums: what the figures are made of that are sums over frames, by metric name.
     """
 
     frames: int
@@ -163,27 +173,38 @@ class ClipStability:
     figures: Mapping[str, ClipFigure]
     association: AssociationOptions | None
     pictures: bool = True
+    sums: Mapping[str, PooledSums] = field(default_factory=dict, repr=False)
 
 
-def clip_figures(tracks: Sequence[Mapping[str, Figure]]) -> dict[str, ClipFigure]:
-    """Average every metric of tracks over them (sum those that say so); no value where no track has one.
+def clip_figures(
+    tracks: Sequence[Mapping[str, Figure]], sums: Mapping[str, PooledSums]
+) -> dict[str, ClipFigure]:
+    """Return every metric over a clip: over all its pairs, so that a track weighs by those it has.
 
     Args:
         tracks: the figures of each track by metric name, all of `REGISTRY.own()`; none gives undefined figures.
+        sums: of the metrics that are sums over frames, over all tracks. Of the others the mean over tracks is taken,
+            each weighing by its frames, or the sum of those that say so.
 
     Example:
-        >>> name = "boundary_px_mean"
-        >>> tracks = [dict.fromkeys(REGISTRY.own(), Figure(value, 10, 0)) for value in (1.0, 2.0)]
-        >>> clip_figures(tracks)[name]
-        ClipFigure(value=1.5, n=20, n_undefined=0, tracks=2, tracks_undefined=0)
+        >>> name = "high_frequency_share_log_area"
+        >>> tracks = [dict.fromkeys(REGISTRY.own(), Figure(*own, 0)) for own in ((0.1, 30), (0.5, 10))]
+        >>> figure = clip_figures(tracks, {})[name]
+        >>> round(figure.value, 6), figure.n, figure.tracks, round(figure.by_track, 6)
+        (0.2, 40, 2, 0.3)
     """
     figures = {}
     for name, spec in REGISTRY.own().items():
         own = [track[name] for track in tracks]
         mean = mean_figure(figure.value for figure in own)
-        value = mean.value
-        if value is not None and spec.over_tracks == "sum":
-            value = math.fsum(figure.value for figure in own if figure.value is not None)
+        defined = [(figure.value, figure.n) for figure in own if figure.value is not None]
+        value, by_track = None, mean.value
+        if defined and spec.over_tracks == "sum":
+            value, by_track = math.fsum(each for each, _ in defined), None
+        elif defined and name in sums:
+            value = sums[name].value()
+        elif defined:
+            value = math.fsum(each * n for each, n in defined) / sum(n for _, n in defined)
         n, n_undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)
-        figures[name] = ClipFigure(value, n, n_undefined, mean.n, mean.n_undefined)
+        figures[name] = ClipFigure(value, n, n_undefined, mean.n, mean.n_undefined, by_track)
     return figures

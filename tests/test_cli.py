@@ -219,6 +219,10 @@ class TestARun:
         model = manifest["models"]["yolact_compact"]
         assert model["record_threshold"] == 0.1 < model["score_threshold"]
         assert list(manifest["models"]) == ["yolact_compact", "mask_rcnn_compact"]
+        assert model["mask_cell_px"] == [manifest["clip"]["width"] / 96, manifest["clip"]["height"] / 96]
+        assert manifest["models"]["mask_rcnn_compact"]["mask_cell_px"] is None, (
+            "its masks are pasted, not cut"
+        )
         assert len(model["weights"]["sha256"]) == 64
         assert "not a published one" in model["note"]
         assert "--model yolact_base" in (run / "report.md").read_text()

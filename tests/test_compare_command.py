@@ -123,13 +123,14 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
             pass
         manifest = dict(read_manifest(folder.path).document)
         write_manifest(
-            folder.path, manifest | {"outside": {name: {"instances": 2, "of": 5} for name in "ab"}}
+            folder.path,
+            manifest | {"outside": {name: {"unshared": 2, "duplicates": 1, "of": 5} for name in "ab"}},
         )
     gathered = _Gathered()
     found, _ = runs_by_clip([RunFolder(tmp_path / "runs" / clip.name) for clip in clips])
     for clip in found:
         list(_rows(clip, ["a", "b"], None, gathered, None))
-    assert gathered.all_outside(["a", "b"]) == {"a": (4, 10), "b": (4, 10)}
+    assert gathered.all_outside(["a", "b"]) == {"a": (4, 2, 10), "b": (4, 2, 10)}
     gathered.add(None)
     assert gathered.all_outside(["a", "b"]) == {}
 

@@ -72,12 +72,32 @@ class TestOneClip:
         assert found.coverage == (0.0, 1.0)
         assert figures(clip([0.9, 0.4, 0.9], [0.9, 0.9, 0.9]), (0.3, 0.5)).coverage == (1.0, 1.0)
 
-    def test_jitter_is_a_mean_over_pairs_then_objects_of_the_common_support(self):
+    def test_a_figure_is_the_mean_over_all_pairs_and_that_over_objects_stands_beside_it(self):
         rows = clip([0.9] * 5, [0.9] * 5, 1, a={"boundary": 1.0}) + clip(
             [0.9] * 2, [0.9] * 2, 2, a={"boundary": 3.0}
         )
         rows.sort(key=lambda r: (r.frame, r.object_id))
-        assert figures(rows).series["boundary_px"].values()[0] == pytest.approx(2.0)
+        series = figures(rows).series["boundary_px"]
+        assert series.values() == pytest.approx(((4 * 1.0 + 3.0) / 5, 1.0))
+        assert series.by_object() == pytest.approx((2.0, 1.0))
+
+    def test_an_object_of_three_pairs_does_not_turn_the_sign(self):
+        # As seen: of the object there for 55 pairs "a" is the steadier; one of 3 pairs says the opposite, loudly.
+        rows = clip([0.9] * 56, [0.9] * 56, 1, a={"boundary": 5.3}, b={"boundary": 6.2}) + clip(
+            [0.9] * 4, [0.9] * 4, 2, a={"boundary": 8.0}, b={"boundary": 2.0}
+        )
+        rows.sort(key=lambda r: (r.frame, r.object_id))
+        series = figures(rows).series["boundary_px"]
+        assert series.difference() == pytest.approx((55 * -0.9 + 3 * 6.0) / 58)
+        by_object = series.by_object()
+        assert by_object[0] - by_object[1] == pytest.approx((-0.9 + 6.0) / 2)
+
+    def test_flips_a_second_weigh_by_the_seconds_of_each_life(self):
+        rows = clip([0.9] * 9, [0.9] * 9, 1) + clip([0.9, None, 0.9], [0.9] * 3, 2)
+        rows.sort(key=lambda r: (r.frame, r.object_id))
+        series = figures(rows).series["presence_flips_per_s"]
+        assert series.values() == pytest.approx((2 / (0.8 + 0.2), 0.0))
+        assert series.by_object() == pytest.approx(((0 + 2 / 0.2) / 2, 0.0))
 
     def test_what_only_one_model_sees_is_not_compared(self):
         found = figures(clip([0.9] * 3, [None] * 3))
@@ -112,6 +132,23 @@ class TestOneClip:
         assert found.coverage == (1.0, 0.0)
         assert found.series["loss_1"].values() == (None, None)
         assert found.series["presence_flips_per_s"].values() == pytest.approx((0.0, 10.0))
+
+    @pytest.mark.parametrize("status", ["without_motion", "counted"])
+    def test_misses_alone_are_no_loss(self, status):
+        """Where no pair that is seen has an overlap: the motion is unknown, or all of it is hidden."""
+        unknown = {"boundary": None, "jitter": None}
+        statuses = dict.fromkeys(range(1, 5), status)
+        rows = clip([0.9] * 5, [0.9, 0.9, None, 0.9, None], statuses=statuses, a=unknown, b=unknown)
+        found = figures(rows)
+        for name in ("loss_0", "loss_1", "loss_one_sided", "loss_missed", "loss_moved"):
+            series = found.series[name]
+            assert (series.values(), series.n, series.n_undefined) == ((None, None), 0, 4), name
+
+    def test_pairs_of_unknown_motion_are_left_out_of_the_loss_whoever_misses(self):
+        rows = clip([0.9] * 5, [0.9, 0.9, None, 0.9, 0.9], statuses={3: "without_motion"}, b={"jitter": 0.4})
+        found = figures(rows).series["loss_1"]
+        assert (found.n, found.n_undefined) == (3, 1)
+        assert found.values() == pytest.approx((0.1, (0.4 + 1 + 0.4) / 3))
 
     def test_a_clip_without_time_has_no_flips_per_second(self):
         found = figures(clip([0.9] * 3, [0.9] * 3), timed=False)

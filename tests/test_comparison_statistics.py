@@ -83,8 +83,8 @@ def test_an_interval_that_touches_0_does_not_exclude_it(low, high, excludes):
 
 
 def series(differences, weight=None):
-    first = np.asarray(differences, float)[:, None]
-    weights = np.ones_like(first) if weight is None else np.asarray(weight, float)[:, None]
+    first = np.asarray(differences, float)
+    weights = np.ones_like(first) if weight is None else np.asarray(weight, float)
     return Series(first * weights, np.zeros_like(first), weights, len(first), 0)
 
 

@@ -230,7 +230,7 @@ def test_a_comparison_says_its_verdict_in_the_reports_own_words(root):
     assert verdict.sentence in (root / "scene" / "comparison.md").read_text()
     assert len(verdict.scope) >= 2
     figures = comparison.figures(verdict.models)
-    assert list(figures["metric"])[:2] == ["boundary_px", "boundary_share"]
+    assert list(figures["metric"])[:2] == ["boundary_px", "round_trip_px"]
     assert figures["metric"].is_unique
 
 

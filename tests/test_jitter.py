@@ -36,8 +36,8 @@ def bits(bitmap):
     return bitmap.astype(np.uint8)
 
 
-def pair(before, now, motion=STILL, previous_box=None, box=None):
-    return pair_figures(warp_mask(crop(before), motion), crop(now), motion, previous_box, box)
+def pair(before, now, motion=STILL, previous_box=None, box=None, cell=None):
+    return pair_figures(warp_mask(crop(before), motion), crop(now), motion, previous_box, box, cell=cell)
 
 
 def boundary_displacement(previous, current, visible):
@@ -173,6 +173,33 @@ class TestNearTheBox:
     def test_is_within_two_pixels_of_an_edge(self, column, row, near):
         box = (10, 20, 30, 50)
         assert near_box_edge(np.array([column]), np.array([row]), box)[0] == near
+
+    @pytest.mark.parametrize(
+        ("column", "row", "cell", "near"),
+        [
+            (15, 35, (6.2, 3.5), True),  # 5.5 px from the left edge
+            (16, 35, (6.2, 3.5), False),
+            (20, 22, (6.2, 3.5), True),  # 2.5 px below the upper edge
+            (20, 24, (6.2, 3.5), False),
+            (20, 24, (3.5, 6.2), True),
+            (12, 35, (0.5, 0.5), False),  # never less than 2 px
+            (11, 35, (0.5, 0.5), True),
+            (4, 35, (6.2, 3.5), True),
+            (4, 54, (6.2, 3.5), False),  # off the corner
+        ],
+    )
+    def test_or_within_a_cell_of_the_grid_that_masks_are_cut_on(self, column, row, cell, near):
+        assert near_box_edge(np.array([column]), np.array([row]), (10, 20, 30, 50), cell)[0] == near
+
+    def test_a_cut_in_cells_that_a_jittering_box_moves_is_told_near_the_box(self):
+        """Two edges of one box on a grid of 6 px: the cut lies up to a cell off, where 2 px would miss it."""
+        whole = disk(SIZE, 60, 45, 30)
+        box, narrower = (30, 15, 83, 75), (30, 15, 82.9, 75)
+        cut, more = whole & rectangle(SIZE, 30, 15, 78, 75), whole & rectangle(SIZE, 30, 15, 72, 75)
+        blind, told = (pair(cut, more, STILL, box, narrower, cell=cell) for cell in (None, (12, 4)))
+        assert blind["boundary_near_box_px_mean"] is None or blind["boundary_near_box_px_mean"] < 1
+        assert told["boundary_near_box_px_mean"] > 1.5
+        assert told["boundary_off_box_px_mean"] < 0.3 * told["boundary_near_box_px_mean"]
 
     def test_a_mask_cut_by_its_moving_box_moves_at_the_box_only(self):
         whole = disk(SIZE, 60, 45, 30)

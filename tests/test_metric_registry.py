@@ -224,6 +224,7 @@ def judged(toys, tmp_path_factory) -> Path:
     FORMATS["davis"].write(sequence(true, ("object",)), where / "truth")
     masks = [str(where / "a.jsonl"), str(where / "b.jsonl")]
     options = ["--ground-truth", str(where / "truth"), "--fps", "24", "--clip-name", "c", "--quiet"]
+    options += ["--protocol", "davis"]
     assert cli.main(["score", *masks, *options, "--no-plots", "--out", str(where / "runs")]) == 0
     return where / "runs" / "c"
 

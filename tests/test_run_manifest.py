@@ -31,12 +31,17 @@ DOCUMENT: dict[str, Any] = {
     "options": {"start": 0, "end": 2.5, "stride": 2, "batch": 1, "flow_long_side": 512},
     "motion": "optical flow",
     "models": {
-        "m": {"score_threshold": 0.25, "config": {"class_names": ["a", "b"]}, "weights": {"sha256": "f" * 64}}
+        "m": {
+            "score_threshold": 0.25,
+            "config": {"class_names": ["a", "b"]},
+            "weights": {"sha256": "f" * 64},
+            "mask_cell_px": [6.2, 3.5],
+        }
     },
     "frames_measured": 9,
     "losses": [{"at_index": 3, "reason": "torn", "count": None}],
     "warnings": ["slow"],
-    "outside": {"m": {"instances": 2, "of": 5}},
+    "outside": {"m": {"unshared": 2, "duplicates": 1, "of": 5}},
     "seconds": {"decode": 1.5},
     "ground_truth": {"path": "truth", "format": "davis"},
 }
@@ -51,8 +56,9 @@ def test_what_is_written_is_read(tmp_path):
     assert manifest.options == RunOptions(0, 2.5, 2, 1, 512)
     assert manifest.options.motion == "dis", "all runs were by it before there was another"
     assert (manifest.models["m"].class_names, manifest.models["m"].weights) == (("a", "b"), "f" * 12)
+    assert manifest.models["m"].mask_cell_px == (6.2, 3.5)
     assert manifest.losses == (FrameLoss(3, "torn", None),)
-    assert manifest.outside == {"m": (2, 5)}
+    assert manifest.outside == {"m": (2, 1, 5)}
     assert manifest.inputs == [Path("film.mp4"), Path("truth")]
     assert json.loads((tmp_path / "run.json").read_text())["tool"] == "yolact-temporal"
     assert read_manifest(tmp_path / "none") is None
@@ -91,6 +97,15 @@ def test_more_than_is_known_and_less_than_is_written_today_is_read(change):
     assert parse_manifest(json.dumps(data).encode(), Path("run.json")).name == "film"
 
 
+def test_what_an_older_run_counted_without_telling_duplicates_apart_is_not_taken_for_known() -> None:
+    older = {
+        "outside": {"m": {"instances": 2, "of": 5}},
+        "tool": "yolact-temporal",
+        "format_version": FORMAT_VERSION,
+    }
+    assert parse_manifest(json.dumps(DOCUMENT | older).encode(), Path("run.json")).outside is None
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -111,10 +126,12 @@ def test_more_than_is_known_and_less_than_is_written_today_is_read(change):
         (lambda data: data["models"].update({"a/b": data["models"]["m"]}), "leads out of the run"),
         (lambda data: data["models"]["m"].update(score_threshold="0.5"), "score_threshold"),
         (lambda data: data["models"]["m"]["config"].update(class_names=[1]), "class_names"),
+        (lambda data: data["models"]["m"].update(mask_cell_px=[4]), "'models'.m.mask_cell_px"),
+        (lambda data: data["models"]["m"].update(mask_cell_px=[4, 0]), "'models'.m.mask_cell_px"),
         (lambda data: data["options"].update(stride=0), "'options'.stride"),
         (lambda data: data["options"].update(start=-1), "'options'.start"),
         (lambda data: data.update(losses=[{"at_index": 1}]), "losses.reason"),
-        (lambda data: data.update(outside={"m": {"instances": 1}}), "'outside'.m.of"),
+        (lambda data: data.update(outside={"m": {"unshared": 1, "duplicates": 0}}), "'outside'.m.of"),
         (lambda data: data.update(warnings="one"), "'warnings'"),
     ],
 )

@@ -62,6 +62,34 @@ def test_frames_without_truth_are_left_out_of_what_is_measured_against_it(score,
     assert figures["dtssd"]["n"] == 6
 
 
+def test_without_the_clip_no_loss_is_made_of_the_misses_alone(score, images, tmp_path):
+    truth = write(tmp_path / "truth", true_frames(), "davis")
+    missing = [
+        frame(
+            each.index,
+            each.instances.bitmaps()[: 1 if each.index % 3 else 2],
+            SIZE,
+            each.identities[: 1 if each.index % 3 else 2],
+        )
+        for each in true_frames()
+    ]
+    masks = write(tmp_path / "a.json", missing)
+    code, out, _ = score(masks, "--fps", FPS, "--ground-truth", truth)
+    assert code == 0
+    found = summary(tmp_path / "runs" / "a")
+    assert 0 < float(found["a", "coverage"]) < 1
+    for name in ("loss_0", "loss_1", "loss_1_at_iou_0.1"):
+        assert found["a", name] == "", name
+    assert "a sum over the misses alone is no loss" in out.replace("\n", " ")
+    code, out, _ = score(masks, "--fps", FPS, "--ground-truth", truth, "--json", "--overwrite")
+    figure = json.loads(out)["runs"][0]["quality"][0]["figures"]["loss_1"]
+    assert figure["value"] is None
+    assert "the motion between frames is not known" in figure["undefined"]
+    code, out, _ = score(masks, "--clip", images, "--fps", FPS, "--ground-truth", truth, "--overwrite")
+    assert float(summary(tmp_path / "runs" / "walk")["a", "loss_1"]) > 0
+    assert "is no loss" not in out
+
+
 @pytest.mark.parametrize("kind", ["coco", "youtube-vis"])
 def test_a_truth_may_be_annotations(score, images, tmp_path, kind):
     """The same truth as PNG masks and as an annotation file has the same figures; a crowd is what void is."""

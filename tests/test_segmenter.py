@@ -216,3 +216,7 @@ def test_devices_and_precisions_that_are_not_there_are_refused(compact):
         YolactSegmenter(compact, nms="soft")
     with pytest.raises(ValueError, match=r"0\.\.1"):
         YolactSegmenter(compact, score_threshold=30)
+
+
+def test_a_cell_of_the_mask_grid_is_in_pixels_of_the_frame(compact):
+    assert YolactSegmenter(compact).mask_cell_px((480, 864)) == (9.0, 5.0)  # of 96 by 96

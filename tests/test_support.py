@@ -112,7 +112,7 @@ def test_with_a_truth_quality_stands_beside():
 def test_what_no_other_model_sees_is_counted_as_outside():
     meter = SupportMeter(MODELS, 24.0)
     rows_of(meter, 0, one(40), one(120))
-    assert meter.summary().outside == {"a": (1, 1), "b": (1, 1)}
+    assert meter.summary().outside == {"a": (1, 0, 1), "b": (1, 0, 1)}
 
 
 def test_a_score_at_a_threshold_is_not_above_it_before_and_after_the_table():
@@ -121,7 +121,7 @@ def test_a_score_at_a_threshold_is_not_above_it_before_and_after_the_table():
         meter = SupportMeter({name: ComparedModel(("person",), score) for name in "ab"}, 24.0)
         row = rows_of(meter, 0, one(40, score), one(40, score))["a"]
         assert row.score == score
-        assert meter.summary().outside == {"a": (0, 0), "b": (0, 0)}
+        assert meter.summary().outside == {"a": (0, 0, 0), "b": (0, 0, 0)}
 
 
 def test_the_pair_of_an_object_exists_where_the_motion_is_unknown_but_not_where_frames_are_lost():
@@ -210,7 +210,7 @@ def test_what_was_left_out_is_counted():
     found = meter.summary()
     assert (found.frames, found.objects) == (6, 1)
     assert found.pairs == {"counted": 2, "repeated": 1, "after_lost_frames": 1, "without_motion": 0}
-    assert found.outside == {"a": (1, 5), "b": (0, 5)}
+    assert found.outside == {"a": (1, 0, 5), "b": (0, 0, 5)}
 
 
 @pytest.mark.slow
@@ -383,9 +383,9 @@ def test_a_broken_table_is_one_clear_sentence(tmp_path, text, message):
 def test_a_run_says_what_it_did_not_compare(finished_run):
     manifest = json.loads((finished_run / "run.json").read_text())
     blinking, steady = (manifest["outside"][name] for name in ("blinking_model", "steady_model"))
-    assert 0 <= steady["instances"] <= steady["of"]
+    assert 0 <= steady["unshared"] <= steady["of"]
     assert blinking["of"] < steady["of"], "it drops instances"
-    sentence = f"steady_model {steady['instances']} of {steady['of']} instances"
+    sentence = f"steady_model {steady['unshared']} of {steady['of']} instances"
     for name in ("report.md", "comparison.md"):
         assert sentence in (finished_run / name).read_text()
 
@@ -398,4 +398,17 @@ def test_a_run_says_what_it_did_not_compare(finished_run):
     ],
 )
 def test_what_is_not_compared_is_said_in_a_sentence(truth, expected):
-    assert expected in outside_sentence({"a": Outside(1, 4), "b": Outside(0, 0)}, truth)
+    said = outside_sentence({"a": Outside(1, 0, 4), "b": Outside(0, 0, 0)}, truth)
+    assert expected in said
+    assert "repeat" not in said
+
+
+def test_duplicates_are_not_said_to_be_seen_by_nobody_else():
+    said = outside_sentence({"a": Outside(0, 3, 6), "b": Outside(1, 0, 4)})
+    assert (
+        "no other model sees an object there: a 0 of 6 instances (0%), b 1 of 4 instances (25%) above" in said
+    )
+    assert (
+        "they repeat what the model reports better: a 3 of 6 instances (50%), b 0 of 4 instances (0%)."
+        in said
+    )

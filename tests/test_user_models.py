@@ -72,6 +72,7 @@ def test_the_example_is_measured_and_its_run_is_read_without_it(folder, capsys):
     assert (name, own["factory"]) == ("bright_things", "bright:BrightThings")
     assert own["config"]["class_names"] == ["thing"]
     assert (own["score_threshold"], own["record_threshold"]) == (0.5, 0.1)
+    assert own["mask_cell_px"] is None
     rows = (folder / "runs" / "film" / name / "instances.csv").read_text().splitlines()
     assert len(rows) > 1
     assert str(folder) not in sys.path
@@ -217,6 +218,27 @@ FRAME = np.zeros((1, *SIZE, 3), np.uint8)
 def test_what_it_returns_is_held_to_the_contract(found, sentence):
     segmenter = UserSegmenter(Returning(*found), "mine:make")
     assert sentence in fault(segmenter.segment, FRAME)
+
+
+class Gridded:
+    name, class_names = "gridded", ("thing",)
+
+    def __init__(self, cell):
+        self.cell = cell
+
+    def segment(self, frames):
+        return [Instances.empty(frames.shape[1:3]) for _ in frames]
+
+    def mask_cell_px(self, size):
+        return self.cell
+
+
+def test_it_may_say_how_coarse_the_grid_is_that_its_masks_are_cut_on():
+    assert UserSegmenter(Gridded([4, 2.5]), "mine:make").mask_cell_px(SIZE) == (4.0, 2.5)
+    assert UserSegmenter(Gridded(None), "mine:make").mask_cell_px(SIZE) is None
+    for cell in ((4, -1), 4, (4, 4, 4), ("4", 4), (4, 97)):
+        sentence = fault(UserSegmenter(Gridded(cell), "mine:make").mask_cell_px, SIZE)
+        assert "gridded.mask_cell_px to return a cell's width and height" in sentence
 
 
 def test_what_it_raises_is_told_in_one_sentence():

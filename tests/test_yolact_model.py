@@ -157,6 +157,17 @@ def test_the_model_is_in_eval_mode_and_outputs_have_their_shapes():
     assert output.prototypes.min() >= 0
 
 
+@pytest.mark.parametrize(
+    "name", ["yolact_compact", "yolact_resnet50", "yolact_im400", "yolact_im700", "yolact_darknet53"]
+)
+def test_the_configuration_knows_the_grid_of_the_prototypes(name):
+    with torch.device("cpu" if name == "yolact_compact" else "meta"), torch.inference_mode():
+        model = build_yolact(name)
+        side = model.config.input_size
+        prototypes = model(torch.zeros(1, 3, side, side)).prototypes
+    assert prototypes.shape[1:3] == (model.config.mask_cells,) * 2
+
+
 def test_semantic_logits_come_in_training_mode_only():
     model = build_yolact("yolact_compact")
     images = torch.zeros(2, 3, 64, 64)

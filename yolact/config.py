@@ -120,8 +120,8 @@ class YolactConfig:
 
     Example:
         >>> config = PRESETS["yolact_base"]
-        >>> config.input_size, len(config.class_names), config.head.prototypes
-        (550, 80, 32)
+        >>> config.input_size, len(config.class_names), config.head.prototypes, config.mask_cells
+        (550, 80, 32, 138)
         >>> replace(config, name="mine", class_names=("cat", "dog")).class_names
         ('cat', 'dog')
     """
@@ -134,6 +134,11 @@ class YolactConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     normalization: Normalization = IMAGENET
     mask_iou: bool = False
+
+    @property
+    def mask_cells(self) -> int:
+        """Cells of the prototypes along each side of the input: twice those of the finest pyramid level, stride 8."""
+        return 2 * -(-self.input_size // 8)
 
 
 _BASE_SIDES = (24, 48, 96, 192, 384)

@@ -45,6 +45,10 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         self._network: Any = None
         self._fingerprint: tuple[object, ...] = ()
 
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return a cell of the grid of frames of (height, width) on which boxes cut masks; None where there is none."""
+        return None
+
     @property
     def device(self) -> torch.device:
         """The device on which the model's weights lie."""

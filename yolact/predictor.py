@@ -58,6 +58,12 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         super().__init__(model, score_threshold, precision)
         self.nms = nms
 
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float]:
+        """Return a cell of the prototypes, in which a box crops: width / w and height / h pixels of the frame."""
+        height, width = size
+        cells = self.model.config.mask_cells
+        return width / cells, height / cells
+
     def preprocess(self, frames: NDArray[np.uint8]) -> Tensor:
         """Resize frames to the network's square, without keeping their aspect, and normalise: (B, 3, S, S)."""
         config = self.model.config

@@ -70,6 +70,7 @@ class UserSegmenter:
                 f"{type(inner).__name__} without {', '.join(missing)}: give it what it lacks"
             )
         self._segment = inner.segment
+        self._mask_cell_px = getattr(inner, "mask_cell_px", None)
         self.factory = factory
         self.accepted = dict(accepted or {})
         self.name: str = _checked(factory, "name", inner.name, "a text", isinstance(inner.name, str))
@@ -105,6 +106,26 @@ class UserSegmenter:
         if len(found) != len(frames):
             raise self._unfit(f"{len(frames)} Instances, one a frame", str(len(found)))
         return [self._fitting(own, (frames.shape[1], frames.shape[2])) for own in found]
+
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return a cell of the grid that its masks are cut on, in pixels of frames of (height, width); None if unsaid.
+
+        Raises:
+            UsageError: if the user's code raises, or returns something else.
+        """
+        if self._mask_cell_px is None:
+            return None
+        what = f"{self.name}.mask_cell_px to return a cell's width and height"
+        cell = _guarded(what, partial(self._mask_cell_px, size))
+        if cell is None:
+            return None
+        sides = list(cell) if isinstance(cell, list | tuple) else []
+        numbers = len(sides) == 2 and all(isinstance(side, int | float) for side in sides)
+        if not numbers or not all(0 < side <= max(size) for side in sides):
+            raise UsageError(
+                f"expected {what} in pixels, or None, got {_described(cell)}: mend {self.factory}"
+            )
+        return float(sides[0]), float(sides[1])
 
     def _fitting(self, found: Instances, size: tuple[int, int]) -> Instances:
         if found.size != size:

@@ -64,6 +64,8 @@ class ModelDescription:
 
     Attributes:
         weights: the beginning of their SHA-256; "" where there are none.
+        mask_cell_px: width and height, in pixels of the frame, of a cell of the grid that its masks are cut on; None
+            where that is not known.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ModelDescription:
     device: str
     precision: str
     weights: str
+    mask_cell_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ class Manifest:
         started, finished: times in UTC, as ISO 8601; "" where not known.
         models: by name, the measured one first.
         frames_measured: None where it is not known.
-        outside: by model, how many instances are of no object that is compared, and of how many; None where it was
-            not counted.
+        outside: by model, how many instances lie on no object that is compared, how many repeat another, and of how
+            many; None where that was not counted.
         seconds: wall time by stage.
         document: all that the file holds, also what this version does not know.
     """
@@ -124,7 +127,7 @@ class Manifest:
     frames_measured: int | None
     losses: tuple[FrameLoss, ...]
     warnings: tuple[str, ...]
-    outside: Mapping[str, tuple[int, int]] | None
+    outside: Mapping[str, tuple[int, int, int]] | None
     seconds: Mapping[str, float]
     packages: Mapping[str, str]
     platform: str
@@ -280,13 +283,28 @@ def _model(name: str, model: Fields) -> ModelDescription:
         device=model.text("device", ""),
         precision=model.text("precision", ""),
         weights=str(weights.get("sha256", "") if isinstance(weights, dict) else weights or "")[:12],
+        mask_cell_px=_cell(model.all().get("mask_cell_px"), name),
     )
+
+
+def _cell(cell: object, name: str) -> tuple[float, float] | None:
+    if cell is None:
+        return None
+    sides = cell if isinstance(cell, list) and len(cell) == 2 else [0]
+    if not all(isinstance(side, int | float) and not isinstance(side, bool) and side > 0 for side in sides):
+        raise FieldError(f"'models'.{name}.mask_cell_px")
+    return float(sides[0]), float(sides[1])
 
 
 def _loss(loss: Fields) -> FrameLoss:
     return FrameLoss(loss.whole("at_index", 0), loss.text("reason"), loss.whole_or_none("count", 0))
 
 
-def _outside(outside: Fields) -> dict[str, tuple[int, int]]:
+def _outside(outside: Fields) -> dict[str, tuple[int, int, int]] | None:
     found = {name: outside.fields(name) for name in outside}
-    return {name: (own.whole("instances", 0), own.whole("of", 0)) for name, own in found.items()}
+    if not all(own.has("duplicates") for own in found.values()):
+        return None  # an older run, which told no duplicates from others
+    return {
+        name: (own.whole("unshared", 0), own.whole("duplicates", 0), own.whole("of", 0))
+        for name, own in found.items()
+    }

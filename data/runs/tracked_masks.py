@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -24,7 +24,8 @@ def run_masks(
 ) -> MaskSequence:
     """Return the instances that count of a model of a run, with their tracks as identities.
 
-    Instances with an empty mask, which belong to no track, are left out.
+    Instances with an empty mask, which belong to no track, are left out. Duplicates, which have no track of their own
+    in the run, are reported all the same, each with an identity of its own (`read_tracks`): a reader must see them.
 
     Args:
         folder: the run's.
@@ -66,19 +67,33 @@ def run_masks(
 def read_tracks(files: ModelFolder) -> dict[int, list[int | None]]:
     """Return the track of each instance that counts, by frame, in the instances' order; None for an empty mask.
 
+    A duplicate has the number of no track: those that repeat one track, one in a frame, are numbered alike, above all
+    tracks.
+
     Raises:
         InputError: if the table of instances cannot be read.
     """
     found: dict[int, list[int | None]] = defaultdict(list)
+    repeats: list[tuple[int, int, int]] = []
     try:
         with io.TextIOWrapper(open_regular(files.instances), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                found[int(row["frame"])].append(int(row["track_id"]) if row["track_id"] else None)
+                own = found[int(row["frame"])]
+                if not row["track_id"] and row.get("duplicate_of"):
+                    repeats.append((int(row["frame"]), len(own), int(row["duplicate_of"])))
+                own.append(int(row["track_id"]) if row["track_id"] else None)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(
             f"expected a table of instances in {files.instances}, which cannot be read ({error}): analyze the clip "
             f"again with --overwrite"
         ) from error
+    last = max((track for tracks in found.values() for track in tracks if track is not None), default=0)
+    numbers: dict[tuple[int, int], int] = {}
+    in_frame: Counter[tuple[int, int]] = Counter()
+    for frame, place, track in repeats:
+        key = (track, in_frame[frame, track])
+        in_frame[frame, track] += 1
+        found[frame][place] = numbers.setdefault(key, last + 1 + len(numbers))
     return found
 
 

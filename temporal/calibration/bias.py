@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.comparison.matching import assign, overlaps
+from yolact_temporal.data.crops import MaskCrop, overlaps
+from yolact_temporal.temporal.comparison.matching import assign
 from yolact_temporal.temporal.metrics.trajectory import trajectory_error
 
 _CENTRE_X = 0

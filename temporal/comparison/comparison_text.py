@@ -60,19 +60,26 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
 
 
 def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str:
-    """Return what a comparison does not speak of: instances that are of no object.
+    """Return what a comparison does not speak of: instances that are of no object, and duplicates.
 
     Args:
         outside: by model.
         truth: whether objects are those of a ground truth.
     """
-    counts = ", ".join(
-        f"{model} {own.instances} of {own.of} instances"
-        + (f" ({own.instances / own.of:.0%})" if own.of else "")
-        for model, own in outside.items()
-    )
+    alone = _counts({model: (own.unshared, own.of) for model, own in outside.items()})
     what = "the ground truth has no object there" if truth else "no other model sees an object there"
-    return f"Not compared, because {what}: {counts} above the operating threshold."
+    sentence = f"Not compared, because {what}: {alone} above the operating threshold."
+    if any(own.duplicates for own in outside.values()):
+        twice = _counts({model: (own.duplicates, own.of) for model, own in outside.items()})
+        sentence += f" Not compared, because they repeat what the model reports better: {twice}."
+    return sentence
+
+
+def _counts(counts: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(
+        f"{model} {number} of {of} instances" + (f" ({number / of:.0%})" if of else "")
+        for model, (number, of) in counts.items()
+    )
 
 
 def comparison_section(comparison: ModelComparison, verdict: Verdict) -> Section:

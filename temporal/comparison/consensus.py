@@ -9,10 +9,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou, same_mask
+from yolact_temporal.data.crops import MaskCrop, mask_iou, overlaps, same_mask
 from yolact_temporal.temporal.association import mask_behind
-from yolact_temporal.temporal.comparison.matching import DUPLICATE_IOU, assign, duplicates, overlaps
+from yolact_temporal.temporal.comparison.matching import SAME_OBJECT_IOU, assign, best_scored, duplicates
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
+from yolact_temporal.temporal.metrics.duplicates import best_first
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
 
@@ -51,6 +52,8 @@ class ConsensusUniverse:
     with the masks that the flow carried here: so an object keeps its id while it moves, and two that cross keep theirs.
     Then masks of different models that overlap are brought together, where their object is not known yet or was taken
     for two; and where two models' masks of one object have nothing in common any more, one of them leaves it.
+
+    Where a model reports an object twice, its mask is the better-scored one, not the one that fits better.
 
     Where one model sees a whole and another its parts, the part that overlaps the whole enough is the object, and the
     other parts are nobody's miss.
@@ -118,7 +121,9 @@ class ConsensusUniverse:
         repeats = {model: duplicates(sight.masks, above[model]) for model, sight in seen.items()}
         for model, sight in seen.items():
             gain = self._gain(model, sight.masks)
-            for row, column in assign(gain, above[model], repeats[model]):
+            pairs = assign(gain, above[model], repeats[model])
+            fitting = [sight.masks[column] for _, column in pairs]
+            for row, column in best_scored(pairs, fitting, sight.masks, sight.scores, above[model]):
                 self._candidates[row].matches[model] = column
         self._part(seen)
         self._candidates += self._unknown(seen)
@@ -200,11 +205,9 @@ class ConsensusUniverse:
         """Yield a new candidate for each mask that is of none, unless it repeats a better one of the same model."""
         for model, sight in seen.items():
             taken = [c.matches[model] for c in self._candidates if model in c.matches]
-            left = sorted(
-                set(range(len(sight.masks))) - set(taken), key=lambda i: (-float(sight.scores[i]), i)
-            )
+            left = [i for i in best_first(sight.masks, sight.scores) if i not in taken]
             masks = [sight.masks[i] for i in (*taken, *left)]
-            same = overlaps(masks, masks, DUPLICATE_IOU) > 0
+            same = overlaps(masks, masks, SAME_OBJECT_IOU) > 0
             first = list(range(len(taken)))
             for place, index in enumerate(left, start=len(taken)):
                 if sight.masks[index].area and not same[place, first].any():

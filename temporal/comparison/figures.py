@@ -31,6 +31,7 @@ class ClipObjects:
         frame, object_id: int64 (P,), in order of frames.
         time_s: float (P,).
         pair: bool (P,), whether the object's pair with the last frame is of the universe.
+        motion_known: bool (P,), whether the motion from the last frame to this one is known.
         last: int64 (P,), index of the object's last appearance, -1 before its first one.
         score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
             round_trip_jitter, second_boundary_px: float (P, M), as of `ObjectRow`; NaN where there is none.
@@ -44,6 +45,7 @@ class ClipObjects:
     object_id: NDArray[np.int64]
     time_s: Floats
     pair: Bools
+    motion_known: Bools
     last: NDArray[np.int64]
     score: Floats
     area_px: Floats
@@ -95,6 +97,7 @@ class ClipObjects:
             object_id=object_id,
             time_s=np.array([row.time_s for row in heads], np.float64),
             pair=np.array([status in _PAIRS for status in statuses], bool),
+            motion_known=np.array([status != "without_motion" for status in statuses], bool),
             last=last,
             score=column("score"),
             area_px=column("area_px"),
@@ -124,20 +127,21 @@ class ClipObjects:
 
 
 class Series(NamedTuple):
-    """A figure of two models as sums over frames: T frames, O objects.
+    """A figure of two models as sums over the clip's frames, T of them.
 
-    A model's value is the mean over objects of the ratio of sums over frames; an object without a denominator has no
-    value. Keeping the frames apart lets a bootstrap draw them anew.
+    A model's value is the ratio of the sums, so that an object weighs by the pairs it has. Keeping the frames apart
+    lets a bootstrap draw them anew.
 
     Attributes:
-        first, second: float (T, O), the two models' numerators.
-        weight: float (T, O), the denominators, the same for both.
+        first, second: float (T,), the two models' numerators.
+        weight: float (T,), the denominators, the same for both.
         n: of how many pairs the figure is.
         n_undefined: pairs left out because a model has no value there.
+        of_objects: both models' means over objects, each weighing the same; None where nothing is defined.
 
     Example:
-        >>> first, second = np.array([[0.2], [0.4]]), np.array([[0.1], [0.1]])
-        >>> Series(first, second, np.ones((2, 1)), 2, 0).values()
+        >>> first, second = np.array([0.2, 0.4]), np.array([0.1, 0.1])
+        >>> Series(first, second, np.ones(2), 2, 0).values()
         (0.30000000000000004, 0.1)
     """
 
@@ -146,17 +150,21 @@ class Series(NamedTuple):
     weight: Floats
     n: int
     n_undefined: int
+    of_objects: tuple[float | None, float | None] = (None, None)
 
     def values(self) -> tuple[float | None, float | None]:
         """Return both models' values, None where nothing is defined."""
-        weight = self.weight.sum(axis=0)
-        counted = weight > 0
-        if not counted.any():
+        weight = float(self.weight.sum())
+        if not weight > 0:
             return None, None
-        first, second = (
-            float((part.sum(axis=0)[counted] / weight[counted]).mean()) for part in (self.first, self.second)
-        )
-        return first, second
+        return float(self.first.sum()) / weight, float(self.second.sum()) / weight
+
+    def by_object(self) -> tuple[float | None, float | None]:
+        """Return both models' means over objects, which weigh the same however few pairs they have.
+
+        A check on `values`: where the two tell different things, a few short-lived objects make the difference.
+        """
+        return self.of_objects
 
     def difference(self) -> float | None:
         """Return first minus second, None where nothing is defined."""
@@ -214,30 +222,32 @@ def compare_clip(
     pair = objects.pair
     both, one = seen & before, seen ^ before
     common = pair & both.all(axis=1)
-    grid = _Grid(objects)
+    sums = _Sums(objects)
     jitter = objects.jitter[:, columns]
     # These are of a sample of pairs: the others lack nothing.
     second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
+    sampled = common & np.isfinite(second).any(axis=1)
     series = {
-        "boundary_px": grid.mean(objects.boundary_px[:, columns], common),
-        "boundary_share": grid.mean(objects.boundary_share[:, columns], common),
-        "motion_compensated_jitter": grid.mean(jitter, common),
-        "round_trip_px": grid.mean(objects.round_trip_px[:, columns], common),
-        "round_trip_jitter": grid.mean(objects.round_trip_jitter[:, columns], common),
-        "true_boundary_px": grid.mean(_for_both(objects.true_boundary_px), common),
-        "true_jitter": grid.mean(_for_both(objects.true_jitter), common),
-        "second_boundary_px": grid.mean(second, common & np.isfinite(second).any(axis=1)),
-        "true_second_boundary_px": grid.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
-        "presence_flips_per_s": grid.rate(one, pair, _seconds(objects) * timed),
-        "coverage": grid.pooled(both, pair),
+        "boundary_px": sums.mean(objects.boundary_px[:, columns], common),
+        "boundary_share": sums.mean(objects.boundary_share[:, columns], common),
+        "motion_compensated_jitter": sums.mean(jitter, common),
+        "round_trip_px": sums.mean(objects.round_trip_px[:, columns], common),
+        "round_trip_jitter": sums.mean(objects.round_trip_jitter[:, columns], common),
+        "true_boundary_px": sums.mean(_for_both(objects.true_boundary_px), common),
+        "true_jitter": sums.mean(_for_both(objects.true_jitter), common),
+        "second_boundary_px": sums.mean(second, sampled),
+        "sample_boundary_px": sums.mean(objects.boundary_px[:, columns], sampled),
+        "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
+        "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
+        "coverage": sums.share(both, pair),
     }
-    losses = loss_terms(before, seen, jitter)
-    series |= {name: grid.pooled(own, pair, losses.undefined) for name, own in losses.by_name.items()}
+    losses = loss_terms(before, seen, jitter, objects.motion_known)
+    series |= {name: sums.share(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
     series |= {
-        "truth_j": grid.mean(_or_zero(objects.truth_iou[:, columns], seen), known),
-        "truth_f": grid.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), known),
+        "truth_j": sums.mean(_or_zero(objects.truth_iou[:, columns], seen), known),
+        "truth_f": sums.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), known),
     }
     count = int(pair.sum())
     covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
@@ -287,42 +297,43 @@ def _between(rows: Sequence[ObjectRow], models: int) -> Floats:
     return np.array(ious, np.float64).reshape(-1, models, models)
 
 
-class _Grid:
-    """Lays values of appearances out by frame and object."""
+class _Sums:
+    """Sums values of appearances over frames, and over objects."""
 
     def __init__(self, objects: ClipObjects) -> None:
-        self._row = np.unique(objects.frame, return_inverse=True)[1]
-        self._column = np.unique(objects.object_id, return_inverse=True)[1]
-        self.shape = (int(self._row.max()) + 1, int(self._column.max()) + 1) if len(self._row) else (0, 0)
-
-    def lay(self, values: Floats) -> Floats:
-        laid = np.zeros(self.shape)
-        laid[self._row, self._column] = values
-        return laid
+        self._frames = np.unique(objects.frame, return_inverse=True)[1]
+        self._objects = np.unique(objects.object_id, return_inverse=True)[1]
 
     def mean(self, values: Floats, where: Bools) -> Series:
-        """Mean over appearances at which both models have a value, then over objects."""
-        defined = where & np.isfinite(values).all(axis=1)
-        first, second = (self.lay(np.where(defined, values[:, i], 0.0)) for i in (0, 1))
-        n = int(defined.sum())
-        return Series(first, second, self.lay(defined.astype(float)), n, int(where.sum()) - n)
+        """Mean over appearances at which both models have a value."""
+        return self._series(values, where & np.isfinite(values).all(axis=1), None, where)
 
     def rate(self, events: Bools, where: Bools, seconds: Floats) -> Series:
-        """Events a second of an object's life, then the mean over objects."""
-        timed = where & (seconds > 0)
-        first, second = (self.lay((events[:, i] & timed).astype(float)) for i in (0, 1))
-        n = int(timed.sum())
-        return Series(first, second, self.lay(seconds * timed), n, int(where.sum()) - n)
+        """Events a second of the objects' lives."""
+        return self._series(events.astype(float), where & (seconds > 0), seconds, where)
 
-    def pooled(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
-        """Sum over all pairs divided by their number, objects not kept apart."""
-        counted = where if undefined is None else where & ~undefined
-        first, second = (
-            self.lay(np.where(counted, values[:, i], 0.0)).sum(axis=1, keepdims=True) for i in (0, 1)
+    def share(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
+        """Mean over all appearances but those that are undefined."""
+        return self._series(
+            values.astype(float), where if undefined is None else where & ~undefined, None, where
         )
-        weight = self.lay(counted.astype(float)).sum(axis=1, keepdims=True)
+
+    def _series(self, values: Floats, counted: Bools, weight: Floats | None, where: Bools) -> Series:
+        weights = counted * (1.0 if weight is None else weight)
+        parts = [np.where(counted, values[:, 0], 0.0), np.where(counted, values[:, 1], 0.0), weights]
+        first, second, weight_of = (np.bincount(self._frames, part).astype(float) for part in parts)
         n = int(counted.sum())
-        return Series(first, second, weight, n, int(where.sum()) - n)
+        by_object = _mean_ratios(*(np.bincount(self._objects, part).astype(float) for part in parts))
+        return Series(first, second, weight_of, n, int(where.sum()) - n, by_object)
+
+
+def _mean_ratios(first: Floats, second: Floats, weight: Floats) -> tuple[float | None, float | None]:
+    """Return the means of two ratios over objects, (O,) each, without those that have no weight."""
+    counted = weight > 0
+    if not counted.any():
+        return None, None
+    means = [float((part[counted] / weight[counted]).mean()) for part in (first, second)]
+    return means[0], means[1]
 
 
 def _seconds(objects: ClipObjects) -> Floats:

@@ -8,48 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou
+from yolact_temporal.data.crops import MaskCrop, overlaps
+from yolact_temporal.temporal.metrics.duplicates import best_first
 
-DUPLICATE_IOU = 0.5
+SAME_OBJECT_IOU = 0.5
 """Two masks of one model that overlap by so much are of one thing: two things cannot cover the same pixels."""
 
 FAINT_WEIGHT = 0.5
 """What the overlap of a faint mask counts beside that of one above the operating threshold, so that a faint one takes
 an object from the other only where it overlaps more than twice as much: the other one is then of something else."""
-
-
-def overlaps(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: float) -> NDArray[np.float64]:
-    """Return the IoU of every two masks, float64 (N, M), 0 where it is below `least`; of no masks (0, M) or (N, 0).
-
-    Only what the masks' rectangles and areas do not rule out is computed.
-
-    Args:
-        first, second: N and M masks of one frame.
-        least: above 0, at most 1.
-
-    Example:
-        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 4), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
-        >>> overlaps(masks[:1], masks, least=0.5).tolist()
-        [[1.0, 0.6, 0.0]]
-    """
-    found = np.zeros((len(first), len(second)))
-    if not found.size:
-        return found
-    boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
-    areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
-    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
-        boxes[:, None, :2], others[None, :, :2]
-    )
-    shared = np.minimum(areas[:, None], other_areas[None])
-    shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
-    # The most that two masks of these areas, in these rectangles, can overlap.
-    possible = shared > 0
-    possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
-    for row, column in np.argwhere(possible).tolist():
-        iou = mask_iou(first[row], second[column])
-        if iou >= least:
-            found[row, column] = iou
-    return found
 
 
 def duplicates(masks: Sequence[MaskCrop], above: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -61,7 +28,7 @@ def duplicates(masks: Sequence[MaskCrop], above: NDArray[np.bool_]) -> NDArray[n
     """
     repeats = np.zeros(len(masks), np.bool_)
     faint, strong = np.flatnonzero(~above).tolist(), np.flatnonzero(above).tolist()
-    found = overlaps([masks[i] for i in faint], [masks[i] for i in strong], DUPLICATE_IOU)
+    found = overlaps([masks[i] for i in faint], [masks[i] for i in strong], SAME_OBJECT_IOU)
     repeats[faint] = found.any(axis=1)
     return repeats
 
@@ -91,3 +58,43 @@ def assign(
             rows, columns = linear_sum_assignment(left, maximize=True)
             pairs += [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if left[r, c] > 0]
     return pairs
+
+
+def best_scored(
+    pairs: Sequence[tuple[int, int]],
+    objects: Sequence[MaskCrop],
+    masks: Sequence[MaskCrop],
+    scores: NDArray[np.float32],
+    above: NDArray[np.bool_],
+) -> list[tuple[int, int]]:
+    """Give each matched object the best-scored counted mask that lies on it, in place of the one that fits it best.
+
+    Of two reports of one object the better fit would be the steadier by choice, not by the model's merit. A mask that
+    is of another object stays there.
+
+    Args:
+        pairs: (row, column) of what `assign` gave to each other.
+        objects: where each pair's object is.
+        masks: the model's, of which the columns are.
+        scores, above: (C,), their scores, and whether they are above the operating threshold. Of equal scores the
+            larger mask is the better.
+
+    Returns:
+        As many pairs, of the same rows.
+
+    Example:
+        >>> masks = [MaskCrop.from_bitmap(np.ones((4, 8), np.bool_), (16, 32), x, 4) for x in (4, 5, 20)]
+        >>> scores = np.array([0.6, 0.9, 0.8], np.float32)
+        >>> best_scored([(7, 0)], masks[:1], masks, scores, scores > 0.5)
+        [(7, 1)]
+    """
+    lies_on = overlaps(objects, masks, SAME_OBJECT_IOU) > 0
+    order = best_first(masks, scores)
+    taken = {column for _, column in pairs}
+    chosen = []
+    for place, (row, column) in enumerate(pairs):
+        fit = (c for c in order if above[c] and lies_on[place, c] and (c == column or c not in taken))
+        best = next(fit, column)
+        taken = (taken - {column}) | {best}
+        chosen.append((row, best))
+    return chosen

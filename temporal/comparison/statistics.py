@@ -138,8 +138,8 @@ def block_interval(series: Series, seed: int = 0, resamples: int = 2_000) -> Int
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> first, second = 0.3 + rng.normal(0, 0.05, (60, 1)), 0.2 + rng.normal(0, 0.05, (60, 1))
-        >>> low, high = block_interval(Series(first, second, np.ones((60, 1)), 60, 0))
+        >>> first, second = 0.3 + rng.normal(0, 0.05, 60), 0.2 + rng.normal(0, 0.05, 60)
+        >>> low, high = block_interval(Series(first, second, np.ones(60), 60, 0))
         >>> 0.05 < low < 0.1 < high < 0.15
         True
     """
@@ -160,35 +160,32 @@ def ratio_interval(
     other clips.
 
     Args:
-        values: float64 (T, O), numerators by frame and object.
-        weight: float64 (T, O), denominators. The figure is the mean over objects of the ratio of their sums.
-        transform: of each object's ratio, such as a root; none by default.
+        values: float64 (T,), what each frame adds to the numerator, over all objects.
+        weight: float64 (T,), what it adds to the denominator. The figure is the ratio of the two sums.
+        transform: of the ratio, such as a root; none by default.
         seed, resamples: of the bootstrap.
 
     Returns:
         None with fewer than 8 frames, or a figure that is the same however frames are drawn.
 
     Example:
-        >>> events = np.array([[0.0], [1.0]] * 30)
-        >>> low, high = ratio_interval(events, np.ones((60, 1)))
-        >>> low < 0.5 < high, ratio_interval(events[:4], np.ones((4, 1)))
+        >>> events = np.array([0.0, 1.0] * 30)
+        >>> low, high = ratio_interval(events, np.ones(60))
+        >>> low < 0.5 < high, ratio_interval(events[:4], np.ones(4))
         (True, None)
     """
-    used = weight.sum(axis=1) > 0
+    used = weight > 0
     frames = int(used.sum())
     if frames < 8:
         return None
     values, weight = values[used], weight[used]
-    length = block_length(values.sum(axis=1) / weight.sum(axis=1))
-    means = []
+    length = block_length(values / weight)
+    drawn = []
     for counts in _block_counts(frames, length, resamples, np.random.default_rng(seed)):
-        each = counts @ weight
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = np.where(each > 0, counts @ values / each, np.nan)
-        drawn = np.isfinite(ratios).any(axis=1)
-        means.append(np.nanmean(ratios[drawn] if transform is None else transform(ratios[drawn]), axis=1))
-    found = np.concatenate(means)
-    if not len(found) or np.ptp(found) == 0:
+        ratios = (counts @ values) / (counts @ weight)
+        drawn.append(ratios if transform is None else transform(ratios))
+    found = np.concatenate(drawn)
+    if np.ptp(found) == 0:
         return None
     low, high = np.quantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(float(low), float(high))

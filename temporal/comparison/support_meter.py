@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou
+from yolact_temporal.data.crops import MaskCrop, mask_iou, overlaps
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.comparison.consensus import ConsensusUniverse
+from yolact_temporal.temporal.comparison.matching import SAME_OBJECT_IOU
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, Universe, UniverseOptions
 from yolact_temporal.temporal.metrics import pair_figures
+from yolact_temporal.temporal.metrics.duplicates import repeated
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.pairing import pair_status
@@ -44,14 +46,16 @@ class ComparedModel:
 
 
 class Outside(NamedTuple):
-    """Instances of a model that are above its operating threshold and of no object that counts.
+    """Instances of a model that are above its operating threshold and not what is compared.
 
     Attributes:
-        instances: how many they are.
+        unshared: how many lie on no object that counts, and repeat none.
+        duplicates: how many lie on an object of which the model has a better-scored mask, or repeat another instance.
         of: how many instances are above the threshold.
     """
 
-    instances: int
+    unshared: int
+    duplicates: int
     of: int
 
 
@@ -64,7 +68,7 @@ class SupportSummary:
         objects: objects that counted in a frame.
         pairs: pairs (object, t-1, t) of objects that count in both frames, by status: those "counted", and why the
             others are left out ("repeated", "after_lost_frames", "without_motion").
-        outside: by model, what the comparison does not speak of: what it alone sees, right or wrong.
+        outside: by model, what the comparison does not speak of: what it alone sees, right or wrong, and duplicates.
     """
 
     frames: int
@@ -186,7 +190,8 @@ class SupportMeter:
         self._objects: set[int] = set()
         self._pairs: Counter[str] = Counter()
         self._above: Counter[str] = Counter()
-        self._outside: Counter[str] = Counter()
+        self._unshared: Counter[str] = Counter()
+        self._duplicates: Counter[str] = Counter()
 
     def update(
         self,
@@ -239,7 +244,7 @@ class SupportMeter:
             floor = self._true_figures(sighting, motion if pair == "counted" else None)
             between = self._ious(sighting, frame)
             rows += [self._row(name, sighting, frame, pair, floor, between[name]) for name in self._models]
-        self._count(sightings, kept)
+        self._count(sightings, kept, seen)
         self._last_index = frame_index
         self._last_scores = {
             sighting.object_id: {name: _score(kept[name], i) for name, i in sighting.matches.items()}
@@ -259,7 +264,10 @@ class SupportMeter:
             frames=self._frames,
             objects=len(self._objects),
             pairs={status: self._pairs[status] for status in statuses},
-            outside={name: Outside(self._outside[name], self._above[name]) for name in self._models},
+            outside={
+                name: Outside(self._unshared[name], self._duplicates[name], self._above[name])
+                for name in self._models
+            },
         )
 
     def _require_frame(
@@ -357,15 +365,26 @@ class SupportMeter:
             for name in self._models
         }
 
-    def _count(self, sightings: Sequence[Sighting], kept: Mapping[str, Instances]) -> None:
+    def _count(
+        self, sightings: Sequence[Sighting], kept: Mapping[str, Instances], seen: Mapping[str, SeenMasks]
+    ) -> None:
         self._frames += 1
         self._objects.update(sighting.object_id for sighting in sightings)
+        on_objects = [
+            seen[name].masks[index] for found in sightings for name, index in found.matches.items()
+        ] + [found.truth for found in sightings if found.truth is not None]
         for name, instances in kept.items():
-            free = np.ones(len(instances), np.bool_)
-            free[[found.matches[name] for found in sightings if name in found.matches]] = False
-            above = instances.scores > self._models[name].score_threshold
-            self._above[name] += int(np.count_nonzero(above))
-            self._outside[name] += int(np.count_nonzero(free & above))
+            counted = np.flatnonzero(instances.scores > self._models[name].score_threshold)
+            masks = [seen[name].masks[index] for index in counted.tolist()]
+            taken = {found.matches[name] for found in sightings if name in found.matches}
+            free = np.array([index not in taken for index in counted.tolist()], np.bool_)
+            repeats = repeated(masks, instances.scores[counted]) >= 0
+            repeats[free] |= overlaps(
+                [mask for mask, own in zip(masks, free, strict=True) if own], on_objects, SAME_OBJECT_IOU
+            ).any(axis=1)
+            self._above[name] += len(counted)
+            self._duplicates[name] += int(np.count_nonzero(free & repeats))
+            self._unshared[name] += int(np.count_nonzero(free & ~repeats))
 
 
 def _judged(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.temporal.comparison.matching import assign, duplicates, overlaps
+from yolact_temporal.data.crops import MaskCrop, overlaps
+from yolact_temporal.temporal.comparison.matching import assign, best_scored, duplicates
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
@@ -16,7 +16,8 @@ class TruthUniverse:
     """Objects of the ground truth: an object counts in every frame in which it has a mask, whoever sees it.
 
     Every model's masks are matched with the true ones one to one, frame by frame, by their overlap; a faint mask takes
-    no object from one above the operating threshold but where it overlaps more than twice as much.
+    no object from one above the operating threshold but where it overlaps more than twice as much. Of several above it
+    that lie on the object, its mask is the better-scored one, not the one that fits better.
 
     Args:
         thresholds: each model's operating threshold; one model is enough.
@@ -68,7 +69,9 @@ class TruthUniverse:
             masks = [without(mask, void) for mask in sight.masks]
             above = np.asarray(sight.scores > self._thresholds[model])
             gain = overlaps(list(true.values()), masks, self.options.truth_iou)
-            for row, column in assign(gain, above, duplicates(masks, above)):
+            pairs = assign(gain, above, duplicates(masks, above))
+            objects = [true[keys[row]] for row, _ in pairs]
+            for row, column in best_scored(pairs, objects, masks, sight.scores, above):
                 matches[keys[row]][model] = column
         still = motion is None or motion.repeated
         found = []

@@ -20,7 +20,12 @@ from yolact_temporal.temporal.metrics.contract import (
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 BOX_EDGE_PX = 2.0
-"""A boundary pixel whose centre is at most this far from an edge of the predicted box counts as near the box."""
+"""A boundary pixel whose centre is at most this far from an edge of the predicted box counts as near the box.
+
+Where the model cuts its masks on a coarser grid, one cell of it takes its place: the cut lies up to a cell from the
+edge that makes it.
+"""
+_BAND = f"{BOX_EDGE_PX:g} px, or one cell of the model's mask grid where it is known and larger,"
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -60,12 +65,12 @@ _GROUPS = (
     (
         "boundary_near_box_px",
         "px",
-        f"of boundary pixels within {BOX_EDGE_PX:g} px of an edge of the predicted box",
+        f"of boundary pixels within {_BAND} of an edge of the predicted box",
     ),
     (
         "boundary_off_box_px",
         "px",
-        f"of boundary pixels over {BOX_EDGE_PX:g} px from every edge of the predicted box",
+        f"of boundary pixels over {_BAND} from every edge of the predicted box",
     ),
 )
 
@@ -304,8 +309,10 @@ def pair_displacements(pair: MaskPair) -> dict[str, float | None]:
         if pair.boxes is not None:
             previous_box, box = pair.boxes
             columns, rows = (plane[there.rows, there.columns] for plane in pair.sources)
-            near_there = near_box_edge(columns, rows, previous_box)
-            near_back = near_box_edge(back.columns + pair.origin[0], back.rows + pair.origin[1], box)
+            near_there = near_box_edge(columns, rows, previous_box, pair.cell)
+            near_back = near_box_edge(
+                back.columns + pair.origin[0], back.rows + pair.origin[1], box, pair.cell
+            )
             near = displacement(there.distances[near_there], back.distances[near_back])
             off = displacement(there.distances[~near_there], back.distances[~near_back])
             groups |= {"boundary_near_box_px": near, "boundary_off_box_px": off}
@@ -317,13 +324,17 @@ def pair_displacements(pair: MaskPair) -> dict[str, float | None]:
 
 
 def near_box_edge(
-    columns: NDArray[np.floating | np.integer], rows: NDArray[np.floating | np.integer], box: Sequence[float]
+    columns: NDArray[np.floating | np.integer],
+    rows: NDArray[np.floating | np.integer],
+    box: Sequence[float],
+    cell: tuple[float, float] | None = None,
 ) -> NDArray[np.bool_]:
-    """Tell which points lie within `BOX_EDGE_PX` of an edge of a box.
+    """Tell which points lie within `BOX_EDGE_PX`, or a cell of the grid that masks are cut on, of an edge of a box.
 
     Args:
         columns, rows: (n,), indices of pixels; a pixel's centre is at its index + 0.5.
         box: x1, y1, x2, y2 in pixels.
+        cell: width and height in pixels of a cell, for the upright edges and the others; None where not known.
 
     Returns:
         bool (n,).
@@ -331,13 +342,16 @@ def near_box_edge(
     Example:
         >>> near_box_edge(np.array([10, 15]), np.array([15, 15]), (10.0, 10.0, 30.0, 20.0)).tolist()
         [True, False]
+        >>> near_box_edge(np.array([15]), np.array([15]), (10.0, 10.0, 30.0, 20.0), cell=(6.2, 3.5)).tolist()
+        [True]
     """
     x, y = columns + 0.5, rows + 0.5
     x1, y1, x2, y2 = (float(edge) for edge in box)
-    beside_x = np.minimum(np.abs(x - x1), np.abs(x - x2)) <= BOX_EDGE_PX
-    beside_y = np.minimum(np.abs(y - y1), np.abs(y - y2)) <= BOX_EDGE_PX
-    along_x = (x >= x1 - BOX_EDGE_PX) & (x <= x2 + BOX_EDGE_PX)
-    along_y = (y >= y1 - BOX_EDGE_PX) & (y <= y2 + BOX_EDGE_PX)
+    reach_x, reach_y = (max(BOX_EDGE_PX, side) for side in cell or (0.0, 0.0))
+    beside_x = np.minimum(np.abs(x - x1), np.abs(x - x2)) <= reach_x
+    beside_y = np.minimum(np.abs(y - y1), np.abs(y - y2)) <= reach_y
+    along_x = (x >= x1 - reach_x) & (x <= x2 + reach_x)
+    along_y = (y >= y1 - reach_y) & (y <= y2 + reach_y)
     near: NDArray[np.bool_] = (beside_x & along_y) | (beside_y & along_x)
     return near
 

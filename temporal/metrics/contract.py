@@ -8,7 +8,6 @@ command `metrics`, the dashboard and docs/tables.md are made from what is regist
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
@@ -184,6 +183,7 @@ class Observation:
             (x1, y1, x2, y2) in pixels, a pixel's centre at its index + 0.5.
         pair: the pair's figures by name; None unless `paired` and present in both frames.
         frame: its place among the frames that are measured, from 0.
+        instances, duplicates: of the track in this frame, and how many of them only repeat another.
     """
 
     present: bool
@@ -197,6 +197,8 @@ class Observation:
     box: tuple[float, float, float, float] | None = None
     pair: Mapping[str, float | None] | None = None
     frame: int = 0
+    instances: int = 1
+    duplicates: int = 0
 
 
 class MaskPair(NamedTuple):
@@ -211,6 +213,7 @@ class MaskPair(NamedTuple):
         sources: float (h, w) each, column and row in frame t-1 that each pixel comes from.
         boxes: the predicted boxes (x1, y1, x2, y2) at t-1 and t; None where they are not known.
         round_trip: the mask of t-1 and what comes back of it, carried to t and back; None where that is not known.
+        cell: width and height in pixels of a cell of the grid on which the boxes cut masks; None where not known.
     """
 
     previous: NDArray[np.uint8]
@@ -221,6 +224,7 @@ class MaskPair(NamedTuple):
     sources: Sequence[NDArray[np.floating]]
     boxes: tuple[Sequence[float], Sequence[float]] | None
     round_trip: RoundTrip | None = None
+    cell: tuple[float, float] | None = None
 
 
 PairMeasure = Callable[[MaskPair], Mapping[str, float | None]]
@@ -256,37 +260,28 @@ def plain_ratio(ratio: Number) -> Number:
 class FrameSums:
     """A figure of one track as sums over frames: compute(sum of numerators / sum of denominators).
 
-    The sums give its value. Where it is kept frame by frame, what they are made of gives its interval.
+    Its memory is fixed as long as somebody takes what was added (`taken`), who then can sum it over all tracks.
 
     Attributes:
         numerator, denominator: the sums so far.
         compute: makes the figure of their ratio.
         n, n_undefined: frames that have a value, and that have none.
 
-    Args:
-        compute: as above.
-        kept: whether to keep what each frame adds: 12 bytes a frame, 20 where its denominators are not all 1.
+    Example:
+        >>> sums = FrameSums()
+        >>> sums.add(0, Term(1.0)), sums.add(1, Term(2.0)), sums.add(2, NO_VALUE)
+        (None, None, None)
+        >>> sums.figure(), sums.taken(), sums.taken()
+        (Figure(value=1.5, n=2, n_undefined=1), [(0, 1.0, 1.0), (1, 2.0, 1.0)], [])
     """
 
-    __slots__ = (
-        "_denominators",
-        "_frames",
-        "_kept",
-        "_numerators",
-        "compute",
-        "denominator",
-        "n",
-        "n_undefined",
-        "numerator",
-    )
+    __slots__ = ("_added", "compute", "denominator", "n", "n_undefined", "numerator")
 
-    def __init__(self, compute: Compute = plain_ratio, kept: bool = False) -> None:
+    def __init__(self, compute: Compute = plain_ratio) -> None:
         self.compute = compute
         self.numerator = self.denominator = 0.0
         self.n = self.n_undefined = 0
-        self._kept = kept
-        self._frames, self._numerators = array("i"), array("d")
-        self._denominators: array[float] | None = None  # all 1 so far
+        self._added: list[tuple[int, float, float]] = []
 
     def add(self, frame: int, term: Term) -> None:
         """Add what a frame adds."""
@@ -297,14 +292,12 @@ class FrameSums:
         self.n += 1
         self.numerator += numerator
         self.denominator += denominator
-        if not self._kept:
-            return
-        if self._denominators is None and denominator != 1.0:
-            self._denominators = array("d", [1.0]) * len(self._frames)
-        self._frames.append(frame)
-        self._numerators.append(numerator)
-        if self._denominators is not None:
-            self._denominators.append(denominator)
+        self._added.append((frame, numerator, denominator))
+
+    def taken(self) -> list[tuple[int, float, float]]:
+        """Return frame, numerator and denominator of what was added since this was last asked, and forget them."""
+        added, self._added = self._added, []
+        return added
 
     def value(self) -> float | None:
         """Return the figure so far; None without a denominator."""
@@ -314,16 +307,9 @@ class FrameSums:
         """Return the figure so far, with its counts."""
         return Figure(self.value(), self.n, self.n_undefined)
 
-    def by_frame(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the frames that have a value, and what each adds: numerators and denominators, (n,) each."""
-        denominators = (
-            np.ones(len(self._frames)) if self._denominators is None else np.array(self._denominators)
-        )
-        return np.array(self._frames, np.int32), np.array(self._numerators), denominators
-
 
 class Accumulator(Protocol):
-    """Takes one track's observations in order; but for what `sums` keeps, its memory is fixed."""
+    """Takes one track's observations in order; its memory is fixed."""
 
     def add(self, observation: Observation) -> None:
         """Take the next frame."""
@@ -334,7 +320,10 @@ class Accumulator(Protocol):
         ...
 
     def sums(self) -> dict[str, FrameSums]:
-        """Return what the figures are made of frame by frame, by metric name; only those that are sums over frames."""
+        """Return the sums that figures are made of, by metric name; only of those that are sums over frames.
+
+        Of a figure that is not defined yet nothing is returned, and so nothing of it taken.
+        """
         ...
 
 
@@ -350,7 +339,7 @@ class RatioOverFrames:
     def __init__(self, spec: MetricSpec, update: Update, compute: Compute = plain_ratio) -> None:
         self._name = spec.name
         self._update = update
-        self._sums = FrameSums(compute, spec.headline is not None)
+        self._sums = FrameSums(compute)
         self._last: Observation | None = None
 
     def add(self, observation: Observation) -> None:

@@ -238,8 +238,8 @@ class Presence:
     """
 
     def __init__(self) -> None:
-        self._flips = FrameSums(kept=FLIPS_SPEC.headline is not None)
-        self._absences = FrameSums(kept=DROPOUT_SPEC.headline is not None)
+        self._flips = FrameSums()
+        self._absences = FrameSums()
         self._bins = [0] * len(GAP_BINS)
         self._last: bool | None = None
         self._begun = False

@@ -208,9 +208,7 @@ class SecondDifferences:
 
     def __init__(self, min_run: int = MIN_RUN) -> None:
         self._min_run = min_run
-        self._sums = [
-            FrameSums(second_difference_noise, spec.headline is not None) for spec in SECOND_DIFFERENCE_SPECS
-        ]
+        self._sums = [FrameSums(second_difference_noise) for _ in SECOND_DIFFERENCE_SPECS]
         self._left_out = 0
         self._start_run()
 

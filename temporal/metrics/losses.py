@@ -12,6 +12,10 @@ from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 _SUPPORT = "which objects of the universe each model sees in every frame"
 _MOVED = f"{_SUPPORT}, and B2 where it sees it in both"
+_UNMOVED = (
+    "the motion between frames is not known, so that misses would be all there is to count, or the universe has no "
+    "pair at which every model has a value"
+)
 _GROUP = "How steady they are over all true pairs"
 
 
@@ -76,7 +80,7 @@ SPECS = (
             ),
             label,
             _MOVED,
-            undefined="the universe has no pair at which every model has a value",
+            undefined=_UNMOVED,
         )
         for weight, label in (
             (0, "L(0): one-sided misses and jitter"),
@@ -88,12 +92,14 @@ SPECS = (
         "A3",
         "The part of the penalised loss that is misses in one frame of two.",
         _compared("loss_one_sided", "  of it seen in one frame of two", 7),
+        undefined=_UNMOVED,
     ),
     _spec(
         "loss_missed",
         "A3",
         "The part of L(1) that is misses in both frames.",
         _compared("loss_missed", "  of it missed in both (c = 1)", 8),
+        undefined=_UNMOVED,
     ),
     _spec(
         "loss_moved",
@@ -101,6 +107,7 @@ SPECS = (
         "The part of the penalised loss that is 1 - IoU where seen in both frames.",
         _compared("loss_moved", "  of it 1 - IoU where seen in both", 9),
         inputs=_MOVED,
+        undefined=_UNMOVED,
     ),
 )
 """What models are compared by, beside the metrics of tracks on their common support."""
@@ -111,26 +118,35 @@ REGISTRY.register(*SPECS, order=520)
 class LossTerms(NamedTuple):
     """What each pair adds to the losses of M models, float64 (P, M), and at which pairs one has no value, bool (P,).
 
-    A pair at which a model has both masks and no jitter (nothing of them is visible, or the motion is not known) can be
-    neither rewarded nor punished: it is left out for all models.
+    Where the motion is not known, no pair has a value, not even one that is missed: a sum over the misses alone would
+    be no loss. A pair at which a model has both masks and no jitter, since nothing of them is visible, can be neither
+    rewarded nor punished. What is left out is so for all models.
     """
 
     by_name: dict[str, NDArray[np.float64]]
     undefined: NDArray[np.bool_]
 
 
-def loss_terms(before: NDArray[np.bool_], now: NDArray[np.bool_], jitter: NDArray[np.float64]) -> LossTerms:
+def loss_terms(
+    before: NDArray[np.bool_],
+    now: NDArray[np.bool_],
+    jitter: NDArray[np.float64],
+    motion_known: NDArray[np.bool_],
+) -> LossTerms:
     """Return what pairs add to L(0), L(1) and their three parts, by metric name.
 
     Args:
         before, now: bool (P, M), whether each model sees the object in the two frames.
         jitter: float64 (P, M), B2, NaN where it is not known.
+        motion_known: bool (P,), whether the motion from frame to frame is.
 
     Example:
         >>> before, now = np.array([[True], [True], [False]]), np.array([[True], [False], [False]])
-        >>> terms = loss_terms(before, now, np.array([[0.2], [np.nan], [np.nan]]))
+        >>> terms = loss_terms(before, now, np.array([[0.2], [np.nan], [np.nan]]), np.array([True] * 3))
         >>> terms.by_name["loss_0"].ravel().tolist(), terms.by_name["loss_1"].ravel().tolist()
         ([0.2, 1.0, 0.0], [0.2, 1.0, 1.0])
+        >>> loss_terms(before, now, np.full((3, 1), np.nan), np.array([False] * 3)).undefined.tolist()
+        [True, True, True]
     """
     both, one = now & before, now ^ before
     missed = ~both & ~one
@@ -142,4 +158,8 @@ def loss_terms(before: NDArray[np.bool_], now: NDArray[np.bool_], jitter: NDArra
         "loss_missed": missed.astype(np.float64),
         "loss_moved": moved,
     }
-    return LossTerms(terms, np.any(both & ~np.isfinite(jitter), axis=1))
+    hidden = both & ~np.isfinite(jitter)
+    undefined = ~motion_known | hidden.any(axis=1)
+    if (hidden.any(axis=0) & ~(both & ~hidden).any(axis=0)).any():  # only misses would be left
+        undefined = np.ones_like(undefined)
+    return LossTerms(terms, undefined)

@@ -27,6 +27,7 @@ def pair_figures(
     previous_box: Sequence[float] | None = None,
     box: Sequence[float] | None = None,
     previous: MaskCrop | None = None,
+    cell: tuple[float, float] | None = None,
 ) -> dict[str, float | None]:
     """Measure one pair by everything that is registered for pairs.
 
@@ -39,6 +40,7 @@ def pair_figures(
         previous_box, box: the predicted boxes (x1, y1, x2, y2) at t-1 and t. Without them the figures near and off the
             box are undefined.
         previous: the mask of t-1, where it was. Without it the figures of its round trip are undefined.
+        cell: width and height in pixels of a cell of the grid on which the boxes cut masks; None where not known.
 
     Returns:
         A value or None by name: every metric of a pair, and the log area ratio. With an empty mask all are None.
@@ -61,6 +63,7 @@ def pair_figures(
         [plane[region.slices] for plane in motion.sources],
         None if previous_box is None or box is None else (previous_box, box),
         None if previous is None else carry_back(previous, carried, motion),
+        cell,
     )
     figures: dict[str, float | None] = {}
     for measure in REGISTRY.pair_measures():
@@ -72,9 +75,7 @@ class PairMeans:
     """Averages the pairs' figures over one track."""
 
     def __init__(self) -> None:
-        self._sums = {
-            name: FrameSums(kept=spec.headline is not None) for name, spec in REGISTRY.pairs().items()
-        }
+        self._sums = {name: FrameSums() for name in REGISTRY.pairs()}
 
     def add(self, observation: Observation) -> None:
         """Take the next frame."""

@@ -61,7 +61,7 @@ APPEARANCE_SPECS = tuple(
     MetricSpec(
         name=name,
         symbol=symbol,
-        meaning=f"{what}, mean over the frames in which the object exists, then over objects; 0 where it has no mask.",
+        meaning=f"{what}, mean over all frames of all objects in which they exist; 0 where one has no mask.",
         inputs="the mask and the true one in every frame in which the object exists, void left out",
         unit="1",
         range=(0.0, 1.0),

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, union_mask
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, JudgedFrame
 from yolact_temporal.temporal.comparison.truth import without
 from yolact_temporal.temporal.metrics.box_stability import (
@@ -20,6 +20,7 @@ from yolact_temporal.temporal.metrics.box_stability import (
     mean_box_errors,
 )
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, Figure, at_iou, mean_figure
+from yolact_temporal.temporal.metrics.davis_protocol import DavisProtocol
 from yolact_temporal.temporal.metrics.flicker import FRAGMENTATION_SPEC, fragmentation
 from yolact_temporal.temporal.metrics.panoptic import (
     STQ_SPECS,
@@ -44,6 +45,7 @@ class TruthFigure(NamedTuple):
         value: mean over the objects that have one, or of the whole clip; None where undefined.
         n, n_undefined: frames, pairs, windows or classes measured, and left out for having no value, over all objects.
         objects, objects_undefined: true objects that have a value, and that have none; None of a whole clip's figure.
+        by_object: of a value that is a mean over all pairs, the mean over objects that checks it; else None.
     """
 
     value: float | None
@@ -51,6 +53,7 @@ class TruthFigure(NamedTuple):
     n_undefined: int | None = None
     objects: int | None = None
     objects_undefined: int | None = None
+    by_object: float | None = None
 
 
 def over_objects(figures: Iterable[Figure]) -> TruthFigure:
@@ -58,7 +61,7 @@ def over_objects(figures: Iterable[Figure]) -> TruthFigure:
 
     Example:
         >>> over_objects([Figure(0.8, 10, 0), Figure(0.6, 20, 0), Figure(None, 0, 5)])
-        TruthFigure(value=0.7, n=30, n_undefined=5, objects=2, objects_undefined=1)
+        TruthFigure(value=0.7, n=30, n_undefined=5, objects=2, objects_undefined=1, by_object=None)
     """
     own = list(figures)
     mean = mean_figure(figure.value for figure in own)
@@ -76,10 +79,14 @@ class TruthMeter:
     Args:
         models: by name.
         class_names: what the truth's class ids stand for.
+        davis: whether to measure as DAVIS publishes it, too: all masks of a frame as one, without matching.
     """
 
-    def __init__(self, models: Mapping[str, ComparedModel], class_names: Sequence[str]) -> None:
+    def __init__(
+        self, models: Mapping[str, ComparedModel], class_names: Sequence[str], davis: bool = False
+    ) -> None:
         self._shapes = Shapes()
+        self._davis = {name: DavisProtocol() for name in (models if davis else ())}
         self._models = {name: _ModelMeter(model, class_names, self._shapes) for name, model in models.items()}
         self._true: dict[int, ShapeStability] = {}
         self._absent = ShapeStability()
@@ -103,6 +110,10 @@ class TruthMeter:
             mask = frame.true.get(key)
             shape.add(None if mask is None else self._shapes.of(mask), paired, self._shapes.distance)
         self._absent.add(None, paired)
+        if self._davis:
+            truth = union_mask(frame.true.values(), next(iter(frame.instances.values())).size)
+            for name, published in self._davis.items():
+                published.add(self._models[name].union(name, frame), truth, self._shapes)
         for name, meter in self._models.items():
             meter.update(name, frame, classes, tracks[name])
 
@@ -110,6 +121,9 @@ class TruthMeter:
         """Return a model's figures of the frames so far, by name."""
         found = self._models[model].figures()
         found[TRUE_SHAPE_STABILITY_SPEC.name] = over_objects(each.figure() for each in self._true.values())
+        if model in self._davis:
+            published = self._davis[model].figures().items()
+            found |= {name: TruthFigure(own.value, own.n, own.n_undefined) for name, own in published}
         return found
 
     def note(self, model: str) -> str | None:
@@ -128,11 +142,20 @@ class _ModelMeter:
         self._boxes: dict[int, BoxStability] = {}
         self.pixels = _EveryPixel(model.class_names, true_names)
 
+    def counted(self, name: str, frame: JudgedFrame) -> list[int]:
+        """Return the places of the instances that count."""
+        return np.flatnonzero(frame.seen[name].scores > self._threshold).tolist()
+
+    def union(self, name: str, frame: JudgedFrame) -> MaskCrop:
+        """Return all masks that count as one."""
+        masks = (without(frame.seen[name].masks[place], frame.void) for place in self.counted(name, frame))
+        return union_mask(masks, frame.instances[name].size)
+
     def update(
         self, name: str, frame: JudgedFrame, classes: Mapping[int, int], tracks: NDArray[np.int64]
     ) -> None:
         """Take the next frame, as `TruthMeter.update`."""
-        counted = np.flatnonzero(frame.seen[name].scores > self._threshold).tolist()
+        counted = self.counted(name, frame)
         masks = [without(frame.seen[name].masks[index], frame.void) for index in counted]
         self._update_objects(name, frame)
         self._update_tracks(name, frame, dict(zip(counted, tracks.tolist(), strict=True)))

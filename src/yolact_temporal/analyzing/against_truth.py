@@ -97,7 +97,9 @@ def _from_table(
     found = {}
     for name in _of_comparison():
         series = pairs.series[name]
-        found[name] = TruthFigure(series.values()[0], series.n, series.n_undefined)
+        found[name] = TruthFigure(
+            series.values()[0], series.n, series.n_undefined, by_object=series.by_object()[0]
+        )
     return found | region_sequences(table, mask_source.name, level, iou, frames)
 
 
@@ -107,17 +109,17 @@ def truth_fit_rows(clip: str, quality: TruthFit) -> list[Row]:
     blank |= {"clip": clip, "model": quality.model}
     rows: list[Row] = [blank | {"metric": "true_objects", "value": quality.objects, "unit": "count"}]
     for name, figure in quality.figures.items():
-        value, n, n_undefined, objects, objects_undefined = figure
         rows.append(
             blank
             | {
                 "metric": name,
-                "value": value,
+                "value": figure.value,
                 "unit": REGISTRY.known(name).unit,
-                "n": n,
-                "n_undefined": n_undefined,
-                "tracks": objects,
-                "tracks_undefined": objects_undefined,
+                "n": figure.n,
+                "n_undefined": figure.n_undefined,
+                "tracks": figure.objects,
+                "tracks_undefined": figure.objects_undefined,
+                "value_by_object": figure.by_object,
             }
         )
     return rows
@@ -126,7 +128,9 @@ def truth_fit_rows(clip: str, quality: TruthFit) -> list[Row]:
 def truth_fit_json(quality: TruthFit) -> dict[str, Any]:
     """Return one model's figures for a machine to read."""
     figures = {
-        name: {"unit": REGISTRY.known(name).unit} | figure._asdict()
+        name: {"unit": REGISTRY.known(name).unit}
+        | figure._asdict()
+        | ({"undefined": REGISTRY.known(name).undefined} if figure.value is None else {})
         for name, figure in quality.figures.items()
     }
     return {

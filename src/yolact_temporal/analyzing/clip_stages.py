@@ -99,7 +99,7 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
             for mask_source in mask_sources
         ]
-        tables = object_tables(folder, mask_sources, source.info, options, request.truth)
+        tables = object_tables(folder, mask_sources, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:

@@ -50,6 +50,13 @@ class MaskSource(Protocol):
     @property
     def manifest(self) -> dict[str, Any]: ...  # noqa: D102
 
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return width and height of a cell of the grid that its masks are cut on, in pixels of frames of `size`.
+
+        None where there is no such grid, or it is not known, as of masks that were read.
+        """
+        ...
+
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return what is in the next frames of the clip, which come in order, each once."""
         ...
@@ -71,6 +78,11 @@ class NetworkMasks:
         self.score_threshold = model.score_threshold
         self.manifest = model.manifest
         self._segmenter = model.segmenter
+
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return what the segmenter says of it; None where it says nothing."""
+        said = getattr(self._segmenter, "mask_cell_px", None)
+        return None if said is None else said(size)
 
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return what the network sees in frames of one size, in one forward pass."""
@@ -128,6 +140,10 @@ class GivenMasks:
         }
         self._frames = FrameByFrame(masks)
         self._below = 0
+
+    def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return None: of masks that were read nobody knows."""
+        return None
 
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return the masks of the frames."""

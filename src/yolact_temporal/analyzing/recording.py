@@ -107,7 +107,12 @@ class ModelRecording:
         self._resume = request.destination.resume
         rate = None if clip.fps is None else float(clip.fps)
         self._meter = StabilityMeter(
-            self._class_names, rate, options.stride, identified=mask_source.identified, pictures=pictures
+            self._class_names,
+            rate,
+            options.stride,
+            identified=mask_source.identified,
+            pictures=pictures,
+            mask_cell_px=mask_source.mask_cell_px((clip.height, clip.width)),
         )
         self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
         self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
@@ -242,6 +247,7 @@ class ObjectsRecording:
         clip: ClipInfo,
         options: AnalyzeOptions,
         truth: MaskSequence | None = None,
+        davis: bool = False,
     ) -> None:
         compared = {
             mask_source.name: ComparedModel(mask_source.class_names, mask_source.score_threshold)
@@ -252,7 +258,7 @@ class ObjectsRecording:
         self._meter = SupportMeter(compared, rate, options.stride, truth=truth is not None)
         self._models = list(compared)
         self._truth = None if truth is None else TrueFrames(truth)
-        self._measured = None if truth is None else TruthMeter(compared, truth.class_names)
+        self._measured = None if truth is None else TruthMeter(compared, truth.class_names, davis)
         self._known = array("q")
 
     def __enter__(self) -> ObjectsRecording:
@@ -289,7 +295,7 @@ class ObjectsRecording:
         self._table.write_all(object_row_cells(row) for row in rows)
         self._known.append(frame.index)
         if self._meter.judged is not None:
-            tracks = {name: each.track_ids for name, each in stability.items()}
+            tracks = {name: each.owner_ids for name, each in stability.items()}
             self._measured.update(self._meter.judged, true.classes, tracks)
 
     def measured(self) -> MeasuredTruth | None:
@@ -308,13 +314,14 @@ def object_tables(
     folder: RunFolder,
     mask_sources: Sequence[MaskSource],
     clip: ClipInfo,
-    options: AnalyzeOptions,
-    truth: MaskSequence | None,
+    request: RunRequest,
 ) -> list[ObjectsRecording]:
     """Return the tables of objects that a run has: the consensus of several models, and the ground truth's."""
+    options, truth = request.options, request.truth
     tables = []
     if len(mask_sources) > 1:
         tables.append(ObjectsRecording(folder.objects, mask_sources, clip, options))
     if truth is not None:
-        tables.append(ObjectsRecording(folder.true_objects, mask_sources, clip, options, truth))
+        davis = request.protocol == "davis"
+        tables.append(ObjectsRecording(folder.true_objects, mask_sources, clip, options, truth, davis))
     return tables

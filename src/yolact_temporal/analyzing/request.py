@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.temporal.motion_sources import MotionSource
+
+Protocol = Literal["davis"]
+"""A published way to measure masks against a ground truth."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class RunRequest:
         options: range, stride, batch.
         motion: the motion between frames; None for optical flow.
         truth: true masks with identities, that all are measured against as well.
+        protocol: "davis" to measure against the truth as DAVIS publishes it, too; None for matched objects alone.
         sections: (time in seconds, label) marks for the timeline plot.
     """
 
@@ -61,4 +66,5 @@ class RunRequest:
     options: AnalyzeOptions = field(default_factory=AnalyzeOptions)
     motion: MotionSource | None = None
     truth: MaskSequence | None = None
+    protocol: Protocol | None = None
     sections: Sequence[tuple[float, str]] = ()

@@ -151,6 +151,8 @@ def _run(
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+        if request.protocol is not None:
+            manifest["ground_truth"]["protocol"] = request.protocol
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
@@ -163,7 +165,7 @@ def _run(
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
             write_comparison(comparison, folder.path, name, destination.pictures.plots)
-        intervals = {model: own_intervals(own.tracks) for model, own in result.stability.items()}
+        intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         done = FinishedRun(
             name,
@@ -213,7 +215,10 @@ def _manifest(
         "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
         "options": asdict(options),
         "motion": motion_kind,
-        "models": {mask_source.name: mask_source.manifest for mask_source in mask_sources},
+        "models": {
+            each.name: each.manifest | {"mask_cell_px": each.mask_cell_px((clip.height, clip.width))}
+            for each in mask_sources
+        },
         "packages": _versions(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }

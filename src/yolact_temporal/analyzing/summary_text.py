@@ -120,9 +120,9 @@ def _counts_without_pictures(stability: ClipStability) -> list[str]:
     pairs = stability.frame_pairs
     lines = [
         f"{stability.frames} frames, {stability.instances} instances in {len(stability.tracks)} tracks.",
-        f"Without the clip the motion between frames is not known: boundary displacement, motion-compensated jitter "
-        f"and area blinks are undefined, and a repeated frame cannot be told from another. The other figures are of "
-        f"{pairs['without_motion']} pairs of consecutive frames.",
+        f"Without the clip the motion between frames is not known: boundary displacement, motion-compensated jitter, "
+        f"area blinks and penalised losses are undefined, and a repeated frame cannot be told from another. The other "
+        f"figures are of {pairs['without_motion']} pairs of consecutive frames.",
     ]
     if pairs["after_lost_frames"]:
         lines.append(

@@ -10,6 +10,11 @@ from yolact_temporal.temporal.documents import Block, Cell, Items, Number, Parag
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 
+NO_LOSS = (
+    "The losses L are undefined: of masks that are there in both frames the overlap is not known, since without the "
+    "clip there is no motion to carry them by, and a sum over the misses alone is no loss. Pass the clip with --clip."
+)
+
 
 def truth_section(quality: Sequence[TruthFit]) -> Section:
     """Return every model's figures against the ground truth, side by side, in groups."""
@@ -26,6 +31,10 @@ def truth_section(quality: Sequence[TruthFit]) -> Section:
         if rows:
             blocks.append(Section(title, [Table(_heads(quality), rows)]))
     notes = [f"{own.model}: {note}" for own in quality for note in own.notes]
+    if any(
+        (loss := own.figures.get("loss_1")) and loss.value is None and loss.n_undefined for own in quality
+    ):
+        notes.append(NO_LOSS)
     if not identity.available():
         notes.append(f"HOTA, MOTSA and IDF1 need one package more: {identity.INSTALL}")
     return Section("Against the ground truth", [*blocks, *([Items(notes)] if notes else [])])

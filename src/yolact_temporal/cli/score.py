@@ -48,6 +48,12 @@ def add(commands: Any) -> None:
     )
     add_truth_options(parser)
     parser.add_argument(
+        "--protocol",
+        choices=("davis",),
+        help="measure against --ground-truth as DAVIS publishes it, too: all masks of a frame are one object, nothing "
+        "is matched",
+    )
+    parser.add_argument(
         "--format",
         metavar="F",
         help=f"format of the masks: {FORMAT_NAMES} (default: recognised by name and first bytes)",
@@ -84,6 +90,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure somebody's masks."""
+    motion = motion_options(args)
     _check(args)
 
     from yolact_temporal.data.runs.names import require_free
@@ -94,9 +101,12 @@ def run(args: argparse.Namespace) -> int:
         score_masks,
     )
 
+    if args.protocol is not None and args.ground_truth is None:
+        raise UsageError("expected --ground-truth beside --protocol, got none: pass the true masks too")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
+        protocol=args.protocol,
         score_threshold=args.score_threshold,
         names=tuple(args.name or ()),
         class_names=None if args.classes is None else _class_names(args.classes),
@@ -104,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         video=args.video,
         frames=None if args.frames is None else at_least_one("--frames", args.frames),
         fps=None if args.fps is None else Fraction(args.fps).limit_denominator(100_000),
-        **motion_options(args),
+        **motion,
     )
     name = args.clip_name or (clip_name(str(args.clip)) if args.clip else run_name(args.masks))
     require_free(name, "--clip-name")

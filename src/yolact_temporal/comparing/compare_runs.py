@@ -183,8 +183,9 @@ class _Gathered:
         if len(known) < len(self.outside):
             return {}
         return {
-            name: Outside(sum(clip[name].instances for clip in known), sum(clip[name].of for clip in known))
+            name: Outside(*(sum(counts) for counts in zip(*(clip[name] for clip in known), strict=True)))
             for name in models
+            if known
         }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.analyzing.mask_sources import GivenMasks, masks_sha256
 from yolact_temporal.analyzing.options import AnalyzeOptions
-from yolact_temporal.analyzing.request import Destination, RunRequest
+from yolact_temporal.analyzing.request import Destination, Protocol, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.comparing.true_masks import TruthOptions, coverage_notes, open_truth
 from yolact_temporal.data.formats import FORMATS, MaskSequence, ReadOptions, open_masks
@@ -36,6 +36,7 @@ class ScoreOptions:
     Attributes:
         format: of the masks; recognised if None.
         truth: what is known of the ground truth.
+        protocol: as of `RunRequest`.
         score_threshold: instances whose score is above it count.
         names: what to call the masks, one each; from their files' names if empty.
         class_names: names of the classes in order.
@@ -48,6 +49,7 @@ class ScoreOptions:
 
     format: str | None = None
     truth: TruthOptions = field(default_factory=TruthOptions)
+    protocol: Protocol | None = None
     score_threshold: float = 0.0
     names: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
@@ -118,6 +120,7 @@ def score_masks(
                 _analyze_options(indices, options),
                 motion=None if source is not None else NoMotion(),
                 truth=true,
+                protocol=options.protocol,
             ),
             progress,
         )

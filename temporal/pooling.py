@@ -1,0 +1,101 @@
+"""A clip's figures as sums over all its tracks: their values, and what their intervals are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.metrics.contract import Compute, FrameSums, plain_ratio
+
+Floats = NDArray[np.float64]
+
+MOST_BLOCKS = 4096
+"""Of more frames, neighbours are summed up, so that memory does not grow with the clip: blocks of two, of four..."""
+
+
+@dataclass(frozen=True, eq=False)
+class PooledSums:
+    """One figure over all tracks: compute(sum of numerators / sum of denominators).
+
+    Attributes:
+        values, weight: float64 (T,), what each block of frames adds to the two sums; of a figure without an interval T
+            is 1.
+        compute: makes the figure of their ratio.
+    """
+
+    values: Floats
+    weight: Floats
+    compute: Compute = plain_ratio
+
+    def value(self) -> float | None:
+        """Return the figure: every pair weighs the same, whatever track it is of; None where nothing was added."""
+        weight = float(self.weight.sum())
+        return float(self.compute(float(self.values.sum()) / weight)) if weight > 0 else None
+
+
+@dataclass
+class _Blocks:
+    """What blocks of frames add to one figure; all frames are one block where no interval is drawn from them."""
+
+    compute: Compute
+    apart: bool
+    sums: Floats = field(default_factory=lambda: np.zeros((2, 1)))
+
+    def add(self, block: int, numerator: float, denominator: float) -> None:
+        block *= self.apart
+        if block >= self.sums.shape[1]:
+            longer = np.zeros((2, min(max(2 * self.sums.shape[1], block + 1), MOST_BLOCKS)))
+            longer[:, : self.sums.shape[1]] = self.sums
+            self.sums = longer
+        self.sums[0, block] += numerator
+        self.sums[1, block] += denominator
+
+    def pooled(self) -> PooledSums:
+        numerators, denominators = self.sums.copy()
+        return PooledSums(numerators, denominators, self.compute)
+
+    def halve(self) -> None:
+        """Sum up every two neighbours."""
+        even = self.sums[:, : self.sums.shape[1] // 2 * 2]
+        last = self.sums[:, even.shape[1] :]
+        self.sums = np.concatenate([even[:, ::2] + even[:, 1::2], last], axis=1)
+
+
+class ClipSums:
+    """Sums every figure over all tracks of a clip, while they go on.
+
+    Example:
+        >>> from yolact_temporal.temporal.metrics.contract import Term
+        >>> clip, tracks = ClipSums(), [FrameSums(), FrameSums()]
+        >>> for frame in range(4):
+        ...     tracks[0].add(frame, Term(1.0))
+        >>> tracks[1].add(2, Term(6.0))
+        >>> clip.take({"boundary_px_mean": track} for track in tracks)
+        >>> clip.pooled()["boundary_px_mean"].value()  # (4 x 1 + 6) / 5: a track weighs by its pairs
+        2.0
+    """
+
+    def __init__(self) -> None:
+        self._frames_a_block = 1
+        self._blocks: dict[str, _Blocks] = {}
+
+    def take(self, tracks: Iterable[Mapping[str, FrameSums]]) -> None:
+        """Take what was added to the figures of tracks since the last time."""
+        for sums in tracks:
+            for name, own in sums.items():
+                for frame, numerator, denominator in own.taken():
+                    if name not in self._blocks:
+                        self._blocks[name] = _Blocks(own.compute, REGISTRY[name].headline is not None)
+                    while frame // self._frames_a_block >= MOST_BLOCKS:
+                        self._frames_a_block *= 2
+                        for blocks in self._blocks.values():
+                            blocks.halve()
+                    self._blocks[name].add(frame // self._frames_a_block, numerator, denominator)
+
+    def pooled(self) -> dict[str, PooledSums]:
+        """Return the figures that are sums over frames and have a value, by metric name."""
+        return {name: self._blocks[name].pooled() for name in REGISTRY.own() if name in self._blocks}
