@@ -124,9 +124,13 @@ class MaskParts:
         return len(self.boxes)
 
     def __repr__(self) -> str:
-        named = {"coefficients": self.coefficients, "box": self.boxes, "box pasted into": self.pasted}
-        named |= {"class": self.class_ids}
-        names = [self.maps_name, *(name for name, rows in named.items() if rows is not None)]
+        told = {
+            "coefficients": self.coefficients is not None,
+            "box": True,
+            "box pasted into": self.pasted is not None,
+            "class": self.class_ids is not None,
+        }
+        names = [self.maps_name, *(name for name, there in told.items() if there)]
         return f"MaskParts({len(self)} of {self.size[0]}x{self.size[1]}, from {', '.join(names)})"
 
 

@@ -102,6 +102,6 @@ def write_still_clip(path, frames=14):
     base = cv2.GaussianBlur(rng.integers(0, 256, (*SIZE, 3)).astype(np.float32), (0, 0), 2) * 2 - 128
     with VideoWriter(path, SIZE, 24) as writer:
         for index in range(frames):
-            noisy = base + rng.integers(-3, 4, base.shape)
+            noisy = base + rng.integers(-12, 13, base.shape)
             writer.write(np.clip(noisy, 0, 255).astype(np.uint8), index / 24)
     return path

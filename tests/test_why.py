@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from part_models import (
@@ -22,7 +23,7 @@ from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip, run_report
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
-from yolact_temporal.data.photograph import photograph
+from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.temporal.documents import as_markdown
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -39,7 +40,6 @@ JITTER, BOUNDARY = MEASURES
 
 def explained(frames, motions, make=assemble, classes=1):
     """Explain frames of parts, the motion to each but the first given."""
-    size = frames[0].size
     meter, explainer = StabilityMeter([f"class {index}" for index in range(classes)], 24), Explainer(make)
     found = []
     for index, parts in enumerate(frames):
@@ -64,7 +64,7 @@ def real():
     """Both compact models, and the parts of what they see in a photograph."""
     from yolact_temporal.analyzing.models import ModelRequest, load_model
 
-    rgb = photograph().rgb if hasattr(photograph(), "rgb") else np.asarray(photograph())
+    rgb = cv2.resize(PHOTOGRAPHS[0].read(), (320, 400), interpolation=cv2.INTER_AREA)
     found = {}
     for name in ("yolact_compact", "mask_rcnn_compact"):
         model = load_model(ModelRequest(name, device="cpu", record_threshold=0.3))
@@ -116,7 +116,9 @@ class TestCarrying:
 
     def test_a_map_goes_along_with_the_flow_also_where_its_grid_ends_beyond_the_frame(self):
         rows, columns = np.mgrid[:7, :9].astype(np.float32)
-        grid = PartMap(np.stack((columns, rows), axis=-1), (16.0, 16.0))  # 144 x 112 px over a frame of 128 x 96
+        grid = PartMap(
+            np.stack((columns, rows), axis=-1), (16.0, 16.0)
+        )  # 144 x 112 px over a frame of 128 x 96
         moved = carried_map(grid, moved_right(SIZE, 8.0)).values
         assert moved[:, 1:, 0] == pytest.approx(columns[:, 1:] - 0.5, abs=1e-4)
         assert moved[..., 1] == pytest.approx(rows, abs=1e-4)
@@ -293,14 +295,19 @@ def test_parts_of_other_lengths_are_refused(part):
         replace(toy_parts(), **{part: wrong[part]})
 
 
-class TestARun:
-    @pytest.fixture(scope="class")
-    def clip(self, tmp_path_factory):
-        return write_still_clip(tmp_path_factory.mktemp("why") / "still.mp4")
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_still_clip(tmp_path_factory.mktemp("why") / "still.mp4")
 
+
+class TestARun:
     def run(self, clip, folder, why=True):
         toy = ToySegmenter()
-        manifest = {"note": "toy_parts is a toy.", "score_threshold": 0.5, "config": {"class_names": ["disk"]}}
+        manifest = {
+            "note": "toy_parts is a toy.",
+            "score_threshold": 0.5,
+            "config": {"class_names": ["disk"]},
+        }
         source = open_clip(clip)
         try:
             return run_clip(
@@ -348,4 +355,6 @@ def test_every_figure_of_a_cause_is_registered_once():
 
 
 def test_parts_that_are_shown_are_short():
-    assert repr(MaskParts((4, 6), "features", (), np.zeros((0, 4)))) == "MaskParts(0 of 4x6, from features, box)"
+    assert (
+        repr(MaskParts((4, 6), "features", (), np.zeros((0, 4)))) == "MaskParts(0 of 4x6, from features, box)"
+    )

@@ -92,7 +92,12 @@ def assembled(parts: MaskParts, device: torch.device) -> list[MaskCrop]:
 
 
 class Interpolation(NamedTuple):
-    """From which cells of a line each pixel is interpolated: `below` and `above`, int64 (n,), and the `share` of above."""
+    """From which cells of a line each pixel is interpolated.
+
+    Attributes:
+        below, above: int64 (n,), the two cells.
+        share: float32 (n,), the weight of `above`; `below` has the rest.
+    """
 
     below: NDArray[np.int64]
     above: NDArray[np.int64]

@@ -129,12 +129,13 @@ def _share_specs(measure: Measure) -> Iterator[MetricSpec]:
         )
 
 
-PAIR_SPECS = tuple(spec for measure in MEASURES for spec in _pair_specs(measure)) + (
+PAIR_SPECS = (
+    *(spec for measure in MEASURES for spec in _pair_specs(measure)),
     MetricSpec(
         name=SWITCH,
         symbol="H5",
-        meaning="1 where another anchor won than in the frame before: of another level or shape, or more than a cell "
-        "from where the flow carries the old one; with Mask R-CNN the anchor of the proposal, or another pyramid level.",
+        meaning="1 where another anchor won than in the frame before: of another level or shape, or more than a "
+        "cell from where the flow carries the old one; with Mask R-CNN the anchor of the proposal, or another level.",
         inputs="the anchors that both masks began as, the movement fitted to the flow over the mask",
         unit="1",
         range=(0.0, 1.0),
@@ -146,7 +147,7 @@ PAIR_SPECS = tuple(spec for measure in MEASURES for spec in _pair_specs(measure)
         depends=OF_RATE,
     ),
 )
-"""Of a pair and a track, in `why.csv`; their means stand in `summary.csv`, but for the switch, of which the share does."""
+"""Of a pair and a track, in `why.csv`; their means stand in `summary.csv`, of the switch its share."""
 
 
 def _switch_spec(name: str, meaning: str, label: str, undefined: str) -> MetricSpec:
@@ -165,6 +166,29 @@ def _switch_spec(name: str, meaning: str, label: str, undefined: str) -> MetricS
         depends=OF_RATE,
     )
 
+
+def _grid_spec(name: str, axis: str, label: str) -> MetricSpec:
+    return MetricSpec(
+        name=name,
+        symbol="H6",
+        meaning=f"{axis} of a cell of the grid that masks are cropped on in whole cells: a cropped edge moves in such "
+        f"steps.",
+        inputs="the model's grid, the frame's size",
+        unit="px",
+        range=(0.0, math.inf),
+        direction="down",
+        undefined="the model's masks are cropped on no such grid, or it is not known",
+        source="the model's own assembly",
+        scope="cause",
+        label=label,
+        depends="the clip's size",
+    )
+
+
+GRID_SPECS = (
+    _grid_spec("grid_step_x_px", "Width", "step of a cropped edge, across"),
+    _grid_spec("grid_step_y_px", "Height", "step of a cropped edge, down"),
+)
 
 CLIP_SPECS = (
     *(spec for measure in MEASURES for spec in _share_specs(measure)),
@@ -189,4 +213,4 @@ CLIP_SPECS = (
 )
 """Of a clip, in `summary.csv`."""
 
-REGISTRY.register(*PAIR_SPECS, *CLIP_SPECS, order=600)
+REGISTRY.register(*PAIR_SPECS, *CLIP_SPECS, *GRID_SPECS, order=600)

@@ -37,13 +37,11 @@ class Movement(NamedTuple):
 
     def boxes(self, boxes: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return boxes (..., 4), xyxy in pixels of t-1, moved and scaled."""
-        moved: NDArray[np.float64] = boxes * np.tile(self.scale, 2) + np.tile(self.shift, 2)
-        return moved
+        return np.asarray(boxes, np.float64) * np.tile(self.scale, 2) + np.tile(self.shift, 2)
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return points (..., 2), x and y in pixels of t-1, moved."""
-        moved: NDArray[np.float64] = points * self.scale + self.shift
-        return moved
+        return np.asarray(points, np.float64) * self.scale + self.shift
 
 
 def fitted_movement(carried: MaskCrop, motion: Motion) -> Movement | None:
@@ -73,7 +71,7 @@ def fitted_movement(carried: MaskCrop, motion: Motion) -> Movement | None:
         # Multiples of the golden section are spread evenly, in step with no row or column.
         spread = (np.arange(FITTED_PIXELS) * _GOLDEN % 1 * len(rows)).astype(np.int64)
         rows, columns = rows[spread], columns[spread]
-    now = np.stack((columns + carried.x, rows + carried.y), axis=1) + 0.5
+    now = np.stack((columns + carried.x, rows + carried.y), axis=1).astype(np.float64) + 0.5
     before = np.stack([plane[slices][rows, columns] for plane in motion.sources], axis=1) + 0.5
     return _theil_sen(before.astype(np.float64), now)
 

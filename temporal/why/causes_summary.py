@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from yolact_temporal.temporal.comparison.statistics import Interval, ratio_interval
 from yolact_temporal.temporal.metrics import REGISTRY, mean_figure
 from yolact_temporal.temporal.metrics.causes import (
     FLOOR,
+    GRID_SPECS,
     MEASURES,
     PAIR_SPECS,
     PARTS,
@@ -21,6 +20,7 @@ from yolact_temporal.temporal.metrics.causes import (
     WITHOUT_SWITCH,
 )
 from yolact_temporal.temporal.metrics.contract import FrameSums, Term
+from yolact_temporal.temporal.pooling import ClipSums, PooledSums
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
 from yolact_temporal.temporal.why.explaining import PairCauses
 
@@ -32,6 +32,9 @@ _WEIGHED = {
 """Shares: what is summed, and what over, by name."""
 
 _MEANS = tuple(spec.name for spec in PAIR_SPECS if spec.name != SWITCH)
+
+FIGURES = (*_MEANS, *_WEIGHED, SWITCH_SHARE, WITH_SWITCH, WITHOUT_SWITCH)
+"""What is known of the causes over a clip, by metric name."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,17 @@ class ClipCauses:
         figures: by metric name.
         told: pairs whose parts are known at both frames.
         pairs: those that count; of some the parts are not known, as where an interrupted run saw the frames.
+        grid_px: width and height of a cell that masks are cropped on; None where there is no such grid.
     """
 
     figures: Mapping[str, CauseFigure]
     told: int
     pairs: int
+    grid_px: tuple[float, float] | None = None
 
 
 class CauseSums:
-    """Sums up the causes of pairs; memory grows by a few numbers a frame, from which intervals are drawn.
+    """Sums up the causes of pairs; memory grows by a few numbers a track, not with the frames.
 
     Example:
         >>> sums = CauseSums()
@@ -83,32 +88,34 @@ class CauseSums:
     """
 
     def __init__(self) -> None:
-        self._clip = {name: FrameSums(kept=True) for name in self._names()}
+        self._clip = ClipSums(intervals=lambda name: True)
         self._tracks: dict[int, dict[str, FrameSums]] = {}
+        self._frame, self._place = -1, -1
         self.pairs = 0
 
-    @staticmethod
-    def _names() -> tuple[str, ...]:
-        return (*_MEANS, *_WEIGHED, SWITCH_SHARE, WITH_SWITCH, WITHOUT_SWITCH)
-
     def add(self, causes: PairCauses) -> None:
-        """Take the next pair."""
+        """Take the next pair; those of a frame follow each other."""
+        if causes.frame_index != self._frame:
+            self._frame, self._place = causes.frame_index, self._place + 1
         self.pairs += 1
-        own = self._tracks.setdefault(causes.track_id, {name: FrameSums() for name in self._names()})
+        own = self._tracks.setdefault(causes.track_id, {name: FrameSums() for name in FIGURES})
         for name, term in _terms(causes).items():
-            for sums in (self._clip[name], own[name]):
-                sums.add(causes.frame_index, term)
+            own[name].add(self._place, term)
+        self._clip.take([own])
 
     def figures(self) -> dict[str, CauseFigure]:
         """Return every figure of the clip so far, by metric name."""
-        found = {}
-        for name, sums in self._clip.items():
-            tracks = [own[name].value() for own in self._tracks.values()]
-            mean = mean_figure(tracks)
-            found[name] = CauseFigure(
-                sums.value(), _interval(sums), sums.n, sums.n_undefined, mean.n, mean.value
-            )
-        return found
+        pooled = self._clip.pooled()
+        return {name: self._figure(name, pooled.get(name)) for name in FIGURES}
+
+    def _figure(self, name: str, pooled: PooledSums | None) -> CauseFigure:
+        own = [sums[name].figure() for sums in self._tracks.values()]
+        mean = mean_figure(figure.value for figure in own)
+        n, n_undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)
+        if pooled is None:
+            return CauseFigure(None, None, n, n_undefined, 0, None)
+        interval = ratio_interval(pooled.values, pooled.weight, pooled.compute)
+        return CauseFigure(pooled.value(), interval, n, n_undefined, mean.n, mean.value)
 
 
 def _terms(causes: PairCauses) -> dict[str, Term]:
@@ -129,16 +136,6 @@ def _terms(causes: PairCauses) -> dict[str, Term]:
     return terms
 
 
-def _interval(sums: FrameSums) -> Interval | None:
-    """Draw frames, not pairs: the pairs of a frame are not independent."""
-    frames, numerators, denominators = sums.by_frame()
-    if not len(frames):
-        return None
-    drawn, rows = np.unique(frames, return_inverse=True)
-    values, weight = (np.bincount(rows, each, len(drawn))[:, None] for each in (numerators, denominators))
-    return ratio_interval(values, weight)
-
-
 def cause_rows(clip: str, model: str, causes: ClipCauses) -> list[Row]:
     """Return one model's rows of `summary.csv`; figures that the model's masks have no part for are left out."""
     blank: Row = {column.name: None for column in SUMMARY_COLUMNS}
@@ -148,8 +145,12 @@ def cause_rows(clip: str, model: str, causes: ClipCauses) -> list[Row]:
             continue
         row = blank | {"clip": clip, "model": model, "metric": name, "value": figure.value}
         row |= {"unit": REGISTRY[name].unit, "n": figure.n, "n_undefined": figure.n_undefined}
-        row |= {"tracks": figure.tracks}
+        row |= {"tracks": figure.tracks, "value_by_object": figure.by_track}
         if figure.interval is not None:
             row |= {"ci_low": figure.interval.low, "ci_high": figure.interval.high}
         rows.append(row)
+    for spec, step in zip(GRID_SPECS, causes.grid_px or (), strict=False):
+        rows.append(
+            blank | {"clip": clip, "model": model, "metric": spec.name, "value": step, "unit": spec.unit}
+        )
     return rows

@@ -27,15 +27,25 @@ FLOOR_WORDS = (
 )
 
 
-def causes_section(causes: Mapping[str, ClipCauses], seconds: float, total_s: float) -> Section | None:
+def causes_section(
+    causes: Mapping[str, ClipCauses],
+    near_box_px: Mapping[str, float | None],
+    seconds: float,
+    total_s: float,
+) -> Section | None:
     """Return what the jitter of each model comes from; None where nothing is known of any.
 
     Args:
         causes: by model.
+        near_box_px: by model, mean B1 near the predicted box; None where there is none.
         seconds: what finding them took.
         total_s: what the whole run took.
     """
-    lines = [line for model, own in causes.items() for line in cause_sentences(model, own)]
+    lines = [
+        line
+        for model, own in causes.items()
+        for line in (*cause_sentences(model, own), *_grid_sentences(model, own, near_box_px.get(model)))
+    ]
     if not lines:
         return None
     cost = f"Finding the causes took {seconds:.1f} s beside the other stages, in a run of {total_s:.1f} s."
@@ -82,6 +92,14 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
             f"their masks are not recorded."
         )
     return lines
+
+
+def _grid_sentences(model: str, causes: ClipCauses, near_box_px: float | None) -> list[str]:
+    if causes.grid_px is None:
+        return []
+    x, y = causes.grid_px
+    near = "" if near_box_px is None else f" Near the box its outline moves by {near_box_px:.1f} px."
+    return [f"{model} crops by its box in steps of {x:.1f} px across and {y:.1f} px down.{near}"]
 
 
 def _switches(causes: ClipCauses) -> list[str]:

@@ -1,10 +1,11 @@
-"""`Explainer`: a model's masks, their parts and the motion in, frame by frame; what each part adds to the jitter out."""
+"""`Explainer`: masks, their parts and the motion in, frame by frame; what each part adds to the jitter out."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,21 +214,19 @@ def _mixed_rows(
 ) -> MaskParts:
     """Return parts of which each row takes from t what is fresh, and from t-1 what is not."""
 
-    def rows(attribute: str, name: str) -> NDArray[np.generic] | None:
-        new, old = getattr(now, attribute), getattr(then, attribute)
+    def rows(new: Any, old: Any, name: str) -> Any:
         if new is None or old is None:
             return None
-        take = fresh[name]
-        mixed = np.where(take[:, None] if new.ndim == 2 else take, new[index], old[index])
-        return mixed.astype(new.dtype)
+        take = fresh[name] if new.ndim == 1 else fresh[name][:, None]
+        return np.where(take, new[index], old[index]).astype(new.dtype)
 
     first, second = ("box", "box") if now.pasted is None else HALVES
     return replace(
         now,
-        boxes=rows("boxes", first),
-        pasted=rows("pasted", second),
-        coefficients=rows("coefficients", "coefficients"),
-        class_ids=rows("class_ids", "class"),
+        boxes=rows(now.boxes, then.boxes, first),
+        pasted=rows(now.pasted, then.pasted, second),
+        coefficients=rows(now.coefficients, then.coefficients, "coefficients"),
+        class_ids=rows(now.class_ids, then.class_ids, "class"),
         origins=None,
     )
 

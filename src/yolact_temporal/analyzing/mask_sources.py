@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from yolact_temporal.analyzing.loaded_model import LoadedModel
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import Frame
-from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.sources.structure import sha256_of

@@ -50,10 +50,11 @@ ASSUMED_FPS = Fraction(30)
 class CauseRecording:
     """Explains one model's jitter, pair by pair, and writes the table of it."""
 
-    def __init__(self, path: Path, mask_source: ExplainedMasks) -> None:
+    def __init__(self, path: Path, mask_source: ExplainedMasks, size: tuple[int, int]) -> None:
         self._path = path
         self._score_threshold = mask_source.score_threshold
         self._explainer = Explainer(mask_source.assemble)
+        self._grid_px = mask_source.mask_cell_px(size)
         self._sums, self._pairs = CauseSums(), 0
 
     def __enter__(self) -> CauseRecording:
@@ -80,7 +81,7 @@ class CauseRecording:
 
     def result(self) -> ClipCauses:
         """Return what was found so far."""
-        return ClipCauses(self._sums.figures(), self._sums.pairs, self._pairs)
+        return ClipCauses(self._sums.figures(), self._sums.pairs, self._pairs, self._grid_px)
 
 
 class ModelRecording:
@@ -129,7 +130,9 @@ class ModelRecording:
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
             if self.explained is not None:
-                self.causes = stack.enter_context(CauseRecording(self._files.causes, self.explained))
+                size = (self._clip.height, self._clip.width)
+                table = CauseRecording(self._files.causes, self.explained, size)
+                self.causes = stack.enter_context(table)
             if self._painter is not None:
                 rate = self._clip.fps or ASSUMED_FPS
                 self._overlay = stack.enter_context(

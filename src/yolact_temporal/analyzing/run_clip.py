@@ -311,7 +311,10 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
     if done.quality:
         blocks.append(truth_section(done.quality))
     seconds = done.result.seconds
-    why = causes_section(done.result.causes, seconds.get("why", 0.0), seconds["total"])
+    near = {
+        model: own.figures["boundary_near_box_px_mean"].value for model, own in done.result.stability.items()
+    }
+    why = causes_section(done.result.causes, near, seconds.get("why", 0.0), seconds["total"])
     blocks += [] if why is None else [why]
     blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
