@@ -119,8 +119,9 @@ def interpolation(cells: int, pixels: int) -> Interpolation:
         >>> below.tolist(), above.tolist(), share.tolist()
         ([0, 0, 0, 1], [1, 1, 1, 1], [0.0, 0.25, 0.75, 0.25])
     """
-    step = np.float32(cells / pixels)
-    at = np.maximum((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * step - np.float32(0.5), 0)
+    # A step in single precision, but multiplied and subtracted with one rounding, as PyTorch's kernels do.
+    places = (np.arange(pixels) + 0.5) * float(np.float32(cells / pixels)) - 0.5
+    at = np.maximum(places, 0).astype(np.float32)
     below = np.minimum(at.astype(np.int64), cells - 1)
     return Interpolation(below, np.minimum(below + 1, cells - 1), (at - below).astype(np.float32))
 
@@ -135,8 +136,9 @@ def _upsampled(
     (top, bottom), (left, right) = ((int(line[0]), int(line[-1])) for line in (rows, columns))
     # One cell of nothing around, which the index -1 and the one after the last fall on.
     cut = np.pad(mask[top : bottom + 1, left : right + 1], ((0, 1), (0, 1)))
-    y, (above, beneath, share) = down.inside(top, bottom)
-    lines = cut[above] * (1 - share)[:, None] + cut[beneath] * share[:, None]
+    # Along rows first, as PyTorch does: where a mask is exactly one half, the last bit decides.
     x, (before, after, share) = across.inside(left, right)
-    soft = lines[:, before] * (1 - share) + lines[:, after] * share
+    lines = cut[:, before] * (1 - share) + cut[:, after] * share
+    y, (above, beneath, share) = down.inside(top, bottom)
+    soft = lines[above] * (1 - share)[:, None] + lines[beneath] * share[:, None]
     return MaskCrop.from_bitmap(soft > 0.5, size, x.start, y.start)

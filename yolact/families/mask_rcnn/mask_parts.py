@@ -112,6 +112,8 @@ def _origins(
 
 def _pooled_levels(pool: Any, boxes: Tensor) -> Tensor:
     """Return the index of the level that each box is pooled from, int64 (N,)."""
+    if not len(boxes):  # nothing was pooled, and torchvision's pooling knows no levels before it is
+        return torch.zeros(0, dtype=torch.int64)
     own = getattr(pool, "levels_of", None)
     levels: Tensor = pool.map_levels([boxes]) if own is None else own(boxes)
     return levels
