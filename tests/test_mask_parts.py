@@ -40,6 +40,13 @@ def small_mask_rcnn(name):
         model.transform.min_size, model.transform.max_size = (SMALL,), 2 * SMALL
     model.roi_heads.box_predictor.cls_score.bias.data[0] = -20  # else nothing but background is seen
     model.roi_heads.score_thresh = 0.0
+    for path, module in model.backbone.named_modules():
+        if path.endswith("bn3"):  # random residual branches, never normalised, would grow beyond all bounds
+            module.weight.data.fill_(0.2)
+    if BASELINES[name].mask_scoring:
+        predictor = model.roi_heads.maskiou.predictor.maskiou
+        predictor.weight.data.zero_()
+        predictor.bias.data.fill_(0.5)
     model.roi_heads.detections_per_img = 8
     return segmenter_of(model, score_threshold=0.0)
 

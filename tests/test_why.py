@@ -358,3 +358,41 @@ def test_parts_that_are_shown_are_short():
     assert (
         repr(MaskParts((4, 6), "features", (), np.zeros((0, 4)))) == "MaskParts(0 of 4x6, from features, box)"
     )
+
+
+class TestThePictureOfTheParts:
+    def analyzed(self, clip, out, *arguments):
+        from yolact_temporal.cli import main as cli
+
+        model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
+        return cli.main(["analyze", str(clip), "--out", str(out), *model, *arguments])
+
+    def test_is_drawn_of_the_frame_that_was_asked_for(self, clip, tmp_path):
+        assert self.analyzed(clip, tmp_path, "--prototypes", "5", "--quiet") == 0
+        picture = cv2.imread(str(tmp_path / "still" / "toy_parts" / "prototypes.png"))
+        assert picture.shape[0] > 500
+        assert picture.std() > 10
+
+    def test_a_frame_without_a_pair_is_said(self, clip, tmp_path, capsys):
+        assert self.analyzed(clip, tmp_path, "--prototypes", "0") == 0
+        assert "no prototypes of frame 0 were drawn: no instance" in capsys.readouterr().err
+        assert not (tmp_path / "still" / "toy_parts" / "prototypes.png").exists()
+
+    def test_without_causes_there_are_no_parts_to_draw(self, clip, tmp_path, capsys):
+        assert self.analyzed(clip, tmp_path, "--prototypes", "3", "--no-why") == 2
+        assert "expected --prototypes without --no-why" in capsys.readouterr().err
+
+
+def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
+    from yolact_temporal.temporal.calibration.causes import cause_measurements
+    from yolact_temporal.temporal.calibration.expectations import causes_are_found
+    from yolact_temporal.temporal.calibration.measurements import Table
+    from yolact_temporal.temporal.calibration.plan import quick_plan
+
+    plan = quick_plan()
+    measured = list(cause_measurements(plan, lambda: None))
+    checks = list(causes_are_found(Table(measured), plan))
+    assert len(checks) == 3 * 2 * (3 + 6)
+    assert all(check.holds for check in checks), [check for check in checks if not check.holds]
+    kept = [row for row in measured if not row.key.metric.endswith("floor_px")]
+    assert not all(check.holds for check in causes_are_found(Table(kept), plan))

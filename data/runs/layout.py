@@ -21,9 +21,9 @@ TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT = "timeline.png", "boundary_displa
 CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
-OVERLAY, CAUSES = "overlay.mp4", "why.csv"
+OVERLAY, CAUSES, PROTOTYPES = "overlay.mp4", "why.csv", "prototypes.png"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY, CAUSES)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY, CAUSES, PROTOTYPES)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
@@ -88,6 +88,11 @@ class ModelFolder:
     def causes(self) -> Path:
         """The table of the causes of jitter, of a model that says what its masks are assembled from."""
         return self.path / CAUSES
+
+    @property
+    def prototypes(self) -> Path:
+        """The picture of what one mask is assembled from, where one was asked for."""
+        return self.path / PROTOTYPES
 
 
 @dataclass(frozen=True)

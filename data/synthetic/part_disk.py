@@ -85,8 +85,8 @@ class PartDisk:
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return noise of deviation 1 that is smooth over some cells, as a network's maps are."""
     noise = rng.standard_normal(shape).astype(np.float32)
-    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.float32)
-    return noise / noise.std()
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.float32)
+    return smooth / np.float32(smooth.std())
 
 
 def _whole(index: int) -> MaskParts:

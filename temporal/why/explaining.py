@@ -41,6 +41,27 @@ class PairCauses:
     values: Mapping[str, float | None]
 
 
+@dataclass(frozen=True, eq=False)
+class Mixtures:
+    """Everything that the instances of one frame were mixed of, in order of instances; what pictures are made from.
+
+    Attributes:
+        frame_index: of t.
+        track_ids: of the instances.
+        now: the parts of t.
+        then: those of t-1, carried to t.
+        recorded: the masks of t.
+        masks: of each instance, by the names of the parts that are those of t.
+    """
+
+    frame_index: int
+    track_ids: tuple[int, ...]
+    now: MaskParts
+    then: MaskParts
+    recorded: tuple[MaskCrop, ...]
+    masks: tuple[Mapping[Names, MaskCrop], ...]
+
+
 @dataclass(frozen=True)
 class _Pair:
     """A track's pair: its rows among the parts of t and of t-1, its masks, and how it moved."""
@@ -58,10 +79,14 @@ class Explainer:
 
     Args:
         assemble: makes masks from parts, as the model does.
+
+    Attributes:
+        latest: what was mixed in the last frame; None where nothing was.
     """
 
     def __init__(self, assemble: Assemble) -> None:
         self._assemble = assemble
+        self.latest: Mixtures | None = None
         self._parts: MaskParts | None = None
         self._rows: dict[int, int] = {}
 
@@ -85,7 +110,7 @@ class Explainer:
         Returns:
             One for each pair that counts and whose parts are known at t-1 and t.
         """
-        before, rows = self._parts, self._rows
+        before, rows, self.latest = self._parts, self._rows, None
         self._parts = parts
         self._rows = {item.track_id: item.index for item in stability.instances if item.track_id is not None}
         if parts is None or before is None or motion is None:
@@ -118,6 +143,14 @@ class Explainer:
         now = parts.select([pair.row for pair in pairs])
         then = _carried(before.select([pair.row_before for pair in pairs]), pairs, motion)
         mixed = _mixtures(now, then, self._assemble)
+        self.latest = Mixtures(
+            stability.frame_index,
+            tuple(pair.item.track_id or 0 for pair in pairs),
+            now,
+            then,
+            tuple(pair.mask for pair in pairs),
+            tuple(mixed),
+        )
         found = []
         for index, pair in enumerate(pairs):
             unions = _unions(now, _class_changed(now, then, index))

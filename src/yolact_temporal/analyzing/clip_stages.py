@@ -130,6 +130,7 @@ def analyze_clip(
     warnings = [
         *source.warnings,
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
+        *(remark for recording in recordings for remark in recording.remarks()),
     ]
     return AnalyzeResult(
         source.info,

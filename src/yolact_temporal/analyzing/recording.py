@@ -22,7 +22,7 @@ from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
-from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.data.runs.layout import ModelFolder, RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
@@ -42,6 +42,7 @@ from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
 from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS, cause_row
 from yolact_temporal.temporal.why.causes_summary import CauseSums, ClipCauses
 from yolact_temporal.temporal.why.explaining import Explainer
+from yolact_temporal.temporal.why.parts_plot import plot_parts
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
@@ -50,15 +51,18 @@ ASSUMED_FPS = Fraction(30)
 class CauseRecording:
     """Explains one model's jitter, pair by pair, and writes the table of it."""
 
-    def __init__(self, path: Path, mask_source: ExplainedMasks, size: tuple[int, int]) -> None:
-        self._path = path
+    def __init__(
+        self, files: ModelFolder, mask_source: ExplainedMasks, size: tuple[int, int], drawn: int | None
+    ) -> None:
+        self._files, self._drawn, self._assemble = files, drawn, mask_source.assemble
+        self._found = False
         self._score_threshold = mask_source.score_threshold
         self._explainer = Explainer(mask_source.assemble)
         self._grid_px = mask_source.mask_cell_px(size)
         self._sums, self._pairs = CauseSums(), 0
 
     def __enter__(self) -> CauseRecording:
-        self._table = CsvTable(self._path, CAUSE_COLUMNS)
+        self._table = CsvTable(self._files.causes, CAUSE_COLUMNS)
         return self
 
     def __exit__(
@@ -77,7 +81,16 @@ class CauseRecording:
         for causes in self._explainer.update(stability, masks, carried, seen.moved.motion, counted):
             self._table.write(cause_row(causes))
             self._sums.add(causes)
+        latest = self._explainer.latest
+        if latest is not None and latest.frame_index == self._drawn:
+            plot_parts(self._files.prototypes, name, seen.moved.frame.rgb, latest, self._assemble)
+            self._found = True
         self._pairs += sum(item.pair is not None for item in stability.instances)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the picture that was asked for, if one was, is there."""
+        return self._drawn is None or self._found
 
     def result(self) -> ClipCauses:
         """Return what was found so far."""
@@ -118,6 +131,7 @@ class ModelRecording:
         self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
         self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
         self.causes: CauseRecording | None = None
+        self._drawn = request.destination.pictures.prototypes
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -131,7 +145,7 @@ class ModelRecording:
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
             if self.explained is not None:
                 size = (self._clip.height, self._clip.width)
-                table = CauseRecording(self._files.causes, self.explained, size)
+                table = CauseRecording(self._files, self.explained, size, self._drawn)
                 self.causes = stack.enter_context(table)
             if self._painter is not None:
                 rate = self._clip.fps or ASSUMED_FPS
@@ -194,6 +208,17 @@ class ModelRecording:
         """Find what the pairs of the frame that was measured last owe to each part, where the model tells its parts."""
         if self.causes is not None:
             self.causes.explain(self.name, seen, stability, self._meter.carried)
+
+    def remarks(self) -> list[str]:
+        """Return what a reader should know of what was not drawn, a sentence each."""
+        if self._drawn is None or (self.causes is not None and self.causes.drawn):
+            return []
+        why = (
+            "no instance of that frame has a pair that can be explained"
+            if self.causes is not None
+            else "it does not say what its masks are assembled from"
+        )
+        return [f"{self.name}: no prototypes of frame {self._drawn} were drawn: {why}."]
 
     def draw(self, measured: MeasuredFrame) -> None:
         """Draw what counts of the next frame and append it to the overlay video, if there is one."""

@@ -22,10 +22,12 @@ class Pictures:
     Attributes:
         overlay: the clip with the masks drawn, one a model.
         plots: of timeline, tracks, displacements and comparison.
+        prototypes: the frame of which it is drawn what a mask is assembled from; None for no such picture.
     """
 
     overlay: bool = True
     plots: bool = True
+    prototypes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,13 @@ def add(commands: Any) -> None:
         help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box "
         "(default: --why)",
     )
+    parser.add_argument(
+        "--prototypes",
+        type=int,
+        metavar="FRAME",
+        help="draw what the mask of the best-scored instance of this frame is assembled from, and what it would be "
+        "with each part of the frame before: MODEL/prototypes.png",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -126,6 +133,8 @@ def _checked(args: argparse.Namespace) -> _Asked:
     end = None if args.end is None else parse_position(args.end, "--end")
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
+    if args.prototypes is not None and not args.why:
+        raise UsageError("expected --prototypes without --no-why, got both: drop one")
     require_decoder(args.decoder)
     motion_options(args)
     found = given_clips(args.clips)

@@ -167,7 +167,7 @@ def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = 
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(overlay=not args.no_overlay, plots=not args.no_plots)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, getattr(args, "prototypes", None))
     return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
 
 
