@@ -53,7 +53,8 @@ def plot_parts(
     channels, coefficients = _chosen_maps(parts)
     rows = -(-len(channels) // _ACROSS)
     figure = new_figure(11.5, 0.75 + 0.95 * rows + 1.6 + 4.6)
-    top, middle, bottom = np.ravel(figure.subfigures(3, 1, height_ratios=[0.95 * rows + 0.3, 1.6, 4.6]))
+    heights = [0.95 * rows + 0.3, 1.6, 4.6]
+    top, middle, bottom = np.asarray(figure.subfigures(3, 1, height_ratios=heights)).ravel()
     _draw_maps(top, parts, channels, coefficients)
     _draw_bars(middle, parts, channels, coefficients)
     axes = bottom.subplots(2, 4).ravel()
