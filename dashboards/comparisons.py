@@ -42,6 +42,13 @@ class Comparison:
         return [name for name in dict.fromkeys(self.rows["clip"]) if name]
 
     @property
+    def floor_px(self) -> float | None:
+        """B6 of B1 in pixels, mean over clips and pairs of models; None where it is not known."""
+        told = [pair.answers for pair in self.verdicts if pair.answers is not None]
+        floors = [clip.floor_px for own in told for clip in own.by_clip if clip.floor_px is not None]
+        return sum(floors) / len(floors) if floors else None
+
+    @property
     def overall(self) -> pd.DataFrame:
         """The rows over all clips; of a single clip, its own."""
         over = self.rows[self.rows["clip"] == ""]
@@ -119,4 +126,4 @@ def _from_table(comparison: Comparison, models: tuple[str, str]) -> ComparedPair
     sentence = (
         f"{word[:1].upper()}{word[1:]}; an older version compared them, and its reasons are in comparison.md."
     )
-    return ComparedPair(models, steadier, word, sentence, (), ())
+    return ComparedPair(models, steadier, word, sentence, ())

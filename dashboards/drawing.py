@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.dashboards.moments import Sighting
-from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.labels import label_patch, place_label, readable_on
-from yolact_temporal.data.overlay import EVENT_HINTS, OverlayStyle, draw_overlay
-from yolact_temporal.data.track_colors import Color, track_color
+from yolact_temporal.data.crops import Region
+from yolact_temporal.data.labels import label_patch
+from yolact_temporal.data.overlay import OverlayStyle, called, draw_label, draw_overlay, label_wordings
+from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal.motion import Motion, warp_mask
+from yolact_temporal.temporal.reading.jitter_picture import OutlinePair, draw_outlines
 
 Rgb = NDArray[np.uint8]
-
-CARRIED: Color = (255, 255, 255)
-"""Colour of the outline that the last frame's mask should have here."""
 
 _QUALITY = 85
 _SHORT_SIDE = 480
@@ -72,22 +70,17 @@ def draw_jitter(
     Returns:
         uint8, a new picture, enlarged as by `enlarged`.
     """
-    canvas = (rgb.astype(np.uint16) * 5 // 8).astype(np.uint8)
-    width = max(1, round(min(rgb.shape[:2]) / 480))
     carried_of = dict(zip(before.track_ids, before.instances.crops, strict=True))
     crops = now.instances.crops
-    for at, key in enumerate(now.track_ids):
-        if key < 1 or key not in carried_of:
-            continue
-        carried = warp_mask(carried_of[key], motion)
-        color = track_color(now.color_keys[at])
-        apart = (carried.bitmap() ^ crops[at].bitmap()) & motion.visible
-        canvas[apart] = (canvas[apart].astype(np.uint16) + np.array(color, np.uint16)) // 2
-        _outline(canvas, carried, CARRIED, width)
-        _outline(canvas, crops[at], color, width)
-        if boxes:
-            x1, y1, x2, y2 = (round(float(edge)) for edge in now.instances.boxes[at])
-            cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, 1)
+    both = [at for at, key in enumerate(now.track_ids) if key > 0 and key in carried_of]
+    colors = {at: track_color(now.color_keys[at]) for at in both}
+    carried = {at: warp_mask(carried_of[now.track_ids[at]], motion) for at in both}
+    canvas = draw_outlines(
+        rgb, [OutlinePair(carried[at], crops[at], colors[at]) for at in both], motion.visible
+    )
+    for at in both if boxes else ():
+        x1, y1, x2, y2 = (round(float(edge)) for edge in now.instances.boxes[at])
+        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), colors[at], 1)
     canvas = enlarged(canvas)
     if labels:
         _label(canvas, now, canvas.shape[0] / rgb.shape[0], scores=False)
@@ -150,20 +143,11 @@ def encode_jpeg(rgb: Rgb) -> bytes:
 def _label(canvas: Rgb, seen: Sighting, factor: float, *, scores: bool) -> None:
     """Write class, track id and what the tables note at every instance; `factor` is how far `canvas` is enlarged."""
     size = max(10, round(16 * min(canvas.shape[:2]) / 480))
-    taken: list[tuple[int, int, int, int]] = []
-    for at in range(len(seen.instances)):
-        hints = [EVENT_HINTS[event] for event in seen.events[at] if event in EVENT_HINTS]
-        parts = [seen.labels[at], *([f"{seen.instances.scores[at]:.2f}"] if scores else [])]
-        parts += [f"#{seen.track_ids[at]}"] if seen.track_ids[at] else []
-        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
-        color = track_color(seen.color_keys[at])
-        patch = label_patch(text, size, color, readable_on(color))
-        place_label(canvas, patch, (seen.instances.boxes[at] * factor).tolist(), taken)
-
-
-def _outline(canvas: Rgb, mask: MaskCrop, color: Color, width: int) -> None:
-    if mask.area:
-        contours, _ = cv2.findContours(
-            mask.pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(mask.x, mask.y)
+    taken: list[Region] = []
+    crops = seen.instances.crops
+    for at, name in enumerate(seen.labels):
+        wordings = label_wordings(
+            name, float(seen.instances.scores[at]), called(*seen.named(at)), seen.events[at]
         )
-        cv2.drawContours(canvas, contours, -1, color, width, cv2.LINE_8)
+        color, box = track_color(seen.color_keys[at]), (seen.instances.boxes[at] * factor).tolist()
+        draw_label(canvas, wordings if scores else wordings[1:], color, box, size, taken, crops, factor)

@@ -82,9 +82,14 @@ class Run:
         return read_table(self.file(layout.SUMMARY))
 
     def objects(self) -> pd.DataFrame | None:
-        """Return the table of objects that the models were compared on; None where there is none."""
-        path = self.file(layout.OBJECTS)
-        return read_table(path) if path.is_file() else None
+        """Return the table of objects that the models were compared on, true ones first; None where there is none."""
+        path = self.objects_file()
+        return None if path is None else read_table(path)
+
+    def objects_file(self) -> Path | None:
+        """Return the file of that table; None where there is none."""
+        files = (self.file(layout.TRUE_OBJECTS), self.file(layout.OBJECTS))
+        return next((path for path in files if path.is_file()), None)
 
     @property
     def timed(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,15 +16,13 @@ from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.formats.masks_file import MAX_LINE
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.data.masks_jsonl import parse_record
+from yolact_temporal.data.masks_jsonl import frame_of_line, parse_record
 from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.flow import FlowEstimator, flow_options
 from yolact_temporal.temporal.motion import Motion
-from yolact_temporal.temporal.motion_sources import exact_motion
+from yolact_temporal.temporal.replaying import motion_between
 
-_FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
 _OPEN_CLIPS = 2
 _MOTION_LOCK = Lock()
 
@@ -37,7 +34,7 @@ class Sighting:
     Attributes:
         instances: those above the operating threshold, best first.
         track_ids: of each; 0 where its mask is empty or the tables do not fit the record.
-        color_keys: of each, the number it is coloured by.
+        color_keys: of each, the number by which it is named and coloured.
         labels: class names.
         events: what the tables note of each.
     """
@@ -47,6 +44,10 @@ class Sighting:
     color_keys: tuple[int, ...]
     labels: tuple[str, ...]
     events: tuple[tuple[str, ...], ...]
+
+    def named(self, at: int) -> tuple[int, Mapping[int, int]]:
+        """Return the track of an instance and its number, as `called` takes them."""
+        return self.track_ids[at], {self.track_ids[at]: self.color_keys[at]}
 
 
 def frame_indices(run: Run) -> NDArray[np.int64]:
@@ -131,16 +132,7 @@ def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | No
     before = frame_before(run, frame)
     if before is None:
         return None
-    film = _viewer(run.manifest.clip).film
-    if film is not None:
-        return exact_motion(film, frame)
-    pair = [clip_frame(run, index) for index in (before, frame)]
-    if pair[0] is None or pair[1] is None:
-        return None
-    how = flow_options(run.manifest.options)
-    estimator = FlowEstimator(how.long_side, how.method)
-    estimator.update(pair[0])
-    return estimator.update(pair[1])
+    return motion_between(_viewer(run.manifest.clip), run.manifest.options, before, frame)
 
 
 def frame_before(run: Run, frame: int) -> int | None:
@@ -211,8 +203,8 @@ def _line_places(path: Path, _modified: int, _size: int) -> Mapping[int, int]:
     at = 0
     with open_regular(path) as file:
         for line in file:
-            found = _FRAME_OF_LINE.match(line)
-            if found:
-                places[int(found[1])] = at
+            frame = frame_of_line(line)
+            if frame is not None:
+                places[frame] = at
             at += len(line)
     return places

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -21,6 +22,8 @@ from yolact_temporal.data.files import create_part, finish_part, open_regular, p
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import checked_rle
 from yolact_temporal.errors import InputError
+
+_FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,33 @@ def parse_named_record(line: str | bytes) -> tuple[FrameRecord, list[str]]:
         return record, [str(row["class"]) for row in rows]
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"expected a record of a frame, got {line[:80]!r}") from error
+
+
+def frame_of_line(line: bytes) -> int | None:
+    """Return the frame that a line is of, without reading the rest of it; None if it is no record.
+
+    Example:
+        >>> frame_of_line(b'{"frame":12,"time_s":0.5,'), frame_of_line(b"something else")
+        (12, None)
+    """
+    found = _FRAME_OF_LINE.match(line)
+    return None if found is None else int(found[1])
+
+
+def read_records_at(path: Path, frames: Collection[int]) -> dict[int, FrameRecord]:
+    """Return the records of some frames, by frame; those that the file has not are left out.
+
+    Raises:
+        ValueError: if one of their lines is no record.
+    """
+    found = {}
+    with open_regular(path) as file:
+        for line in file:
+            frame = frame_of_line(line)
+            if frame in frames:
+                record = parse_record(line)
+                found[record.index] = record
+    return found
 
 
 def read_records(path: Path) -> Iterator[FrameRecord]:

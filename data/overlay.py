@@ -1,7 +1,8 @@
 """Instances drawn on a frame: what was seen, coloured by track id, never by class.
 
 A class that changes from frame to frame would change its colour: a flicker of the drawing that is no flicker of the
-mask. A track keeps its colour for life.
+mask. A track keeps its colour for life; where models are compared it has that of its object in all of them, from the
+frame on in which the object counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, Region
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.labels import DARK, LIGHT, label_patch, place_label, readable_on, text_alpha
 from yolact_temporal.data.track_colors import Color, track_color
@@ -22,6 +23,18 @@ from yolact_temporal.data.track_colors import Color, track_color
 Box = tuple[float, float, float, float]
 
 _OUTLINE_TOLERANCE_PX = 0.8
+_LEAST_TEXT_PX = 7
+"""Smaller than this the letters run into each other."""
+
+_WIDEST_LABEL = 0.2
+"""Of the frame's width, for a label that is wider than its box."""
+
+_WIDEST_BANNER = 0.6
+"""Of the frame's width, for both texts of a banner together."""
+
+HINT_SECONDS = 0.3
+"""How long an event's hint stays at most."""
+
 EVENT_HINTS: Mapping[str, str] = {
     "new": "new",
     "return": "back",
@@ -65,7 +78,7 @@ class _Metrics:
     def of(cls, size: tuple[int, int], scale: float) -> _Metrics:
         """Return the sizes for frames of a size (height, width)."""
         unit = min(size) / 480 * scale
-        return cls(max(1, round(2 * unit)), max(1, round(unit)), max(10, round(13.5 * unit)))
+        return cls(max(1, round(2 * unit)), max(1, round(unit)), max(_LEAST_TEXT_PX, round(13.5 * unit)))
 
 
 def draw_overlay(
@@ -74,6 +87,7 @@ def draw_overlay(
     track_ids: ArrayLike,
     labels: Sequence[str] | None = None,
     *,
+    numbers: Mapping[int, int] | None = None,
     events: Sequence[Iterable[str]] | None = None,
     lost: Mapping[int, Box] | None = None,
     style: OverlayStyle | None = None,
@@ -83,7 +97,9 @@ def draw_overlay(
     Args:
         rgb: uint8 (H, W, 3).
         instances: what was seen in it, of size (H, W).
-        track_ids: int (N,), what to colour by; below 1 for no track.
+        track_ids: int (N,); below 1 for no track.
+        numbers: by track id, the object by which it is coloured and named, the same for several models; a track that is
+            of none is grey. None: the track ids themselves.
         labels: N class names for the labels; scores and ids alone without them.
         events: N groups of event names; those in `EVENT_HINTS` are told discreetly in the label.
         lost: boxes, by track id, of tracks just lost, drawn as dashed outlines.
@@ -101,24 +117,79 @@ def draw_overlay(
     widths = _Metrics.of(size, style.line_scale)
     canvas = np.array(rgb, np.uint8, order="C", copy=True)
     for index in reversed(range(len(instances))):
-        color = track_color(int(ids[index]))
+        color = track_color(_number(int(ids[index]), numbers))
         _draw_mask(canvas, instances.crops[index], color, style.fill_opacity, widths.contour)
         if style.boxes:
             _draw_box(canvas, instances.boxes[index], color, widths.box)
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Region] = []
+    crops = instances.crops
     for index in range(len(instances)) if style.labels else ():
-        parts = [] if labels is None else [labels[index]]
-        parts.append(f"{instances.scores[index]:.2f}")
-        if ids[index] >= 1:
-            parts.append(f"#{ids[index]}")
-        hints = [EVENT_HINTS[event] for event in (events[index] if events else ()) if event in EVENT_HINTS]
-        text = " ".join(parts) + "".join(f" · {hint}" for hint in hints)
-        color = track_color(int(ids[index]))
-        patch = label_patch(text, widths.text, color, readable_on(color))
-        place_label(canvas, patch, tuple(instances.boxes[index]), taken)
+        name = "" if labels is None else labels[index]
+        shown = events[index] if events is not None else ()
+        track = int(ids[index])
+        wordings = label_wordings(name, float(instances.scores[index]), called(track, numbers), shown)
+        color, box = track_color(_number(track, numbers)), instances.boxes[index].tolist()
+        draw_label(canvas, wordings, color, box, widths.text, taken, crops)
     for track_id, box in (lost or {}).items():
-        _draw_lost(canvas, track_id, box, widths, style, taken)
+        color = track_color(_number(track_id, numbers))
+        _draw_lost(canvas, called(track_id, numbers), color, box, widths, style, taken, crops)
     return canvas
+
+
+def called(track_id: int, numbers: Mapping[int, int] | None) -> str:
+    """Return what a track is called: by its object, by itself where it is of none, "" for no track.
+
+    Example:
+        >>> called(3, None), called(3, {3: 1}), called(3, {}), called(0, None)
+        ('#3', '#1', 'track 3', '')
+    """
+    if track_id < 1:
+        return ""
+    number = _number(track_id, numbers)
+    return f"#{number}" if number >= 1 else f"track {track_id}"
+
+
+def _number(track_id: int, numbers: Mapping[int, int] | None) -> int:
+    return track_id if numbers is None else numbers.get(track_id, 0)
+
+
+def label_wordings(name: str, score: float, own: str, events: Iterable[str]) -> list[str]:
+    """Return what a label may say of an instance, the fullest first: a small frame has room for less.
+
+    Example:
+        >>> label_wordings("dog", 0.9, "#3", ["return", "box_cut"])
+        ['dog 0.90 #3 · back', 'dog #3 · back', '#3 · back', '#3']
+    """
+    hints = "".join(f" · {EVENT_HINTS[event]}" for event in events if event in EVENT_HINTS)
+    full = " ".join(part for part in (name, f"{score:.2f}", own) if part) + hints
+    short = " ".join(part for part in (name, own) if part)
+    return [text for text in dict.fromkeys((full, short + hints, own + hints if own else "", own)) if text]
+
+
+def draw_label(
+    canvas: NDArray[np.uint8],
+    wordings: Sequence[str],
+    color: Color,
+    box: Sequence[float],
+    size: int,
+    taken: list[Region],
+    masks: Sequence[MaskCrop] = (),
+    scale: float = 1.0,
+) -> bool:
+    """Draw the first wording that has room, and say whether one had.
+
+    Args:
+        wordings: what the label may say, best first.
+        color: of the track.
+        size: of the font, in pixels.
+        canvas, box, taken, masks, scale: as for `place_label`.
+    """
+    widest = max(_WIDEST_LABEL * canvas.shape[1], box[2] - box[0])
+    for text in wordings:
+        patch = label_patch(text, size, color, readable_on(color))
+        if patch.shape[1] <= widest and place_label(canvas, patch, box, taken, masks, scale):
+            return True
+    return False
 
 
 def draw_banner(
@@ -126,17 +197,20 @@ def draw_banner(
 ) -> NDArray[np.uint8]:
     """Write a line of text in the lower left corner of a frame, and another in the lower right, in place.
 
-    Labels stand mostly above their boxes, so the lower corners are the free ones.
+    Labels stand mostly above their boxes, so the lower corners are the free ones. Where both would
+    fill most of the lower edge, as in a small frame, the right one stands alone.
 
     Returns:
         `rgb` itself.
     """
     size = _Metrics.of((rgb.shape[0], rgb.shape[1]), line_scale).text
-    for words, at_right in ((text, False), (right_text, True)):
-        if not words:
-            continue
-        alpha = text_alpha(words, size)
-        pad = max(3, size // 3)
+    pad = max(1, size // 3)
+    parts = [
+        (text_alpha(words, size), right) for words, right in ((text, False), (right_text, True)) if words
+    ]
+    if sum(alpha.shape[1] + 2 * pad for alpha, _ in parts) > _WIDEST_BANNER * rgb.shape[1]:
+        parts = parts[-1:]
+    for alpha, at_right in parts:
         height, width = (extent + 2 * pad for extent in alpha.shape)
         height, width = min(height, rgb.shape[0]), min(width, rgb.shape[1])
         columns = slice(rgb.shape[1] - width, None) if at_right else slice(0, width)
@@ -151,17 +225,23 @@ def draw_banner(
 class OverlayPainter:
     """Draws the overlays of a clip, frame by frame, and keeps events in sight long enough to be seen.
 
-    An event of one frame would pass unseen: its hint stays for `hint_frames`, and a track that is lost leaves the
-    outline of its last box for as long.
+    An event of one frame would pass unseen: its hint stays for up to `HINT_SECONDS`, a frame at least, and a track that
+    is lost leaves the outline of its last box for as long.
+
+    Args:
+        frame_rate: at which the overlay is played, in frames a second.
+        style: how to draw.
     """
 
-    def __init__(self, style: OverlayStyle | None = None, hint_frames: int = 8) -> None:
-        if hint_frames < 1:
-            raise ValueError(f"expected hint_frames of at least 1, got {hint_frames}")
+    def __init__(self, frame_rate: float, style: OverlayStyle | None = None) -> None:
+        if not frame_rate > 0:
+            raise ValueError(f"expected a frame_rate above 0, got {frame_rate}")
         self._style = style or OverlayStyle()
-        self._hint_frames = hint_frames
+        # A rate of 30000/1001 is meant for 30, and 9 of its frames for 0.3 s.
+        self._hint_frames = max(1, int(HINT_SECONDS * frame_rate + 0.01))
         self._hints: dict[int, dict[str, int]] = {}
         self._boxes: dict[int, Box] = {}
+        self._numbers: dict[int, int] = {}
         self._lost: dict[int, tuple[Box, int]] = {}
 
     def forget(self) -> None:
@@ -175,6 +255,7 @@ class OverlayPainter:
         track_ids: ArrayLike,
         labels: Sequence[str] | None = None,
         *,
+        numbers: Mapping[int, int] | None = None,
         events: Sequence[Iterable[str]] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw the next frame as `draw_overlay` does; what is lost is seen from the track ids."""
@@ -190,11 +271,15 @@ class OverlayPainter:
         }
         self._lost |= {key: (box, self._hint_frames) for key, box in self._boxes.items() if key not in boxes}
         self._boxes = boxes
+        if numbers is not None:  # those of tracks just lost are not among those given
+            known = self._numbers | dict(numbers)
+            self._numbers = {key: known[key] for key in (*boxes, *self._lost) if key in known}
         return draw_overlay(
             rgb,
             instances,
             ids,
             labels,
+            numbers=None if numbers is None else self._numbers,
             events=shown,
             lost={key: box for key, (box, _) in self._lost.items()},
             style=self._style,
@@ -260,13 +345,14 @@ def _draw_box(canvas: NDArray[np.uint8], box: NDArray[np.float32], color: Color,
 
 def _draw_lost(
     canvas: NDArray[np.uint8],
-    track_id: int,
+    own: str,
+    color: Color,
     box: Box,
     widths: _Metrics,
     style: OverlayStyle,
-    taken: list[tuple[int, int, int, int]],
+    taken: list[Region],
+    crops: Sequence[MaskCrop],
 ) -> None:
-    color = track_color(track_id)
     x1, y1, x2, y2 = (round(edge) for edge in box)
     dash = 5 * widths.box
     for x in range(x1, x2, 2 * dash):
@@ -276,4 +362,6 @@ def _draw_lost(
         for x in (x1, x2 - 1):
             cv2.line(canvas, (x, y), (x, min(y + dash, y2) - 1), color, widths.box)
     if style.labels:
-        place_label(canvas, label_patch(f"#{track_id} lost", widths.text, DARK, LIGHT), box, taken)
+        patch = label_patch(f"{own} lost", widths.text, DARK, LIGHT)
+        if patch.shape[0] * patch.shape[1] < (x2 - x1) * (y2 - y1):
+            place_label(canvas, patch, box, taken, crops)

@@ -108,6 +108,21 @@ def catalogue_rows(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     ]
 
 
+def definitions() -> dict[str, str]:
+    """Return what the words of a report mean: the contract of a metric by each of its names in texts.
+
+    These are its symbol where that is more than a letter, its label, and both together, as alone and as compared.
+    """
+    found: dict[str, str] = {}
+    for spec in REGISTRY.values():
+        for name in (spec.symbol, spec.label, spec.title):
+            found.setdefault(name, contract_sentence(spec))
+    for figure in REGISTRY.compared().values():
+        for name in (figure.symbol, figure.label, figure.title):
+            found.setdefault(name, f"{contract_sentence(figure.spec)} {SUPPORTS[figure.support]}")
+    return {name: meaning for name, meaning in found.items() if len(name) > 1}
+
+
 def unit_text(unit: str) -> str:
     """Return a unit for a reader: "" for a pure number."""
     return "" if unit in ("1", "") else unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,6 +34,9 @@ NO_PAIR = "no pair with a defined displacement"
 
 MOST_TRACKS = 18
 """How many tracks a plot shows by name; the ones seen in most frames."""
+
+FLOOR_COLOR = "#e8e2c8"
+"""Of the band up to what the motion estimate's own error may make."""
 
 _RULE = "#9a9a9a"
 _GRID = "#e4e4e4"
@@ -97,6 +100,12 @@ def style_axes(axes: Axes, y_label: str = "", x_label: str = "", grid: str = "y"
     axes.set_xlabel(x_label, fontsize=9, color=INK)
 
 
+def shade_floor(span: Callable[..., object], floor: float | None) -> None:
+    """Shade what the motion estimate's own error may make, from 0 on, by `axhspan` or `axvspan`; None: nothing."""
+    if floor is not None and floor > 0:
+        span(0, floor, color=FLOOR_COLOR, zorder=0, linewidth=0)
+
+
 def write_heading(axes: Axes, text: str) -> None:
     """Write what axes show above their left corner."""
     axes.set_title(text, loc="left", fontsize=9.5, color=INK, pad=4)
@@ -107,15 +116,26 @@ def write_note(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=FAINT, fontsize=10)
 
 
-def name_tracks(axes: Axes, tracks: Sequence[tuple[int, str]]) -> None:
-    """Name the rows of axes, from 0, by track id and class."""
-    axes.set_yticks(range(len(tracks)), [f"#{track_id} {name}" for track_id, name in tracks], fontsize=8)
+Numbers: TypeAlias = Mapping[str, Mapping[int, int]]
+"""By model and track, the object of the comparison that it is; a track that is of none is left out."""
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of axes, from 0."""
+    axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.tick_params(axis="y", length=0)
+    for text in axes.get_yticklabels():
+        text.set_parse_math(False)
 
 
 def hidden_tracks(count: int) -> str:
     """Return what a heading adds where tracks had no room; "" where all had."""
     return f"   and {count} shorter track{'s' * (count > 1)}" if count else ""
+
+
+def hidden_objects(count: int) -> str:
+    """Return what a heading adds where objects had no room; "" where all had."""
+    return f"   and {count} more object{'s' * (count > 1)}" if count else ""
 
 
 def cell_text(row: Row, column: str) -> str:

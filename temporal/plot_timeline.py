@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from yolact_temporal.temporal.plot_style import (
     JITTER_LABEL,
     MOST_TRACKS,
     NO_PAIR,
+    Numbers,
     Row,
     Table,
     Tables,
@@ -24,11 +26,13 @@ from yolact_temporal.temporal.plot_style import (
     cell_text,
     column_values,
     defined_values,
+    hidden_objects,
     hidden_tracks,
     model_color,
-    name_tracks,
+    name_rows,
     new_figure,
     save_png,
+    shade_floor,
     style_axes,
     track_hex,
     write_heading,
@@ -45,11 +49,14 @@ def plot_timeline(
     path: str | Path,
     title: str,
     sections: Sequence[tuple[float, str]] = (),
+    numbers: Numbers | None = None,
+    floor: float | None = None,
 ) -> Path:
-    """Draw jitter over time, and under it which track is present when, for each model.
+    """Draw jitter over time, and under it which object is present when, for each model.
 
-    The line breaks where no pair of the frame has a displacement. Under it, a bar a track: thin grey where it is
-    absent within its life, marked where its class flips or its area blinks.
+    The line breaks where no pair of the frame has a displacement. Under it, a bar a track, or where the models are
+    compared a bar an object, the same rows for all of them: thin grey where it is absent within its life, marked where
+    its class flips or its area blinks.
 
     Args:
         frames: rows of `frames.csv`, by model name.
@@ -57,9 +64,17 @@ def plot_timeline(
         path: the PNG to write.
         title: the clip's name.
         sections: where parts of the clip begin (in seconds, in frames where the clip has no time) and their names.
+        numbers: the objects that tracks are, where models are compared.
+        floor: what of the displacement the motion estimate's own error may make, in pixels; shaded.
     """
-    lanes = {model: _track_lanes(frames[model], instances.get(model, ())) for model in frames}
-    heights = [2.6, *(0.5 + 0.24 * max(1, min(len(lane), MOST_TRACKS)) for lane in lanes.values())]
+    tables = {model: (frames[model], instances.get(model, ())) for model in frames}
+    if numbers is None:
+        lanes = {model: _longest(_track_lanes(*own)) for model, own in tables.items()}
+    else:
+        lanes = _object_lanes(
+            {model: _track_lanes(*own, numbers.get(model, {})) for model, own in tables.items()}
+        )
+    heights = [2.6, *(0.5 + 0.24 * max(1, len(own.shown)) for own in lanes.values())]
     figure = new_figure(10, sum(heights) + 1.1)
     jitter, *presences = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[
         :, 0
@@ -70,6 +85,7 @@ def plot_timeline(
         _draw_jitter_line(jitter, times[model], column_values(rows, JITTER), number, model)
     style_axes(jitter, "mean " + JITTER_LABEL, grid="y")
     jitter.set_ylim(bottom=0)
+    shade_floor(jitter.axhspan, floor)
     if not any(len(defined_values(rows, JITTER)) for rows in frames.values()):
         write_note(jitter, NO_PAIR)
     elif len(frames) > 1:
@@ -88,33 +104,75 @@ def plot_timeline(
 
 @dataclass(frozen=True)
 class _Lane:
-    """One track on the timeline: where in the frames' rows it is seen, and its events."""
+    """One row of the timeline: where in the frames' rows a track or an object is seen, and its events."""
 
-    track_id: int
+    number: int
     class_name: str
     seen: NDArray[np.intp]
     flips: NDArray[np.intp]
     blinks: NDArray[np.intp]
 
 
-def _track_lanes(frames: Table, instances: Table) -> list[_Lane]:
-    """Return the tracks in order of first sighting."""
+class _Lanes(NamedTuple):
+    """What one model's part of the timeline shows, and what its heading says of the rest."""
+
+    shown: Sequence[_Lane]
+    rest: str
+
+
+def _longest(lanes: Sequence[_Lane]) -> _Lanes:
+    """Return the tracks that are seen in most frames, in their order."""
+    most_seen = sorted(lanes, key=lambda lane: -len(lane.seen))[:MOST_TRACKS]
+    shown = [lane for lane in lanes if lane in most_seen]
+    return _Lanes(shown, hidden_tracks(len(lanes) - len(shown)))
+
+
+def _object_lanes(lanes: Mapping[str, Sequence[_Lane]]) -> dict[str, _Lanes]:
+    """Return the same objects for every model, those seen in most frames of all; tracks of none (0) are counted."""
+    known = {model: {lane.number: lane for lane in own if lane.number} for model, own in lanes.items()}
+    seen = Counter({key: 0 for own in known.values() for key in own})
+    for own in known.values():
+        seen.update({key: len(lane.seen) for key, lane in own.items()})
+    shown = sorted(sorted(seen, key=lambda key: (-seen[key], key))[:MOST_TRACKS])
+    names = {
+        key: max(
+            (own[key] for own in known.values() if key in own), key=lambda lane: len(lane.seen)
+        ).class_name
+        for key in shown
+    }
+    nothing = np.zeros(0, np.intp)
+    rest = hidden_objects(len(seen) - len(shown))
+    found = {}
+    for model, own in known.items():
+        rows = [own.get(key, _Lane(key, names[key], nothing, nothing, nothing)) for key in shown]
+        alone = sum(lane.number == 0 for lane in lanes[model])
+        tracks = f"   and {alone} track{'s' * (alone > 1)} of no shared object" if alone else ""
+        found[model] = _Lanes(rows, rest + tracks)
+    return found
+
+
+def _track_lanes(frames: Table, instances: Table, numbers: Mapping[int, int] | None = None) -> list[_Lane]:
+    """Return the tracks in order of first sighting; those of one object together, those of none by themselves as 0."""
     place = {cell_text(row, "frame"): index for index, row in enumerate(frames)}
-    rows_of: dict[int, list[tuple[int, Row]]] = {}
+    rows_of: dict[tuple[int, int], list[tuple[int, Row]]] = {}
     for row in instances:
         track_id, frame = cell_number(row, "track_id"), cell_text(row, "frame")
         if track_id >= 1 and frame in place:
-            rows_of.setdefault(int(track_id), []).append((place[frame], row))
+            number = int(track_id) if numbers is None else numbers.get(int(track_id), 0)
+            key = (number, 0 if number else int(track_id))
+            rows_of.setdefault(key, []).append((place[frame], row))
     lanes = []
-    for track_id, rows in rows_of.items():
+    for (number, _), rows in rows_of.items():
         rows.sort(key=lambda item: item[0])
         classes = [cell_text(row, "class") for _, row in rows]
         seen, flips, blinks = (
             np.array([at for at, row in rows if event in ("", *cell_text(row, "events").split())], np.intp)
             for event in ("", "class_flip", "area_blink")
         )
-        lanes.append(_Lane(track_id, max(dict.fromkeys(classes), key=classes.count), seen, flips, blinks))
-    return sorted(lanes, key=lambda lane: (int(lane.seen[0]), lane.track_id))
+        lanes.append(
+            _Lane(number, max(dict.fromkeys(classes), key=classes.count), np.unique(seen), flips, blinks)
+        )
+    return sorted(lanes, key=lambda lane: (int(lane.seen[0]), lane.number))
 
 
 def _draw_jitter_line(
@@ -148,24 +206,24 @@ def _draw_sections(jitter: Axes, presences: Sequence[Axes], sections: Sequence[t
         jitter.set_ylim(0, 1.1 * jitter.get_ylim()[1])
 
 
-def _draw_presence(axes: Axes, times: NDArray[np.float64], lanes: Sequence[_Lane], model: str) -> None:
-    most_seen = sorted(lanes, key=lambda lane: -len(lane.seen))[:MOST_TRACKS]
-    shown = [lane for lane in lanes if lane in most_seen]
+def _draw_presence(axes: Axes, times: NDArray[np.float64], lanes: _Lanes, model: str) -> None:
     step = _step(times)
-    for row, lane in enumerate(shown):
+    for row, lane in enumerate(lanes.shown):
+        if not len(lane.seen):
+            continue
         axes.hlines(
             row, times[lane.seen[0]], times[lane.seen[-1]] + step, color="#c9c9c9", linewidth=1, zorder=2
         )
         runs = np.split(lane.seen, np.flatnonzero(np.diff(lane.seen) > 1) + 1)
         bars = [(times[run[0]], times[run[-1]] - times[run[0]] + step) for run in runs]
-        axes.broken_barh(bars, (row - 0.34, 0.68), facecolors=track_hex(lane.track_id), linewidth=0, zorder=3)
+        axes.broken_barh(bars, (row - 0.34, 0.68), facecolors=track_hex(lane.number), linewidth=0, zorder=3)
         for marker, at in (("x", lane.flips), ("d", lane.blinks)):
             axes.plot(times[at] + step / 2, np.full(len(at), row), **_event_look(marker), zorder=4)
     style_axes(axes, grid="x")
-    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
-    name_tracks(axes, [(lane.track_id, lane.class_name) for lane in shown])
-    write_heading(axes, model + hidden_tracks(len(lanes) - len(shown)))
-    if not lanes:
+    axes.set_ylim(max(len(lanes.shown), 1) - 0.4, -0.6)
+    name_rows(axes, [f"#{lane.number} {lane.class_name}" for lane in lanes.shown])
+    write_heading(axes, model + lanes.rest)
+    if not lanes.shown:
         write_note(axes, "no track")
 
 

@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.overlay import called
 from yolact_temporal.data.runs.layout import DISPLACEMENT_PLOT, TIMELINE_PLOT, TRACKS_PLOT
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.temporal.plot_style import (
@@ -28,6 +29,7 @@ from yolact_temporal.temporal.plot_style import (
     JITTER_LABEL,
     MOST_TRACKS,
     NO_PAIR,
+    Numbers,
     Row,
     Table,
     Tables,
@@ -37,9 +39,10 @@ from yolact_temporal.temporal.plot_style import (
     hidden_tracks,
     model_color,
     model_marker,
-    name_tracks,
+    name_rows,
     new_figure,
     save_png,
+    shade_floor,
     style_axes,
     track_hex,
     write_heading,
@@ -91,6 +94,8 @@ def write_plots(
     folder: str | Path,
     title: str,
     sections: Sequence[tuple[float, str]] = (),
+    numbers: Numbers | None = None,
+    floor: float | None = None,
 ) -> list[Path]:
     """Write every plot of a run into a folder that exists.
 
@@ -98,20 +103,20 @@ def write_plots(
         frames, instances, tracks: rows of `frames.csv`, `instances.csv` and `tracks.csv`, by model name.
         folder: where to.
         title: the clip's name.
-        sections: as for `plot_timeline`.
+        sections, numbers, floor: as for `plot_timeline`.
 
     Returns:
         The files written: `timeline.png`, `boundary_displacement.png` and `tracks.png`.
     """
     folder = Path(folder)
     return [
-        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections),
-        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title),
-        plot_tracks(tracks, folder / TRACKS_PLOT, title),
+        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floor),
+        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title, floor),
+        plot_tracks(tracks, folder / TRACKS_PLOT, title, numbers),
     ]
 
 
-def plot_displacement(instances: Tables, path: str | Path, title: str) -> Path:
+def plot_displacement(instances: Tables, path: str | Path, title: str, floor: float | None = None) -> Path:
     """Draw how the boundary displacement is distributed over pairs: a histogram, and the share of pairs above a value.
 
     The histogram ends at the 99th percentile of all; what lies beyond is counted in its last bin. Dashed: the median;
@@ -121,6 +126,7 @@ def plot_displacement(instances: Tables, path: str | Path, title: str) -> Path:
         instances: rows of `instances.csv`, by model name.
         path: the PNG to write.
         title: the clip's name.
+        floor: what the motion estimate's own error may make, in pixels; shaded.
     """
     figure = new_figure(10, 4.3)
     left, right = figure.subplots(1, 2)
@@ -137,6 +143,8 @@ def plot_displacement(instances: Tables, path: str | Path, title: str) -> Path:
         return save_png(figure, path, heading)
     end = max(float(np.percentile(pooled, 99)), 0.1)
     edges = np.linspace(0, end, 41)
+    for axes in (left, right):
+        shade_floor(axes.axvspan, floor)
     for number, (model, own) in enumerate(values.items()):
         if own.size:
             _draw_distribution(left, right, own, edges, number, model)
@@ -149,13 +157,14 @@ def plot_displacement(instances: Tables, path: str | Path, title: str) -> Path:
     return save_png(figure, path, heading)
 
 
-def plot_tracks(tracks: Tables, path: str | Path, title: str) -> Path:
+def plot_tracks(tracks: Tables, path: str | Path, title: str, numbers: Numbers | None = None) -> Path:
     """Draw each track's life, dropout and mean jitter, of the longest-lived; one block of rows a model.
 
     Args:
         tracks: rows of `tracks.csv`, by model name.
         path: the PNG to write.
         title: the clip's name.
+        numbers: the objects that tracks are, where models are compared; a track of none is grey.
     """
     shown = {model: _longest_lived(rows) for model, rows in tracks.items()}
     heights = [0.7 + 0.25 * max(1, len(rows)) for rows in shown.values()] or [1.0]
@@ -169,10 +178,12 @@ def plot_tracks(tracks: Tables, path: str | Path, title: str) -> Path:
     grid = figure.subplots(len(heights), 3, sharex="col", squeeze=False, height_ratios=heights)
     for column, (name, factor, label) in enumerate(columns):
         for (model, rows), axes in zip(shown.items(), grid[:, column], strict=False):
-            _draw_track_bars(axes, rows, name, factor)
+            own = None if numbers is None else numbers.get(model, {})
+            _draw_track_bars(axes, rows, name, factor, own)
             if column == 0:
-                name_tracks(
-                    axes, [(int(cell_number(row, "track_id")), cell_text(row, "class")) for row in rows]
+                name_rows(
+                    axes,
+                    [f"{called(_track_id(row), own)} {cell_text(row, 'class')}" for row in rows],
                 )
                 write_heading(axes, model + hidden_tracks(len(tracks[model]) - len(rows)))
             if column == 1 and not rows:
@@ -255,13 +266,20 @@ def _longest_lived(rows: Table) -> list[Row]:
     return sorted(longest, key=lambda row: cell_number(row, "track_id"))
 
 
-def _draw_track_bars(axes: Axes, rows: Table, column: str, factor: float) -> None:
+def _track_id(row: Row) -> int:
+    return int(cell_number(row, "track_id"))
+
+
+def _draw_track_bars(
+    axes: Axes, rows: Table, column: str, factor: float, numbers: Mapping[int, int] | None
+) -> None:
     style_axes(axes, grid="x")
     for place, row in enumerate(rows):
         value = cell_number(row, column) * factor
         undefined = math.isnan(value)
         if not undefined:
-            axes.barh(place, value, height=0.62, color=track_hex(int(cell_number(row, "track_id"))), zorder=2)
+            number = _track_id(row) if numbers is None else numbers.get(_track_id(row), 0)
+            axes.barh(place, value, height=0.62, color=track_hex(number), zorder=2)
         axes.annotate(
             "undefined" if undefined else f"{value:.3g}",
             (0 if undefined else value, place),

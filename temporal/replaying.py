@@ -14,10 +14,11 @@ from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.clip import reopen_clip
 from yolact_temporal.data.runs.manifest import ClipDescription, RunOptions
 from yolact_temporal.data.selection import select_frames
+from yolact_temporal.data.viewing import ClipViewer
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.flow import flow_options
+from yolact_temporal.temporal.flow import FlowEstimator, flow_options
 from yolact_temporal.temporal.motion import Motion
-from yolact_temporal.temporal.motion_sources import FilmMotion, FlowMotion, MotionSource
+from yolact_temporal.temporal.motion_sources import FilmMotion, FlowMotion, MotionSource, exact_motion
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,32 @@ class Replay:
             f"expected frame {index} of {self._clip.path}, as in the record of the run, found none: the clip reads "
             f"differently now, analyze it anew"
         )
+
+
+def motion_between(viewer: ClipViewer, options: RunOptions, before: int, frame: int) -> Motion | None:
+    """Return the motion between two frames of a clip that were measured one after the other, as it was measured.
+
+    Args:
+        viewer: of the clip.
+        options: what of it was measured.
+        before, frame: their indices.
+
+    Returns:
+        The film's own motion where the clip is one, else flow estimated anew from the same two frames; None at a cut of
+        the film, and where a frame cannot be decoded.
+
+    Raises:
+        InputError: if the clip cannot be read any more.
+    """
+    if viewer.film is not None:
+        return exact_motion(viewer.film, frame)
+    pictures = [viewer.frame(index) for index in (before, frame)]
+    if pictures[0] is None or pictures[1] is None or pictures[0].shape != pictures[1].shape:
+        return None
+    how = flow_options(options)
+    estimator = FlowEstimator(how.long_side, how.method)
+    estimator.update(pictures[0])
+    return estimator.update(pictures[1])
 
 
 def _motion_of(source: FrameSource | None, options: RunOptions) -> MotionSource:

@@ -43,6 +43,7 @@ def without_plots() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_clip, "write_plots", drawn)
         patch.setattr(compare_runs, "plot_comparison", drawn)
+        patch.setattr(compare_runs, "plot_overview", drawn)
         yield
 
 

@@ -194,7 +194,7 @@ class TestExpectations:
             (Subject("boundary_noise", 1.0), Subject("boundary_noise", 2.0), 0.0, "the steadier of two"),
             (Subject("boundary_noise", 1.0), Subject("boundary_noise", 2.0), None, "the steadier of two"),
             (Subject("worst_dropped", 1.0), Subject("varying_noise", 1.0), 1.0, "who shows nothing"),
-            (Subject("empty"), REFERENCE, 0.0, "empty masks leave"),
+            (Subject("empty"), REFERENCE, 0.0, "empty masks are not called"),
         ],
     )
     def test_a_wrong_verdict_is_caught(self, quick, first, second, value, rule):

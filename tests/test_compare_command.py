@@ -491,9 +491,9 @@ class TestCommand:
     def test_it_writes_tables_and_prints_the_verdict(self, clips, tmp_path, capsys):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
         assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0
-        assert "Undecided which of a and b is steadier" in capsys.readouterr().out
+        assert "Too short to say which of a and b is steadier" in capsys.readouterr().out
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
-            "comparison.csv", "comparison.md", "comparison.json", "comparison.png"
+            "comparison.csv", "comparison.md", "comparison.json", "comparison.png", "report.html"
         }  # fmt: skip
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
@@ -519,8 +519,10 @@ class TestCommand:
 
     @pytest.mark.slow
     @pytest.mark.smoke
-    def test_more_than_two_models_have_a_picture_each(self, clips, tmp_path):
+    def test_more_than_two_models_have_one_picture_and_pairs_on_request(self, clips, tmp_path):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)})
-        write_comparison(compare_runs([run]), tmp_path / "out", "one")
-        pictures = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
-        assert pictures == ["comparison.png", "comparison_2.png", "comparison_3.png"]
+        result = compare_runs([run])
+        for name, pair_plots, more in (("all", False, 0), ("pairs", True, 3)):
+            write_comparison(result, tmp_path / name, "one", pair_plots=pair_plots)
+            pictures = sorted(path.name for path in (tmp_path / name).glob("*.png"))
+            assert pictures == ["comparison.png", *(f"comparison_{at + 1}.png" for at in range(more))]

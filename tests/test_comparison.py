@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from yolact_temporal.temporal.comparison.figures import (
     threshold_at_recall,
 )
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import as_console, as_markdown
 from yolact_temporal.temporal.metrics import REGISTRY
@@ -217,47 +219,102 @@ def compared(tables):
 class TestVerdict:
     def test_what_is_steadier_on_eight_clips_is_said(self):
         comparison, verdict = compared(clips(8))
-        assert verdict.steadier == "a"
-        assert verdict.reasons == ()
+        assert (verdict.steadier, verdict.word) == ("a", "a is steadier")
+        assert verdict.headline.startswith("a is steadier (by 19% over 8 clips)")
+        assert verdict.headline.endswith("not known.")
+        outline = verdict.answers[0]
+        assert (outline.outcome, outline.scope, outline.clips) == ("first", "clips", 8)
+        assert outline.p_value == outline.p_adjusted == 2 / 2**8
         assert comparison.find("boundary_px").difference == pytest.approx(-0.5, abs=0.05)
-        assert comparison.find("boundary_px").p_holm == pytest.approx(4 * 2 / 2**8)
+
+    def test_the_effect_is_the_mean_over_clips_of_the_log_ratio(self):
+        tables = clips(8)
+        _, verdict = compared(tables)
+        own = [figures_of(table).series["boundary_px"].values() for table in tables.values()]
+        expected = np.exp(np.mean([np.log(first / second) for first, second in own])) - 1
+        assert verdict.answers[0].effect == pytest.approx(expected)
+        assert verdict.answers[0].low < expected < verdict.answers[0].high < 0
 
     def test_turned_round_it_is_the_other(self):
         assert compared(clips(8, better=-0.5))[1].steadier == "b"
 
-    @pytest.mark.parametrize("count", [1, 2, 7])
-    def test_fewer_clips_decide_nothing_and_say_how_many_it_takes(self, count):
-        verdict = compared(clips(count))[1]
-        assert verdict.steadier is None
-        assert "it takes 8" in verdict.reasons[0]
+    def test_seven_clips_decide_and_six_speak_of_themselves(self):
+        assert compared(clips(7))[1].answers[0].scope == "clips"
+        few = compared(clips(6))[1].answers[0]
+        assert (few.outcome, few.scope, few.p_value) == ("first", "these_clips", None)
+        assert few.confidence == pytest.approx(1 - 0.05 / 3)
 
-    def test_dropping_frames_disagrees_with_being_steadier(self):
-        verdict = compared(clips(8, drop=0.3))[1]
-        assert verdict.steadier is None
-        assert "disagree" in verdict.reasons[0]
+    def test_one_clip_is_answered_on_this_clip(self):
+        _, verdict = compared(clips(1, frames=40))
+        assert verdict.steadier == "a"
+        assert "on this clip" in verdict.headline
+        assert verdict.answers[0].scope == "this_clip"
+        assert {answer.p_adjusted for answer in verdict.answers} == {None}
 
-    def test_no_difference_is_undecided(self):
-        verdict = compared(clips(8, better=0.0))[1]
-        assert verdict.steadier is None
+    def test_a_clip_of_too_few_pairs_is_too_short_to_say(self):
+        _, verdict = compared(clips(1, frames=12))
+        assert verdict.answers[0].outcome == "too_short"
+        assert verdict.headline.startswith("Too short to say")
 
-    def test_nothing_in_common_is_undecided(self):
-        tables = {"one": ClipObjects.from_rows(clip([0.9] * 4, [None] * 4))}
-        assert "no pair of frames in which both" in compared(tables)[1].reasons[0]
+    def test_dropping_frames_takes_the_word_away(self):
+        _, verdict = compared(clips(8, drop=0.2))
+        assert (verdict.answers[0].outcome, verdict.steadier) == ("first", None)
+        assert verdict.headline.startswith("a's outlines are steadier (by")
+        assert "a sees less (coverage" in verdict.headline
+        assert "a blinks more" in verdict.headline
 
-    def test_a_loss_that_cannot_be_measured_is_undecided(self):
-        unknown = {"boundary": None, "jitter": None}
-        statuses = dict.fromkeys(range(1, 6), "without_motion")
-        rows = clip([0.9] * 6, [0.9] * 6, statuses=statuses, a=unknown, b=unknown)
-        verdict = compared({"one": ClipObjects.from_rows(rows)})[1]
-        assert verdict.reasons == ("B1, B2, L(0) and L(1) cannot be measured on these clips",)
+    def test_equal_models_are_alike(self):
+        _, verdict = compared(clips(8, better=0.0))
+        assert [answer.outcome for answer in verdict.answers] == ["alike"] * 3
+        assert verdict.word == "alike"
 
-    def test_an_interval_that_holds_0_is_named(self):
+    def test_what_is_not_shown_says_what_would_be(self):
         tables = clips(8, better=0.3)
-        for name in list(tables)[:1]:
-            tables[name] = clips(1, better=-3.0)["clip 0"]
-        reasons = " ".join(compared(tables)[1].reasons)
-        assert "does not exclude 0" in reasons
-        assert "adjusted p" in reasons
+        for number, name in enumerate(list(tables)[:4]):
+            tables[name] = clips(1, better=-1.5, seed=number)["clip 0"]
+        outline = compared(tables)[1].answers[0]
+        assert outline.outcome == "not_shown"
+        assert outline.smallest_effect > abs(outline.effect)
+        assert outline.clips_needed > 8
+        assert f"about {outline.clips_needed} clips" in outline.sentence
+
+    def test_a_second_figure_that_turns_the_other_way_keeps_the_outline_from_being_answered(self):
+        tables = {
+            name: replace(table, jitter=table.jitter[:, ::-1].copy()) for name, table in clips(8).items()
+        }
+        outline = compared(tables)[1].answers[0]
+        assert outline.outcome == "not_shown"
+        assert "B2 turns the other way" in outline.sentence
+
+    def test_clips_in_another_order_change_no_digit(self):
+        tables = clips(8, drop=0.1)
+        turned = dict(reversed(tables.items()))
+        assert compared(tables)[1] == compared(turned)[1]
+
+    def test_nothing_in_common_cannot_be_said(self):
+        tables = {"one": ClipObjects.from_rows(clip([0.9] * 40, [None] * 40))}
+        verdict = compared(tables)[1]
+        assert verdict.answers[0].outcome == "undefined"
+        assert "b sees less" in verdict.headline
+
+    def test_a_displacement_that_cannot_be_measured_is_undefined(self):
+        unknown = {"boundary": None, "jitter": None}
+        statuses = dict.fromkeys(range(1, 40), "without_motion")
+        rows = clip([0.9] * 40, [0.9] * 40, statuses=statuses, a=unknown, b=unknown)
+        verdict = compared({"one": ClipObjects.from_rows(rows)})[1]
+        assert verdict.steadier is None
+        assert [answer.outcome for answer in verdict.answers] == ["undefined", "alike", "alike"]
+
+    def test_margins_are_rules(self):
+        wide = Rules().with_bounds(["coverage=0.9", "presence=0.9", "loss=0.9"])
+        tables = clips(8, drop=0.2)
+        verdict = verdict_of(compare_models(tables, ("a", "b"), (0.5, 0.5), rules=wide))
+        assert verdict.steadier == "a"
+        assert "coverage within 0.9" in verdict.rules
+
+
+def figures_of(table):
+    return compare_clip(table, ("a", "b"), (0.5, 0.5))
 
 
 class TestReports:
@@ -303,7 +360,15 @@ class TestReports:
         comparison, verdict = compared(clips(8, drop=0.3))
         for rendered in (as_console, as_markdown):
             text = rendered(comparison_section(comparison, verdict))
-            for part in ("coverage", "L(0)", "L(1)", "Undecided", "B1 at matched recall 0.5", "pairs"):
+            for part in (
+                "coverage",
+                "L(0)",
+                "L(1)",
+                "outlines are steadier",
+                "Guards:",
+                "B1 at matched recall 0.5",
+                "pairs",
+            ):
                 assert part in text, part
 
     @pytest.mark.parametrize("drop", [0.0, 1.0], ids=["defined", "undefined"])

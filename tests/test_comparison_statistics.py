@@ -7,13 +7,13 @@ import pytest
 from scipy import stats
 
 from yolact_temporal.temporal.comparison.figures import Series
+from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
     block_interval,
     block_length,
     holm,
-    least_clips,
     sign_flip_p,
 )
 
@@ -51,9 +51,8 @@ def test_no_difference_at_all_is_no_evidence():
     assert sign_flip_p([0.0] * 8) == 1.0
 
 
-def test_eight_clips_are_the_least_that_four_adjusted_tests_can_decide():
-    assert least_clips(4) == 8
-    assert 4 * sign_flip_p([1.0] * 8) < 0.05 < 4 * sign_flip_p([1.0] * 7)
+def test_seven_clips_are_the_least_that_three_adjusted_tests_can_decide():
+    assert 3 * sign_flip_p([1.0] * LEAST_CLIPS) < 0.05 < 3 * sign_flip_p([1.0] * (LEAST_CLIPS - 1))
 
 
 def test_holm_adjusts_in_order_and_counts_undefined_tests():

@@ -108,7 +108,7 @@ def download(page, button):
 
 
 def test_a_person_sees_who_is_steadier_and_takes_the_figures_home(page, server):
-    page.get_by_role("heading", name="Undecided").wait_for()
+    page.get_by_role("heading", name="How true the masks are is not known").wait_for()
     page.get_by_text("B1 boundary displacement").first.wait_for()
     got = download(page, "Download summary.csv")
     assert got == (server.root / "scene" / "summary.csv").read_bytes()
@@ -353,7 +353,7 @@ def test_screens_are_whole_at_both_widths(page, tmp_path):
         for name in ("Timeline", "Viewer", "Instances", "Compare clips", "New analysis", "Overview"):
             if name == "Overview":
                 page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-                page.get_by_role("heading", name="Undecided").or_(
+                page.get_by_role("heading", name="is not known").or_(
                     page.get_by_role("heading", name="Nothing to compare")
                 ).first.wait_for()
             else:

@@ -116,27 +116,42 @@ def test_charts_of_nothing_say_so():
         assert "text" in str(chart.to_dict()["mark"])
 
 
-def test_the_same_object_has_the_same_colour_in_every_model(run, instances):
-    keys = moments.color_keys(run)
-    assert keys[STEADY] == {1: 1, 2: 2, 3: 3}
-    objects = run.objects()
-    for track, key in keys[BLINKING].items():
-        own = instances[BLINKING][instances[BLINKING]["track_id"] == track].iloc[5]
-        same = objects[(objects["frame"] == own["frame"]) & (objects["area_px"] == own["area_px"])]
-        (object_id,) = set(same[same["model"] == BLINKING]["object_id"])
-        first = objects[(objects["object_id"] == object_id) & (objects["model"] == STEADY)].iloc[5]
-        twin = instances[STEADY]
-        twin = twin[(twin["frame"] == first["frame"]) & (twin["area_px"] == first["area_px"])]
-        assert set(twin["track_id"]) == {key}
+def test_the_same_object_has_the_same_number_and_colour_in_every_model(run, instances):
+    keys, objects = moments.color_keys(run), run.objects()
+    assert {key for own in keys.values() for key in own.values()} - {0} <= set(objects["object_id"])
+    for model in (STEADY, BLINKING):
+        for track, key in keys[model].items():
+            own = instances[model][instances[model]["track_id"] == track].iloc[5]
+            same = objects[(objects["frame"] == own["frame"]) & (objects["area_px"] == own["area_px"])]
+            assert set(same[same["model"] == model]["object_id"]) == {key}
+    assert set(keys[STEADY].values()) & set(keys[BLINKING].values())
     assert key_hex(2) == "#{:02x}{:02x}{:02x}".format(*track_color(2))
 
 
-def test_tracks_of_no_common_object_get_colours_of_their_own(instances):
-    alone = shared_color_keys({STEADY: instances[STEADY], BLINKING: instances[BLINKING]}, None)
+def test_tracks_of_no_common_object_have_no_number_where_models_are_compared(instances):
+    both = {STEADY: instances[STEADY], BLINKING: instances[BLINKING]}
+    alone = shared_color_keys(both, None)
     assert alone[BLINKING] == {key: key for key in alone[BLINKING]}
     others = pd.DataFrame({"model": [], "frame": [], "area_px": [], "score": [], "object_id": []})
-    apart = shared_color_keys({STEADY: instances[STEADY], BLINKING: instances[BLINKING]}, others)
-    assert not set(apart[STEADY].values()) & set(apart[BLINKING].values())
+    assert {key for own in shared_color_keys(both, others).values() for key in own.values()} == {0}
+
+
+def test_tracks_of_one_object_share_a_row():
+    rows = pd.DataFrame(
+        {
+            "track": [1, 2, 3],
+            "class": ["dog"] * 3,
+            "x": [0.0, 0.5, 0.2],
+            "x2": [0.2, 0.9, 0.4],
+            "frames": [3, 4, 2],
+        }
+    )
+    no_events = pd.DataFrame({"model": [], "frame": [], "track": [], "event": [], "x": []})
+    keys = {"m": {1: 7, 2: 7, 3: 0}}
+    spec = timeline.presence_chart(rows, no_events, "m", keys, True, SPAN).to_dict()
+    bars = layers(spec)[0]
+    assert bars["encoding"]["y"]["scale"]["domain"] == ["#7 dog", "track 3 dog"]
+    assert bars["encoding"]["color"]["scale"]["range"][0] != bars["encoding"]["color"]["scale"]["range"][1]
 
 
 def test_a_difference_shows_its_interval_and_whom_a_side_favours(run):

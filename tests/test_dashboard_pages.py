@@ -15,13 +15,14 @@ from yolact_temporal.cli import dashboard as serving
 from yolact_temporal.cli import main as cli
 from yolact_temporal.dashboards import comparisons, drawing, loader, moments
 from yolact_temporal.dashboards.charts import style
-from yolact_temporal.dashboards.charts.timeline import flicker_rows, jitter_rows
 from yolact_temporal.dashboards.pictures import View, model_picture, original_picture
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.clips import deciding_clips
 from yolact_temporal.dashboards.views.timeline import worst_moments
 from yolact_temporal.dashboards.views.viewer import viewer_data
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.reading.jitter_picture import CARRIED
+from yolact_temporal.temporal.reading.moments_csv import read_moments
 
 PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
 
@@ -59,18 +60,29 @@ def test_a_models_own_figures_stand_beside_their_intervals(root):
         assert expected.replace(".", "\\.") in [text.replace("\\", "").replace(".", "\\.") for text in shown]
 
 
-def test_the_overview_says_undecided_as_plainly_as_a_win(root):
+def test_the_overview_says_the_answers_in_the_words_of_the_comparison_objects_next(root):
     test = one_page(root, "overview")
-    comparison = comparisons.run_comparison(loader.find_run(root, "scene"))
-    assert "Undecided" in [item.value for item in test.subheader]
-    assert plain(comparison.verdicts[0].sentence) in [item.value for item in test.markdown]
+    (pair,) = comparisons.run_comparison(loader.find_run(root, "scene")).verdicts
+    assert test.subheader[0].value == plain(pair.answers.headline)
+    assert test.subheader[1].value == "Objects"
+    told = "\n".join(f"- {plain(answer.sentence)}" for answer in pair.answers.answers)
+    assert told in [item.value for item in test.markdown]
     assert "how good the masks are is not known" in texts(test)
+    objects = test.dataframe[0].value
+    assert list(objects["pairs"]) == sorted(objects["pairs"], reverse=True)
+    assert objects[f"B1 (px) of {STEADY}"].notna().any()
+
+
+def test_the_overview_of_an_older_run_says_its_verdict(root):
     path = root / "scene" / "comparison.json"
     told = json.loads(path.read_text())
+    told["format_version"] = 1
+    told["comparisons"][0].pop("answers")
     told["comparisons"][0] |= {"steadier": STEADY, "sentence": f"{STEADY} is steadier than the other."}
     path.write_text(json.dumps(told))
     won = one_page(root, "overview")
     assert plain(f"{STEADY} is steadier") in [item.value for item in won.subheader]
+    assert plain(f"{STEADY} is steadier than the other.") in [item.value for item in won.markdown]
 
 
 def test_every_headline_figure_is_the_reports_with_its_definition_beside_it(root):
@@ -208,21 +220,26 @@ def test_a_moment_is_what_the_record_and_the_tables_say(root):
     rgb, motion = moments.clip_frame(run, 5), moments.motion_to(run, 5)
     picture = drawing.draw_jitter(rgb, before, now, motion)
     assert picture.shape == (96 * 4, 128 * 4, 3)
-    assert (picture == drawing.CARRIED).all(axis=2).any()
+    assert (picture == CARRIED).all(axis=2).any()
     assert drawing.draw_sighting(rgb, now).shape == picture.shape
     assert drawing.encode_jpeg(picture)[:2] == b"\xff\xd8"
     assert drawing.crop_around(rgb, (-20.0, -10.0, 15.0, 20.0), 64).shape == (64, 64, 3)
     assert len(moments.sighting(run, STEADY, 9999).instances) == 0
 
 
-def test_the_worst_moments_are_the_tables_largest(root):
+def test_the_worst_moments_are_those_that_the_run_notes(root):
     run = loader.find_run(root, "scene")
-    frames = {model: run.table(model, "frames") for model in run.models}
-    instances = {model: run.table(model, "instances") for model in run.models}
-    rows = jitter_rows(frames, True)
-    worst = worst_moments(rows, flicker_rows(frames, instances, True), 5)
-    assert list(worst["value"]) == sorted(rows["value"].dropna(), reverse=True)[:5]
-    assert worst_moments(rows.iloc[:0], flicker_rows({}, {}, True)).empty
+    noted = read_moments(run.path / "moments.csv")
+    worst = worst_moments(run)
+    assert list(worst["frame"]) == [moment.frame for moment in noted]
+    assert list(worst["what"]) == [moment.what for moment in noted]
+    assert "gone for" in " ".join(worst["what"])
+
+
+def test_a_run_of_an_older_version_has_no_moments(root, tmp_path):
+    shutil.copytree(root / "scene", tmp_path / "scene")
+    (tmp_path / "scene" / "moments.csv").unlink()
+    assert worst_moments(loader.find_run(tmp_path, "scene")) is None
 
 
 def test_clips_are_ordered_by_how_much_they_decide(root):

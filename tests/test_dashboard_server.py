@@ -13,7 +13,7 @@ from dashboard_runs import BLINKING, STEADY
 from starlette.datastructures import QueryParams
 
 from yolact_temporal.dashboards import app, loader, moments, server
-from yolact_temporal.dashboards.drawing import CARRIED, shrunk
+from yolact_temporal.dashboards.drawing import shrunk
 from yolact_temporal.dashboards.pictures import (
     NO_PAIR_HERE,
     View,
@@ -21,6 +21,7 @@ from yolact_temporal.dashboards.pictures import (
     model_picture,
     original_picture,
 )
+from yolact_temporal.temporal.reading.jitter_picture import CARRIED
 
 
 @pytest.fixture

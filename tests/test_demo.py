@@ -1,6 +1,7 @@
 """The demo: photographs filmed by a known camera, the package's own or a user's."""
 
 import csv
+import importlib
 import json
 from functools import partial
 
@@ -17,6 +18,9 @@ FRAMES_A_MOVE = 3
 @pytest.fixture(autouse=True)
 def short_films(monkeypatch):
     """Films of three frames a move, in which the models still see people."""
+    importlib.import_module(
+        "yolact_temporal.data.viewing"
+    )  # before: it asks what is a film by the class itself
     short = partial(photo_film.PhotoFilm, size=(160, 240), seconds_per_move=FRAMES_A_MOVE / 24)
     monkeypatch.setattr(photo_film, "PhotoFilm", short)
     monkeypatch.setattr(photo_film, "film_of", lambda own, seed: short(seed=seed, photographs=[own]))
@@ -54,7 +58,7 @@ def rows(path):
 def test_the_demo_measures_both_models_by_exact_motion_and_shows_the_floor_of_flow(demo, tmp_path):
     code, out, err = demo()
     assert code == 0, err
-    assert out.index("yolact_compact against mask_rcnn_compact") < out.index("by camera move")
+    assert out.index("Objects (yolact_compact / mask_rcnn_compact)") < out.index("By camera move")
     assert out.rstrip().endswith("Now your own clip:  yolact-temporal analyze CLIP.mp4")
     run = tmp_path / "runs" / "demo"
     assert json.loads((run / "run.json").read_text())["motion"] == "exact (known camera)"

@@ -42,7 +42,18 @@ def run_fixture(score, images, tmp_path):
     models = [write(tmp_path / f"{name}.json", true_frames()) for name in "ab"]
 
     def run(*more, out="runs"):
-        arguments = (*models, "--clip", images, "--fps", FPS, "--ground-truth", truth, "--no-overlay", *more)
+        arguments = (
+            *models,
+            "--clip",
+            images,
+            "--fps",
+            FPS,
+            "--ground-truth",
+            truth,
+            "--no-overlay",
+            "--verbose",
+            *more,
+        )
         code, printed, err = score(*arguments, out=tmp_path / out)
         assert code == 0, err
         return tmp_path / out / "walk", printed

@@ -37,7 +37,8 @@ pytestmark = pytest.mark.slow
 _ODD = "A seq seq.mp4 film runs run.json run.json.part run.lock ... .hidden x.json x.json.part"
 _OURS = (
     "run.json summary.csv summary.csv.part report.md plots masks.jsonl masks.jsonl.part frames.csv overlay.mp4 "
-    "timeline.png comparison.csv comparison.csv.part comparison.json comparison.md comparison.png a b c stand_in"
+    "timeline.png comparison.csv comparison.csv.part comparison.json comparison.md comparison.png "
+    "report.html moments.csv a b c stand_in"
 )
 NAMES = st.sampled_from([*_ODD.split(), *_OURS.split(), *_OURS.split()])
 FOLDERS = [

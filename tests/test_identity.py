@@ -122,7 +122,14 @@ def scored(tmp_path, capsys):
     """Run `score` with a ground truth; returns stdout and the run folder."""
     FORMATS["mots-png"].write(truth(), tmp_path / "truth")
     FORMATS["masks"].write(tracker(0), tmp_path / "ours.jsonl")
-    paths = [str(tmp_path / "ours.jsonl"), "--ground-truth", str(tmp_path / "truth"), "--fps", "24"]
+    paths = [
+        str(tmp_path / "ours.jsonl"),
+        "--verbose",
+        "--ground-truth",
+        str(tmp_path / "truth"),
+        "--fps",
+        "24",
+    ]
     assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--no-plots"]) == 0
     return capsys.readouterr().out, tmp_path / "runs" / "ours"
 

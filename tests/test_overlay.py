@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.labels import label_patch, place_label
 from yolact_temporal.data.overlay import (
     OverlayPainter,
     OverlayStyle,
@@ -255,7 +257,7 @@ def test_banner_writes_in_the_lower_corners_only_and_in_place() -> None:
 
 
 def test_painter_keeps_hints_and_lost_outlines_in_sight_and_then_drops_them() -> None:
-    painter = OverlayPainter(hint_frames=3)
+    painter = OverlayPainter(frame_rate=10)
     seen, nothing = rectangles((30, 60, 90, 100)), Instances.empty((HEIGHT, WIDTH))
     plain = draw_overlay(frame(), seen, [1], ["dog"])
     hinted = draw_overlay(frame(), seen, [1], ["dog"], events=[("new",)])
@@ -270,7 +272,7 @@ def test_painter_keeps_hints_and_lost_outlines_in_sight_and_then_drops_them() ->
 
 
 def test_painter_forgets_the_outline_of_a_track_that_returns() -> None:
-    painter = OverlayPainter(hint_frames=5)
+    painter = OverlayPainter(frame_rate=20)
     seen = rectangles((30, 60, 90, 100))
     painter.draw(frame(), seen, [1])
     painter.draw(frame(), Instances.empty((HEIGHT, WIDTH)), [])
@@ -279,7 +281,7 @@ def test_painter_forgets_the_outline_of_a_track_that_returns() -> None:
 
 
 def test_painter_shows_nothing_of_the_scene_before_a_cut() -> None:
-    painter = OverlayPainter(hint_frames=5)
+    painter = OverlayPainter(frame_rate=20)
     seen = rectangles((30, 60, 90, 100))
     painter.draw(frame(), seen, [1], ["dog"], events=[("new",)])
     painter.forget()
@@ -301,3 +303,78 @@ def test_real_masks_are_outlined_where_they_are() -> None:
     grown = cv2.dilate(mask.astype(np.uint8), np.ones((7, 7))) > 0
     assert changed[mask].mean() > 0.99
     assert not changed[~grown].any()
+
+
+SMALL = (90, 160)
+
+
+def small_mask_pixels_covered(seen: Instances, names: list[str], events: list[tuple[str, ...]]) -> int:
+    """Return how many pixels of the masks differ from a picture without labels."""
+    ids = range(1, len(seen) + 1)
+    bare = draw_overlay(frame(size=SMALL), seen, ids, names, style=OverlayStyle(labels=False))
+    out = draw_overlay(frame(size=SMALL), seen, ids, names, events=events)
+    masks = np.any([crop.bitmap() for crop in seen.crops], axis=0)
+    return int(((out != bare).any(axis=2) & masks).sum())
+
+
+def test_labels_of_a_small_clip_cover_no_small_mask() -> None:
+    crowd = [(x, y, x + 14, y + 9) for y in range(4, 80, 14) for x in range(4, 140, 18)]
+    seen = rectangles(*crowd, size=SMALL)
+    assert small_mask_pixels_covered(seen, ["vehicle"] * len(crowd), [("new",)] * len(crowd)) == 0
+
+
+def test_a_mask_of_four_times_the_labels_area_may_be_covered() -> None:
+    patch = label_patch("person #1", 7, (0, 0, 0), (255, 255, 255))
+    canvas = np.zeros((*SMALL, 3), np.uint8)
+    enough = -(-4 * patch.shape[0] * patch.shape[1] // SMALL[0])
+    for columns, covered in ((enough, True), (enough - 1, False)):
+        mask = np.zeros(SMALL, np.bool_)
+        mask[:, :columns] = True  # from top to bottom: there is no place beside it
+        crop = MaskCrop.from_bitmap(mask, size=SMALL)
+        assert place_label(canvas, patch, (0, 0, 20, 90), [], [crop]) == covered
+
+
+def test_labels_are_a_like_share_of_small_and_large_frames() -> None:
+    shares = []
+    for scale in (1, 4):
+        size = (240 * scale, 320 * scale)
+        seen = rectangles(tuple(edge * scale for edge in (80, 120, 200, 220)), size=size)
+        bare = draw_overlay(frame(size=size), seen, [1], style=OverlayStyle(labels=False))
+        labelled = draw_overlay(frame(size=size), seen, [1], ["person"])
+        shares.append(float((labelled != bare).any(axis=2).mean()))
+    assert 0 < shares[0] < 1.3 * shares[1], shares
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(30, 9), (30000 / 1001, 9), (25, 7), (10, 3), (2, 1)])
+def test_hints_last_three_tenths_of_a_second_at_any_rate(rate: float, frames: int) -> None:
+    painter, seen = OverlayPainter(rate), rectangles((30, 60, 90, 100))
+    plain = draw_overlay(frame(), seen, [1], ["dog"])
+    drawn = [
+        painter.draw(frame(), seen, [1], ["dog"], events=[("new",) if at == 0 else ()]) for at in range(20)
+    ]
+    assert sum(not np.array_equal(out, plain) for out in drawn) == frames
+
+
+def test_banner_of_a_small_frame_keeps_the_time_alone() -> None:
+    image = frame(size=SMALL)
+    draw_banner(image, "yolact_compact", "frame 100   12.00 s")
+    changed = (image != 90).any(axis=(0, 2))
+    assert not changed[:60].any()
+    assert changed[-5:].all()
+
+
+def test_a_track_is_named_and_coloured_by_its_object_where_models_are_compared() -> None:
+    seen = rectangles((30, 40, 90, 100))
+    by_object = draw_overlay(frame(), seen, [5], ["dog"], numbers={5: 2})
+    np.testing.assert_array_equal(by_object, draw_overlay(frame(), seen, [2], ["dog"]))
+    alone = draw_overlay(frame(), seen, [5], ["dog"], numbers={}, style=PLAIN)
+    np.testing.assert_array_equal(alone, draw_overlay(frame(), seen, [0], ["dog"], style=PLAIN))
+
+
+def test_painter_keeps_the_number_of_an_object_that_is_lost() -> None:
+    painter = OverlayPainter(frame_rate=20)
+    painter.draw(frame(), rectangles((30, 60, 90, 100)), [5], numbers={5: 2})
+    out = painter.draw(frame(), Instances.empty((HEIGHT, WIDTH)), [], numbers={})
+    np.testing.assert_array_equal(
+        out, draw_overlay(frame(), Instances.empty((HEIGHT, WIDTH)), [], lost={2: (30, 60, 90, 100)})
+    )

@@ -9,6 +9,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from yolact_temporal.data.track_colors import track_color
 from yolact_temporal.temporal import plot_style, plot_timeline, plots
@@ -310,3 +311,55 @@ def test_plotting_leaves_matplotlibs_global_state_alone_and_import_stays_light(t
         "assert 'matplotlib.pyplot' not in sys.modules; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+NUMBERS = {"yolact": {1: 7, 2: 7}, "mask_rcnn": {1: 4, 3: 7}}
+
+
+def shared_tables() -> tuple[dict[str, list], dict[str, list]]:
+    """Two models on ten frames: object 7 is two tracks of the first, object 4 is seen by the second alone."""
+    frames = {model: [{"frame": str(at), "time_s": str(at / FPS)} for at in range(10)] for model in NUMBERS}
+    seen = {"yolact": {1: range(4), 2: range(5, 10)}, "mask_rcnn": {1: range(2), 3: range(10), 5: range(3)}}
+    instances = {
+        model: [
+            {"frame": str(at), "track_id": str(track), "class": "dog", "events": ""}
+            for track, own in tracks.items()
+            for at in own
+        ]
+        for model, tracks in seen.items()
+    }
+    return frames, instances
+
+
+def test_compared_models_have_the_same_rows_an_object_each(tmp_path: Path, drawn: list) -> None:
+    frames, instances = shared_tables()
+    plots.plot_timeline(frames, instances, tmp_path / "t.png", "clip", numbers=NUMBERS)
+    _, *presences = drawn[0].axes
+    for axes in presences:
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["#4 dog", "#7 dog"]
+    bars = [faces for own in presences[0].collections if len(faces := own.get_facecolor())]
+    shown = {tuple(np.round(faces[0][:3] * 255)) for faces in bars}
+    assert track_color(7) in shown
+    assert track_color(4) not in shown
+    titles = [axes.get_title(loc="left") for axes in presences]
+    assert titles == ["yolact", "mask_rcnn   and 1 track of no shared object"]
+
+
+def test_tracks_have_the_number_and_colour_of_their_object(tmp_path: Path, drawn: list) -> None:
+    rows = [track_row(track_id, 1.0, 0.0, 1.0) for track_id in (1, 3, 5)]
+    plots.plot_tracks({"mask_rcnn": rows}, tmp_path / "t.png", "clip", NUMBERS)
+    life = drawn[0].axes[0]
+    assert [label.get_text() for label in life.get_yticklabels()] == ["#4 dog", "#7 dog", "track 5 dog"]
+    colors = [tuple(np.round(np.array(bar.get_facecolor()[:3]) * 255)) for bar in life.patches]
+    assert colors == [track_color(4), track_color(7), track_color(0)]
+
+
+def test_the_floor_is_shaded_where_it_is_known(tmp_path: Path, drawn: list) -> None:
+    frames, instances, _ = tables({"yolact": 1.0})
+    for floor in (None, 0.4):
+        plots.plot_timeline(frames, instances, tmp_path / "t.png", "clip", floor=floor)
+        plots.plot_displacement(instances, tmp_path / "d.png", "clip", floor)
+    heights = [[patch.get_height() for patch in figure.axes[0].patches] for figure in drawn[::2]]
+    assert heights == [[], [0.4]]
+    spans = [[p for p in figure.axes[1].patches if isinstance(p, Rectangle)] for figure in drawn[1::2]]
+    assert [[round(span.get_width(), 6) for span in own] for own in spans] == [[], [0.4]]

@@ -11,6 +11,7 @@ import pandas as pd
 from yolact_temporal.dashboards.charts.style import (
     AnyChart,
     finish,
+    floor_band,
     model_legend,
     model_scale,
     model_shapes,
@@ -83,7 +84,9 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
     return finish(alt.layer(*layers).properties(height=34 * max(1, len(lanes)) + 78), title)
 
 
-def coverage_scatter(rows: pd.DataFrame, models: Sequence[str], metric: str = "boundary_px") -> AnyChart:
+def coverage_scatter(
+    rows: pd.DataFrame, models: Sequence[str], metric: str = "boundary_px", floor: float | None = None
+) -> AnyChart:
     """Draw coverage of the universe against jitter, a point for each clip and model, a line between the two of a clip.
 
     A model that is low because it sees less lies low and to the left; one that is truly steadier lies low and no
@@ -93,6 +96,7 @@ def coverage_scatter(rows: pd.DataFrame, models: Sequence[str], metric: str = "b
         rows: rows of `comparison.csv`; those clip by clip are drawn.
         models: in their order, which gives their colours.
         metric: what stands for jitter, on its own support.
+        floor: of it, mean over the clips, shown as a band.
     """
     spec = REGISTRY.compared()[metric]
     unit = f" ({unit_text(spec.unit)})" if unit_text(spec.unit) else ""
@@ -120,7 +124,7 @@ def coverage_scatter(rows: pd.DataFrame, models: Sequence[str], metric: str = "b
             alt.Tooltip("value:Q", title=spec.label, format=".4g"),
         ],
     )
-    return finish(alt.layer(lines, dots).properties(height=330), title)
+    return finish(alt.layer(*floor_band(floor), lines, dots).properties(height=330), title)
 
 
 def scatter_rows(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

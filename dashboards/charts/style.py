@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 from altair.utils.schemapi import disable_debug_mode
 
-from yolact_temporal.temporal.plot_style import FAINT, INK, model_color
+from yolact_temporal.temporal.plot_style import FAINT, FLOOR_COLOR, INK, model_color
 
 AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart
 
@@ -19,6 +19,8 @@ AXIS_PX = 120
 """Width kept for the vertical axis, so that charts one above the other share their time axis."""
 
 RULE_COLOR = FAINT
+
+FLOOR_TITLE = "floor: what the motion estimate's own error may make, at least"
 
 AROUND_PX = 96
 """Height that title, key and time axis take of a chart, whose height Streamlit reads as that of all together."""
@@ -46,6 +48,24 @@ def model_dashes(models: Sequence[str]) -> alt.Scale:
 def model_legend() -> alt.Legend:
     """Return the key of models; colour, line and shape share it, so it must be the same in all of them."""
     return alt.Legend(orient="top", title=None)
+
+
+def floor_band(floor: float | None, top: float | None = None) -> list[alt.Chart]:
+    """Return a band from 0 to the floor, behind what is above it: no jitter under it can be told from none.
+
+    Args:
+        floor: in the chart's unit; None where it is not known, and there is no band.
+        top: where the axis ends; the band goes no further.
+    """
+    if floor is None or floor <= 0:
+        return []
+    band = pd.DataFrame({"low": [0.0], "floor": [floor], "high": [floor if top is None else min(floor, top)]})
+    chart: alt.Chart = (
+        alt.Chart(band)
+        .mark_rect(color=FLOOR_COLOR, opacity=0.75)
+        .encode(y="low:Q", y2="high:Q", tooltip=[alt.Tooltip("floor:Q", title=FLOOR_TITLE, format=".3g")])
+    )
+    return [chart]
 
 
 def finish(chart: _Made, title: str) -> _Made:

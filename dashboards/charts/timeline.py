@@ -15,6 +15,7 @@ from yolact_temporal.dashboards.charts.style import (
     RULE_COLOR,
     AnyChart,
     finish,
+    floor_band,
     model_dashes,
     model_legend,
     model_scale,
@@ -23,6 +24,7 @@ from yolact_temporal.dashboards.charts.style import (
     time_axis,
 )
 from yolact_temporal.dashboards.colors import ColorKeys, key_hex
+from yolact_temporal.data.overlay import called
 from yolact_temporal.temporal.plot_style import INK, JITTER, JITTER_LABEL, MOST_TRACKS, NO_PAIR
 
 MOMENT, SPAN = "moment", "span"
@@ -105,6 +107,7 @@ def jitter_chart(
     timed: bool,
     span: tuple[float, float],
     now: float | None = None,
+    floor: float | None = None,
 ) -> AnyChart:
     """Draw jitter over time, a line a model, with a mark under every frame in which something flickers.
 
@@ -117,8 +120,9 @@ def jitter_chart(
         timed: whether `x` is of seconds.
         span: what part of the axis is shown.
         now: where the viewer stands.
+        floor: of the clip, shown as a band.
     """
-    title = f"mean {JITTER_LABEL}, frame by frame"
+    title = f"mean {JITTER_LABEL}, frame by frame" + ("" if floor is None else "; shaded: the floor")
     if not len(rows) or not rows["value"].notna().any():
         return finish(note(NO_PAIR).properties(height=200), title)
     rows, events = within(rows, span), within(events, span)
@@ -126,6 +130,7 @@ def jitter_chart(
     x = time_axis(timed, span)
     color = alt.Color("model:N", scale=model_scale(models), legend=model_legend())
     layers = [
+        *floor_band(floor, 1.05 * top),
         _jitter_lines(rows, models, x, color, top),
         alt.Chart(_isolated(rows)).mark_point(filled=True, size=12).encode(x=x, y="value:Q", color=color),
         _event_marks(events, models, x, -0.05 * top),
@@ -197,30 +202,35 @@ def presence_chart(
         return finish(note("no track").properties(height=60), title)
     order = [int(key) for key in rows.groupby("track")["x"].min().sort_values(kind="stable").index]
     names = rows.groupby("track")["class"].first()
-    label = {key: f"#{key} {names[key]}" for key in order}
     own = keys.get(model, {})
+    # Tracks of one object share a row, called what its first track was.
+    label = {key: f"{called(key, own)} {names[key]}" for key in order}
+    first: dict[int, str] = {}
+    for key in order:
+        if own.get(key):
+            label[key] = first.setdefault(own[key], label[key])
+    names_in_order = list(dict.fromkeys(label.values()))
+    colors = {label[key]: key_hex(own.get(key, key)) for key in reversed(order)}
     bars = within(rows, span).assign(label=lambda table: table["track"].map(label))
     marks = within(events[(events["model"] == model) & events["track"].isin(order)], span)
     marks = marks.assign(label=marks["track"].map(label))
     x = time_axis(timed, span)
     y = alt.Y(
         "label:N",
-        sort=[label[key] for key in order],
+        sort=names_in_order,
         title=None,
-        scale=alt.Scale(domain=[label[key] for key in order]),
+        scale=alt.Scale(domain=names_in_order),
         axis=alt.Axis(minExtent=AXIS_PX, maxExtent=AXIS_PX, labelLimit=AXIS_PX - 12, grid=False, ticks=False),
     )
     color = alt.Color(
         "label:N",
-        scale=alt.Scale(
-            domain=[label[key] for key in order], range=[key_hex(own.get(key, key)) for key in order]
-        ),
+        scale=alt.Scale(domain=list(colors), range=list(colors.values())),
         legend=None,
     )
     layers = [_stretches(bars, x, y, color), _signs(marks, x, y)]
     if now is not None:
         layers.insert(0, _now_rule(now, x))
-    return finish(alt.layer(*layers).properties(height=AROUND_PX + 24 * len(order)), title)
+    return finish(alt.layer(*layers).properties(height=AROUND_PX + 24 * len(names_in_order)), title)
 
 
 def _stretches(bars: pd.DataFrame, x: alt.X, y: alt.Y, color: alt.Color) -> alt.Chart:

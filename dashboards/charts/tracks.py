@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, note, time_axis
+from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, floor_band, note, time_axis
 from yolact_temporal.temporal.plot_style import JITTER
 
 CURVES = {
@@ -32,7 +32,9 @@ def track_rows(frames: pd.DataFrame, instances: pd.DataFrame, track_id: int, tim
     return rows.assign(present=rows["score"].notna().astype(float))
 
 
-def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> AnyChart:
+def track_chart(
+    rows: pd.DataFrame, title: str, color: str, timed: bool, floor: float | None = None
+) -> AnyChart:
     """Draw a track's curves one above the other on one time axis; lines break where it is not seen.
 
     Args:
@@ -40,6 +42,7 @@ def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> AnyC
         title: above all.
         color: of the lines, "#rrggbb"; they are edged so that a light one is seen too.
         timed: whether `x` is of seconds.
+        floor: of the clip's displacement, shown as a band behind it.
     """
     if not len(rows):
         return finish(note("this track is not in the table").properties(height=60), title)
@@ -58,15 +61,13 @@ def track_chart(rows: pd.DataFrame, title: str, color: str, timed: bool) -> AnyC
             if name == "present"
             else {"point": {"size": 8, "color": _deep(color)}}
         )
-        charts.append(
-            mark(color=_deep(color), strokeWidth=1.5, **look)
-            .encode(
-                x=x if last else x.axis(labels=False, title=None, ticks=False),
-                y=alt.Y("shown:Q", title=label, axis=axis, scale=scale),
-                tooltip=[alt.Tooltip("frame:Q"), alt.Tooltip("shown:Q", title=label, format=".4g")],
-            )
-            .properties(height=34 if name == "present" else 74)
+        curve = mark(color=_deep(color), strokeWidth=1.5, **look).encode(
+            x=x if last else x.axis(labels=False, title=None, ticks=False),
+            y=alt.Y("shown:Q", title=label, axis=axis, scale=scale),
+            tooltip=[alt.Tooltip("frame:Q"), alt.Tooltip("shown:Q", title=label, format=".4g")],
         )
+        layers = [*(floor_band(floor) if name == JITTER else []), curve]
+        charts.append(alt.layer(*layers).properties(height=34 if name == "present" else 74))
     return finish(alt.vconcat(*charts, spacing=6), title)
 
 

@@ -30,7 +30,8 @@ def show(context: Context) -> None:
         comparison = next(one for one in whole if one.key == key)
         for verdict in comparison.verdicts:
             show_verdict(verdict)
-        _show(comparison.rows, context.run.models if context.run is not None else [])
+        own = context.run.models if context.run is not None else []
+        _show(comparison.rows, own, comparison.floor_px)
         show_table(comparison.rows, "comparison.csv", key="all_compared", file=comparison.file)
         return
     rows = _rows_of_runs(context)
@@ -76,7 +77,7 @@ def deciding_clips(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> 
     ].reset_index(drop=True)
 
 
-def _show(rows: pd.DataFrame, models: list[str]) -> None:
+def _show(rows: pd.DataFrame, models: list[str], floor: float | None = None) -> None:
     pairs = list(dict.fromkeys(zip(rows["model_a"], rows["model_b"], strict=True)))
     compared = dict.fromkeys(name for pair in pairs for name in pair)
     names = [
@@ -88,7 +89,7 @@ def _show(rows: pd.DataFrame, models: list[str]) -> None:
         anchor=False,
         help=plain(definitions.compared_definition("coverage")),
     )
-    show_chart(coverage_scatter(rows, names), "scatter")
+    show_chart(coverage_scatter(rows, names, floor=floor), "scatter")
     st.caption(
         "Lower is steadier, further right sees more. A model that is low but further left is steady by seeing less."
     )

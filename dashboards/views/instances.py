@@ -13,6 +13,7 @@ from yolact_temporal.dashboards.colors import key_hex
 from yolact_temporal.dashboards.definitions import definition, headlines
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
+from yolact_temporal.dashboards.objects import clip_floor
 from yolact_temporal.dashboards.pictures import clip_fault
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.server import CROP, crop_query
@@ -21,6 +22,7 @@ from yolact_temporal.dashboards.views.context import PAGES, Context, go_to
 from yolact_temporal.dashboards.views.moment import CLIP_GONE
 from yolact_temporal.dashboards.views.overview import show_first_steps
 from yolact_temporal.dashboards.views.parts import show_chart, show_table
+from yolact_temporal.data.overlay import called
 from yolact_temporal.temporal.report import TRACK_COLUMNS
 
 CROPS = 8
@@ -101,15 +103,19 @@ def _columns() -> dict[str, Any]:
 def _show_track(run: Run, model: str, track_id: int, name: str) -> None:
     frames, instances = run.table(model, "frames"), run.table(model, "instances")
     own = instances[instances["track_id"] == track_id]
-    st.subheader(plain(f"Track #{track_id} of {model}: {name}"), anchor=False)
+    numbers = color_keys(run).get(model, {})
+    same = f", object {called(track_id, numbers)}" if numbers.get(track_id) else ""
+    st.subheader(plain(f"Track {track_id} of {model}{same}: {name}"), anchor=False)
     if own.empty:
         st.markdown("This track is not in the table of instances.")
         return
-    key = color_keys(run).get(model, {}).get(track_id, track_id)
+    key = numbers.get(track_id, track_id)
     _show_crops(run, model, track_id, own)
     rows = track_rows(frames, instances, track_id, run.timed)
     show_chart(
-        track_chart(rows, f"#{track_id} {name} over time", key_hex(key), run.timed),
+        track_chart(
+            rows, f"{called(track_id, numbers)} {name} over time", key_hex(key), run.timed, clip_floor(run)
+        ),
         f"track_{model}_{track_id}",
     )
     with st.expander("Frame by frame"):

@@ -8,6 +8,7 @@ import streamlit as st
 from yolact_temporal.dashboards import definitions
 from yolact_temporal.dashboards.comparisons import Comparison, run_comparison
 from yolact_temporal.dashboards.loader import Run
+from yolact_temporal.dashboards.objects import object_frame
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import Context
 from yolact_temporal.dashboards.views.parts import (
@@ -30,6 +31,12 @@ OWN_FIGURES = (
 )
 
 
+OBJECTS_HELP = plain(
+    "A row an object, those of most pairs first. Figures are of the pairs of frames in which all models see it; the "
+    "floor is what the motion estimate's own error may make of them, at least."
+)
+
+
 def show(context: Context) -> None:
     """Show the page."""
     run = context.run
@@ -48,6 +55,8 @@ def show(context: Context) -> None:
     else:
         for verdict in comparison.verdicts:
             show_verdict(verdict)
+    _show_objects(run)
+    if comparison is not None and comparison.verdicts:
         _show_pairs(run, comparison)
         _show_compared_table(comparison)
     try:
@@ -58,6 +67,20 @@ def show(context: Context) -> None:
         show_quality(run, comparison, summary)
         _show_own_figures(run, summary)
     _show_how(run)
+
+
+def _show_objects(run: Run) -> None:
+    """Show a row an object, before any other table."""
+    try:
+        table = object_frame(run)
+    except InputError as error:
+        show_error(error)
+        return
+    if table.empty:
+        return
+    st.subheader("Objects", anchor=False, help=OBJECTS_HELP)
+    share = st.column_config.NumberColumn(format="percent")
+    show_table(table, "object_rows.csv", columns={"share of the clip": share}, key="object_rows")
 
 
 def show_first_steps(context: Context) -> None:

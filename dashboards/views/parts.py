@@ -106,8 +106,21 @@ def show_chart(chart: AnyChart, key: str, *, select: list[str] | None = None) ->
 
 
 def show_verdict(verdict: ComparedPair) -> None:
-    """Show who is steadier, or that it is undecided, in the same place, size and weight."""
+    """Show the answers of a comparison in their own words, whoever they favour in the same place, size and weight.
+
+    Of an older version's run, which had no answers, its verdict.
+    """
     with st.container(border=True, key=f"verdict_{'_'.join(verdict.models)}"):
+        told = verdict.answers
+        if told is not None:
+            st.subheader(plain(told.headline), anchor=False, help=plain(told.rules))
+            st.markdown("\n".join(f"- {plain(answer.sentence)}" for answer in told.answers))
+            for guard in told.speaking:
+                if guard.words not in told.headline:
+                    st.markdown(f"**{plain(guard.words)}**")
+            for sentence in verdict.scope:
+                st.caption(plain(sentence))
+            return
         if verdict.steadier is None:
             st.subheader("Undecided", anchor=False, help=VERDICT_RULE)
         else:
@@ -150,8 +163,7 @@ def interval(low: Any, high: Any) -> str:
 
 
 VERDICT_RULE = plain(
-    "One model is steadier only where B1 and B2 on the common support and the penalised losses L(0) and L(1) agree, "
-    "their 95% intervals exclude 0, and the exact sign-flip p, adjusted by Holm, is below 0.05; L(0) may tie. "
-    "Otherwise it is undecided, which is an answer too."
+    "One model is steadier where its outlines move less beyond chance on the pairs that both see, its penalised losses "
+    "are not worse by more than the margin, and no guard speaks. Alike and not shown are answers too."
 )
 """How a verdict comes about."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from yolact_temporal.dashboards.charts import timeline as charts
 from yolact_temporal.dashboards.definitions import definition
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
+from yolact_temporal.dashboards.objects import clip_floor
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import (
     FRAME,
@@ -24,14 +26,19 @@ from yolact_temporal.dashboards.views.context import (
 )
 from yolact_temporal.dashboards.views.moment import show_moment
 from yolact_temporal.dashboards.views.overview import show_first_steps
-from yolact_temporal.dashboards.views.parts import show_chart, show_table
+from yolact_temporal.dashboards.views.parts import show_chart, show_error, show_table
+from yolact_temporal.data.runs.layout import MOMENTS
+from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.plot_style import JITTER, MOST_TRACKS
+from yolact_temporal.temporal.reading.moments_csv import read_moments
 
 ZOOMS = "zooms"
 """How often the whole clip was asked for again."""
 
-WORST = 12
-"""How many of the worst moments are listed."""
+WORST_HELP = (
+    "When a mask changed most though its object did not: the share of the mask that changed, weighed by how large the "
+    "object is. Click one to see it."
+)
 
 
 def show(context: Context) -> None:
@@ -45,7 +52,7 @@ def show(context: Context) -> None:
     instances = {model: run.table(model, "instances") for model in run.models}
     rows = charts.jitter_rows(frames, run.timed)
     events = charts.flicker_rows(frames, instances, run.timed)
-    _start_at_the_worst(rows)
+    _start_at_the_worst(run)
     with st.container(key="stack_timeline"):
         left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -53,46 +60,38 @@ def show(context: Context) -> None:
     # The list first, the pictures above it after: they take longest.
     moment = right.container()
     with right:
-        _show_worst(run, rows, events)
+        _show_worst(run)
     with moment:
         _show_moment(run)
 
 
-def worst_moments(rows: pd.DataFrame, events: pd.DataFrame, count: int = WORST) -> pd.DataFrame:
-    """Return the moments of most jitter, and beside them what flickers there.
-
-    Args:
-        rows: of `charts.jitter_rows`.
-        events: of `charts.flicker_rows`.
-        count: at most so many.
+def worst_moments(run: Run) -> pd.DataFrame | None:
+    """Return the worst moments as the run has them; None of a run of an older version, which has none.
 
     Returns:
-        `frame`, `x`, `model`, `value` (of the table), `flicker` (text), most jitter first.
+        `frame`, `x` (time or frame), `model`, `object`, `what` (text), worst first.
+
+    Raises:
+        InputError: if the table of moments cannot be read.
     """
-    worst = rows[rows["value"].notna()].nlargest(count, "value", keep="first")
-    told = (
-        (events["event"] + " #" + events["track"].astype(str))
-        .groupby([events["model"], events["frame"]])
-        .agg(", ".join)
-        if len(events)
-        else pd.Series(dtype=str)
-    )
-    at = list(zip(worst["model"], worst["frame"], strict=True))
-    return pd.DataFrame(
-        {
-            "frame": worst["frame"].astype(int),
-            "x": worst["x"],
-            "model": worst["model"],
-            "value": worst["value"],
-            "flicker": [str(told.get(key, "")) if len(told) else "" for key in at],
-        }
-    ).reset_index(drop=True)
+    moments = read_moments(run.file(MOMENTS))
+    if moments is None:
+        return None
+    rows = [
+        (one.frame, one.time_s if run.timed else float(one.frame), one.model, one.who, one.what)
+        for one in moments
+    ]
+    return pd.DataFrame(rows, columns=["frame", "x", "model", "object", "what"])
 
 
-def _start_at_the_worst(rows: pd.DataFrame) -> None:
-    """Let the viewer stand at the moment of most jitter until somebody moves it."""
-    if FRAME not in st.session_state and rows["value"].notna().any():
-        st.session_state[FRAME] = int(rows.loc[rows["value"].idxmax(), "frame"])
+def _start_at_the_worst(run: Run) -> None:
+    """Let the viewer stand at the worst moment until somebody moves it."""
+    if FRAME in st.session_state:
+        return
+    with suppress(InputError):
+        worst = worst_moments(run)
+        if worst is not None and not worst.empty:
+            st.session_state[FRAME] = int(worst["frame"][0])
 
 
 def _show_charts(
@@ -106,7 +105,7 @@ def _show_charts(
     span = zoomed or charts.whole_span(frames, run.timed)
     frame = current_frame(run)
     now = time_of(run, frame) if run.timed else float(frame)
-    chart = charts.jitter_chart(rows, events, run.models, run.timed, span, now)
+    chart = charts.jitter_chart(rows, events, run.models, run.timed, span, now, clip_floor(run))
     chosen = show_chart(
         chart,
         f"jitter_{run.key}_{span}_{st.session_state.get(ZOOMS, 0)}",
@@ -171,20 +170,31 @@ def _show_moment(run: Run) -> None:
         st.switch_page(page)
 
 
-def _show_worst(run: Run, rows: pd.DataFrame, events: pd.DataFrame) -> None:
-    st.subheader("Worst moments", anchor=False, help="The frames of most jitter; click one to see it.")
-    worst = worst_moments(rows, events)
+def _show_worst(run: Run) -> None:
+    st.subheader("Worst moments", anchor=False, help=WORST_HELP)
+    try:
+        worst = worst_moments(run)
+    except InputError as error:
+        show_error(error)
+        return
+    if worst is None:
+        st.markdown("An older version made this run and noted no moments: analyze the clip anew.")
+        return
     if worst.empty:
-        st.markdown("No pair of frames has a defined displacement.")
+        st.markdown("Nothing moved that should not: no moment stands out.")
         return
     columns = {
         "x": st.column_config.NumberColumn("time (s)" if run.timed else "frame", format="%.3f"),
-        "value": st.column_config.NumberColumn(
-            "displacement (px)", format="%.4g", help=plain(definition(JITTER))
-        ),
+        "what": st.column_config.TextColumn("what happened"),
     }
     chosen = show_table(
-        worst, "worst_moments.csv", key=f"worst_{run.key}", select=True, columns=columns, height=300
+        worst,
+        MOMENTS,
+        key=f"worst_{run.key}",
+        select=True,
+        columns=columns,
+        file=run.file(MOMENTS),
+        height=300,
     )
     if chosen is not None:
         frame = int(worst["frame"][chosen])

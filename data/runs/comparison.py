@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yolact_temporal.data.runs.answers import Verdict, read_verdict
 from yolact_temporal.data.runs.documents import (
     ADVICE,
     TOOL,
@@ -19,7 +20,8 @@ from yolact_temporal.data.runs.documents import (
 from yolact_temporal.data.runs.layout import COMPARISON_DATA
 from yolact_temporal.errors import InputError
 
-VERSION = 1
+VERSION = 2
+"""1: which model is steadier, or why that was undecided; 2: the answers to each question, and guards."""
 _WHAT = "a comparison"
 
 
@@ -29,19 +31,20 @@ class ComparedPair:
 
     Attributes:
         models: the two names; differences are first minus second.
-        steadier: the steadier one; None where it is undecided.
-        verdict: the same as in the table: "undecided", or who is steadier.
-        sentence: the same in one sentence, with what it rests on or why there is none.
-        reasons: why it is undecided, a phrase each.
+        steadier: the model that may be called steadier without reserve; None where there is none.
+        verdict: the same in a few words, as in the table.
+        sentence: the headline, with what speaks against it and what is not known.
         scope: what was compared, what was left out, what the intervals speak of, a sentence each.
+        answers: each question's answer, the guards and the rules they were made by; None of an older version, which
+            had a verdict and a sentence only.
     """
 
     models: tuple[str, str]
     steadier: str | None
     verdict: str
     sentence: str
-    reasons: tuple[str, ...]
     scope: tuple[str, ...]
+    answers: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,6 @@ def _pair(pair: Fields) -> ComparedPair:
         steadier=pair.text("steadier") if pair.has("steadier") else None,
         verdict=pair.text("verdict"),
         sentence=pair.text("sentence"),
-        reasons=pair.texts("reasons"),
         scope=pair.texts("scope"),
+        answers=read_verdict(pair.fields("answers")) if pair.has("answers") else None,
     )

@@ -60,13 +60,17 @@ def versioned(text: bytes, path: Path, what: str) -> tuple[dict[str, Any], int]:
 
 
 def write_versioned(path: Path, version: int, document: Mapping[str, Any]) -> None:
-    """Write a document whole or not at all, with the tool's name and its version; what is not finite is null."""
+    """Write a document whole or not at all, as `versioned_text` has it."""
+    with atomic_write(path) as file:
+        file.write(versioned_text(version, document))
+
+
+def versioned_text(version: int, document: Mapping[str, Any]) -> str:
+    """Return a document as JSON with the tool's name and its version; what is not finite is null."""
     marked = {"tool": TOOL, "format_version": version} | {
         key: value for key, value in document.items() if key not in ("tool", "format_version")
     }
-    text = json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as file:
-        file.write(text + "\n")
+    return json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:
@@ -119,6 +123,17 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self._fault(key)
         return float(value)
+
+    def number_or_none(self, key: str) -> float | None:
+        """Return a finite number; None where there is none."""
+        return None if self._data.get(key) is None else self.number(key)
+
+    def flag(self, key: str) -> bool:
+        """Return true or false."""
+        value = self._data.get(key)
+        if not isinstance(value, bool):
+            raise self._fault(key)
+        return value
 
     def whole(self, key: str, least: int, default: int | None = None) -> int:
         """Return a whole number of at least `least`; the default where there is none."""

@@ -11,9 +11,15 @@ LOCK = "run.lock"
 """Held by whoever writes the run; gone when it is written."""
 
 SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT = "summary.csv", "objects.csv", "true_objects.csv", "report.md"
-CAMERA_MOVES = "camera_moves.csv"
+REPORT_PAGE = "report.html"
+"""The report as one file to look at and pass on, of a run or of a comparison in a folder of its own."""
+
+CAMERA_MOVES, MOMENTS = "camera_moves.csv", "moments.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
-MOST_PAIRS = 200
+COMPARISON_PICTURE = "comparison.png"
+"""The one picture of a comparison, however many models it is of."""
+
+MOST_PAIRS = 210
 """Pairs of models whose pictures are looked for, where it is not known how many there are."""
 
 PLOTS = "plots"
@@ -26,17 +32,18 @@ OVERLAY, CAUSES, PROTOTYPES = "overlay.mp4", "why.csv", "prototypes.png"
 MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY, CAUSES, PROTOTYPES)
 """What the folder of a model holds."""
 
-_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, REPORT, CAMERA_MOVES)
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
 
 
 def comparison_picture(number: int) -> str:
-    """Return the name of the picture of the models' `number`-th pair, from 0."""
-    return "comparison.png" if number == 0 else f"comparison_{number + 1}.png"
+    """Return the name of the picture of the models' `number`-th pair, from 0, where more than one was asked for."""
+    return f"comparison_{number + 1}.png"
 
 
 def comparison_files(pairs: int) -> tuple[str, ...]:
     """Return what a comparison of so many pairs of models is written to, in a run or a folder of its own."""
-    return COMPARISON, COMPARISON_TEXT, COMPARISON_DATA, *(comparison_picture(k) for k in range(pairs))
+    pictures = (comparison_picture(number) for number in range(pairs))
+    return COMPARISON, COMPARISON_TEXT, COMPARISON_DATA, COMPARISON_PICTURE, *pictures
 
 
 def pairs_of(models: int) -> int:
@@ -137,9 +144,19 @@ class RunFolder:
         return self.path / CAMERA_MOVES
 
     @property
+    def moments(self) -> Path:
+        """The table of the worst moments."""
+        return self.path / MOMENTS
+
+    @property
     def report(self) -> Path:
         """The figures for a reader."""
         return self.path / REPORT
+
+    @property
+    def page(self) -> Path:
+        """The same as one file to look at and pass on."""
+        return self.path / REPORT_PAGE
 
     @property
     def plots(self) -> Path:

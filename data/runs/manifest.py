@@ -16,6 +16,7 @@ from yolact_temporal.data.runs.documents import (
     Fields,
     read_whole,
     versioned,
+    versioned_text,
     write_versioned,
 )
 from yolact_temporal.data.runs.layout import RunFolder
@@ -113,6 +114,7 @@ class Manifest:
         outside: by model, how many instances lie on no object that is compared, how many repeat another, and of how
             many; None where that was not counted.
         seconds: wall time by stage.
+        command: what was typed to make the run; "" where it was made otherwise.
         document: all that the file holds, also what this version does not know.
     """
 
@@ -131,6 +133,7 @@ class Manifest:
     seconds: Mapping[str, float]
     packages: Mapping[str, str]
     platform: str
+    command: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -199,6 +202,17 @@ def write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
     write_versioned(RunFolder(folder).manifest, FORMAT_VERSION, document)
 
 
+def manifest_of(folder: Path, document: Mapping[str, Any]) -> Manifest:
+    """Return what `run.json` will say once a document is written, as `write_manifest` and `read_manifest` make it.
+
+    Args:
+        folder: the run's.
+        document: as for `write_manifest`.
+    """
+    text = versioned_text(FORMAT_VERSION, document)
+    return parse_manifest(text.encode(), RunFolder(folder).manifest)
+
+
 def _marked(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a manifest of version 1, which did not name the tool, as one of version 2."""
     return {"tool": TOOL, **data}
@@ -246,6 +260,7 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
         seconds={name: seconds.number(name) for name in seconds},
         packages={name: packages.text(name) for name in packages},
         platform=top.text("platform", ""),
+        command=top.text("command", ""),
         document=data,
     )
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
+from yolact_temporal.temporal.calibration.verdict_power_report import VERDICT_COLUMNS
 from yolact_temporal.temporal.catalogue import SUPPORTS
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.reading.moments_csv import MOMENT_COLUMNS
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -73,6 +75,11 @@ def tables_page() -> str:
             OBJECT_COLUMNS,
         ),
         _Table(
+            "moments.csv",
+            "The worst moments of a run, worst first; those of one object are half a second apart.",
+            MOMENT_COLUMNS,
+        ),
+        _Table(
             "comparison.csv",
             "One row a compared figure, support and two models: over all clips, and clip by clip. "
             "The compared figures are below.",
@@ -84,6 +91,7 @@ def tables_page() -> str:
             CAMERA_MOVE_COLUMNS,
         ),
         _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
+        _Table("verdicts.csv", "Of `calibrate --verdicts`. One row a setting.", VERDICT_COLUMNS),
     )
     return "\n".join([_OPENING, *map(_section, tables), _compared_figures()])
 

@@ -89,7 +89,7 @@ def _verdicts(plan: Plan, results: Sequence[SceneResult]) -> Iterator[Measuremen
             clips, (first.label, second.label), (THRESHOLD, THRESHOLD), seed=plan.seed
         )
         verdict = verdict_of(comparison)
-        yield verdict_measurement(first, second, verdict.steadier, verdict.reasons)
+        yield verdict_measurement(first, second, verdict.steadier, verdict.headline)
 
 
 def _long(plan: Plan, step: Callable[[], object]) -> Iterator[Measurement]:

@@ -214,7 +214,7 @@ def dropping_is_caught(table: Table, plan: Plan) -> Iterator[Check]:
 
 
 def empty_wins_nothing(table: Table, plan: Plan) -> Iterator[Check]:
-    """Empty masks: worst L(1), verdict undecided, no jitter reported as 0."""
+    """Empty masks: worst L(1), no answer on outlines, no jitter reported as 0."""
     loss = Key("all_scenes", "empty", 0.0, FLOW, "loss_1")
     others = [
         loss._replace(fault=s.fault, dose=s.dose)
@@ -256,7 +256,11 @@ def verdicts_are_right(table: Table, plan: Plan) -> Iterator[Check]:
         rule = "who shows nothing, or not the worst, is never declared steadier"
         if first.fault == "empty":
             yield _verdict(
-                table, "empty masks leave the verdict undecided", first, second, lambda v: v is None
+                table,
+                "empty masks are not called steadier, and nothing is beside them",
+                first,
+                second,
+                lambda v: v is None,
             )
         else:
             yield _verdict(table, rule, first, second, lambda value: value != 1)

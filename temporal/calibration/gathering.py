@@ -111,15 +111,11 @@ def floor_measurements(experiment: str, dose: float, results: Sequence[FloorResu
     yield Measurement(key, dose, _unit("flow_error_px"), tuple(result.flow_error_px for result in results))
 
 
-def verdict_measurement(
-    first: Subject, second: Subject, steadier: str | None, reasons: Sequence[str]
-) -> Measurement:
+def verdict_measurement(first: Subject, second: Subject, steadier: str | None, headline: str) -> Measurement:
     """Return the verdict between two stand-ins as a row: 1 where the first is declared steadier, 0 the second."""
     names: Mapping[str, Subject] = {first.label: first, second.label: second}
     value = None if steadier is None else float(steadier == first.label)
-    found = (
-        "undecided: " + "; ".join(reasons) if steadier is None else f"{named(names[steadier])} is steadier"
-    )
+    found = headline if steadier is None else f"{named(names[steadier])} is steadier"
     return Measurement(verdict_key(first, second), first.dose, "", (value,), "comparisons", found)
 
 

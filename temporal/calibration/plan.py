@@ -76,7 +76,7 @@ class Plan:
     Attributes:
         name: "full" or "quick".
         seed: of everything random.
-        scenes: clips that all of `subjects` are measured on and compared over; it takes 8 to decide anything.
+        scenes: clips that all of `subjects` are measured on and compared over; 7 or more, to speak of clips like them.
         subjects: stand-ins, `TRUTH` and `REFERENCE` among them.
         contests: pairs of subjects of which the first must be declared steadier than the second.
         never: pairs of subjects of which the first must not be declared steadier.

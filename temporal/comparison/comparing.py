@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from yolact_temporal.data.runs.answers import Question
+from yolact_temporal.temporal.comparison.effects import LOG_RATIO
 from yolact_temporal.temporal.comparison.figures import (
     ClipObjects,
     PairFigures,
@@ -16,23 +19,22 @@ from yolact_temporal.temporal.comparison.figures import (
     pair_scores,
     threshold_at_recall,
 )
+from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, guard_figures
+from yolact_temporal.temporal.comparison.questions import QUESTIONS, Found, asked, decide, effects_of
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE, Rules
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
     block_interval,
-    holm,
-    sign_flip_p,
 )
+from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.metrics import REGISTRY
 
 RECALLS = (0.5, 0.6, 0.7)
 """Shares of the universe that both models are made to cover."""
+_SWEPT = ("boundary_px", "motion_compensated_jitter", "coverage")
 TRUTH_IOU, LOOSE_TRUTH_IOU = 0.5, 0.1
 """With a ground truth a mask is the object's where it overlaps by so much; the loose one shows what the other hides."""
-
-
-PRIMARY = ("boundary_px", "presence_flips_per_s", "loss_0", "loss_1")
-"""The figures that are tested; Holm's adjustment is over these four."""
 
 
 class ClipValue(NamedTuple):
@@ -59,8 +61,8 @@ class Difference:
         support: "common", "universe", "matched_recall_0.5" and so on, or "truth_iou_0.1".
         first, second: the models' means over the clips that have both values; None without any.
         interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames.
-        p_value: exact sign-flip p over clips; None for figures that are not tested, and for one clip.
-        p_holm: adjusted over `PRIMARY`.
+        p_value: exact sign-flip p over clips of a figure that decides a question; None of others, and under 7 clips.
+        p_holm: adjusted by Holm among the questions beside the outline; of the outline's figure, its own p.
         clips: the values of each clip.
     """
 
@@ -93,12 +95,22 @@ class ModelComparison:
         clips: each clip's figures at the operating thresholds, by clip name.
         differences: of every figure on its own support, then of the sweep and of the loose match with the truth.
         left_out: pairs of objects that are not of the universe, by reason, over all clips.
+        found: what the data say to each question, the outline first.
+        guards: what guards look at, one a clip.
+        has_truth: whether the objects are those of a ground truth.
+        rules: margins and bounds.
+        seed: of all that is drawn.
     """
 
     models: tuple[str, str]
     clips: Mapping[str, PairFigures]
     differences: tuple[Difference, ...]
     left_out: Mapping[str, int]
+    found: Mapping[Question, Found]
+    guards: tuple[ClipGuards, ...]
+    has_truth: bool
+    rules: Rules
+    seed: int
 
     def find(self, metric: str, support: str | None = None) -> Difference:
         """Return a figure's difference, on its own support if none is named."""
@@ -127,6 +139,8 @@ def compare_models(
     thresholds: tuple[float, float],
     untimed: frozenset[str] = frozenset(),
     seed: int = 0,
+    rules: Rules | None = None,
+    outside: Mapping[str, Mapping[str, Outside]] | None = None,
 ) -> ModelComparison:
     """Compare two models over clips.
 
@@ -136,41 +150,81 @@ def compare_models(
         thresholds: their operating thresholds.
         untimed: clips that have no time: their flips per second are undefined.
         seed: of the bootstrap.
+        rules: margins and bounds; the defaults if None.
+        outside: by clip and model, how many instances repeat another or are of no object; clips may lack.
     """
+    rules, outside = rules or Rules(), outside or {}
+    # The order in which clips are named changes no digit.
+    clips = {name: clips[name] for name in sorted(clips)}
     truth = any(objects.has_truth for objects in clips.values())
+    truth_iou = TRUTH_IOU if truth else None
 
-    def measured(levels: tuple[float, float], truth_iou: float | None) -> dict[str, PairFigures]:
+    def measured(levels: tuple[float, float], iou: float | None = truth_iou) -> dict[str, PairFigures]:
         return {
-            name: compare_clip(objects, models, levels, truth_iou, name not in untimed)
+            name: compare_clip(objects, models, levels, iou, name not in untimed)
             for name, objects in clips.items()
         }
 
-    own = measured(thresholds, TRUTH_IOU if truth else None)
-    compared = REGISTRY.compared()
-    names = [name for name, figure in compared.items() if truth or not figure.needs_truth]
-    differences = _tested([_difference(name, compared[name].support, own, seed) for name in names])
+    own = measured(thresholds)
+    found = decide(own, effects_of(own, asked(truth), seed), rules)
+    differences = _tested(_own_differences(own, found["outline"], truth, seed), found)
     for recall in RECALLS:
-        levels = tuple(
-            threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
-            for model in models
-        )
-        support = f"matched_recall_{recall:g}"
-        swept = ("boundary_px", "motion_compensated_jitter", "coverage")
-        if levels[0] is not None and levels[1] is not None:
-            at_recall = measured((levels[0], levels[1]), TRUTH_IOU if truth else None)
-            differences += [_difference(name, support, at_recall, seed) for name in swept]
-        else:
-            differences += [_nothing(name, support, clips) for name in swept]
+        differences += _at_recall(clips, models, recall, measured, seed)
     if truth:
-        loose = measured(thresholds, LOOSE_TRUTH_IOU)
-        support = f"truth_iou_{LOOSE_TRUTH_IOU:g}"
+        loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
+        names = [name for name in _compared_names(truth) if name != QUESTIONS["outline"].name]
         differences += [_difference(name, support, loose, seed) for name in names]
+    guards = tuple(
+        guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
+        for name, objects in clips.items()
+    )
+    return ModelComparison(
+        models, MappingProxyType(own), tuple(differences), _left_out(clips), found, guards, truth, rules, seed
+    )
+
+
+def _compared_names(truth: bool) -> list[str]:
+    return [name for name, figure in REGISTRY.compared().items() if truth or not figure.needs_truth]
+
+
+def _own_differences(
+    clips: Mapping[str, PairFigures], outline: Found, truth: bool, seed: int
+) -> list[Difference]:
+    """Return the difference in every figure on its own support, in the order of the tables."""
+    compared = REGISTRY.compared()
+    return [
+        _outline_difference(clips, outline, seed)
+        if name == QUESTIONS["outline"].name
+        else _difference(name, compared[name].support, clips, seed)
+        for name in _compared_names(truth)
+    ]
+
+
+def _at_recall(
+    clips: Mapping[str, ClipObjects],
+    models: tuple[str, str],
+    recall: float,
+    measured: Callable[[tuple[float, float]], dict[str, PairFigures]],
+    seed: int,
+) -> list[Difference]:
+    """Return what changes with the thresholds, at those at which both models cover the same share of the universe."""
+    levels = tuple(
+        threshold_at_recall(np.concatenate([pair_scores(part, model) for part in clips.values()]), recall)
+        for model in models
+    )
+    support = f"matched_recall_{recall:g}"
+    if levels[0] is None or levels[1] is None:
+        return [_nothing(name, support, clips) for name in _SWEPT]
+    at_recall = measured((levels[0], levels[1]))
+    return [_difference(name, support, at_recall, seed) for name in _SWEPT]
+
+
+def _left_out(clips: Mapping[str, ClipObjects]) -> dict[str, int]:
     reasons = {reason for objects in clips.values() for reason in objects.left_out}
-    left_out = {
+    return {
         reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
         for reason in sorted(reasons)
     }
-    return ModelComparison(models, MappingProxyType(own), tuple(differences), left_out)
 
 
 def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], seed: int) -> Difference:
@@ -190,18 +244,47 @@ def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], see
     return Difference(metric, support, first, second, interval, None, None, tuple(values))
 
 
-def _tested(differences: list[Difference]) -> list[Difference]:
-    """Add the p values of the primary figures, where there is more than one clip."""
+def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:
+    """Add the p values of the figures that decide a question."""
     p_values = {
-        d.metric: sign_flip_p([v.difference for v in d.clips if v.difference is not None])
-        for d in differences
-        if d.metric in PRIMARY and len(d.clips) > 1
+        QUESTIONS[question].name: (own.effect.p_value, own.p_adjusted)
+        for question, own in found.items()
+        if own.effect is not None
     }
-    adjusted = holm(p_values)
     return [
-        replace(d, p_value=p_values[d.metric], p_holm=adjusted[d.metric]) if d.metric in p_values else d
+        replace(d, p_value=p_values[d.metric][0], p_holm=p_values[d.metric][1]) if d.metric in p_values else d
         for d in differences
     ]
+
+
+def _outline_difference(clips: Mapping[str, PairFigures], found: Found, seed: int) -> Difference:
+    """Return the difference that decides the outline's question: of log B1, over the clips that weigh."""
+    name = QUESTIONS["outline"].name
+    support = REGISTRY.compared()[name].support
+    values = []
+    for clip, figures in clips.items():
+        series = figures.series["boundary_px"]
+        first, second = series.values()
+        weighs = found.effect is not None and clip in found.effect.clips
+        if weighs and first is not None and second is not None:
+            first, second = LOG_RATIO.scale(np.array([first, second])).tolist()
+        else:
+            first = second = None
+        values.append(ClipValue(clip, first, second, series.n, series.n_undefined))
+    effect = found.effect
+    if effect is None:
+        return Difference(name, support, None, None, None, None, None, tuple(values))
+    first, second = (math.log(value) for value in (effect.first, effect.second))
+    return Difference(
+        name,
+        support,
+        first,
+        second,
+        effect.interval(CONFIDENCE),
+        effect.p_value,
+        found.p_adjusted,
+        tuple(values),
+    )
 
 
 def _nothing(metric: str, support: str, clips: Mapping[str, ClipObjects]) -> Difference:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
-from yolact_temporal.temporal.comparison.verdict import Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.report import Column, Row
 
@@ -34,8 +34,17 @@ COMPARISON_COLUMNS: tuple[Column, ...] = (
         "Lower end of the 95% interval: of the mean over clips (BCa), or over one clip's frames (block bootstrap).",
     ),
     Column("ci_high", "", "Upper end of the 95% interval."),
-    Column("p_value", "1", "Exact two-sided sign-flip p over clips; primary figures only."),
-    Column("p_holm", "1", "The same after Holm's adjustment over the primary figures."),
+    Column(
+        "p_value",
+        "1",
+        "Exact two-sided sign-flip p over clips; only of the figures that decide a question (boundary_log_px, "
+        "misses_one_sided, coverage, truth_jf), and from 7 clips on.",
+    ),
+    Column(
+        "p_holm",
+        "1",
+        "The same adjusted by Holm among the questions beside the outline; of boundary_log_px, its own p.",
+    ),
     Column("n", "", "Clips that have both values; in a clip's own row, pairs of frames."),
     Column(
         "n_undefined", "", "Clips without; in a clip's own row, pairs left out because a model has no value."
@@ -43,7 +52,8 @@ COMPARISON_COLUMNS: tuple[Column, ...] = (
     Column(
         "verdict",
         "",
-        "Of the two models, the same in every row over all clips: undecided, or who is steadier.",
+        "Of the two models, the same in every row over all clips: who is steadier, whose outlines are, or what keeps "
+        "it from being said.",
     ),
 )
 """Columns of `comparison.csv`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from yolact_temporal.data.runs.answers import Verdict, verdict_data
 from yolact_temporal.temporal.comparison.comparing import ModelComparison
 from yolact_temporal.temporal.comparison.comparison_csv import comparison_rows
-from yolact_temporal.temporal.comparison.comparison_text import scope_sentences, verdict_sentence
-from yolact_temporal.temporal.comparison.verdict import Verdict
+from yolact_temporal.temporal.comparison.comparison_text import scope_sentences
 
 
 def comparison_data(comparison: ModelComparison, verdict: Verdict) -> dict[str, Any]:
@@ -15,9 +15,9 @@ def comparison_data(comparison: ModelComparison, verdict: Verdict) -> dict[str, 
 
     Returns:
         The two `models`; how many `pairs` of how many `objects` in which `clips` were compared, how many of the pairs
-        are `common` to both models and how many were `left_out` and why; which model is `steadier`, None where that is
-        undecided for these `reasons`; the same as the `verdict` of the table and as a `sentence`, and its `scope`, a
-        sentence each; and the `rows` of `comparison.csv`, unrounded.
+        are `common` to both models and how many were `left_out` and why; which model is `steadier` without reserve,
+        None where none is; the same as the `verdict` of the table and as a `sentence`, the headline; its `scope`, a
+        sentence each; the `answers` with the guards (`Verdict`); and the `rows` of `comparison.csv`, unrounded.
     """
     return {
         "models": list(comparison.models),
@@ -27,9 +27,9 @@ def comparison_data(comparison: ModelComparison, verdict: Verdict) -> dict[str, 
         "objects": comparison.objects,
         "left_out": dict(comparison.left_out),
         "steadier": verdict.steadier,
-        "reasons": list(verdict.reasons),
         "verdict": verdict.word,
-        "sentence": verdict_sentence(comparison, verdict),
+        "sentence": verdict.headline,
         "scope": scope_sentences(comparison),
+        "answers": verdict_data(verdict),
         "rows": list(comparison_rows(comparison, verdict)),
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
-from yolact_temporal.temporal.comparison.verdict import Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
@@ -33,7 +33,8 @@ def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, t
     panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axes, difference in zip(panels, shown, strict=True):
         _draw(axes, difference, comparison.models)
-    heading = f"{comparison.models[0]} minus {comparison.models[1]}: {verdict.word}"
+    # Two lines: names of models and a verdict with its reserves are wider than the picture.
+    heading = f"{comparison.models[0]} minus {comparison.models[1]}\n{verdict.word}"
     return save_png(figure, path, f"{title}: {heading}" if title else heading)
 
 

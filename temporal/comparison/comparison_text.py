@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import RECALLS, Difference, ModelComparison
+from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.support_meter import Outside
-from yolact_temporal.temporal.comparison.verdict import Verdict
-from yolact_temporal.temporal.documents import UNDEFINED, Cell, Number, Paragraph, Section, Spread, Table
+from yolact_temporal.temporal.documents import (
+    UNDEFINED,
+    Cell,
+    Items,
+    Number,
+    Paragraph,
+    Section,
+    Spread,
+    Table,
+)
 from yolact_temporal.temporal.metrics import REGISTRY
 
-
-def verdict_sentence(comparison: ModelComparison, verdict: Verdict) -> str:
-    """Return the verdict in one sentence, with what it rests on or why there is none."""
-    first, second = comparison.models
-    if verdict.steadier is None:
-        return f"Undecided which of {first} and {second} is steadier: {'; '.join(verdict.reasons)}."
-    other = second if verdict.steadier == first else first
-    return (
-        f"{verdict.steadier} is steadier than {other}: B1, B2, L(0) and L(1) agree, beyond chance, over "
-        f"{len(comparison.clips)} clips."
-    )
+MANY_CLIPS = 12
+"""Under so many clips a BCa interval is too narrow to show anything without its p."""
+_NARROW = (
+    "Of so few clips the intervals are somewhat too narrow: only where p is below 0.05 too is anything shown."
+)
 
 
 def scope_sentences(comparison: ModelComparison) -> list[str]:
@@ -49,12 +53,16 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
             "The intervals are of this clip only, over its frames (stationary block bootstrap): they say nothing of "
             "other clips."
         )
+    elif len(comparison.clips) < LEAST_CLIPS:
+        lines.append(
+            f"With fewer than {LEAST_CLIPS} clips, answers speak of these clips only: their intervals are over the "
+            "frames of each (stationary block bootstrap). The table's are over clips, and too narrow with so few."
+        )
     else:
         lines.append(
-            "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip, adjusted by Holm over "
-            "B1, C1, L(0) and L(1). With so few clips a BCa interval is somewhat too narrow."
-            if len(comparison.clips) < 20
-            else "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip, adjusted by Holm."
+            "Differences are paired by clip; intervals are 95% BCa bootstrap, p exact sign-flip; the outline is tested "
+            "by itself, the other questions are adjusted by Holm among themselves."
+            + (f" {_NARROW}" if len(comparison.clips) < MANY_CLIPS else "")
         )
     return lines
 
@@ -83,15 +91,18 @@ def _counts(counts: Mapping[str, tuple[int, int]]) -> str:
 
 
 def comparison_section(comparison: ModelComparison, verdict: Verdict) -> Section:
-    """Return a comparison of two models: the verdict, what it speaks of, and every figure."""
-    scope = [Paragraph(line) for line in scope_sentences(comparison)]
+    """Return a comparison of two models: the headline, the answers, the guards, what it speaks of, and every figure."""
     first, second = comparison.models
+    guards = "; ".join(guard.words for guard in verdict.guards)
     return Section(
         f"{first} against {second}",
         [
-            Paragraph(verdict_sentence(comparison, verdict), strong=True),
-            *scope,
-            Table(("figure", first, second, "difference", "95% interval", "p (Holm)"), _rows(comparison)),
+            Paragraph(verdict.headline, strong=True),
+            Items([answer.sentence for answer in verdict.answers]),
+            Paragraph(f"Guards: {guards}."),
+            *(Paragraph(line) for line in scope_sentences(comparison)),
+            Paragraph(verdict.rules),
+            Table(("figure", first, second, "difference", "95% interval", "p"), _rows(comparison)),
         ],
     )
 

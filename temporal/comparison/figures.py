@@ -215,10 +215,7 @@ def compare_clip(
         timed: whether the clip has a time; without one, flips per second are undefined.
     """
     columns = objects.columns(*models)
-    seen = objects.score[:, columns] > np.asarray(thresholds)
-    if truth_iou is not None:
-        seen &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
-    before = seen[objects.last] & (objects.last >= 0)[:, None]
+    seen, before = seen_by(objects, models, thresholds, truth_iou)
     pair = objects.pair
     both, one = seen & before, seen ^ before
     common = pair & both.all(axis=1)
@@ -240,14 +237,19 @@ def compare_clip(
         "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
         "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
         "coverage": sums.share(both, pair),
+        "misses_one_sided": sums.share(one, pair),
     }
     losses = loss_terms(before, seen, jitter, objects.motion_known)
     series |= {name: sums.share(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
+    region, outline = (
+        _or_zero(values[:, columns], seen) for values in (objects.truth_iou, objects.truth_boundary_f)
+    )
     series |= {
-        "truth_j": sums.mean(_or_zero(objects.truth_iou[:, columns], seen), known),
-        "truth_f": sums.mean(_or_zero(objects.truth_boundary_f[:, columns], seen), known),
+        "truth_j": sums.mean(region, known),
+        "truth_f": sums.mean(outline, known),
+        "truth_jf": sums.mean((region + outline) / 2, known),
     }
     count = int(pair.sum())
     covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
@@ -259,6 +261,24 @@ def compare_clip(
         thresholds=(float(thresholds[0]), float(thresholds[1])),
         series=series,
     )
+
+
+class Seen(NamedTuple):
+    """Whether each of two models sees the object in this frame and in the last, bool (P, 2)."""
+
+    now: Bools
+    before: Bools
+
+
+def seen_by(
+    objects: ClipObjects, models: Sequence[str], thresholds: Sequence[float], truth_iou: float | None = None
+) -> Seen:
+    """Return which appearances two models see; arguments as of `compare_clip`."""
+    columns = objects.columns(*models)
+    now = objects.score[:, columns] > np.asarray(thresholds)
+    if truth_iou is not None:
+        now &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
+    return Seen(now, now[objects.last] & (objects.last >= 0)[:, None])
 
 
 def threshold_at_recall(scores: Floats, recall: float) -> float | None:

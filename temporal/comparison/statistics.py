@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from yolact_temporal.temporal.comparison.figures import Series
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE
 
 Floats = NDArray[np.float64]
+Name = TypeVar("Name", bound=str)
 
 RESAMPLES = 10_000
-CONFIDENCE = 0.95
-SIGNIFICANCE = 0.05
-_EXACT_LIMIT = 20
+_EXACT_LIMIT = 30
 """Clips up to which all sign flips are tried."""
 _DRAWN_AT_A_TIME = 1 << 21
 """Frames drawn at a time: however long the clip, its bootstrap takes no more memory."""
@@ -39,7 +39,9 @@ class Interval(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
-def bca_interval(differences: Sequence[float], seed: int = 0) -> Interval | None:
+def bca_interval(
+    differences: Sequence[float], seed: int = 0, confidence: float = CONFIDENCE
+) -> Interval | None:
     """Return the BCa bootstrap interval of the mean (Efron 1987), by scipy with 10,000 resamples.
 
     Too narrow for few values: of 8, it misses the true mean in about one case of ten instead of one of twenty.
@@ -47,6 +49,7 @@ def bca_interval(differences: Sequence[float], seed: int = 0) -> Interval | None
     Args:
         differences: one a clip, in the figure's own unit, as the interval then is.
         seed: of the resampling.
+        confidence: of the interval, 0..1.
 
     Returns:
         None for fewer than two values, and for values that are all the same, of which it says nothing.
@@ -60,44 +63,54 @@ def bca_interval(differences: Sequence[float], seed: int = 0) -> Interval | None
     if len(values) < 2 or np.ptp(values) == 0:
         return None
     found = stats.bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="BCa", rng=seed
+        (values,), np.mean, n_resamples=RESAMPLES, confidence_level=confidence, method="BCa", rng=seed
     ).confidence_interval
     return Interval(float(found.low), float(found.high)) if np.isfinite(found).all() else None
 
 
-def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float | None:
-    """Return the two-sided p of the mean difference under random signs (Fisher 1935).
+def sign_flip_p(
+    differences: Sequence[float], seed: int = 0, alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> float | None:
+    """Return the p of the mean difference under random signs (Fisher 1935).
 
-    Exact up to 20 values; beyond, by 10,000 random flips, the observed one counted in.
+    Exact up to 30 values; beyond, by 10,000 random flips, the observed one counted in.
 
     Args:
         differences: one a clip.
         seed: of the random flips.
+        alternative: "greater" asks whether the mean is above 0, and not whether it is another than 0.
 
     Returns:
-        None for no value. The least p of n values is 2 / 2^n.
+        None for no value. The least p of n values is 2 / 2^n, and half of it of one side.
 
     Example:
         >>> sign_flip_p([0.3, 0.5, 0.2, 0.4, 0.6, 0.3]), sign_flip_p([0.3, -0.3]), sign_flip_p([])
         (0.03125, 1.0, None)
+        >>> sign_flip_p([0.3, 0.5, 0.2, 0.4], alternative="greater")
+        0.0625
     """
     values = np.asarray(differences, np.float64)
     if len(values) == 0:
         return None
-    if len(values) <= _EXACT_LIMIT:
-        # The other half of the flips are these with all signs turned, which leaves the size of the mean as it is.
-        signs = _halved_signs(len(values))
-        extra = 0
-    else:
+    total = float(values.sum())
+    # Sums of the same values in another order differ by rounding: what is as large but for that has been reached.
+    rounding = 1e-12 * float(np.abs(values).sum())
+    observed = (abs(total) if alternative == "two-sided" else total) - rounding
+    if len(values) > _EXACT_LIMIT:
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), (RESAMPLES, len(values)))
-        extra = 1
-    sums = np.abs(signs @ values)
-    observed = abs(values.sum())
-    reached = int((sums >= observed * (1 - 1e-12) - 1e-300).sum())
-    return (reached + extra) / (len(signs) + extra)
+        sums = signs @ values
+        reached = int(((np.abs(sums) if alternative == "two-sided" else sums) >= observed).sum())
+        return (reached + 1) / (RESAMPLES + 1)
+    # Every sum is one of the first half's and one of the second's: sorted, they are counted without being made.
+    some, others = (_signed_sums(half) for half in np.array_split(values, 2))
+    others.sort()
+    reached = int((len(others) - np.searchsorted(others, observed - some)).sum())
+    if alternative == "two-sided":
+        return 2 * reached / (len(some) * len(others)) if observed > 0 else 1.0
+    return reached / (len(some) * len(others))
 
 
-def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+def holm(p_values: Mapping[Name, float | None]) -> dict[Name, float | None]:
     """Adjust p values for their number (Holm 1979); None stays None and counts as a test all the same.
 
     Example:
@@ -105,25 +118,12 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
         {'outline': 0.03, 'presence': 0.08, 'coverage': None}
     """
     defined = sorted((p, name) for name, p in p_values.items() if p is not None)
-    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
+    adjusted: dict[Name, float | None] = dict.fromkeys(p_values)
     highest = 0.0
     for rank, (p, name) in enumerate(defined):
         highest = max(highest, min(1.0, p * (len(p_values) - rank)))
         adjusted[name] = highest
     return adjusted
-
-
-def least_clips(tests: int) -> int:
-    """Return how many clips it takes for the least p, 2 / 2^n, to stay below 0.05 after Holm's adjustment.
-
-    Example:
-        >>> least_clips(1), least_clips(4)
-        (6, 8)
-    """
-    count = 1
-    while tests * 2.0 / 2**count >= SIGNIFICANCE:
-        count += 1
-    return count
 
 
 def block_interval(series: Series, seed: int = 0, resamples: int = 2_000) -> Interval | None:
@@ -181,7 +181,7 @@ def ratio_interval(
     values, weight = values[used], weight[used]
     length = block_length(values / weight)
     drawn = []
-    for counts in _block_counts(frames, length, resamples, np.random.default_rng(seed)):
+    for counts in block_counts(frames, length, resamples, np.random.default_rng(seed)):
         ratios = (counts @ values) / (counts @ weight)
         drawn.append(ratios if transform is None else transform(ratios))
     found = np.concatenate(drawn)
@@ -227,8 +227,18 @@ def block_length(values: Floats) -> float:
     return float(np.clip((slope**2 / spectrum**2) ** (1 / 3) * count ** (1 / 3), 1, count / 3))
 
 
-def _block_counts(frames: int, length: float, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each frame is drawn in each resample, (n, frames), as many resamples at a time as fit."""
+def block_counts(frames: int, length: float, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Yield how often each frame is drawn in each resample of the stationary bootstrap, as many at a time as fit.
+
+    Args:
+        frames: how many there are.
+        length: mean length of a block.
+        resamples: how many in all.
+        rng: draws.
+
+    Yields:
+        float64 (n, frames).
+    """
     index = np.arange(frames)
     at_a_time = max(_DRAWN_AT_A_TIME // frames, 1)
     for first in range(0, resamples, at_a_time):
@@ -242,7 +252,9 @@ def _block_counts(frames: int, length: float, resamples: int, rng: np.random.Gen
         yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape).astype(np.float64)
 
 
-def _halved_signs(count: int) -> Floats:
-    """Return all signs of `count` values, the first one positive: (2^(count - 1), count)."""
-    bits = np.arange(2 ** (count - 1))[:, None] >> np.arange(count - 1) & 1
-    return np.hstack([np.ones((len(bits), 1)), 1.0 - 2.0 * bits])
+def _signed_sums(values: Floats) -> Floats:
+    """Return the sums of values under all their signs: (2^n,)."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums

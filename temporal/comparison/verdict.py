@@ -1,116 +1,173 @@
-"""The verdict: which model is steadier, or why that is not decided."""
+"""The verdict: every question's answer, the guards, and a headline made of them (METRICS J3)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from yolact_temporal.temporal.comparison.comparing import (
-    LOOSE_TRUTH_IOU,
-    PRIMARY,
-    Difference,
-    ModelComparison,
-)
-from yolact_temporal.temporal.comparison.statistics import SIGNIFICANCE, least_clips
-from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.data.runs.answers import Answer, ComparedClip, Guard, GuardName, Question, Two, Verdict
+from yolact_temporal.temporal.comparison.answer_text import answer_of, less
+from yolact_temporal.temporal.comparison.comparing import ModelComparison
+from yolact_temporal.temporal.comparison.effects import LOG_RATIO, effect_of
+from yolact_temporal.temporal.comparison.figures import PairFigures
+from yolact_temporal.temporal.comparison.guards import guards_of
+from yolact_temporal.temporal.comparison.questions import lost_by, not_worse_in_losses
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIP_PAIRS
 
-_DECIDING = ("boundary_px", "motion_compensated_jitter", "loss_0", "loss_1")
-"""What must agree in sign; the first, third and last must also be significant."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Which model is steadier.
-
-    Attributes:
-        steadier: the model's name; None where it is undecided.
-        reasons: why it is undecided, a phrase each; empty where it is decided.
-    """
-
-    steadier: str | None
-    reasons: tuple[str, ...]
-
-    @property
-    def word(self) -> str:
-        """The verdict for a table's cell."""
-        return "undecided" if self.steadier is None else f"{self.steadier} is steadier"
+_DOUBTS = ("propagated", "different_things", "duplicates", "unshared")
+"""Guards that put in doubt what was measured; the others say what is worse beside it."""
+_SAME: Mapping[GuardName, Question] = {"sees_less": "coverage", "less_true": "truth"}
+"""Guards that say the same as a question's answer: it is said once."""
+_TRUTH_UNKNOWN = "how true the masks are"
 
 
 def verdict_of(comparison: ModelComparison) -> Verdict:
-    """Decide between two models.
-
-    One is steadier only where B1 and B2 on the common support and L(0) and L(1) agree (L(0) may tie), their 95%
-    intervals exclude 0, and the exact sign-flip p of B1, L(0) and L(1), adjusted by Holm, are below 0.05. L(0) alone
-    says nothing: a model without a single mask has none. Nothing is decided on one clip.
-    """
-    if not comparison.pairs:
-        return Verdict(None, ("the models have no object in common",))
-    if not comparison.common:
-        return Verdict(None, ("there is no pair of frames in which both models see the same object",))
-    found = {name: comparison.find(name) for name in _DECIDING}
-    undefined = [name for name, one in found.items() if one.difference is None]
-    if undefined:
-        return Verdict(None, (f"{_symbols(undefined)} cannot be measured on these clips",))
-    reasons = [*_few_clips(comparison), *_disagreement(comparison, found)]
-    if not reasons:
-        tied = found["loss_0"].difference == 0
-        tested = [name for name in _DECIDING if not (tied and name == "loss_0")]
-        reasons += _uncertain([found[name] for name in tested])
-    if reasons:
-        return Verdict(None, tuple(reasons))
-    lower = (found["boundary_px"].difference or 0.0) < 0
-    return Verdict(comparison.models[0 if lower else 1], ())
+    """Put together what a comparison of two models comes to, by the rules that it was made by."""
+    answers = tuple(
+        answer_of(question, found, comparison.models, comparison.rules)
+        for question, found in comparison.found.items()
+    )
+    guards = guards_of(
+        comparison.models, comparison.clips, comparison.guards, comparison.has_truth, comparison.rules
+    )
+    unknown = _unknown(comparison, guards)
+    steadier, word, head = _headline(comparison, answers, guards)
+    return Verdict(
+        models=comparison.models,
+        answers=answers,
+        guards=guards,
+        steadier=steadier,
+        word=word,
+        headline=f"{head}{_unknown_sentence(unknown)}",
+        unknown=unknown,
+        rules=comparison.rules.sentence,
+        by_clip=tuple(_clip(name, figures, comparison.seed) for name, figures in comparison.clips.items()),
+    )
 
 
-def _few_clips(comparison: ModelComparison) -> list[str]:
-    clips, least = len(comparison.clips), least_clips(len(PRIMARY))
-    if clips == 1:
-        return [f"one clip decides nothing: its interval speaks of this clip only, and it takes {least}"]
-    used = min(comparison.find(name).n for name in _DECIDING)
-    if used < least:
-        return [
-            f"{used} clips cannot reach p < {SIGNIFICANCE:g} after Holm's adjustment over {len(PRIMARY)} figures "
-            f"(the least p is 2 / 2^{used}): it takes {least}"
-        ]
-    return []
+def _headline(
+    comparison: ModelComparison, answers: Sequence[Answer], guards: Sequence[Guard]
+) -> tuple[str | None, str, str]:
+    """Return who may be called steadier, a few words, and the sentence without what is not known."""
+    outline = answers[0]
+    place, effect = outline.place, comparison.found["outline"].effect
+    where = _where(outline, len(comparison.clips))
+    if place is None or effect is None:
+        return None, *_without_winner(comparison, answers, guards, where)
+    winner = comparison.models[place]
+    by = less(effect.estimate) + (", a small difference," if outline.small else "")
+    against = [guard for guard in guards if winner in guard.against]
+    objections = [guard.words for guard in against]
+    said = {_SAME.get(guard.name) for guard in against}
+    lost = [question for question in lost_by(comparison.found, place) if question not in said]
+    objections += [_short(answer, comparison.models) for answer in answers if answer.question in lost]
+    if any(guard.name in _DOUBTS for guard in against):
+        head = f"The outlines of {winner} move {by} less {where}, but {_joined(objections)}."
+        return None, f"{winner}'s outlines move less, with a doubt", head
+    if objections:
+        head = f"{winner}'s outlines are steadier (by {by} {where}), but {_joined(objections)}."
+        return None, f"{winner}'s outlines are steadier, with a reserve", head
+    if not not_worse_in_losses(comparison.clips, place, comparison.rules, comparison.seed):
+        head = f"{winner}'s outlines are steadier (by {by} {where}); whether it misses more is not shown."
+        return None, f"{winner}'s outlines are steadier", head
+    return winner, f"{winner} is steadier", f"{winner} is steadier (by {by} {where})."
 
 
-def _disagreement(comparison: ModelComparison, found: dict[str, Difference]) -> list[str]:
-    favours: dict[str, list[str]] = {}
-    for name, one in found.items():
-        difference = one.difference or 0.0
-        if difference:
-            favours.setdefault(comparison.models[0 if difference < 0 else 1], []).append(name)
-        elif name != "loss_0":
-            return [f"{_symbols([name])} is the same for both"]
-    if len(favours) > 1:
-        sides = "; ".join(
-            f"{_symbols(names)} favour{'s' if len(names) == 1 else ''} {model}"
-            for model, names in sorted(favours.items())
+def _without_winner(
+    comparison: ModelComparison, answers: Sequence[Answer], guards: Sequence[Guard], where: str
+) -> tuple[str, str]:
+    first, second = comparison.models
+    outline = answers[0]
+    others = [_short(answer, comparison.models) for answer in answers[1:] if answer.place is not None]
+    said = {answer.question for answer in answers if answer.place is not None}
+    doubts = [guard.words for guard in guards if guard.speaks and _SAME.get(guard.name) not in said]
+    more = "".join(f"; {part}" for part in [*others, *doubts])
+    if outline.outcome == "alike":
+        return "alike", f"{first} and {second} are alike: their outlines move the same {where}{more}."
+    if outline.outcome == "too_short":
+        return "too short to say", f"Too short to say which of {first} and {second} is steadier{more}."
+    if outline.outcome == "undefined":
+        return (
+            "cannot be said",
+            f"Which of {first} and {second} is steadier cannot be said{more or ': they share too little'}.",
         )
-        return [f"the figures disagree: {sides}"]
-    loose = [
-        one
-        for one in comparison.differences
-        if one.support == f"truth_iou_{LOOSE_TRUTH_IOU:g}" and one.metric == "boundary_px"
-    ]
-    base = found["boundary_px"].difference or 0.0
-    if loose and loose[0].difference is not None and loose[0].difference * base < 0:
-        return ["B1 turns round where bad masks are not cut off (IoU 0.1 with the truth in place of 0.5)"]
-    return []
+    if not others:
+        return "not shown", f"Nothing is shown of which of {first} and {second} is steadier {where}{more}."
+    return "not shown", f"Whether {first} or {second} is steadier is not shown {where}{more}."
 
 
-def _uncertain(found: list[Difference]) -> list[str]:
-    wide = [one.metric for one in found if one.interval is None or not one.interval.excludes_zero]
-    weak = [one.metric for one in found if one.metric in PRIMARY and not (one.p_holm or 1.0) < SIGNIFICANCE]
-    reasons = []
-    if wide:
-        reasons.append(f"the 95% interval of {_symbols(wide)} does not exclude 0")
-    if weak:
-        reasons.append(f"the adjusted p of {_symbols(weak)} is not below {SIGNIFICANCE:g}")
-    return reasons
+def _short(answer: Answer, models: tuple[str, str]) -> str:
+    """Return an answered question in a few words, said of the model that it speaks for or against."""
+    place = answer.place or 0
+    winner, loser = models[place], models[1 - place]
+    own, other = answer.first or 0.0, answer.second or 0.0
+    better, worse = (own, other) if place == 0 else (other, own)
+    if answer.question == "presence":
+        return (
+            f"{loser} blinks more (missed in one frame of two: {worse:.1%} of the pairs against {better:.1%})"
+        )
+    if answer.question == "coverage":
+        return f"{loser} sees less (coverage {worse:.0%} against {better:.0%})"
+    return f"the masks of {winner} are truer (J&F {better:.3f} against {worse:.3f})"
 
 
-def _symbols(names: list[str]) -> str:
-    figures = REGISTRY.compared()
-    symbols = [figures[name].symbol for name in names]
-    return symbols[0] if len(symbols) == 1 else f"{', '.join(symbols[:-1])} and {symbols[-1]}"
+def _where(outline: Answer, clips: int) -> str:
+    if outline.scope == "clips":
+        return f"over {outline.clips} clips"
+    if outline.scope == "these_clips":
+        return f"on these {outline.clips} clips"
+    return "on this clip" if clips == 1 else "on the one clip where both see enough"
+
+
+def _unknown(comparison: ModelComparison, guards: Sequence[Guard]) -> tuple[str, ...]:
+    found = [] if comparison.has_truth else [_TRUTH_UNKNOWN]
+    names = {guard.name for guard in guards if not guard.known}
+    if "propagated" in names:
+        found.append("whether the motion estimate itself moved the masks")
+    if "different_things" in names:
+        found.append("whether both mask the same things")
+    if names & {"duplicates", "unshared"}:
+        found.append("how many instances are duplicates or of no object")
+    return tuple(found)
+
+
+def _unknown_sentence(unknown: Sequence[str]) -> str:
+    if not unknown:
+        return ""
+    told = _joined(unknown)
+    return f" {told[0].upper()}{told[1:]} {'is' if len(unknown) == 1 else 'are'} not known."
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _clip(name: str, figures: PairFigures, seed: int) -> ComparedClip:
+    def two(figure: str) -> Two:
+        return figures.series[figure].values() if figure in figures.series else (None, None)
+
+    effect = effect_of({name: figures.series["boundary_px"]}, LOG_RATIO, LEAST_CLIP_PAIRS, seed)
+    interval = None if effect is None else effect.interval(CONFIDENCE)
+    return ComparedClip(
+        clip=name,
+        pairs=figures.pairs,
+        common=figures.common,
+        boundary_px=two("boundary_px"),
+        jitter=two("motion_compensated_jitter"),
+        floor_px=_floor(two("true_boundary_px"), two("round_trip_px")),
+        floor_jitter=_floor(two("true_jitter"), two("round_trip_jitter")),
+        misses=two("misses_one_sided"),
+        coverage=two("coverage"),
+        truth_j=two("truth_j"),
+        truth_f=two("truth_f"),
+        effect=None if effect is None else LOG_RATIO.relative(effect.estimate),
+        low=None if interval is None else LOG_RATIO.relative(interval.low),
+        high=None if interval is None else LOG_RATIO.relative(interval.high),
+    )
+
+
+def _floor(true: Two, carried: Two) -> float | None:
+    """Return B6: of the true masks where there are any, else the mean over both models of masks carried and back."""
+    if true[0] is not None:
+        return true[0]
+    known = [value for value in carried if value is not None]
+    return sum(known) / len(known) if known else None

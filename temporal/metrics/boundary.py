@@ -29,8 +29,8 @@ _BAND = f"{BOX_EDGE_PX:g} px, or one cell of the model's mask grid where it is k
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
-_NEAR_PX = 2
-_NEAR = tuple(
+_AROUND_PX = 2
+_AROUND = tuple(
     (square, [(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x == square])
     for square in (0, 1, 2, 4, 5, 8)
 )
@@ -191,10 +191,12 @@ def _squared_distances(
     """
     squared = np.full(len(rows), -1.0)
     left = np.arange(len(rows))
-    padded = cv2.copyMakeBorder(other, _NEAR_PX, _NEAR_PX, _NEAR_PX, _NEAR_PX, cv2.BORDER_CONSTANT, value=0)
+    padded = cv2.copyMakeBorder(
+        other, _AROUND_PX, _AROUND_PX, _AROUND_PX, _AROUND_PX, cv2.BORDER_CONSTANT, value=0
+    )
     width = padded.shape[1]
-    flat, places = np.asarray(padded, np.uint8).ravel(), (rows + _NEAR_PX) * width + columns + _NEAR_PX
-    for square, offsets in _NEAR:
+    flat, places = np.asarray(padded, np.uint8).ravel(), (rows + _AROUND_PX) * width + columns + _AROUND_PX
+    for square, offsets in _AROUND:
         hit = np.zeros(len(left), np.uint8)
         for down, across in offsets:
             hit |= flat[places[left] + (down * width + across)]
@@ -364,4 +366,22 @@ def _quantile(ordered: NDArray[np.float64], share: float) -> float:
     return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))
 
 
+LOG_SPEC = MetricSpec(
+    name="boundary_log_px",
+    symbol="J1",
+    meaning="Natural logarithm of a clip's mean boundary displacement on the common support, below 0.05 px that of "
+    "0.05, mean over clips with at least 10 such pairs. The difference of two models is the log of their ratio, free "
+    "of the clips' sizes: it decides whose outlines move less.",
+    inputs="B1 of the pairs that both models see",
+    unit="log px",
+    range=(-float("inf"), float("inf")),
+    direction="down",
+    undefined="no clip has enough pairs that both models see",
+    source="log of a ratio of means",
+    scope="comparison",
+    label="log of the boundary displacement",
+    compared=Compared("boundary_log_px", "log of the boundary displacement", "common", "J1", order=3),
+)
+
 REGISTRY.register(*_specs(), order=100, pair=pair_displacements)
+REGISTRY.register(LOG_SPEC, order=515)

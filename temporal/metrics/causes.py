@@ -100,8 +100,8 @@ def _pair_specs(measure: Measure) -> Iterator[MetricSpec]:
     for part, words in PARTS.items():
         yield MetricSpec(
             name=measure.name(part),
-            meaning=f"What {words} being this frame's adds to {measure.symbol}, the mean over all orders in which the "
-            f"parts may change; below 0 it steadies.",
+            meaning=f"Added to {measure.symbol} by {words} changing to this frame's, the mean over all orders in which "
+            f"the parts may change; below 0 it steadies.",
             label=f"{measure.symbol} from {words}",
             range=(-most, most),
             source=_SHAPLEY,
@@ -115,8 +115,8 @@ def _share_specs(measure: Measure) -> Iterator[MetricSpec]:
         yield MetricSpec(
             name=measure.name(part, share=True),
             symbol="H4",
-            meaning=f"What {words} adds to {measure.symbol}, over {measure.symbol}, sums over the same pairs; the "
-            f"shares of the floor and of all parts add up to 1.",
+            meaning=f"Share of {measure.symbol} that comes from {words}, sums over the same pairs; the shares of the "
+            f"floor and of all parts add up to 1.",
             inputs=_FROM,
             unit="1",
             range=(-math.inf, math.inf),

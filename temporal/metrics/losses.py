@@ -69,6 +69,13 @@ SPECS = (
         "Pairs of the universe at which every compared model sees the object in both frames, over all of them.",
         direction="up",
     ),
+    _spec(
+        "misses_one_sided",
+        "J1",
+        "Pairs of the universe at which the model sees the object in one frame of the two, over all of them: how often "
+        "it blinks. Known without motion, unlike the part of the penalised loss that it is.",
+        _compared("misses_one_sided", "one-sided misses per pair", 4, headline=True),
+    ),
     *(
         _spec(
             f"loss_{weight}",

@@ -86,6 +86,24 @@ APPEARANCE_SPECS = tuple(
 )
 """J and F over what exists, beside the sequences of `SPECS`, in which absence that is agreed on counts too."""
 
+MEAN_SPEC = MetricSpec(
+    name="truth_jf",
+    symbol="D1",
+    meaning="J&F, the mean of J and F over the frames in which the object exists; 0 where it has no mask.",
+    inputs="the mask and the true one in every frame in which the object exists, void left out",
+    unit="1",
+    range=(0.0, 1.0),
+    direction="up",
+    undefined="there is no true object",
+    source=_SOURCE,
+    scope="comparison",
+    label="J&F, region and boundary",
+    compared=Compared(
+        "truth_jf", "mean of J and F with the truth", "universe", "J&F", needs_truth=True, order=13
+    ),
+)
+
+REGISTRY.register(MEAN_SPEC, order=505)
 REGISTRY.register(*APPEARANCE_SPECS, order=500)
 REGISTRY.register(*SPECS, order=510)
 

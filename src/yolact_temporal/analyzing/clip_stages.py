@@ -23,8 +23,11 @@ from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
+from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
+from yolact_temporal.temporal.reading.moments import Moment, worst_apart
+from yolact_temporal.temporal.reading.shared_ids import MaskKey, RunningNumbers
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 from yolact_temporal.temporal.why.causes_summary import ClipCauses
 
@@ -54,6 +57,7 @@ class AnalyzeResult:
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
         causes: by model, what its jitter comes from; only of models that were explained.
+        moments: the worst of every model, worst first, by its own tracks.
     """
 
     clip: ClipInfo
@@ -66,6 +70,7 @@ class AnalyzeResult:
     truth: MeasuredTruth | None = None
     motion: str = ""
     causes: Mapping[str, ClipCauses] = field(default_factory=dict)
+    moments: tuple[Moment, ...] = ()
 
 
 def analyze_clip(
@@ -94,6 +99,7 @@ def analyze_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     clock, options = StageClock(), request.options
+    timed = source.info.fps is not None
     with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
@@ -119,6 +125,7 @@ def analyze_clip(
             require_folder(folder.path)
             if progress is not None:
                 progress(count)
+        moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
         stability = {recording.name: recording.finish() for recording in recordings}
         causes = {
             recording.name: recording.causes.result()
@@ -143,6 +150,7 @@ def analyze_clip(
         true,
         motion.kind,
         causes,
+        tuple(moments),
     )
 
 
@@ -196,7 +204,8 @@ def _measure(
     objects: Sequence[ObjectsRecording],
     clock: StageClock,
 ) -> Iterator[MeasuredFrame]:
-    """Record what was seen, and add how steady it is."""
+    """Record what was seen, and add how steady it is and which objects of the comparison it is of."""
+    numbers = RunningNumbers()
     for seen in frames:
         counted: dict[str, Instances] = {}
         stability: dict[str, FrameStability] = {}
@@ -209,9 +218,30 @@ def _measure(
             for recording in recordings:
                 recording.explain(seen, stability[recording.name])
         with clock.running("compare"):
+            rows: Sequence[ObjectRow] = ()
             for table in objects:
-                table.measure(seen, stability)
-        yield MeasuredFrame(seen, counted, stability)
+                rows = table.measure(seen, stability)
+            # The last table is the one that is compared on: the ground truth's where there is one.
+            for model, own in stability.items():
+                numbers.update(model, _track_keys(own), _object_keys(rows, model))
+        known = {model: _numbers_of(own, numbers.of(model)) for model, own in stability.items()}
+        yield MeasuredFrame(seen, counted, stability, known if objects else None)
+
+
+def _numbers_of(own: FrameStability, numbers: Mapping[int, int]) -> dict[int, int]:
+    return {track: numbers[track] for track in own.track_ids if track in numbers}
+
+
+def _track_keys(own: FrameStability) -> Iterator[MaskKey]:
+    for item in own.instances:
+        if item.track_id is not None:
+            yield MaskKey(own.frame_index, item.area_px, item.score, item.track_id)
+
+
+def _object_keys(rows: Sequence[ObjectRow], model: str) -> Iterator[MaskKey]:
+    for row in rows:
+        if row.model == model and row.score is not None:
+            yield MaskKey(row.frame, row.area_px or 0, row.score, row.object_id)
 
 
 def _batches(frames: Iterator[MovedFrame], size: int) -> Iterator[list[MovedFrame]]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
-from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
+from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip, write_page
 from yolact_temporal.data.files import results_in
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
 from yolact_temporal.data.runs.lock import run_lock
 from yolact_temporal.data.runs.reader import open_finished
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
@@ -44,6 +45,7 @@ def run_film(
     destination: Destination,
     options: AnalyzeOptions | None = None,
     progress: Callable[[int], object] | None = None,
+    rules: Rules | None = None,
 ) -> FinishedRun:
     """Measure models on a film, by the camera's exact motion, into a run folder; errors as of `run_clip`."""
     options = options or AnalyzeOptions()
@@ -55,6 +57,7 @@ def run_film(
             options,
             motion=FilmMotion(film, flow_options(options)),
             sections=[(segment.start / float(film.info.fps or 1), segment.move) for segment in film.segments],
+            rules=rules or Rules(),
         ),
         progress,
     )
@@ -65,7 +68,7 @@ def compare_motions(
 ) -> str:
     """Measure a film's finished run again by exact motion and by optical flow: what flow adds is its floor.
 
-    Writes `camera_moves.csv` and, where plots are drawn, its plot into the run.
+    Writes `camera_moves.csv` and, where plots are drawn, its plot into the run and its page.
 
     Returns:
         A table of jitter by camera move for the terminal.
@@ -80,6 +83,7 @@ def compare_motions(
                 table.write_all(own)
         if pictures.plots:
             plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
+            write_page(done, open_finished(done.folder.path).manifest)  # again, with this plot
     return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 

@@ -39,8 +39,17 @@ class SeenFrame:
 
 @dataclass(frozen=True)
 class MeasuredFrame:
-    """A frame, and by model the instances that count and how steady they are."""
+    """A frame, and by model what was measured of it.
+
+    Attributes:
+        seen: the frame, and all that was seen in it.
+        counted: the instances that count.
+        stability: how steady they are.
+        numbers: the object of the comparison that each of its tracks is, as far as is known; None where none are
+            compared.
+    """
 
     seen: SeenFrame
     counted: Mapping[str, Instances]
     stability: Mapping[str, FrameStability]
+    numbers: Mapping[str, Mapping[int, int]] | None = None

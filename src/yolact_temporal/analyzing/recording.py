@@ -26,8 +26,10 @@ from yolact_temporal.data.runs.layout import ModelFolder, RunFolder
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
+from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.reading.moments import Moment, MomentFinder
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
     INSTANCE_COLUMNS,
@@ -128,10 +130,13 @@ class ModelRecording:
             pictures=pictures,
             mask_cell_px=mask_source.mask_cell_px((clip.height, clip.width)),
         )
-        self._painter = OverlayPainter() if pictures and request.destination.pictures.overlay else None
         self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
         self.causes: CauseRecording | None = None
         self._drawn = request.destination.pictures.prototypes
+        self._moments = MomentFinder(self.name, timed=rate is not None)
+        self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
+        drawn = pictures and request.destination.pictures.overlay
+        self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -148,13 +153,9 @@ class ModelRecording:
                 table = CauseRecording(self._files, self.explained, size, self._drawn)
                 self.causes = stack.enter_context(table)
             if self._painter is not None:
-                rate = self._clip.fps or ASSUMED_FPS
+                size = (self._clip.height, self._clip.width)
                 self._overlay = stack.enter_context(
-                    VideoWriter(
-                        self._files.overlay,
-                        size=(self._clip.height, self._clip.width),
-                        fps=Fraction(rate) / self._options.stride,
-                    )
+                    VideoWriter(self._files.overlay, size=size, fps=self._overlay_rate)
                 )
             self._stack = stack.pop_all()
         return self
@@ -200,6 +201,7 @@ class ModelRecording:
         stability = self._meter.update(
             frame.index, frame.time_s, counted.instances, motion, cut, counted.identities
         )
+        self._moments.update(stability, counted.instances.crops, motion, cut)
         self._frames.write(frame_row(stability))
         self._instances.write_all(instance_rows(stability))
         return stability
@@ -230,9 +232,16 @@ class ModelRecording:
         instances, stability = measured.counted[self.name], measured.stability[self.name]
         names = [item.class_name for item in stability.instances]
         events = [item.events for item in stability.instances]
-        drawn = self._painter.draw(frame.rgb, instances, stability.track_ids, names, events=events)
+        numbers = None if measured.numbers is None else measured.numbers[self.name]
+        drawn = self._painter.draw(
+            frame.rgb, instances, stability.track_ids, names, numbers=numbers, events=events
+        )
         draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
         self._overlay.write(drawn, frame.time_s)
+
+    def moments(self) -> list[Moment]:
+        """Return the worst moments so far, worst first."""
+        return self._moments.found()
 
     def finish(self) -> ClipStability:
         """Put the files in their places and return the clip's stability."""
@@ -306,17 +315,17 @@ class ObjectsRecording:
         self,
         seen: SeenFrame,
         stability: Mapping[str, FrameStability],
-    ) -> None:
-        """Write what every model made of each object of the next frame; nothing where the truth is not known."""
+    ) -> list[ObjectRow]:
+        """Write and return what every model made of each object of the next frame; nothing where truth is unknown."""
         found = {name: record.instances for name, record in seen.records.items()}
         frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         if self._truth is None or self._measured is None:
             rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
             self._table.write_all(object_row_cells(row) for row in rows)
-            return
+            return rows
         true = self._truth.at(frame.index)
         if true is None:
-            return
+            return []
         rows = self._meter.update(
             frame.index, frame.time_s, found, motion, cut, truth=true.objects, void=true.void
         )
@@ -325,6 +334,7 @@ class ObjectsRecording:
         if self._meter.judged is not None:
             tracks = {name: each.owner_ids for name, each in stability.items()}
             self._measured.update(self._meter.judged, true.classes, tracks)
+        return rows
 
     def measured(self) -> MeasuredTruth | None:
         """Return what was measured against the ground truth so far; None of a consensus."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import MotionSource
 
 Protocol = Literal["davis"]
@@ -22,11 +23,13 @@ class Pictures:
     Attributes:
         overlay: the clip with the masks drawn, one a model.
         plots: of timeline, tracks, displacements and comparison.
+        pair_plots: of the comparison of every two models, where there are more than two.
         prototypes: the frame of which it is drawn what a mask is assembled from; None for no such picture.
     """
 
     overlay: bool = True
     plots: bool = True
+    pair_plots: bool = False
     prototypes: int | None = None
 
 
@@ -41,6 +44,7 @@ class Destination:
         overwrite: replace an earlier run.
         pictures: which pictures are made.
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
+        command: what was typed to make it; "" if it is made otherwise.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Destination:
     overwrite: bool = False
     pictures: Pictures = field(default_factory=Pictures)
     inputs: tuple[Path, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class RunRequest:
         truth: true masks with identities, that all are measured against as well.
         protocol: "davis" to measure against the truth as DAVIS publishes it, too; None for matched objects alone.
         sections: (time in seconds, label) marks for the timeline plot.
+        rules: margins and bounds by which the models' comparison is decided.
     """
 
     destination: Destination
@@ -70,3 +76,4 @@ class RunRequest:
     truth: MaskSequence | None = None
     protocol: Protocol | None = None
     sections: Sequence[tuple[float, str]] = ()
+    rules: Rules = field(default_factory=Rules)

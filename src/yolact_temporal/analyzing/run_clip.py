@@ -15,32 +15,41 @@ from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.options import AnalyzeOptions
+from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.run_page import run_page
 from yolact_temporal.analyzing.summary_text import (
     CAVEAT,
     FLOOR_NOTE,
     INTERVAL_NOTE,
     has_floor,
     model_section,
-    stride_sentence,
 )
 from yolact_temporal.analyzing.truth_text import truth_section
-from yolact_temporal.comparing.compare_runs import ComparisonResult, compare_objects, write_comparison
+from yolact_temporal.comparing.compare_runs import (
+    ComparisonResult,
+    compare_objects,
+    write_comparison,
+)
 from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.data.runs.manifest import write_manifest
+from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.first_lines import first_lines
+from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
@@ -80,6 +89,7 @@ class FinishedRun:
         result: what was measured of each model by itself.
         intervals: of each model's own figures, by model and metric name.
         comparison: every two of its models.
+        reading: what a person reads first.
         notes: what each model is, in a sentence.
         quality: each model against the ground truth; empty where there is none.
         left: what lies in the folder of a run that was replaced, and is not this tool's.
@@ -91,6 +101,7 @@ class FinishedRun:
     result: AnalyzeResult
     intervals: Mapping[str, Mapping[str, Interval]]
     comparison: ComparisonResult
+    reading: ClipReading
     notes: Mapping[str, str]
     quality: tuple[TruthFit, ...] = ()
     left: tuple[Path, ...] = ()
@@ -149,6 +160,7 @@ def _run(
     name, folder = destination.name, claimed.folder
     motion = request.motion or FlowMotion(flow_options(options))
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
+    manifest["command"] = destination.command
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
         if request.protocol is not None:
@@ -159,27 +171,32 @@ def _run(
         write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, request, motion, progress)
     with results_in(folder.path):
-        comparison = _compare(folder, name, mask_sources, result, truth is not None)
+        comparison = _compare(folder, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()
         if truth is not None and result.truth is not None:
             quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
         if comparison.pairs:
-            write_comparison(comparison, folder.path, name, destination.pictures.plots)
+            pictures = destination.pictures
+            write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
+        thresholds = {own.name: own.score_threshold for own in mask_sources}
+        reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
         done = FinishedRun(
             name,
             folder,
             result,
             intervals,
             comparison,
+            reading,
             notes,
             tuple(quality),
             claimed.left,
             options.stride,
         )
-        _write_reports(done, request)
-        write_manifest(folder.path, manifest | _outcome(result))
+        manifest |= _outcome(result)
+        _write_reports(done, request, manifest_of(folder.path, manifest))
+        write_manifest(folder.path, manifest)
     return done
 
 
@@ -189,6 +206,7 @@ def _compare(
     mask_sources: Sequence[MaskSource],
     result: AnalyzeResult,
     on_truth: bool,
+    rules: Rules,
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
     outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
@@ -200,9 +218,9 @@ def _compare(
             (), ("No object counts for two models, so that they cannot be compared here.", *outside)
         )
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
-    return ComparisonResult(
-        compare_objects({name: table}, {s.name: s.score_threshold for s in mask_sources}, untimed), outside
-    )
+    thresholds = {source.name: source.score_threshold for source in mask_sources}
+    counts = {name: result.outside} if result.outside else None
+    return ComparisonResult(compare_objects({name: table}, thresholds, untimed, rules, counts), outside)
 
 
 def _manifest(
@@ -264,7 +282,7 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, request: RunRequest) -> None:
+def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -> None:
     """Write what is made from the tables: summary, plots if asked for, report."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
@@ -274,10 +292,20 @@ def _write_reports(done: FinishedRun, request: RunRequest) -> None:
             summary.write_all(truth_fit_rows(done.name, own))
         for model, causes in result.causes.items():
             summary.write_all(cause_rows(done.name, model, causes))
+    write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
+    write_page(done, manifest)
+
+
+def write_page(done: FinishedRun, manifest: Manifest) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then."""
+    said = [*done.comparison.remarks, *remarks(done.result)]
+    page = run_page(done.reading, _figures(done), said, done.folder, manifest)
+    with atomic_write(done.folder.page) as file:
+        file.write(page)
 
 
 def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
@@ -290,6 +318,8 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
         done.folder.plots,
         done.name,
         sections,
+        done.reading.numbers,
+        done.reading.floor_px,
     )
 
 
@@ -301,22 +331,7 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
         reading: whether it says how the clip was read too, which the terminal has been told by then.
         notes: whether it says what each model is.
     """
-    blocks: list[Block] = [
-        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
-        for model, stability in done.result.stability.items()
-    ]
-    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
-    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
-    blocks += [Paragraph(stride_sentence(done.stride))] if done.stride > 1 else []
-    if done.quality:
-        blocks.append(truth_section(done.quality))
-    seconds = done.result.seconds
-    near = {
-        model: own.figures["boundary_near_box_px_mean"].value for model, own in done.result.stability.items()
-    }
-    why = causes_section(done.result.causes, near, seconds.get("why", 0.0), seconds["total"])
-    blocks += [] if why is None else [why]
-    blocks += [comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs]
+    blocks: list[Block] = [*first_lines(done.reading).blocks, *_figures(done, notes)]
     said = [*done.comparison.remarks, *(remarks(done.result) if reading else [])]
     blocks += [Section("Remarks", [Items(said)])] if said else []
     blocks.append(
@@ -326,6 +341,28 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
         )
     )
     return Section(f"Stability of masks in {done.name}", blocks)
+
+
+def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
+    """Return every figure: of every two models, against the truth, of each model by itself."""
+    blocks: list[Block] = [
+        comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs
+    ]
+    if done.quality:
+        blocks.append(truth_section(done.quality))
+    blocks += [
+        model_section(model, stability, done.intervals[model], done.notes[model] if notes else None)
+        for model, stability in done.result.stability.items()
+    ]
+    blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
+    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
+    why = _causes(done.result)
+    return blocks if why is None else [*blocks, why]
+
+
+def _causes(result: AnalyzeResult) -> Section | None:
+    near = {model: own.figures["boundary_near_box_px_mean"].value for model, own in result.stability.items()}
+    return causes_section(result.causes, near, result.seconds.get("why", 0.0), result.seconds["total"])
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

@@ -26,10 +26,8 @@ def truth_section(quality: Sequence[TruthFit]) -> Section:
             f"the strict figure hides what overlaps less. T decides nothing: it is blind to where a mask is."
         )
     ]
-    for title, specs in REGISTRY.truth_groups().items():
-        rows = [_row(spec, quality) for spec in specs if any(spec.name in own.figures for own in quality)]
-        if rows:
-            blocks.append(Section(title, [Table(_heads(quality), rows)]))
+    groups = (group_section(title, quality) for title in REGISTRY.truth_groups())
+    blocks += [group for group in groups if group is not None]
     notes = [f"{own.model}: {note}" for own in quality for note in own.notes]
     if any(
         (loss := own.figures.get("loss_1")) and loss.value is None and loss.n_undefined for own in quality
@@ -38,6 +36,13 @@ def truth_section(quality: Sequence[TruthFit]) -> Section:
     if not identity.available():
         notes.append(f"HOTA, MOTSA and IDF1 need one package more: {identity.INSTALL}")
     return Section("Against the ground truth", [*blocks, *([Items(notes)] if notes else [])])
+
+
+def group_section(title: str, quality: Sequence[TruthFit]) -> Section | None:
+    """Return every model's figures of one group of metrics, by the group's title; None where there are none."""
+    specs = REGISTRY.truth_groups()[title]
+    rows = [_row(spec, quality) for spec in specs if any(spec.name in own.figures for own in quality)]
+    return Section(title, [Table(_heads(quality), rows)]) if rows else None
 
 
 def _heads(quality: Sequence[TruthFit]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options, rules
 from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -98,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         why=args.why,
         **motion_options(args),
     )
+    bounds = rules(args)
     models = load_models(args)
 
     def run(clip: str, name: str) -> FinishedRun:
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             return run_clip(
                 source,
                 models,
-                RunRequest(destination(args, name), options),
+                RunRequest(destination(args, name), options, rules=bounds),
                 progress,
             )
 
@@ -137,6 +138,7 @@ def _checked(args: argparse.Namespace) -> _Asked:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
     require_decoder(args.decoder)
     motion_options(args)
+    rules(args)
     found = given_clips(args.clips)
     jobs = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
     for clip, name in jobs.items():

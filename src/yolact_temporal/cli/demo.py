@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command, destination, motion_options
+from yolact_temporal.cli.options import add_run_options, command, destination, motion_options, rules
 from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     batch = at_least_one("--batch", args.batch)
     require_models(args)
     motion_options(args)
+    bounds = rules(args)
     photographs = None if args.photographs is None else photographs_in(args.photographs)
     names = _names(args, photographs)
     for name in names:
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
                 destination(args, name, () if args.photographs is None else (args.photographs,)),
                 options,
                 progress,
+                bounds,
             )
 
     if photographs is not None:
@@ -85,9 +87,10 @@ def run(args: argparse.Namespace) -> int:
         return run_all(args, jobs)
     film = PhotoFilm(seed=args.seed)
     done = run(film, names[0])
-    print_run(args, done)
-    say(args, f"\n{compare_motions(film, done, models, destination(args, names[0]).pictures)}")
-    say(args, "\nNow your own clip:  yolact-temporal analyze CLIP.mp4")
+    by_move = compare_motions(film, done, models, destination(args, names[0]).pictures)
+    print_run(args, done, spare=2)
+    say(args, f"\n{by_move}" if args.verbose else f"By camera move: {done.folder.camera_moves}, or --verbose")
+    say(args, "Now your own clip:  yolact-temporal analyze CLIP.mp4")
     return conclude(args, [done], [])
 
 

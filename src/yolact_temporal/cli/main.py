@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
     except UsageError as error:
         flags = argparse.Namespace(command=None, debug="--debug" in given, json="--json" in given)
         return _fail(flags, error, error.exit_code)
+    args.command_line = shlex.join(["yolact-temporal", *given])
     if args.version:
         from yolact_temporal import __version__
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.errors import UsageError, advice_on_name
+from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.request import Destination
@@ -44,6 +45,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Add how a command reports."""
     parser.add_argument("--json", action="store_true", help="print one machine-readable result on stdout")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add how much a command that measures or compares tells, and how."""
+    parser.add_argument(
+        "--verbose", action="store_true", help="print every figure, not only the first lines of the report"
+    )
+    add_output_options(parser)
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +101,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_motion_options(parser)
     add_destination_options(parser, "folder in which a run folder is made for each clip (default: runs)")
+    add_bound_option(parser)
 
 
 def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -101,7 +111,27 @@ def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")
     add_plot_option(parser)
-    add_output_options(parser)
+    add_reading_options(parser)
+
+
+def add_bound_option(parser: argparse.ArgumentParser) -> None:
+    """Add what a comparison is decided by."""
+    parser.add_argument(
+        "--bound",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a margin or a bound by which models are compared; may be repeated. " + bounds_help(),
+    )
+
+
+def rules(args: argparse.Namespace) -> Rules:
+    """Return the margins and bounds that the arguments set.
+
+    Raises:
+        UsageError: if one is not known or out of its range.
+    """
+    return Rules().with_bounds(args.bound)
 
 
 def add_motion_option(parser: argparse.ArgumentParser, what: str) -> None:
@@ -161,14 +191,22 @@ def add_plot_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
     )
+    parser.add_argument(
+        "--pair-plots",
+        action="store_true",
+        help="with more than two models, also a picture of every two: comparison_1.png and so on",
+    )
 
 
 def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = ()) -> Destination:
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(not args.no_overlay, not args.no_plots, getattr(args, "prototypes", None))
-    return Destination(name, args.out / name, args.resume, args.overwrite, pictures, inputs)
+    drawn = getattr(args, "prototypes", None)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots, drawn)
+    return Destination(
+        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
+    )
 
 
 def add_truth_options(parser: argparse.ArgumentParser, several: str = "") -> None:

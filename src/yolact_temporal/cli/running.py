@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import announce, progress_bar, say
+from yolact_temporal.cli.options import rules
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 if TYPE_CHECKING:
@@ -42,14 +44,25 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             errors.append(error)
             continue
         runs.append(done)
-        print_run(args, done)
+        print_run(args, done, alone=len(jobs) == 1)
     measured = [done for done in runs if nothing_to_measure(done) is None]
     if len(measured) > 1 and len(measured[0].result.stability) > 1:
         try:
             compare_all(args, [done.folder.path for done in measured], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
+    elif len(runs) > 1:
+        _print_clips(args, runs)
     return conclude(args, runs, errors)
+
+
+def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
+    """Print a row for each clip of a model that was measured alone, and one for all."""
+    from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.reading.several_clips import measured_clips
+
+    say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
+    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
 
 
 def require_models(args: argparse.Namespace) -> None:
@@ -92,23 +105,35 @@ def clip_name(clip: str) -> str:
     return path.name if path.is_dir() else path.stem
 
 
-def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
-    """Print a run's figures, where they lie, and what was lost.
+def print_run(
+    args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0, notes: bool = False
+) -> None:
+    """Print the first lines of a run, all its figures if asked for, and what was lost.
 
     Args:
         args: of the command.
         done: the run.
+        alone: whether it is the only one; of several, tables tell all together.
+        spare: lines that the command has more to say.
         notes: whether to say what each model is, which `load_models` has said of those that it loaded.
     """
     from yolact_temporal.analyzing.run_clip import run_report
+    from yolact_temporal.analyzing.truth_text import group_section
     from yolact_temporal.data.frames import loss_sentence
     from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.metrics.davis_protocol import GROUP as DAVIS_AS_PUBLISHED
+    from yolact_temporal.temporal.reading.first_lines import LINES, WIDTH, console_lines
 
-    if (nothing := nothing_to_measure(done)) is None:
-        report = run_report(done, reading=False, notes=notes)
-        say(args, f"\n{as_console(report)}\n\n  Results: {done.folder.path}")
-    else:
+    if (nothing := nothing_to_measure(done)) is not None:
         print(f"yolact-temporal: {done.name}: {nothing}", file=sys.stderr)
+    elif args.verbose:
+        report = as_console(run_report(done, reading=False, notes=notes))
+        say(args, f"\n{report}\n\n  Results: {done.folder.path}")
+    elif alone:
+        say(args, console_lines(done.reading, _where(args, done), LINES - spare))
+        published = group_section(DAVIS_AS_PUBLISHED, done.quality)
+        if published is not None:
+            say(args, f"\n{as_console(published, width=WIDTH)}")
     for path in done.left:
         print(
             f"yolact-temporal: {done.name}: left {done.folder.path / path}, which this tool did not write",
@@ -119,6 +144,20 @@ def print_run(args: argparse.Namespace, done: Any, notes: bool = False) -> None:
     if not args.quiet:
         for warning in done.result.warnings:
             print(f"yolact-temporal: {done.name}: {warning}", file=sys.stderr)
+
+
+def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
+    """Return where to look next, a phrase each: the report, the overlays if there are any, the dashboard."""
+    folder = done.folder
+    overlays = [model for model in done.reading.models if folder.model(model).overlay.is_file()]
+    several = (
+        "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
+    )
+    return [", ".join([str(folder.page), *([several] if several else [])]), _dashboard(args.out)]
+
+
+def _dashboard(runs: Path) -> str:
+    return f"yolact-temporal dashboard {shlex.quote(str(runs))}"
 
 
 def nothing_to_measure(done: Any) -> InputError | None:
@@ -154,6 +193,7 @@ def _run_json(done: Any) -> dict[str, Any]:
     from yolact_temporal.temporal.comparison.comparison_data import comparison_data
     from yolact_temporal.temporal.documents import as_data
     from yolact_temporal.temporal.metrics import REGISTRY
+    from yolact_temporal.temporal.reading.clip_reading import reading_data
 
     result = done.result
     return {
@@ -172,6 +212,7 @@ def _run_json(done: Any) -> dict[str, Any]:
         },
         "comparisons": [comparison_data(pair.comparison, pair.verdict) for pair in done.comparison.pairs],
         "quality": [truth_fit_json(own) for own in done.quality],
+        "reading": reading_data(done.reading),
         "report": as_data(run_report(done)),
     }
 
@@ -186,14 +227,20 @@ def compare_all(
     motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare runs over all their clips, write the tables into `out` and print them."""
+    from yolact_temporal.comparing.comparable_runs import run_folders
     from yolact_temporal.comparing.compare_runs import (
         claim_comparison,
         compare_runs,
+        comparison_lines,
         comparison_report,
         write_comparison,
     )
+    from yolact_temporal.comparing.comparison_page import write_comparison_page
+    from yolact_temporal.data.runs.layout import COMPARISON_TEXT, REPORT_PAGE
     from yolact_temporal.temporal.documents import as_console
+    from yolact_temporal.temporal.reading.first_lines import WIDTH
 
+    bounds = rules(args)
     claim_comparison(out, runs, ground_truth)
     with progress_bar(args, "compare", None) as progress:
         result = compare_runs(
@@ -202,8 +249,16 @@ def compare_all(
             ground_truth,
             truth_options,
             progress=lambda _clip, done: progress(done),
+            rules=bounds,
             motion=motion,
         )
-    write_comparison(result, out, plots=not args.no_plots)
-    say(args, f"\n{as_console(comparison_report(result))}\n\n  Comparison: {out / 'comparison.csv'}")
+    write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
+    lines, report = comparison_lines(result), comparison_report(result)
+    folders, _ = run_folders(runs)
+    write_comparison_page(out, lines, report, folders, args.command_line)
+    say(
+        args,
+        f"\n{as_console(report if args.verbose else lines, width=WIDTH)}\n\n"
+        f"  Every figure: {out / REPORT_PAGE}, {out / COMPARISON_TEXT}",
+    )
     return result

@@ -10,12 +10,14 @@ from typing import Any
 from yolact_temporal.cli.console import at_least_one, progress_bar
 from yolact_temporal.cli.options import (
     FORMAT_NAMES,
+    add_bound_option,
     add_destination_options,
     add_motion_options,
     add_truth_options,
     command,
     destination,
     motion_options,
+    rules,
     truth_options,
 )
 from yolact_temporal.cli.running import clip_name, conclude, print_run
@@ -85,6 +87,7 @@ def add(commands: Any) -> None:
     )
     add_motion_options(parser)
     add_destination_options(parser, "folder in which the run folder is made (default: runs)")
+    add_bound_option(parser)
     parser.set_defaults(handler=run)
 
 
@@ -101,11 +104,10 @@ def run(args: argparse.Namespace) -> int:
         score_masks,
     )
 
-    if args.protocol is not None and args.ground_truth is None:
-        raise UsageError("expected --ground-truth beside --protocol, got none: pass the true masks too")
     options = ScoreOptions(
         format=args.format,
         truth=truth_options(args),
+        rules=rules(args),
         protocol=args.protocol,
         score_threshold=args.score_threshold,
         names=tuple(args.name or ()),
@@ -142,6 +144,9 @@ def _check(args: argparse.Namespace) -> None:
     require_threshold(args.score_threshold)
     if args.fps is not None and not 1e-3 <= args.fps <= 1e6:
         raise UsageError(f"expected --fps above 0, got {args.fps:g}: pass the clip's frames a second")
+    if args.protocol is not None and args.ground_truth is None:
+        raise UsageError("expected --ground-truth beside --protocol, got none: pass the true masks too")
+    rules(args)
     for path in args.masks:
         format_of(path, args.format)
     if args.ground_truth is not None:

@@ -28,14 +28,17 @@ from yolact_temporal.comparing.true_masks import (
 )
 from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.formats import MaskSequence
+from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.data.runs.claim import claim_files, has_header
 from yolact_temporal.data.runs.clip import locate_clip
 from yolact_temporal.data.runs.comparison import write_comparison_data
 from yolact_temporal.data.runs.guard import require_outside_inputs
 from yolact_temporal.data.runs.layout import (
     COMPARISON,
+    COMPARISON_PICTURE,
     COMPARISON_TEXT,
     MOST_PAIRS,
+    REPORT_PAGE,
     comparison_files,
     comparison_picture,
 )
@@ -48,10 +51,13 @@ from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
+from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
-from yolact_temporal.temporal.comparison.verdict import Verdict, verdict_of
+from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.documents import Block, Items, Section, as_markdown
+from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
 
@@ -85,6 +91,7 @@ def compare_runs(
     ground_truth: Path | None = None,
     truth_options: TruthOptions | None = None,
     progress: Callable[[str, int], object] | None = None,
+    rules: Rules | None = None,
     motion: FlowMethod | None = None,
 ) -> ComparisonResult:
     """Compare the models of finished runs.
@@ -99,6 +106,7 @@ def compare_runs(
             or a file for each, by the clip's name. Objects are then the true ones.
         truth_options: what is known of them.
         progress: called with the clip's name and how many of its frames are done.
+        rules: margins and bounds of the verdict; the defaults if None.
         motion: estimate the motion of every clip anew by this method; by default it is the runs' own.
 
     Raises:
@@ -157,7 +165,8 @@ def compare_runs(
     remarks = list(gathered.remarks)
     if outside := gathered.all_outside(chosen):
         remarks.append(outside_sentence(outside, ground_truth is not None))
-    pairs = compare_objects(tables, thresholds, untimed)
+    by_clip = gathered.by_clip([clip.name for clip in clips])
+    pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
     return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
 
 
@@ -171,6 +180,10 @@ class _Gathered:
     def add(self, outside: Mapping[str, Outside] | None) -> None:
         """Add the counts of one more clip; None where they are not known."""
         self.outside.append(outside)
+
+    def by_clip(self, clips: Sequence[str]) -> dict[str, Mapping[str, Outside]]:
+        """Return the counts of every clip by name; without clips of which none are known."""
+        return {name: own for name, own in zip(clips, self.outside, strict=True) if own is not None}
 
     def take(self, other: _Gathered) -> None:
         """Add what was gathered of one more clip."""
@@ -190,7 +203,11 @@ class _Gathered:
 
 
 def compare_objects(
-    tables: Mapping[str, ClipObjects], thresholds: Mapping[str, float], untimed: frozenset[str] = frozenset()
+    tables: Mapping[str, ClipObjects],
+    thresholds: Mapping[str, float],
+    untimed: frozenset[str] = frozenset(),
+    rules: Rules | None = None,
+    outside: Mapping[str, Mapping[str, Outside]] | None = None,
 ) -> tuple[ComparedPair, ...]:
     """Compare every two models on tables of objects.
 
@@ -198,11 +215,13 @@ def compare_objects(
         tables: by clip name, each with a pair of the universe.
         thresholds: the operating threshold of each model, in the order of comparison.
         untimed: clips that have no time.
+        rules: margins and bounds of the verdicts; the defaults if None.
+        outside: by clip and model, how many instances repeat another one or are of no object.
     """
     pairs = []
     for first, second in combinations(thresholds, 2):
         levels = (thresholds[first], thresholds[second])
-        comparison = compare_models(tables, (first, second), levels, untimed)
+        comparison = compare_models(tables, (first, second), levels, untimed, rules=rules, outside=outside)
         pairs.append(ComparedPair(comparison, verdict_of(comparison)))
     return tuple(pairs)
 
@@ -225,7 +244,8 @@ def claim_comparison(folder: Path, paths: Sequence[Path] = (), ground_truth: Pat
             manifest = read_manifest(run.path)
             inputs += [] if manifest is None else manifest.inputs
     require_outside_inputs(folder, "a folder for a comparison", inputs)
-    claim_files(folder, comparison_files(MOST_PAIRS), _holds_comparison, "pass another folder to --out")
+    files = (*comparison_files(MOST_PAIRS), REPORT_PAGE)
+    claim_files(folder, files, _holds_comparison, "pass another folder to --out")
 
 
 def _holds_comparison(folder: Path) -> bool:
@@ -240,14 +260,31 @@ def comparison_report(result: ComparisonResult, title: str = "") -> Section:
     return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
 
 
+def comparison_lines(result: ComparisonResult) -> Section:
+    """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
+    blocks: list[Block] = [compared_clips(pair.verdict) for pair in result.pairs]
+    blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
+    return Section("Which model is steadier", blocks)
+
+
 def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
     """Return a comparison as data, for `comparison.json` and for `--json`."""
     found = [comparison_data(pair.comparison, pair.verdict) for pair in result.pairs]
     return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
 
 
-def write_comparison(result: ComparisonResult, folder: Path, title: str = "", plots: bool = True) -> None:
-    """Write comparison.csv, .md and .json, and if asked for a picture for each two models, into a folder."""
+def write_comparison(
+    result: ComparisonResult, folder: Path, title: str = "", plots: bool = True, pair_plots: bool = False
+) -> None:
+    """Write comparison.csv, .md and .json into a folder, and if asked for pictures: one of all, one of each two models.
+
+    Args:
+        result: what was found.
+        folder: made where it is missing.
+        title: the clip's name; "" for several.
+        plots: whether there is a picture of all models.
+        pair_plots: whether there is, beside it, one of every two of them.
+    """
     with results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with CsvTable(folder / COMPARISON, COMPARISON_COLUMNS) as table:
@@ -256,7 +293,13 @@ def write_comparison(result: ComparisonResult, folder: Path, title: str = "", pl
         with atomic_write(folder / COMPARISON_TEXT) as file:
             file.write(as_markdown(comparison_report(result, title)))
         write_comparison_data(folder, comparison_document(result, title))
-        for number, pair in enumerate(result.pairs if plots else ()):
+        if plots and len(result.pairs) == 1:
+            (pair,) = result.pairs
+            plot_comparison(pair.comparison, pair.verdict, folder / COMPARISON_PICTURE, title)
+        elif plots and result.pairs:
+            plot_overview([pair.verdict for pair in result.pairs], folder / COMPARISON_PICTURE, title)
+        pairs = plots and pair_plots and len(result.pairs) > 1
+        for number, pair in enumerate(result.pairs if pairs else ()):
             plot_comparison(pair.comparison, pair.verdict, folder / comparison_picture(number), title)
 
 

@@ -26,6 +26,7 @@ from yolact_temporal.data.runs.names import require_free, twice_named
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import NoMotion
 
 
@@ -45,6 +46,7 @@ class ScoreOptions:
         frames: how many frames the clip has, where there is no clip.
         fps: frames a second, where there is no clip that says so.
         flow_long_side, motion, second_motion_every: as of `AnalyzeOptions`.
+        rules: margins and bounds by which several are compared.
     """
 
     format: str | None = None
@@ -58,6 +60,7 @@ class ScoreOptions:
     frames: int | None = None
     fps: Fraction | None = None
     flow_long_side: int = AnalyzeOptions.flow_long_side
+    rules: Rules = field(default_factory=Rules)
     motion: FlowMethod = AnalyzeOptions.motion
     second_motion_every: int = AnalyzeOptions.second_motion_every
 
@@ -120,6 +123,7 @@ def score_masks(
                 _analyze_options(indices, options),
                 motion=None if source is not None else NoMotion(),
                 truth=true,
+                rules=options.rules,
                 protocol=options.protocol,
             ),
             progress,

@@ -1,0 +1,213 @@
+"""Guards: what takes the word "steadier" away, whatever the questions say (METRICS J4).
+
+Each is a figure and a bound, and speaks against a model, with its figures in the same words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.data.runs.answers import Guard, GuardFigure, GuardName
+from yolact_temporal.temporal.comparison.effects import Effect, effect_of
+from yolact_temporal.temporal.comparison.figures import PairFigures
+from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, over_clips
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_BOUNDARY_PX, Rules
+
+Floats = NDArray[np.float64]
+Models = tuple[str, str]
+
+_SECOND_FACTOR = 2.0
+"""B1 by the second motion estimate must be over so many times what is expected, too."""
+_LEAST_OF_TRIP = 0.25
+"""Whatever the clip's size, B1 under this share of half the round trip is what no honest mask has: true masks of real
+clips are at 3 to 30 times that half, of made-up scenes at 1.5 and more."""
+
+
+def guards_of(
+    models: Models, clips: Mapping[str, PairFigures], raw: Sequence[ClipGuards], truth: bool, rules: Rules
+) -> tuple[Guard, ...]:
+    """Return all guards, silent ones too.
+
+    Args:
+        models: their names.
+        clips: what the two made of each clip.
+        raw: what guards look at, one a clip.
+        truth: whether there is a ground truth.
+        rules: bounds.
+    """
+    guards = [_propagated(models, raw, place, rules) for place in (0, 1)]
+    if truth:
+        guards.append(_less_true(models, clips, rules))
+    else:
+        guards.append(_different_things(models, raw, rules))
+    guards.append(_sees_less(models, clips, rules))
+    duplicates, unshared = (
+        over_clips(getattr(one, name) for one in raw) for name in ("duplicates", "unshared")
+    )
+    guards.append(
+        _more(models, "duplicates", duplicates, rules.duplicates, "repeat another one of the same frame")
+    )
+    guards.append(_more(models, "unshared", unshared, rules.unshared, "are of no object"))
+    return tuple(guards)
+
+
+def _propagated(models: Models, raw: Sequence[ClipGuards], place: int, rules: Rules) -> Guard:
+    name = models[place]
+    trip = _mean(raw, "round_trip_px", place) / 2
+    below = trip - _mean(raw, "common_boundary_px", place)
+    own, second = _mean(raw, "boundary_px", place), _mean(raw, "second_boundary_px", place)
+    expected = own * _ratio_of_estimates(raw, 1 - place)
+    excess = second - expected
+    carried = below >= rules.propagated or (trip >= LEAST_BOUNDARY_PX and below > (1 - _LEAST_OF_TRIP) * trip)
+    disagrees = excess >= rules.second and second > _SECOND_FACTOR * expected
+    told = []
+    if math.isfinite(below):
+        told.append(
+            f"B1 {abs(below):.2g} px {'below' if below >= 0 else 'above'} half the round trip, {trip:.2g} px"
+        )
+    if math.isfinite(excess):
+        told.append(f"B1 by the other motion estimate {second:.2g} px")
+        told[-1] += f", {expected:.2g} px expected" if disagrees else ""
+    speaks = carried or disagrees
+    head = f"the masks of {name} look as if" if speaks else f"no sign in the masks of {name} that"
+    words = f"{head} the motion estimate itself had moved them ({'; '.join(told)})"
+    if not told:
+        words = f"whether the motion estimate itself moved the masks of {name} was not measured"
+    return Guard(
+        "propagated",
+        (name,) if speaks else (),
+        bool(told),
+        (
+            GuardFigure(f"B1 of {name} below half the round trip", _known(below), rules.propagated, "px"),
+            GuardFigure(
+                f"B1 of {name} by the other motion estimate, above expected",
+                _known(excess),
+                rules.second,
+                "px",
+            ),
+        ),
+        words,
+    )
+
+
+def _ratio_of_estimates(raw: Sequence[ClipGuards], other: int) -> float:
+    """Return B1 by the second motion estimate over that by the first, of the truth, else of the other model."""
+    first, second = (_mean(raw, name) for name in ("true_boundary_px", "true_second_boundary_px"))
+    if not math.isfinite(first * second):
+        first, second = (_mean(raw, name, other) for name in ("boundary_px", "second_boundary_px"))
+    # Where nothing moves both are 0, and alike.
+    return (second + LEAST_BOUNDARY_PX) / (first + LEAST_BOUNDARY_PX)
+
+
+def _different_things(models: Models, raw: Sequence[ClipGuards], rules: Rules) -> Guard:
+    overlap, log_area, slope = (_mean(raw, name) for name in ("overlap", "log_area", "overlap_slope"))
+    area = math.exp(log_area)
+    speaks = overlap < rules.overlap or abs(log_area) > math.log(rules.area) + 1e-12 or slope < -rules.drift
+    known = math.isfinite(overlap)
+    figures = f"IoU of their masks {overlap:.2f}, areas {area:.2f} to 1"
+    if math.isfinite(slope):
+        figures += f", IoU changing by {slope:+.2f} a second as objects age"
+    first, second = models
+    if not known:
+        words = f"whether {first} and {second} mask the same things was not measured"
+    elif speaks:
+        words = f"{first} and {second} do not mask the same things ({figures})"
+    else:
+        words = f"{first} and {second} mask the same things ({figures})"
+    return Guard(
+        "different_things",
+        models if speaks else (),
+        known,
+        (
+            GuardFigure("mean IoU of the two models' masks", _known(overlap), rules.overlap),
+            GuardFigure(f"area of {first} over that of {second}", _known(area), rules.area),
+            GuardFigure("change of that IoU as objects age", _known(slope), -rules.drift, "1/s"),
+        ),
+        words,
+    )
+
+
+def _less_true(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
+    effects = {symbol: _effect(clips, name) for symbol, name in (("J", "truth_j"), ("F", "truth_f"))}
+    against = _lower_in([effect for effect in effects.values() if effect is not None], models, rules.truth)
+    told = ", ".join(
+        f"{symbol} {effect.first:.3f} against {effect.second:.3f}" if not against or against[0] == models[0]
+        else f"{symbol} {effect.second:.3f} against {effect.first:.3f}"
+        for symbol, effect in effects.items()
+        if effect is not None
+    )  # fmt: skip
+    known = all(effect is not None for effect in effects.values())
+    if not known:
+        words = "how true the masks are was not measured"
+    elif against:
+        words = f"the masks of {' and '.join(against)} are less true ({told})"
+    else:
+        words = f"neither's masks are less true ({told})"
+    figures = tuple(_difference(symbol, models, effect, rules.truth) for symbol, effect in effects.items())
+    return Guard("less_true", against, known, figures, words)
+
+
+def _sees_less(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
+    effect = _effect(clips, "coverage")
+    figures = (_difference("coverage", models, effect, rules.coverage),)
+    if effect is None:
+        return Guard("sees_less", (), False, figures, "how much each sees was not measured")
+    against = _lower_in([effect], models, rules.coverage)
+    own = effect.turned() if against and against[0] == models[1] else effect
+    told = f"coverage {own.first:.0%} against {own.second:.0%}"
+    words = f"{against[0]} sees less ({told})" if against else f"neither sees less ({told})"
+    return Guard("sees_less", against, True, figures, words)
+
+
+def _more(models: Models, name: GuardName, shares: Floats, bound: float, what: str) -> Guard:
+    if len(shares) < 2:
+        shares = np.full(2, np.nan)
+    first, second = (float(share) for share in shares)
+    excess = first - second
+    figures = (GuardFigure(f"{name}, {models[0]} less {models[1]}", _known(excess), bound),)
+    if not math.isfinite(excess):
+        return Guard(name, (), False, figures, f"how many instances {what} was not counted")
+    place = 0 if excess > bound else 1 if -excess > bound else None
+    if place is None:
+        told = f"{models[0]} {first:.0%}, {models[1]} {second:.0%}"
+        return Guard(name, (), True, figures, f"of neither more instances {what} ({told})")
+    own, other = (first, second) if place == 0 else (second, first)
+    words = (
+        f"{own:.0%} of the instances of {models[place]} {what}, {other:.0%} of those of {models[1 - place]}"
+    )
+    return Guard(name, (models[place],), True, figures, words)
+
+
+def _difference(what: str, models: Models, effect: Effect | None, bound: float) -> GuardFigure:
+    value = None if effect is None else effect.estimate
+    return GuardFigure(f"{what}, {models[0]} less {models[1]}", value, bound)
+
+
+def _effect(clips: Mapping[str, PairFigures], name: str) -> Effect | None:
+    return effect_of({clip: figures.series[name] for clip, figures in clips.items()})
+
+
+def _lower_in(effects: Sequence[Effect], models: Models, bound: float) -> tuple[str, ...]:
+    """Return the models that are lower in one of the figures by more than a bound, its 95% interval excluding 0."""
+    found = []
+    for place, name in enumerate(models):
+        for effect in effects:
+            own = effect if place == 0 else effect.turned()
+            interval = own.interval(CONFIDENCE)
+            if own.estimate < -bound and interval is not None and interval.high < 0:
+                found.append(name)
+                break
+    return tuple(found)
+
+
+def _mean(raw: Sequence[ClipGuards], name: str, place: int = 0) -> float:
+    """Return the mean over clips of a figure, of one model where it is of both; NaN where it is known of none."""
+    return float(over_clips(getattr(one, name) for one in raw)[place])
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,198 @@
+"""The questions that a comparison answers, and what decides each (METRICS J1, J2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from yolact_temporal.data.runs.answers import Outcome, Question
+from yolact_temporal.temporal.comparison.effects import DIFFERENCE, LOG_RATIO, Contrast, Effect, effect_of
+from yolact_temporal.temporal.comparison.figures import PairFigures
+from yolact_temporal.temporal.comparison.rules import (
+    ALIKE_CONFIDENCE,
+    CONFIDENCE,
+    LEAST_CLIP_PAIRS,
+    LEAST_PAIRS,
+    SIGNIFICANCE,
+    Rules,
+)
+from yolact_temporal.temporal.comparison.statistics import Interval, holm
+
+LOSSES = ("loss_0", "loss_1")
+"""What the steadier model must not be worse in."""
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What decides a question.
+
+    Attributes:
+        figure: the deciding one, by its name in `PairFigures.series`.
+        name: of its difference in `comparison.csv`.
+        contrast: how models are set against each other in it.
+        better: which way is better.
+        agreeing: figures whose mean difference must have the same sign, "down" and "up" alike with the deciding one.
+        least_pairs: that a clip must have to weigh.
+    """
+
+    figure: str
+    name: str
+    contrast: Contrast
+    better: Literal["down", "up"]
+    agreeing: tuple[str, ...] = ()
+    least_pairs: int = 1
+
+
+QUESTIONS: Mapping[Question, Deciding] = MappingProxyType(
+    {
+        "outline": Deciding(
+            "boundary_px",
+            "boundary_log_px",
+            LOG_RATIO,
+            "down",
+            ("motion_compensated_jitter",),
+            LEAST_CLIP_PAIRS,
+        ),
+        "presence": Deciding("misses_one_sided", "misses_one_sided", DIFFERENCE, "down"),
+        "coverage": Deciding("coverage", "coverage", DIFFERENCE, "up"),
+        "truth": Deciding("truth_jf", "truth_jf", DIFFERENCE, "up", ("truth_j", "truth_f")),
+    }
+)
+"""The outline is primary and tested by itself; the others are adjusted by Holm among themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the data say to a question, before it is put into words.
+
+    Attributes:
+        outcome: as of `Answer`.
+        effect: of the deciding figure; None where no clip has it.
+        interval, confidence: of the effect; of alike models the 90% one that lies within the margin.
+        p_adjusted: None where it is not tested.
+        agrees: whether the agreeing figures have the same sign.
+        small: whether the difference is shown to be within the margin.
+    """
+
+    outcome: Outcome
+    effect: Effect | None
+    interval: Interval | None
+    confidence: float
+    p_adjusted: float | None
+    agrees: bool
+    small: bool
+
+
+def asked(truth: bool) -> tuple[Question, ...]:
+    """Return the questions that are asked, with or without a ground truth."""
+    return tuple(question for question in QUESTIONS if truth or question != "truth")
+
+
+def effects_of(
+    clips: Mapping[str, PairFigures], questions: tuple[Question, ...], seed: int = 0
+) -> dict[Question, Effect | None]:
+    """Return the effect in each question's deciding figure, over clips."""
+    found: dict[Question, Effect | None] = {}
+    for question in questions:
+        deciding = QUESTIONS[question]
+        series = {name: figures.series[deciding.figure] for name, figures in clips.items()}
+        found[question] = effect_of(series, deciding.contrast, deciding.least_pairs, seed)
+    return found
+
+
+def decide(
+    clips: Mapping[str, PairFigures], effects: Mapping[Question, Effect | None], rules: Rules
+) -> dict[Question, Found]:
+    """Decide each question by itself.
+
+    Args:
+        clips: by name, what two models made of each.
+        effects: as of `effects_of`.
+        rules: margins.
+    """
+    tested: dict[Question, float | None] = {
+        question: effect.p_value if effect is not None and effect.scope == "clips" else None
+        for question, effect in effects.items()
+        if question != "outline"
+    }
+    adjusted = holm(tested)
+    outline = effects.get("outline")
+    if outline is not None:
+        adjusted["outline"] = outline.p_value
+    return {
+        question: _decided(question, effect, clips, adjusted.get(question), len(effects), rules)
+        for question, effect in effects.items()
+    }
+
+
+def margin_of(question: Question, rules: Rules) -> float:
+    """Return the least difference that matters, on the scale of the question's contrast."""
+    margins = {"presence": rules.presence, "coverage": rules.coverage, "truth": rules.truth}
+    if question == "outline":
+        return math.log(rules.outline)
+    return margins[question]
+
+
+def lost_by(found: Mapping[Question, Found], place: int) -> tuple[Question, ...]:
+    """Return the questions beside the outline that are answered for the other model, by more than matters."""
+    other: Outcome = "second" if place == 0 else "first"
+    return tuple(
+        question
+        for question, own in found.items()
+        if question != "outline" and own.outcome == other and not own.small
+    )
+
+
+def not_worse_in_losses(clips: Mapping[str, PairFigures], place: int, rules: Rules, seed: int = 0) -> bool:
+    """Say whether L(0) and L(1) of a model are shown not to be worse than the other's by more than the margin.
+
+    Not worse, not better: misses are noise that drowns any difference.
+    """
+    for name in LOSSES:
+        effect = effect_of({clip: figures.series[name] for clip, figures in clips.items()}, seed=seed)
+        if effect is None:
+            return False
+        if not (effect if place == 0 else effect.turned()).is_below(rules.loss):
+            return False
+    return True
+
+
+def _decided(
+    question: Question,
+    effect: Effect | None,
+    clips: Mapping[str, PairFigures],
+    p_adjusted: float | None,
+    questions: int,
+    rules: Rules,
+) -> Found:
+    if effect is None:
+        return Found("undefined", None, None, CONFIDENCE, None, True, False)
+    over_clips = effect.scope == "clips"
+    confidence = CONFIDENCE if over_clips else 1 - SIGNIFICANCE / questions
+    interval = effect.interval(confidence)
+    agrees = _agrees(question, effect, clips)
+    if interval is None or (not over_clips and effect.pairs < LEAST_PAIRS):
+        return Found("too_short", effect, None, confidence, p_adjusted, agrees, False)
+    small = effect.is_within(margin_of(question, rules))
+    significant = not over_clips or (p_adjusted is not None and p_adjusted < SIGNIFICANCE)
+    if interval.excludes_zero and significant and agrees:
+        lower = interval.high < 0
+        outcome: Outcome = "first" if lower == (QUESTIONS[question].better == "down") else "second"
+        return Found(outcome, effect, interval, confidence, p_adjusted, agrees, small)
+    if small:
+        narrow = effect.interval(ALIKE_CONFIDENCE)
+        return Found("alike", effect, narrow, ALIKE_CONFIDENCE, p_adjusted, agrees, small)
+    return Found("not_shown", effect, interval, confidence, p_adjusted, agrees, small)
+
+
+def _agrees(question: Question, effect: Effect, clips: Mapping[str, PairFigures]) -> bool:
+    """Say whether the agreeing figures favour the same model, over the clips that the effect is of."""
+    for name in QUESTIONS[question].agreeing:
+        values = [clips[clip].series[name].difference() for clip in effect.clips]
+        defined = [value for value in values if value is not None]
+        if not defined or sum(defined) * effect.estimate < 0:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""What a person reads first: what was seen, a row an object, the worst moments, and words for sizes."""

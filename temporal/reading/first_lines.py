@@ -1,0 +1,252 @@
+"""The first lines after a measurement: what was seen, the answers, a row an object, worst moments, where to look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from yolact_temporal.temporal.comparison.answer_text import brief_answer
+from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table, as_console
+from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.moments import Moment
+from yolact_temporal.temporal.reading.object_rows import ObjectReading
+from yolact_temporal.temporal.reading.sizes import WORDS
+
+WIDTH = 100
+"""Characters a line of the terminal."""
+LINES = 23
+"""Most lines that one clip may take, whatever was found: 25 with what two models say of themselves at the start."""
+MOMENTS = 5
+"""How many of the worst moments are told."""
+
+NONE = "-"
+"""How a value that is not defined reads in a cell that holds several."""
+
+_LEAST_MOMENTS = 3
+_NAMED = 5
+
+
+def first_lines(reading: ClipReading) -> Section:
+    """Return the first lines of a clip at full length, as the report has them: every sentence, object and moment."""
+    blocks: list[Block] = [Paragraph(_seen(reading))]
+    for verdict in reading.verdicts:
+        blocks.append(Paragraph(verdict.headline, strong=True))
+        blocks.append(Items([answer.sentence for answer in verdict.answers]))
+    blocks += _sizes(reading)
+    if reading.objects:
+        blocks.append(Section(_objects_title(reading), [_object_table(reading, reading.objects)]))
+    if reading.moments:
+        blocks.append(Section("Worst moments", [moment_table(reading.moments, len(reading.models) > 1)]))
+    return Section(_title(reading), blocks)
+
+
+def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = LINES) -> str:
+    """Return the first lines for the terminal, in as many rows as `most` lines have room for.
+
+    Objects give way first, then moments; the answers never.
+
+    Args:
+        reading: the clip.
+        where: where to look next, a phrase each.
+        most: lines.
+    """
+    fewest = min(len(reading.objects), 1)
+    text = ""
+    for moments in range(MOMENTS, _LEAST_MOMENTS - 1, -1):
+        for objects in range(len(reading.objects), fewest - 1, -1):
+            text = as_console(_short_lines(reading, objects, moments, where), width=WIDTH, spaced=False)
+            if text.count("\n") < most:
+                return text
+    return text
+
+
+def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequence[str]) -> Section:
+    blocks: list[Block] = [Paragraph(_seen(reading))]
+    blocks += [Paragraph(verdict.headline) for verdict in reading.verdicts]
+    if len(reading.verdicts) == 1:  # of more models the report answers each question
+        verdict = reading.verdicts[0]
+        blocks.append(Items([brief_answer(answer, verdict.models) for answer in verdict.answers]))
+    blocks += _sizes(reading)
+    if reading.objects:
+        rest = reading.objects[objects:]
+        blocks.append(
+            Section(
+                _objects_title(reading),
+                [
+                    _object_table(reading, reading.objects[:objects]),
+                    *([Paragraph(_summed(rest))] if rest else []),
+                ],
+            )
+        )
+    if reading.moments:
+        told = reading.moments[:moments]
+        blocks.append(Section("Worst moments", [moment_table(told, len(reading.models) > 1)]))
+    blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
+    return Section(_title(reading), blocks)
+
+
+def _sizes(reading: ClipReading) -> list[Block]:
+    """Return how large the movement is, and of one model how true its masks are."""
+    sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
+    return [Paragraph(sentence) for sentence in (*sentences, *reading.remarks) if sentence]
+
+
+def moment_table(moments: Sequence[Moment], several: bool) -> Table:
+    """Return the worst moments: when, which object, in whose masks if there are several models, what happened."""
+    rows = [
+        (f"{one.time_s:.2f} s", f"frame {one.frame}", one.who, *([one.model] if several else []), one.what)
+        for one in moments
+    ]
+    keys = ("time", "frame", "object", *(["model"] if several else []), "what")
+    return Table(("",) * len(keys), rows, keys=keys)
+
+
+def _title(reading: ClipReading) -> str:
+    height, width = reading.size
+    parts = [f"{reading.frames} frame{'' if reading.frames == 1 else 's'}"]
+    parts += [] if reading.seconds is None else [f"{reading.seconds:.1f} s"]
+    return f"{reading.name}: {', '.join([*parts, f'{width}x{height}'])}"
+
+
+def _seen(reading: ClipReading) -> str:
+    """Return which objects were seen, with the share of the clip that each is there."""
+    if not reading.objects:
+        others = (
+            "no object counts" if len(reading.models) > 1 or reading.from_truth else "nothing was recognised"
+        )
+        return f"Seen: {others}."
+    longest = sorted(reading.objects, key=lambda own: (-own.frames, own.number))
+    told = ""
+    for named in range(min(len(longest), _NAMED), 0, -1):
+        rest = Counter(own.name for own in longest[named:]).most_common()
+        more = ", ".join(f"{name} x{count}" for name, count in rest)
+        names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
+        told = f"Seen (share of the clip): {names}{f'; and {more}' if more else ''}."
+        if len(told) <= WIDTH - 2:
+            break
+    return told
+
+
+def movement_sentence(reading: ClipReading) -> str:
+    """Return how far outlines move, the floor beside, and how much of it a person sees; "" where that is not known."""
+    told = [own for own in map(reading.movement, reading.models) if own.boundary_px is not None]
+    if not told:
+        return ""
+    parts = []
+    for place, own in enumerate(told):
+        whose = "" if len(told) == 1 else f" in {own.model}"
+        size = "" if own.boundary_share is None else f"{figure(own.boundary_share)}"
+        size += " of the object's size" if size and not place else ""
+        word = "" if own.grade is None else f"{WORDS[own.grade]}"
+        word += ", hardly more than the floor" if own.near_floor else ""
+        px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
+        parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
+    floor = reading.floor_px
+    if floor is None:
+        tail = "how much of it is the motion estimate's error is not known"
+    elif reading.from_truth:
+        tail = f"the true masks move {figure(floor)} px"
+    elif not floor:
+        tail = "the motion estimate shows no error of its own"
+    else:
+        tail = f"at least {figure(floor)} px may be the motion estimate's error"
+    return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."
+
+
+def _blink_sentence(reading: ClipReading) -> str:
+    """Return how often one model's objects blink; of several the answers say it."""
+    if len(reading.models) > 1:
+        return ""
+    blinks = reading.movement(reading.models[0]).blinks
+    if blinks is None:
+        return ""
+    if not blinks:
+        return "No object blinks: none is gone between its first and last sighting."
+    blinking = sum((own.models[reading.models[0]].blinks or 0) > 0 for own in reading.objects)
+    return (
+        f"{blinking} of {len(reading.objects)} objects blink{'s' if blinking == 1 else ''}, {blinks} "
+        f"time{'' if blinks == 1 else 's'} in all: gone, and back."
+    )
+
+
+def _quality_sentence(reading: ClipReading) -> str:
+    """Return how true one model's masks are; of several the answers say it."""
+    if len(reading.models) > 1 or not reading.quality:
+        return ""
+    ((model, (region, outline)),) = reading.quality.items()
+    if region is None or outline is None:
+        return ""
+    return f"Against the ground truth {model} has J {region:.3f} and F {outline:.3f} (1 is perfect)."
+
+
+def _objects_title(reading: ClipReading) -> str:
+    return "Objects" if len(reading.models) == 1 else f"Objects ({' / '.join(reading.models)})"
+
+
+def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table:
+    """Return a row an object, every model's figure in one cell; the last column is for notes, if there are any."""
+    heads = ["", "seen", "pairs", "outline px", "floor px", "1 - IoU", "blinks", ""]
+    keys = [
+        "object",
+        "share",
+        "pairs",
+        "boundary_px",
+        "floor_px",
+        "motion_compensated_jitter",
+        "blinks",
+        "note",
+    ]
+    rows = [_object_row(own, reading.models) for own in shown]
+    width = len(keys) if any(row[-1] for row in rows) else len(keys) - 1
+    return Table(heads[:width], [row[:width] for row in rows], keys=keys[:width])
+
+
+def _object_row(own: ObjectReading, models: Sequence[str]) -> tuple[str, ...]:
+    made = [own.models[model] for model in models]
+    return (
+        own.who,
+        f"{own.share:.0%}",
+        str(own.pairs),
+        _each([figure(one.boundary_px) for one in made]),
+        figure(own.floor_px),
+        _each([figure(one.jitter) for one in made]),
+        _each([NONE if one.blinks is None else str(one.blinks) for one in made]),
+        object_note(own, models),
+    )
+
+
+def _each(cells: Sequence[str]) -> str:
+    return " / ".join(cells)
+
+
+def object_note(own: ObjectReading, models: Sequence[str]) -> str:
+    """Return why an object has too few pairs to say something by itself; "" where it has enough."""
+    if own.weighs:
+        return ""
+    unseen = [model for model in models if not own.models[model].frames]
+    if unseen:
+        return f"{' and '.join(unseen)} never see{'s' if len(unseen) == 1 else ''} it"
+    return "too short to weigh"
+
+
+def _summed(rest: Sequence[ObjectReading]) -> str:
+    short = sum(not own.weighs for own in rest)
+    pairs = sum(own.pairs for own in rest)
+    what = f"{len(rest)} more object{'s' if len(rest) > 1 else ''}, {pairs} pairs in all"
+    if short == len(rest):
+        return f"{what}, {'each' if short > 1 else 'it is'} too short to weigh."
+    return f"{what}{f', {short} of them too short to weigh' if short else ''}; report.md has a row for each."
+
+
+def figure(value: float | None) -> str:
+    """Return a figure with the digits that a reader can use.
+
+    Example:
+        >>> [figure(value) for value in (0.0123, 0.1234, 2.345, 12.34, 123.4, 0.0, None)]
+        ['0.012', '0.12', '2.3', '12', '123', '0', '-']
+    """
+    if value is None:
+        return NONE
+    return (
+        f"{value:.0f}" if value >= 10 else f"{value:.2g}" if value >= 1e-4 or value == 0 else f"{value:.0e}"
+    )

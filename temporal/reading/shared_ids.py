@@ -1,0 +1,84 @@
+"""Which object of the comparison each model's track is: the number by which all models' rows can be told together."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class MaskKey(NamedTuple):
+    """What tells a mask from others in the tables of one model.
+
+    Attributes:
+        frame: index in the clip.
+        area_px: pixels of the mask.
+        score: the model's score; compared to six digits, as many as the shorter of the tables has.
+        owner: the track or the object that it is of.
+    """
+
+    frame: int
+    area_px: int
+    score: float
+    owner: int
+
+
+def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> dict[int, int]:
+    """Return the object that each of a model's tracks is in most frames; tracks of no object are left out.
+
+    A row of `instances.csv` and one of `objects.csv` are of the same mask where frame, area and score agree.
+
+    Args:
+        tracks: the model's masks and their tracks.
+        objects: the model's masks and their objects.
+
+    Example:
+        >>> tracks = [MaskKey(0, 50, 0.9, 1), MaskKey(1, 52, 0.9, 1), MaskKey(1, 9, 0.4, 2)]
+        >>> objects_of_tracks(tracks, [MaskKey(0, 50, 0.9, 7), MaskKey(1, 52, 0.9000001, 7)])
+        {1: 7}
+    """
+    owners: Mapping[tuple[int, int, str], list[int]] = defaultdict(list)
+    for mask in objects:
+        owners[_key(mask)].append(mask.owner)
+    frames: dict[int, Counter[int]] = {}
+    for mask in tracks:
+        for owner in owners.get(_key(mask), ()):
+            frames.setdefault(mask.owner, Counter())[owner] += 1
+    return {
+        track: min(found, key=lambda owner, found=found: (-found[owner], owner))  # type: ignore[misc]
+        for track, found in frames.items()
+    }
+
+
+class RunningNumbers:
+    """Which object of the comparison each model's track is, as far as is known while the clip is read.
+
+    A track that has been of several objects is taken for the one that it was in most frames, the earlier one of equals.
+
+    Example:
+        >>> numbers = RunningNumbers()
+        >>> numbers.update("ours", [MaskKey(0, 50, 0.9, 1)], [MaskKey(0, 50, 0.9, 7)])
+        >>> numbers.of("ours"), numbers.of("theirs")
+        ({1: 7}, {})
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, dict[int, Counter[int]]] = defaultdict(dict)
+        self._numbers: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def update(self, model: str, tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> None:
+        """Take one frame of a model: its masks and their tracks, its masks and their objects."""
+        for track, found in objects_of_tracks(tracks, objects).items():
+            frames = self._frames[model].setdefault(track, Counter())
+            frames[found] += 1
+            own = self._numbers[model]
+            if frames[found] > frames[own.setdefault(track, found)]:
+                own[track] = found
+
+    def of(self, model: str) -> Mapping[int, int]:
+        """Return the object of each of a model's tracks; tracks of no object are left out. May change later."""
+        return self._numbers[model]
+
+
+def _key(mask: MaskKey) -> tuple[int, int, str]:
+    return mask.frame, mask.area_px, f"{mask.score:.6g}"
