@@ -96,6 +96,15 @@ class ToySegmenter:
         return assemble(parts)
 
 
+class SteadyToy(ToySegmenter):
+    """The same, shaking less."""
+
+    name = "steady_toy"
+
+    def __init__(self):
+        super().__init__(dose=1.0)
+
+
 def write_still_clip(path, frames=14):
     """A clip of one texture whose frames differ by a little noise, so that none repeats the last."""
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """Why masks jitter: parts carried by the flow, mixed and shared out (METRICS H1 to H6)."""
 
 import csv
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -21,10 +22,12 @@ from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip, run_report
+from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
+from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.documents import as_markdown
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import REGISTRY
@@ -32,6 +35,7 @@ from yolact_temporal.temporal.metrics.boundary import OneAgainstMany, boundary_d
 from yolact_temporal.temporal.metrics.causes import FLOOR, MEASURES, PAIR_SPECS, PARTS, SWITCH, TOTAL
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.why.carrying import carried_map, fitted_movement
+from yolact_temporal.temporal.why.causes_csv import read_box_causes
 from yolact_temporal.temporal.why.explaining import Explainer
 from yolact_temporal.temporal.why.sharing import coalitions, shares
 
@@ -362,8 +366,6 @@ def test_parts_that_are_shown_are_short():
 
 class TestThePictureOfTheParts:
     def analyzed(self, clip, out, *arguments):
-        from yolact_temporal.cli import main as cli
-
         model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
         return cli.main(["analyze", str(clip), "--out", str(out), *model, *arguments])
 
@@ -396,3 +398,58 @@ def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
     assert all(check.holds for check in checks), [check for check in checks if not check.holds]
     kept = [row for row in measured if not row.key.metric.endswith("floor_px")]
     assert not all(check.holds for check in causes_are_found(Table(kept), plan))
+
+
+@pytest.fixture(scope="module")
+def run(clip, tmp_path_factory):
+    out = tmp_path_factory.mktemp("boxes")
+    models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
+    plain = ("--no-plots", "--no-overlay", "--quiet")
+    assert cli.main(["analyze", str(clip), "--out", str(out), *models, *plain]) == 0
+    return out / "still"
+
+
+class TestComparingTheBoxes:
+    """What of the jitter comes from the box is compared on the pairs that both models see."""
+
+    def difference(self, path, name):
+        with (path / "comparison.csv").open(newline="") as file:
+            return next(row for row in csv.DictReader(file) if row["metric"] == name)
+
+    @pytest.mark.parametrize("measure", MEASURES)
+    def test_the_run_has_the_difference_with_its_interval(self, run, measure):
+        found = self.difference(run, measure.name("box"))
+        with (run / "summary.csv").open(newline="") as file:
+            own = {(row["model"], row["metric"]): row["value"] for row in csv.DictReader(file)}
+        means = [float(own[name, measure.name("box")]) for name in ("toy_parts", "steady_toy")]
+        assert means[0] > means[1]
+        assert float(found["difference"]) == pytest.approx(means[0] - means[1], rel=1e-3)
+        assert float(found["ci_low"]) < float(found["difference"]) < float(found["ci_high"])
+        assert "from the box" in (run / "comparison.md").read_text()
+
+    @pytest.mark.parametrize("objects_are_made_anew", [False, True])
+    def test_compare_takes_it_from_the_table_of_causes(self, run, tmp_path, objects_are_made_anew):
+        copy = tmp_path / "runs" / "still"
+        shutil.copytree(run, copy)
+        if objects_are_made_anew:
+            (copy / "objects.csv").unlink()
+        out = tmp_path / "compared"
+        assert cli.main(["compare", str(copy), "--out", str(out), "--no-plots", "--quiet"]) == 0
+        for measure in MEASURES:
+            name = measure.name("box")
+            ours, theirs = self.difference(out, name), self.difference(run, name)
+            assert float(ours["difference"]) == pytest.approx(float(theirs["difference"]), rel=1e-4)
+
+    def test_runs_without_causes_are_compared_without_them(self, run, tmp_path):
+        copy = tmp_path / "runs" / "still"
+        shutil.copytree(run, copy)
+        (copy / "toy_parts" / "why.csv").unlink()
+        out = tmp_path / "compared"
+        assert cli.main(["compare", str(copy), "--out", str(out), "--no-plots", "--quiet"]) == 0
+        assert "why_" not in (out / "comparison.csv").read_text()
+
+    def test_a_damaged_table_of_causes_is_named(self, run, tmp_path):
+        path = tmp_path / "why.csv"
+        path.write_text("frame,area_px\n1,x\n")
+        with pytest.raises(InputError, match="expected a table of causes in"):
+            read_box_causes(path)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from yolact_temporal.temporal.metrics.contract import OF_RATE, OF_SIZE_AND_RATE, MetricSpec
+from yolact_temporal.temporal.metrics.contract import OF_RATE, OF_SIZE_AND_RATE, Compared, MetricSpec
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 
@@ -68,6 +68,15 @@ _UNDEFINED = (
 _SHAPLEY = "Shapley 1953; for the halves of a box Owen 1977"
 
 
+BOX_CAUSES = tuple(measure.name("box") for measure in MEASURES)
+"""What models are compared by: every model has a box."""
+
+
+def _compared(measure: Measure) -> Compared:
+    order = 2 if measure.unit == "px" else 3
+    return Compared(measure.name("box"), f"  of {measure.symbol} from the box", "common", order=order)
+
+
 def _pair_specs(measure: Measure) -> Iterator[MetricSpec]:
     of_pixels = measure.unit == "px"
     common: dict[str, Any] = {
@@ -105,6 +114,7 @@ def _pair_specs(measure: Measure) -> Iterator[MetricSpec]:
             label=f"{measure.symbol} from {words}",
             range=(-most, most),
             source=_SHAPLEY,
+            compared=_compared(measure) if part == "box" else None,
             **common,
         )
 

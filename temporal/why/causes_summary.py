@@ -81,7 +81,7 @@ class CauseSums:
         >>> sums = CauseSums()
         >>> for frame in range(10):
         ...     values = {"why_jitter_box": 0.1 + 0.01 * (frame % 2), "why_jitter_total": 0.2}
-        ...     sums.add(PairCauses(frame, frame / 24, 1, 0.2, values))
+        ...     sums.add(PairCauses(frame, frame / 24, 1, 0.9, 50, 0.2, values))
         >>> figure = sums.figures()["why_jitter_box_share"]
         >>> round(figure.value, 3), figure.n, figure.n_undefined
         (0.525, 10, 0)

@@ -61,7 +61,7 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
         >>> from yolact_temporal.temporal.why.explaining import PairCauses
         >>> names = (_BOUNDARY.name(part) for part in ("box", "prototypes", FLOOR, TOTAL))
         >>> sums = CauseSums()
-        >>> sums.add(PairCauses(1, 0.1, 1, 0.2, dict(zip(names, (1.5, -0.5, 1.0, 2.0)))))
+        >>> sums.add(PairCauses(1, 0.1, 1, 0.9, 50, 0.2, dict(zip(names, (1.5, -0.5, 1.0, 2.0)))))
         >>> print(*cause_sentences("yolact", ClipCauses(sums.figures(), 1, 1)))
         Of yolact's 2.0 px of boundary displacement here 75% comes from the box, -25% from the prototypes; 50% is floor.
     """

@@ -30,6 +30,7 @@ class PairCauses:
     Attributes:
         frame_index, time_s: of t.
         track_id: from 1.
+        score, area_px: of the mask of t.
         jitter: B2 of the pair.
         values: by metric name, those of `causes.PAIR_SPECS`; None where undefined.
     """
@@ -37,6 +38,8 @@ class PairCauses:
     frame_index: int
     time_s: float
     track_id: int
+    score: float
+    area_px: int
     jitter: float | None
     values: Mapping[str, float | None]
 
@@ -167,7 +170,9 @@ def _causes(
 ) -> PairCauses:
     assert item.track_id is not None, "only instances of a track have a pair"
     jitter = (item.pair or {})[MEASURES[0].pair]
-    return PairCauses(stability.frame_index, stability.time_s, item.track_id, jitter, values)
+    return PairCauses(
+        stability.frame_index, stability.time_s, item.track_id, item.score, item.area_px, jitter, values
+    )
 
 
 def _carried(before: MaskParts, pairs: Sequence[_Pair], motion: Motion) -> MaskParts:

@@ -51,6 +51,7 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
+from yolact_temporal.temporal.why.causes_csv import read_box_causes, with_box_causes
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
 
@@ -212,7 +213,9 @@ def _compare(
     outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
     if len(mask_sources) < 2:
         return ComparisonResult((), outside)
-    table = ClipObjects.from_rows(read_objects(folder.true_objects if on_truth else folder.objects))
+    rows = read_objects(folder.true_objects if on_truth else folder.objects)
+    causes = {source.name: read_box_causes(folder.model(source.name).causes) for source in mask_sources}
+    table = ClipObjects.from_rows(with_box_causes(rows, causes))
     if not table.pair.any():
         return ComparisonResult(
             (), ("No object counts for two models, so that they cannot be compared here.", *outside)
