@@ -259,7 +259,7 @@ def test_instances_come_best_first_above_the_record_threshold():
 class TestParts:
     def test_the_example_that_says_what_its_masks_are_made_of_is_explained(self, folder):
         arguments = ["analyze", "film.mp4", "--model", "bright:ExplainedThings", "--no-baseline", "--quiet"]
-        assert cli.main([*arguments, "--no-plots", "--no-overlay"]) == 0
+        assert cli.main([*arguments, "--why", "--no-plots", "--no-overlay"]) == 0
         rows = (folder / "runs" / "film" / "explained_things" / "why.csv").read_text().splitlines()
         assert len(rows) > 1
         assert "from the features" in (folder / "runs" / "film" / "report.md").read_text()

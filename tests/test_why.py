@@ -318,7 +318,8 @@ class TestARun:
                 source,
                 [LoadedModel(toy, 0.5, manifest)],
                 RunRequest(
-                    Destination("still", folder, pictures=Pictures(False, False)), AnalyzeOptions(why=why)
+                    Destination("still", folder, pictures=Pictures(False, False)),
+                    AnalyzeOptions(why_every=int(why)),
                 ),
             )
         finally:
@@ -404,7 +405,7 @@ def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
 def run(clip, tmp_path_factory):
     out = tmp_path_factory.mktemp("boxes")
     models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
-    plain = ("--no-plots", "--no-overlay", "--quiet")
+    plain = ("--no-plots", "--no-overlay", "--quiet", "--why")
     assert cli.main(["analyze", str(clip), "--out", str(out), *models, *plain]) == 0
     return out / "still"
 
@@ -453,3 +454,13 @@ class TestComparingTheBoxes:
         path.write_text("frame,area_px\n1,x\n")
         with pytest.raises(InputError, match="expected a table of causes in"):
             read_box_causes(path)
+
+
+@pytest.mark.parametrize(("options", "frames"), [((), [3, 6, 9, 12]), (("--why",), list(range(1, 14)))])
+def test_by_default_a_sample_of_pairs_is_explained_and_all_with_why(clip, tmp_path, options, frames):
+    model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay", "--quiet")
+    assert cli.main(["analyze", str(clip), "--out", str(tmp_path), *model, *options]) == 0
+    with (tmp_path / "still" / "toy_parts" / "why.csv").open(newline="") as file:
+        assert [int(row["frame"]) for row in csv.DictReader(file)] == frames
+    said = (tmp_path / "still" / "report.md").read_text()
+    assert ("one of 3 pairs of frames" in said) == (not options)

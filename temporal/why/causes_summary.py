@@ -66,12 +66,14 @@ class ClipCauses:
         told: pairs whose parts are known at both frames.
         pairs: those that count; of some the parts are not known, as where an interrupted run saw the frames.
         grid_px: width and height of a cell that masks are cropped on; None where there is no such grid.
+        every: one of so many pairs of frames was explained.
     """
 
     figures: Mapping[str, CauseFigure]
     told: int
     pairs: int
     grid_px: tuple[float, float] | None = None
+    every: int = 1
 
 
 class CauseSums:

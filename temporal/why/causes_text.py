@@ -48,7 +48,9 @@ def causes_section(
     ]
     if not lines:
         return None
-    cost = f"Finding the causes took {seconds:.1f} s beside the other stages, in a run of {total_s:.1f} s."
+    every = max(own.every for own in causes.values())
+    sample = "" if every == 1 else f" They are of a sample, one of {every} pairs of frames; --why takes all."
+    cost = f"Finding the causes took {seconds:.1f} s beside the other stages, in a run of {total_s:.1f} s.{sample}"
     blocks: list[Block] = [Paragraph(line) for line in (*lines, FLOOR_WORDS, cost)]
     return Section("Why the outlines move", blocks)
 

@@ -93,6 +93,11 @@ class Explainer:
         self._parts: MaskParts | None = None
         self._rows: dict[int, int] = {}
 
+    def pass_over(self, stability: FrameStability, parts: MaskParts | None) -> None:
+        """Take the next frame without explaining it; arguments as of `update`."""
+        self.latest, self._parts = None, parts
+        self._rows = {item.track_id: item.index for item in stability.instances if item.track_id is not None}
+
     def update(
         self,
         stability: FrameStability,
@@ -113,9 +118,8 @@ class Explainer:
         Returns:
             One for each pair that counts and whose parts are known at t-1 and t.
         """
-        before, rows, self.latest = self._parts, self._rows, None
-        self._parts = parts
-        self._rows = {item.track_id: item.index for item in stability.instances if item.track_id is not None}
+        before, rows = self._parts, self._rows
+        self.pass_over(stability, parts)
         if parts is None or before is None or motion is None:
             return []
         items = [

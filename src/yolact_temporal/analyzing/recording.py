@@ -54,9 +54,11 @@ class CauseRecording:
     """Explains one model's jitter, pair by pair, and writes the table of it."""
 
     def __init__(
-        self, files: ModelFolder, mask_source: ExplainedMasks, size: tuple[int, int], drawn: int | None
+        self, files: ModelFolder, mask_source: ExplainedMasks, size: tuple[int, int], request: RunRequest
     ) -> None:
-        self._files, self._drawn, self._assemble = files, drawn, mask_source.assemble
+        self._files, self._assemble = files, mask_source.assemble
+        self._drawn = request.destination.pictures.prototypes
+        self._stride, self._every = request.options.stride, max(request.options.why_every, 1)
         self._found = False
         self._score_threshold = mask_source.score_threshold
         self._explainer = Explainer(mask_source.assemble)
@@ -80,6 +82,11 @@ class CauseRecording:
         keep, parts = instances.scores > self._score_threshold, seen.parts.get(name)
         counted = None if parts is None else parts.select(keep)
         masks = instances.select(keep).crops
+        # By the index in the clip, so that all models and runs are sampled alike.
+        index = seen.moved.frame.index
+        if index // self._stride % self._every and index != self._drawn:
+            self._explainer.pass_over(stability, counted)
+            return
         for causes in self._explainer.update(stability, masks, carried, seen.moved.motion, counted):
             self._table.write(cause_row(causes))
             self._sums.add(causes)
@@ -96,7 +103,7 @@ class CauseRecording:
 
     def result(self) -> ClipCauses:
         """Return what was found so far."""
-        return ClipCauses(self._sums.figures(), self._sums.pairs, self._pairs, self._grid_px)
+        return ClipCauses(self._sums.figures(), self._sums.pairs, self._pairs, self._grid_px, self._every)
 
 
 class ModelRecording:
@@ -132,7 +139,7 @@ class ModelRecording:
         )
         self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
         self.causes: CauseRecording | None = None
-        self._drawn = request.destination.pictures.prototypes
+        self._request, self._drawn = request, request.destination.pictures.prototypes
         self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
         drawn = pictures and request.destination.pictures.overlay
@@ -150,7 +157,7 @@ class ModelRecording:
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
             if self.explained is not None:
                 size = (self._clip.height, self._clip.width)
-                table = CauseRecording(self._files, self.explained, size, self._drawn)
+                table = CauseRecording(self._files, self.explained, size, self._request)
                 self.causes = stack.enter_context(table)
             if self._painter is not None:
                 size = (self._clip.height, self._clip.width)

@@ -130,7 +130,7 @@ def run_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     destination = request.destination
-    mask_sources = [as_mask_source(model, request.options.why) for model in models]
+    mask_sources = [as_mask_source(model, request.options.why_every > 0) for model in models]
     with claimed_run(
         destination.folder,
         [mask_source.name for mask_source in mask_sources],
@@ -365,7 +365,8 @@ def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
 
 def _causes(result: AnalyzeResult) -> Section | None:
     near = {model: own.figures["boundary_near_box_px_mean"].value for model, own in result.stability.items()}
-    return causes_section(result.causes, near, result.seconds.get("why", 0.0), result.seconds["total"])
+    seconds = result.seconds
+    return causes_section(result.causes, near, seconds.get("why", 0.0), seconds["total"])
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from yolact_temporal.data.selection import Position
 
 
+_WHY_SAMPLE = 3
+"""By default jitter is explained on one of so many pairs of frames: of all it took up to a third of the run."""
+
+
 def add(commands: Any) -> None:
     """Add `analyze`."""
     parser = command(
@@ -64,9 +68,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--why",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box "
-        "(default: --why)",
+        default=None,
+        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
+        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}rd, which costs less)",
     )
     parser.add_argument(
         "--prototypes",
@@ -95,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         end=asked.end,
         stride=args.stride,
         batch=args.batch,
-        why=args.why,
+        why_every=_WHY_SAMPLE if args.why is None else int(args.why),
         **motion_options(args),
     )
     bounds = rules(args)
@@ -134,7 +138,7 @@ def _checked(args: argparse.Namespace) -> _Asked:
     end = None if args.end is None else parse_position(args.end, "--end")
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
-    if args.prototypes is not None and not args.why:
+    if args.prototypes is not None and args.why is False:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
     require_decoder(args.decoder)
     motion_options(args)
