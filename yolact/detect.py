@@ -23,6 +23,7 @@ class Detections(NamedTuple):
         box_scores: (N,), the class score.
         scores: (N,), with mask rescoring the class score times the predicted mask IoU, else `box_scores`.
         masks: (N, h, w) at prototype resolution, in 0..1, cropped by the box.
+        anchors: int64 (N,), which anchor each one began as.
     """
 
     boxes: Tensor
@@ -30,6 +31,7 @@ class Detections(NamedTuple):
     box_scores: Tensor
     scores: Tensor
     masks: Tensor
+    anchors: Tensor
 
 
 def detect(
@@ -82,13 +84,13 @@ def _detect_image(
     if score_threshold > 0:
         above = kept.score > score_threshold
         kept = type(kept)(kept.anchor[above], kept.class_id[above], kept.score[above])
-    boxes = boxes[kept.anchor]
-    masks = assemble_masks(prototypes, coefficients[confident[kept.anchor]], boxes)
+    boxes, won = boxes[kept.anchor], confident[kept.anchor]
+    masks = assemble_masks(prototypes, coefficients[won], boxes)
     scores = kept.score
     if mask_iou_net is not None and len(boxes):
         predicted_iou = mask_iou_net(masks[:, None]).gather(1, kept.class_id[:, None])[:, 0]
         scores = kept.score * predicted_iou.clamp(max=1)
-    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, scores, masks)
+    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, scores, masks, won)
     if mask_iou_net is None:
         return found
     order = scores.sort(descending=True, stable=True).indices

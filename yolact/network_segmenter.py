@@ -62,10 +62,15 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         Raises:
             ValueError: if the frames have another shape or dtype.
         """
+        inputs, outputs = self._seen(frames)
+        return self.instances(outputs, inputs, (frames.shape[1], frames.shape[2]))
+
+    def _seen(self, frames: NDArray[np.uint8]) -> tuple[Inputs, Outputs]:
+        """Return what the network was given of frames, and what it said of them."""
         if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
             raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
         inputs = self.preprocess(frames)
-        return self.instances(self.forward(inputs), inputs, (frames.shape[1], frames.shape[2]))
+        return inputs, self.forward(inputs)
 
     @abstractmethod
     def preprocess(self, frames: NDArray[np.uint8]) -> Inputs:

@@ -8,11 +8,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
-from yolact_temporal.yolact.detect import detect, frame_masks
+from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.yolact.detect import Detections, detect, frame_masks
+from yolact_temporal.yolact.mask_parts import assembled, parts_of
 from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.nms import NMS
+from yolact_temporal.yolact.segmenter import SeenParts
 
 
 class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
@@ -75,24 +79,37 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
 
     def instances(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> list[Instances]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""
-        found = detect(
+        return [_instances(found, size) for found in self._detections(outputs)]
+
+    @torch.inference_mode()
+    def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
+        """Segment frames, and hand out the parts of every mask; see `PartsSegmenter.segment_parts`."""
+        size = (frames.shape[1], frames.shape[2])
+        _, outputs = self._seen(frames)
+        return [
+            SeenParts(_instances(found, size), parts_of(outputs, index, found, self.model.config, size))
+            for index, found in enumerate(self._detections(outputs))
+        ]
+
+    @torch.inference_mode()
+    def assemble(self, parts: MaskParts) -> list[MaskCrop]:
+        """Combine prototypes, crop by the boxes, and bring the masks to the frame's size."""
+        return assembled(parts, self.device)
+
+    def _detections(self, outputs: YolactOutput) -> list[Detections]:
+        return detect(
             outputs,
             nms=self.nms,
             score_threshold=self.score_threshold,
             mask_iou_net=getattr(self.model, "maskiou_net", None),
         )
-        return [
-            _instances(part.boxes, part.scores, part.class_ids, frame_masks(part.masks, *size), size)
-            for part in found
-        ]
 
 
-def _instances(
-    boxes: Tensor, scores: Tensor, class_ids: Tensor, masks: Tensor, size: tuple[int, int]
-) -> Instances:
-    """Move one image's detections to the host and scale their boxes to the frame."""
+def _instances(found: Detections, size: tuple[int, int]) -> Instances:
+    """Move one image's detections to the host, boxes and masks at the frame's size."""
     height, width = size
-    pixels = boxes * boxes.new_tensor([width, height, width, height])
+    pixels = found.boxes * found.boxes.new_tensor([width, height, width, height])
+    masks = frame_masks(found.masks, *size)
     return Instances.from_bitmaps(
-        pixels.cpu().numpy(), scores.cpu().numpy(), class_ids.cpu().numpy(), masks.cpu().numpy()
+        pixels.cpu().numpy(), found.scores.cpu().numpy(), found.class_ids.cpu().numpy(), masks.cpu().numpy()
     )

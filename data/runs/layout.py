@@ -32,9 +32,9 @@ CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
 ABSENCES = "absences.csv"
-OVERLAY = "overlay.mp4"
+OVERLAY, CAUSES, PROTOTYPES = "overlay.mp4", "why.csv", "prototypes.png"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY, CAUSES, PROTOTYPES)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
@@ -100,6 +100,16 @@ class ModelFolder:
     def overlay(self) -> Path:
         """The clip with the masks drawn."""
         return self.path / OVERLAY
+
+    @property
+    def causes(self) -> Path:
+        """The table of the causes of jitter, of a model that says what its masks are assembled from."""
+        return self.path / CAUSES
+
+    @property
+    def prototypes(self) -> Path:
+        """The picture of what one mask is assembled from, where one was asked for."""
+        return self.path / PROTOTYPES
 
 
 @dataclass(frozen=True)

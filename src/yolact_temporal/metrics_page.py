@@ -24,7 +24,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "B": "B: jitter",
         "C": "C: flicker",
         "D": "D: against a ground truth",
-        "H": "H: why",
+        "H": "H: causes of jitter and of absences",
         "J": "J: what decides a question",
     }
 )
@@ -39,6 +39,7 @@ _TABLES: Mapping[Scope, str] = MappingProxyType(
         "identity": "summary",
         "comparison": "",
         "calibration": "calibration",
+        "cause": "why, summary",
     }
 )
 """The CSV tables that hold a metric of each scope, comparisons apart."""

@@ -28,6 +28,7 @@ from yolact_temporal.temporal.report import (
     Column,
 )
 from yolact_temporal.temporal.stabilizing.what_if_csv import WHAT_IF_COLUMNS
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 
 class _Table(NamedTuple):
@@ -68,6 +69,11 @@ def tables_page() -> str:
             "absences.csv",
             "One row a frame in which a track is absent that was seen before and is seen again.",
             ABSENCE_COLUMNS,
+        ),
+        _Table(
+            "why.csv",
+            "Of runs of models that say what their masks are assembled from. One row a pair of frames of a track.",
+            CAUSE_COLUMNS,
         ),
         _Table(
             "objects.csv",

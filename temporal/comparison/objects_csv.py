@@ -77,7 +77,8 @@ _NO_MASK = "-"
 def object_row_cells(row: ObjectRow) -> Row:
     """Return a row as cells by column name."""
     ious = (_NO_MASK if iou is None else f"{iou:.{_DIGITS}g}" for iou in row.iou_between)
-    return row._asdict() | {"iou_between": " ".join(ious)}
+    cells: Row = row._asdict() | {"iou_between": " ".join(ious)}
+    return {name: cells[name] for name in _NAMES}
 
 
 def has_every_column(path: Path) -> bool:
@@ -125,6 +126,7 @@ def _parsed(cells: list[str], count: int, path: Path, number: int) -> ObjectRow:
                 *figures,
                 *[None] * (_FIGURES - len(figures)),
                 tuple(map(_iou, " ".join(others[_FIGURES:]).split())),
+                *[None] * (len(ObjectRow._fields) - len(_NAMES)),  # these stand in other tables
             )
         )
     except ValueError as error:

@@ -20,6 +20,7 @@ from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
@@ -30,6 +31,7 @@ from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.reading.moments import Moment, worst_apart
 from yolact_temporal.temporal.reading.shared_ids import MaskKey, RunningNumbers
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
+from yolact_temporal.temporal.why.causes_summary import ClipCauses
 
 T = TypeVar("T")
 
@@ -56,6 +58,7 @@ class AnalyzeResult:
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
+        causes: by model, what its jitter comes from; only of models that were explained.
         moments: the worst of every model, worst first, by its own tracks.
         absences: why masks are absent inside their tracks' lives, by model.
     """
@@ -69,6 +72,7 @@ class AnalyzeResult:
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
     motion: str = ""
+    causes: Mapping[str, ClipCauses] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
 
@@ -127,11 +131,17 @@ def analyze_clip(
                 progress(count)
         moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
         stability = {recording.name: recording.finish() for recording in recordings}
+        causes = {
+            recording.name: recording.causes.result()
+            for recording in recordings
+            if recording.causes is not None
+        }
         outside = objects[-1].outside() if objects else {}
         true = next((found for table in objects if (found := table.measured()) is not None), None)
     warnings = [
         *source.warnings,
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
+        *(remark for recording in recordings for remark in recording.remarks()),
     ]
     return AnalyzeResult(
         source.info,
@@ -143,6 +153,7 @@ def analyze_clip(
         outside,
         true,
         motion.kind,
+        causes,
         tuple(moments),
         {recording.name: recording.absences() for recording in recordings},
     )
@@ -183,15 +194,21 @@ def _segment(
             else:
                 found[recording.name] = _records(recording, pictures, clock)
         for place, moved in enumerate(group):
-            yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
+            own = {name: seen[place] for name, seen in found.items()}
+            parts = {name: told for name, (_, told) in own.items() if told is not None}
+            yield SeenFrame(moved, {name: record for name, (record, _) in own.items()}, parts)
 
 
-def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[FrameRecord]:
+def _records(
+    recording: ModelRecording, frames: Sequence[Frame], clock: StageClock
+) -> Sequence[tuple[FrameRecord, MaskParts | None]]:
     recorded = recording.recorded(frames[0].index, len(frames))
     if recorded is not None:
-        return recorded
+        return [(record, None) for record in recorded]
     with clock.running(recording.name):
-        return recording.mask_source.see(frames)
+        if recording.explained is not None:
+            return recording.explained.see_parts(frames)
+        return [(record, None) for record in recording.mask_source.see(frames)]
 
 
 def _measure(
@@ -210,6 +227,9 @@ def _measure(
                 record = recording.counted(seen.records[recording.name])
                 counted[recording.name] = record.instances
                 stability[recording.name] = recording.measure(seen, record)
+        with clock.running("why"):
+            for recording in recordings:
+                recording.explain(seen, stability[recording.name])
         with clock.running("compare"):
             rows: Sequence[ObjectRow] = ()
             for table in objects:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from yolact_temporal.temporal.stabilizing.registry import Candidate
 
 
+_WHY_SAMPLE = 3
+"""By default jitter is explained on one of so many pairs of frames: of all it took up to a third of the run."""
+
+
 def add(commands: Any) -> None:
     """Add `analyze`."""
     parser = command(
@@ -70,6 +74,20 @@ def add(commands: Any) -> None:
         "`what-if` tells what each method gains and costs",
     )
     add_run_options(parser)
+    parser.add_argument(
+        "--why",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
+        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}rd, which costs less)",
+    )
+    parser.add_argument(
+        "--prototypes",
+        type=int,
+        metavar="FRAME",
+        help="draw what the mask of the best-scored instance of this frame is assembled from, and what it would be "
+        "with each part of the frame before: MODEL/prototypes.png",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -87,7 +105,12 @@ def run(args: argparse.Namespace) -> int:
     if len(asked.jobs) > 1:
         claim_comparison(args.out)
     options = AnalyzeOptions(
-        start=asked.start, end=asked.end, stride=args.stride, batch=args.batch, **motion_options(args)
+        start=asked.start,
+        end=asked.end,
+        stride=args.stride,
+        batch=args.batch,
+        why_every=_WHY_SAMPLE if args.why is None else int(args.why),
+        **motion_options(args),
     )
     bounds = rules(args)
     models = load_models(args)
@@ -126,6 +149,8 @@ def _checked(args: argparse.Namespace) -> _Asked:
     end = None if args.end is None else parse_position(args.end, "--end")
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
+    if args.prototypes is not None and args.why is False:
+        raise UsageError("expected --prototypes without --no-why, got both: drop one")
     require_decoder(args.decoder)
     motion_options(args)
     rules(args)

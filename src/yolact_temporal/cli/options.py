@@ -204,7 +204,8 @@ def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = 
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots)
+    drawn = getattr(args, "prototypes", None)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots, drawn)
     return Destination(
         name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
     )
