@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import cv2
 
@@ -178,19 +178,25 @@ def with_motion(frames: Iterator[Frame], source: MotionSource, clock: StageClock
         yield MovedFrame(frame, motion, source.is_cut(frame))
 
 
+_Told: TypeAlias = tuple[FrameRecord, MaskParts | None]
+"""What a model sees in a frame, and, of a model that tells, what its masks are assembled from."""
+
+
 def _segment(
     frames: Iterator[MovedFrame], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
 ) -> Iterator[SeenFrame]:
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(frames, batch):
         pictures = [moved.frame for moved in group]
-        found: dict[str, Sequence[FrameRecord]] = {}
+        found: dict[str, Sequence[_Told]] = {}
         for recording in recordings:  # those that follow another one come after it
             source = recording.mask_source
             if isinstance(source, FollowingMasks):
                 with clock.running("stabilize"):
                     seen = zip(group, found[source.of], strict=True)
-                    found[recording.name] = [source.follow(moved, record) for moved, record in seen]
+                    found[recording.name] = [
+                        (source.follow(moved, record), None) for moved, (record, _) in seen
+                    ]
             else:
                 found[recording.name] = _records(recording, pictures, clock)
         for place, moved in enumerate(group):
@@ -199,9 +205,7 @@ def _segment(
             yield SeenFrame(moved, {name: record for name, (record, _) in own.items()}, parts)
 
 
-def _records(
-    recording: ModelRecording, frames: Sequence[Frame], clock: StageClock
-) -> Sequence[tuple[FrameRecord, MaskParts | None]]:
+def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[_Told]:
     recorded = recording.recorded(frames[0].index, len(frames))
     if recorded is not None:
         return [(record, None) for record in recorded]
