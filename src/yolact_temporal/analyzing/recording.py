@@ -86,7 +86,7 @@ class CauseRecording:
         masks = instances.select(keep).crops
         # By the index in the clip, so that all models and runs are sampled alike.
         index = seen.moved.frame.index
-        if index // self._stride % self._every and index != self._drawn:
+        if not self.wants(index):
             self._explainer.pass_over(stability, counted)
             return
         for causes in self._explainer.update(stability, masks, carried, seen.moved.motion, counted):
@@ -97,6 +97,14 @@ class CauseRecording:
             plot_parts(self._files.prototypes, name, seen.moved.frame.rgb, latest, self._assemble)
             self._found = True
         self._pairs += sum(item.pair is not None for item in stability.instances)
+
+    def wants(self, index: int) -> bool:
+        """Say whether the pair that a frame ends is explained."""
+        return index // self._stride % self._every == 0 or index == self._drawn
+
+    def needs(self, index: int) -> bool:
+        """Say whether the parts of a frame are needed: it ends or begins a pair that is explained."""
+        return self.wants(index) or self.wants(index + self._stride)
 
     @property
     def drawn(self) -> bool:
@@ -229,6 +237,10 @@ class ModelRecording:
         )
         self._absent.write_all(absence.row() for absence in found)
         return stability
+
+    def explains(self, index: int) -> bool:
+        """Say whether the parts of a frame are needed."""
+        return self.causes is not None and self.causes.needs(index)
 
     def explain(self, seen: SeenFrame, stability: FrameStability) -> None:
         """Find what the pairs of the frame that was measured last owe to each part, where the model tells its parts."""
