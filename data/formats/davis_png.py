@@ -113,9 +113,9 @@ class _Values:
 
     @property
     def soft(self) -> bool:
-        """Whether these are soft masks: several values, and most of them nowhere solid."""
+        """Whether these are soft masks: an object, and several values, most of them nowhere solid."""
         slivers = len(self.seen - self.solid)
-        return slivers >= _FEWEST_SLIVERS and slivers * 2 > len(self.seen)
+        return bool(self.solid) and slivers >= _FEWEST_SLIVERS and slivers * 2 > len(self.seen)
 
 
 def write_davis(sequence: MaskSequence, path: Path) -> None:

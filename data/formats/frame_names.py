@@ -6,7 +6,7 @@ else counted from the first-frame number that all of a command share. What fits 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,9 @@ def frames_of_names(names: Sequence[str], path: Path, options: ReadOptions, orde
     return found
 
 
-def frames_of_numbers(numbers: Sequence[int], path: Path, options: ReadOptions, usual: int) -> Matched:
+def frames_of_numbers(
+    numbers: Sequence[int], path: Path, options: ReadOptions, usual: int, by_rule: bool = False
+) -> Matched:
     """Return the frame of each number: the image of the clip that has it, else counted from the first-frame number.
 
     Args:
@@ -78,6 +80,7 @@ def frames_of_numbers(numbers: Sequence[int], path: Path, options: ReadOptions, 
         path: where they are from.
         options: what is known of the clip.
         usual: the first-frame number where nothing else says it.
+        by_rule: whether the format itself says so, which then holds where the clip's numbers do not fit.
 
     Raises:
         InputError: if a number is none of a frame of the clip.
@@ -85,6 +88,8 @@ def frames_of_numbers(numbers: Sequence[int], path: Path, options: ReadOptions, 
     known = options.known
     if known.numbers:
         shift = 0 if options.first_frame is None else min(known.numbers) - options.first_frame
+        if by_rule and options.first_frame is None and any(number not in known.numbers for number in numbers):
+            shift = min(known.numbers) - usual
         unknown = [number for number in numbers if number + shift not in known.numbers]
         if not unknown:
             how = f"by the numbers of the images of {known.source}"
@@ -99,35 +104,42 @@ def frames_of_numbers(numbers: Sequence[int], path: Path, options: ReadOptions, 
     return Matched(indices, f"by number, the first frame {first}", (note,) if first else ())
 
 
-def shared_first(numbered: Mapping[str, Iterable[int]], option: str = "--first-frame") -> int | None:
-    """Return the number of the first frame that all of a command share; None where nothing has a number.
+def first_numbers(
+    numbered: Mapping[str, Iterable[int]], from_one: Collection[str] = (), option: str = "--first-frame"
+) -> dict[str, int]:
+    """Return the number by which each of a command's files and folders calls the first frame: one that all share.
 
     It is 0 if anything has a frame 0, else 1 if anything has a frame 1.
 
     Args:
-        numbered: the frame numbers of each file or folder that counts frames without names.
+        numbered: the frame numbers of each that counts frames without names.
+        from_one: those of a format that counts from 1 by rule: they may do so where the others do not.
         option: what says otherwise, for the message.
 
     Raises:
-        InputError: if two disagree: one counts from 0, another from 1 and on behind the end of the first.
+        InputError: if two disagree: one counts from 0, another from 1 to one more than the end of the first.
 
     Example:
-        >>> shared_first({"masks": [1, 2], "truth": [0, 1, 2]}), shared_first({"masks": [1, 3], "truth": [2]})
-        (0, 1)
+        >>> first_numbers({"masks": [1, 2], "truth": [0, 1, 2]}), first_numbers({"masks": [1, 3], "truth": [2]})
+        ({'masks': 0, 'truth': 0}, {'masks': 1, 'truth': 1})
+        >>> first_numbers({"mots.txt": [1, 2, 3], "truth": [0, 1, 2]}, ["mots.txt"])
+        {'mots.txt': 1, 'truth': 0}
     """
-    spans = {
-        source: (min(own), max(own)) for source, own in ((s, list(n)) for s, n in numbered.items()) if own
-    }
-    from_zero = [source for source, (low, _) in spans.items() if low == 0]
+    told = ((source, list(own)) for source, own in numbered.items())
+    spans = {source: (min(own), max(own)) for source, own in told if own}
+    shared = int(min((low for low, _ in spans.values()), default=0) == 1)
+    found = dict.fromkeys(spans, shared)
     for source, (low, high) in spans.items():
-        for other in from_zero:
-            if low == 1 and high == spans[other][1] + 1:
-                raise InputError(
-                    f"expected one numbering of frames, got {_span(spans[other])} in {other} and {_span((low, high))} "
-                    f"in {source}: say how each calls the first frame with {option} and --ground-truth-first-frame"
-                )
-    lowest = min((low for low, _ in spans.values()), default=None)
-    return None if lowest is None else int(lowest == 1)
+        others = [other for other, own in spans.items() if own == (0, high - 1)]
+        if low == 1 and others and source in from_one:
+            found[source] = 1
+        elif low == 1 and others:
+            raise InputError(
+                f"expected one numbering of frames, got {_span(spans[others[0]])} in {others[0]} and "
+                f"{_span(spans[source])} in {source}: say how each calls the first frame with {option} and "
+                f"--ground-truth-first-frame"
+            )
+    return found
 
 
 def _span(numbers: Iterable[int]) -> str:

@@ -52,7 +52,8 @@ def read_mots_txt(path: Path, options: ReadOptions) -> MaskSequence:
         if line.strip()
     ]
     numbers = [fields.whole("frame", 0, MAX_FRAMES) for fields in lines]
-    matched = frames_of_numbers(numbers, path, options, 0 if 0 in numbers else 1)
+    from_one = 0 not in numbers
+    matched = frames_of_numbers(numbers, path, options, int(from_one), by_rule=from_one)
     frames: dict[int, list[Detection]] = defaultdict(list)
     ignored: dict[int, list[Rle]] = defaultdict(list)
     size = options.size

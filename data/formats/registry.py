@@ -43,6 +43,7 @@ class MaskFormat:
         max_identity: the largest identity it can hold; None for any.
         videos: whether one file can hold several videos.
         numbers: returns the numbers by which a path counts frames, where nothing but numbers says which they are.
+        from_one: whether frames count from 1 by the format's rule.
     """
 
     name: str
@@ -58,6 +59,7 @@ class MaskFormat:
     max_identity: int | None = None
     videos: bool = False
     numbers: Callable[[Path], Sequence[int]] | None = None
+    from_one: bool = False
 
 
 _ALL = (
@@ -111,6 +113,7 @@ _ALL = (
         boxes=False,
         classes="track",
         numbers=mots_txt.frame_numbers,
+        from_one=True,
     ),
     MaskFormat(
         mots_png.NAME,
@@ -291,8 +294,7 @@ def open_masks(
     chosen = format_of(path, format_name, known.option("format"))
     if known.video is not None and not chosen.videos:
         raise UsageError(
-            f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}, {coco_results.NAME}), got it "
-            f"with {path}, "
-            f"which is {chosen.name}: leave it out"
+            f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}, {coco_results.NAME}), "
+            f"got it with {path}, which is {chosen.name}: leave it out"
         )
     return chosen.read(path, known)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from yolact_temporal.data.formats import (
     format_of,
     open_masks,
 )
-from yolact_temporal.data.formats.frame_names import shared_first
+from yolact_temporal.data.formats.frame_names import first_numbers
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.rle import mask_boxes
@@ -120,7 +120,8 @@ def score_masks(
     require_apart(request.destination.folder, [*paths, *(path for path in (clip, truth) if path is not None)])
     source = None if clip is None else open_clip(clip, fps=options.fps)
     try:
-        read = _Reading(options, source, frames_of_clip(clip).and_then(_shared_frames(request)))
+        frames_known = frames_of_clip(clip)
+        read = _Reading(options, source, frames_known, {} if frames_known.names else _first_numbers(request))
         true = None if truth is None else read.truth(truth)
         masks = [read.masks(path) for path in paths]
         indices = _frames_to_measure(masks, names, read.frame_count)
@@ -215,9 +216,15 @@ def mask_name(path: Path) -> str:
 class _Reading:
     """Reads masks of one clip, and gathers what they say of it."""
 
-    def __init__(self, options: ScoreOptions, source: FrameSource | None, frames: KnownFrames) -> None:
+    def __init__(
+        self,
+        options: ScoreOptions,
+        source: FrameSource | None,
+        frames: KnownFrames,
+        firsts: Mapping[str, int],
+    ) -> None:
         self._options = options
-        self._frames = frames
+        self._frames, self._firsts = frames, firsts
         self.notes: list[str] = []
         self.times: dict[int, float] = {}
         self.size: tuple[int, int] | None = None
@@ -235,7 +242,7 @@ class _Reading:
         """
         own = self._options
         known = ReadOptions(
-            self.size, self.frame_count, own.class_names, own.first_frame, own.video, known=self._frames
+            self.size, self.frame_count, own.class_names, own.first_frame, own.video, known=self._known(path)
         )
         found = open_masks(path, own.format, known)
         close = 0
@@ -254,21 +261,26 @@ class _Reading:
         self.fps = self.fps or found.fps
         return found
 
+    def _known(self, path: Path) -> KnownFrames:
+        """Return what is known of the frames by now, with the first-frame number of a path."""
+        shared = min(self._firsts.values(), default=None)
+        return replace(self._frames, first=self._firsts.get(str(path), shared))
+
     def truth(self, path: Path) -> MaskSequence:
         """Return true masks at a path, and keep what they call the clip's frames for the masks to come.
 
         Raises:
             InputError: if they cannot be read, do not fit the clip, or do not say which object each is.
         """
-        found = open_truth(path, self._options.truth, self.size, self.frame_count, self._frames)
+        found = open_truth(path, self._options.truth, self.size, self.frame_count, self._known(path))
         self.notes += found.notes
         self._frames = self._frames.and_then(found.known)
         self.size = self.size or found.size
         return found
 
 
-def _shared_frames(request: ScoreRequest) -> KnownFrames:
-    """Return the first-frame number that all masks and the truth share, as far as they have numbers alone.
+def _first_numbers(request: ScoreRequest) -> dict[str, int]:
+    """Return how each path calls the first frame, of all masks and the truth that have numbers alone.
 
     Raises:
         InputError: if two disagree, or one cannot be read.
@@ -277,12 +289,13 @@ def _shared_frames(request: ScoreRequest) -> KnownFrames:
     told = [(path, options.format) for path in request.masks if options.first_frame is None]
     if request.truth is not None and options.truth.first_frame is None:
         told.append((request.truth, options.truth.format))
-    numbered = {}
+    numbered, from_one = {}, []
     for path, name in told:
-        numbers = format_of(path, name).numbers
-        if numbers is not None:
-            numbered[str(path)] = numbers(path)
-    return KnownFrames(first=shared_first(numbered))
+        chosen = format_of(path, name)
+        if chosen.numbers is not None:
+            numbered[str(path)] = chosen.numbers(path)
+            from_one += [str(path)] if chosen.from_one else []
+    return first_numbers(numbered, from_one)
 
 
 def boxes_meet(boxes: NDArray[np.float32]) -> bool:
