@@ -6,8 +6,10 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import shlex
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -51,7 +53,7 @@ RIGHT_MASKS = {
     "masks-gaps-json": 1.0,
     "masks-tabs-txt": 1.0,
     "masks-uncomp-json": 1.0,
-    "masks-yv_null-json": 0.875,
+    "masks-yv_null-json": 0.9,
     "png-L255": 1.0,
     "png-bool1": 1.0,
     "png-void": 1.0,
@@ -123,22 +125,24 @@ def run(
     shutil.copytree(case, folder, copy_function=shutil.copyfile)
     monkeypatch.chdir(folder)
     arguments = shlex.split((case / "command.txt").read_text().splitlines()[line])[1:]
-    given = arguments[: arguments.index("&&")] if "&&" in arguments else arguments
+    arguments = arguments[: arguments.index("&&")] if "&&" in arguments else arguments
+    given = [each for each in arguments if each != "--quiet"]
     return main([*given, "--no-plots", "--no-overlay", *extra]), folder / given[given.index("--out") + 1]
 
 
-def mean_j(out: Path) -> float:
-    (table,) = out.glob("*/summary.csv")
-    with table.open() as file:
-        return next(float(row["value"]) for row in csv.DictReader(file) if row["metric"] == "region_iou_mean")
+def mean_j(said: str) -> float:
+    """Return the mean J that a command printed."""
+    found = re.search(r"has J ([0-9.]+)", said)
+    assert found is not None, said
+    return float(found[1])
 
 
 class TestInputs:
     @pytest.mark.parametrize(("name", "line"), SCORED)
-    def test_masks_meet_their_frames(self, cases, tmp_path, monkeypatch, name, line):
-        code, out = run(cases / "inputs" / name, line, tmp_path / "case", monkeypatch)
+    def test_masks_meet_their_frames(self, cases, tmp_path, monkeypatch, capsys, name, line):
+        code, _ = run(cases / "inputs" / name, line, tmp_path / "case", monkeypatch)
         assert code == 0
-        assert mean_j(out) == pytest.approx(SCORED[name, line], abs=1e-6)
+        assert mean_j(capsys.readouterr().out) == SCORED[name, line]
 
     @pytest.mark.parametrize(("name", "line"), WARNED)
     def test_what_is_odd_is_said(self, cases, tmp_path, monkeypatch, capsys, name, line):
@@ -209,10 +213,10 @@ class TestInputs:
 class TestRight:
     @pytest.mark.parametrize("name", _rows("right", ("masks-", "png-")))
     def test_masks(self, cases, tmp_path, monkeypatch, capsys, name):
-        code, out = run(cases / "right" / name, 0, tmp_path / "case", monkeypatch)
+        code, _ = run(cases / "right" / name, 0, tmp_path / "case", monkeypatch)
         if name in RIGHT_MASKS:
             assert code == 0
-            assert mean_j(out) == pytest.approx(RIGHT_MASKS[name], abs=1e-6)
+            assert mean_j(capsys.readouterr().out) == RIGHT_MASKS[name]
         else:
             said = capsys.readouterr().err
             assert (code, said.count("\n")) == (3, 1)
@@ -228,13 +232,12 @@ class TestRight:
             frames = [(frame.index, frame.time_s, reader.code(frame.rgb)) for frame in source]
             source.close()
         except InputError as error:
-            assert RIGHT_CLIPS.get(name, "read") is None, error
-            return
-        assert RIGHT_CLIPS.get(name, "read") is not None
+            if RIGHT_CLIPS.get(name, ()) is None:
+                return
+            raise AssertionError(str(error)) from error
+        assert RIGHT_CLIPS.get(name, ()) is not None
         assert [index for index, _, _ in frames] == list(range(len(frames)))
-        assert all(
-            later > earlier for (_, earlier, _), (_, later, _) in zip(frames, frames[1:], strict=False)
-        )
+        assert all(later > earlier for (_, earlier, _), (_, later, _) in pairwise(frames))
         if name in WITHOUT_CODES:
             assert len(frames) == WITHOUT_CODES[name]
         else:
