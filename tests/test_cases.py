@@ -9,14 +9,17 @@ import os
 import re
 import shlex
 import shutil
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from yolact_temporal.cli.main import main
-from yolact_temporal.data.sources import open_clip
+from yolact_temporal.data.csv_tables import csv_rows
+from yolact_temporal.data.sources import given_clips, open_clip
 from yolact_temporal.errors import InputError
 
 SCORED = {
@@ -252,3 +255,38 @@ def _frame_code(cases: Path) -> ModuleType:
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module
+
+
+def test_a_table_that_a_spreadsheet_saved(tmp_path):
+    table = tmp_path / "objects.csv"
+    for text in ("frame,time_s\n0,1.5\n", "\ufeffframe;time_s\r\n0;1,5\r\n", "\ufeffframe\ttime_s\n0\t1,5\n"):
+        table.write_text(text, encoding="utf-8")
+        with csv_rows(table) as rows:
+            assert list(rows) == [(1, ["frame", "time_s"]), (2, ["0", "1.5"])]
+
+
+def test_a_clip_that_is_there_twice_is_passed_over(tmp_path):
+    for name, content in (("a.mp4", b"one"), ("b.mp4", b"two"), ("c.mp4", b"one")):
+        (tmp_path / name).write_bytes(content)
+    found = given_clips([str(tmp_path)])
+    assert [Path(each).name for each in found.paths] == ["a.mp4", "b.mp4"]
+    assert len(found.remarks) == 1
+    assert "c.mp4 is the same file as" in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "indices", "losses"),
+    [
+        (("0", "1", "4"), [0, 1, 4], [(4, 2)]),
+        (("00000", "00005", "00010", "00020"), [0, 1, 2, 4], [(4, 1)]),
+        (("a_2", "a_4"), [0, 1], []),
+        (("1403636579763555584", "1403636579813555456", "1403636579863555584"), [0, 1, 2], []),
+    ],
+)
+def test_a_number_that_is_left_out_is_a_lost_frame(tmp_path, names, indices, losses):
+    for name in names:
+        Image.new("RGB", (8, 6)).save(tmp_path / f"{name}.png")
+    source = open_clip(tmp_path, fps=Fraction(10))
+    assert [frame.index for frame in source] == indices
+    assert source.info.frame_count == indices[-1] + 1
+    assert [(loss.at_index, loss.count) for loss in source.losses] == losses
