@@ -78,7 +78,7 @@ def given_clips(given: Sequence[str]) -> GivenClips:
 
 
 def _each_once(clips: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the clips without copies of an earlier one, and a sentence for each copy; only files of one size are read."""
+    """Return the clips without copies of an earlier one, and a sentence for each copy; only equal sizes are read."""
     kept: list[str] = []
     repeated: list[str] = []
     by_size: dict[int, list[str]] = {}

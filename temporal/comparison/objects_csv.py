@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from yolact_temporal.data.csv_tables import csv_rows
 from yolact_temporal.data.runs.claim import has_header
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError

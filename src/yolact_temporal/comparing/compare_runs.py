@@ -136,7 +136,8 @@ def compare_runs(
             where = truth_of_clip(ground_truth, clip.name, len(clips))
             known = clip.manifest.clip
             size = (known.height, known.width)
-            frames = frames_of_clip(locate_clip(known))
+            found = locate_clip(known)
+            frames = frames_of_clip(found if isinstance(found, Path) else None)
             truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count, frames)
         own = _Gathered()
         try:
