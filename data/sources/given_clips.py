@@ -36,7 +36,8 @@ def given_clips(given: Sequence[str]) -> GivenClips:
     """Return the clips that arguments stand for, all of them there and none of them something else.
 
     A pattern such as "*.mp4" that no shell has expanded is expanded here. A folder that holds a video is replaced by
-    its clips, in the order of their names: videos, and folders of images. A folder of images is a clip.
+    its clips, in the order of their names: videos, and folders of images. A folder of images is a clip. A file with the
+    very bytes of an earlier one is passed over.
 
     Args:
         given: files, folders and patterns.
@@ -49,7 +50,7 @@ def given_clips(given: Sequence[str]) -> GivenClips:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     for name in ("b.mp4", "a.avi", "notes.txt"):
-        ...         _ = (Path(folder) / name).write_bytes(b"frames")
+        ...         _ = (Path(folder) / name).write_bytes(name.encode())
         ...     print([Path(clip).name for clip in given_clips([folder]).paths])
         ...     print([Path(clip).name for clip in given_clips([f"{folder}/*.mp4"]).paths])
         ['a.avi', 'b.mp4']
