@@ -281,7 +281,7 @@ class TestRefusals:
         late = write(tmp_path / "late.json", [frame(FRAMES, [SCENE[0].masks[1]], SIZE)])
         small = write(tmp_path / "small.json", [frame(0, [np.ones((9, 9), np.bool_)], (9, 9))])
         short = write(tmp_path / "short.json", own[:5], "youtube-vis")
-        refused(score, tmp_path, f"a clip of {FRAMES} frames", late, "--clip", images)
+        refused(score, tmp_path, f"where they have 0 to {FRAMES - 1}", late, "--clip", images)
         refused(score, tmp_path, "masks of 128x96 pixels", small, "--clip", images)
         refused(score, tmp_path, f"{FRAMES} segmentations", short, "--clip", images)
         refused(score, tmp_path, "cannot be read", tmp_path / "nothing.json", "--clip", images)

@@ -132,7 +132,12 @@ class GivenMasks:
         self.path: Path | None = masks.path
         self.manifest: dict[str, Any] = {
             "note": given_note(name, masks),
-            "masks": {"path": str(masks.path), "format": masks.format, "sha256": masks_sha256(masks.path)},
+            "masks": {
+                "path": str(masks.path),
+                "format": masks.format,
+                "sha256": masks_sha256(masks.path),
+                "frames": masks.matching,
+            },
             "identities": "given" if masks.identified else "by association",
             "config": {"class_names": list(masks.class_names)},
             "score_threshold": score_threshold,

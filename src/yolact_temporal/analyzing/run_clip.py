@@ -164,7 +164,7 @@ def _run(
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     manifest["command"] = destination.command
     if truth is not None:
-        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
         if request.protocol is not None:
             manifest["ground_truth"]["protocol"] = request.protocol
     if claimed.earlier is not None:

@@ -23,6 +23,7 @@ from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
     coverage_notes,
+    frames_of_clip,
     open_truth,
     truth_of_clip,
 )
@@ -137,7 +138,9 @@ def compare_runs(
             where = truth_of_clip(ground_truth, clip.name, len(clips))
             known = clip.manifest.clip
             size = (known.height, known.width)
-            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count)
+            found = locate_clip(known)
+            frames = frames_of_clip(found if isinstance(found, Path) else None)
+            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count, frames)
         own = _Gathered()
         try:
             rows = _rows(clip, chosen, truth, own, progress)
