@@ -65,6 +65,10 @@ class _Blocks:
         self.sums = np.concatenate([even[:, ::2] + even[:, 1::2], last], axis=1)
 
 
+def _is_shown_first(name: str) -> bool:
+    return REGISTRY[name].headline is not None
+
+
 class ClipSums:
     """Sums every figure over all tracks of a clip, while they go on.
 
@@ -83,7 +87,7 @@ class ClipSums:
     """
 
     def __init__(self, intervals: Callable[[str], bool] | None = None) -> None:
-        self._intervals = intervals or (lambda name: REGISTRY[name].headline is not None)
+        self._intervals = intervals or _is_shown_first
         self._frames_a_block = 1
         self._blocks: dict[str, _Blocks] = {}
 
