@@ -202,7 +202,15 @@ class TestARun:
         models = {
             f"{model}/{name}"
             for model in ("yolact_compact", "mask_rcnn_compact")
-            for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4", "why.csv")
+            for name in (
+                "masks.jsonl",
+                "frames.csv",
+                "instances.csv",
+                "tracks.csv",
+                "absences.csv",
+                "overlay.mp4",
+                "why.csv",
+            )
         }
         plots = {name for name in files if name.startswith("plots/")}
         compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.json", "comparison.png"}
@@ -353,7 +361,7 @@ class TestBaselines:
         assert "Objects (yolact_compact / mask_rcnn_compact)" in out
         assert "is steadier" in out
         assert "How true the masks are is not known" in " ".join(out.split())
-        assert "Look next: " in out
+        assert "Look next:" in out
         assert len(out.splitlines()) <= 25
         code, out, _ = analyze(clip, "--end", "4", "--overwrite", "--verbose", alone=False)
         assert code == 0

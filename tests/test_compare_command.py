@@ -381,7 +381,10 @@ class TestRefusals:
         [
             (lambda folder: shutil.rmtree(folder), "a folder or file of true masks for one"),
             (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
-            (lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"), "after its end"),
+            (
+                lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"),
+                "got 00010.png, which none of them is called",
+            ),
             (
                 lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
                 "found one and one.masks",

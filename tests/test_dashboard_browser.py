@@ -230,7 +230,7 @@ def test_the_videos_play_in_step_and_go_to_the_moment(page):
 
 def test_a_track_is_chosen_and_its_table_downloaded(page, server):
     go(page, "Instances")
-    page.get_by_role("heading", name=f"Track #1 of {STEADY}").wait_for()
+    page.get_by_role("heading", name=f"Track 1 of {STEADY}").wait_for()
     got = download(page, f"Download {STEADY}_tracks.csv")
     assert got == (server.root / "scene" / STEADY / "tracks.csv").read_bytes()
     page.get_by_role("combobox", name="Model").click()

@@ -61,7 +61,7 @@ def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
     assert "theirs: masks read from" in (run / "report.md").read_text()
     assert "published" not in (run / "report.md").read_text()
     assert "Outlines move" in out
-    assert "Look next: " in out
+    assert "Look next:" in out
     assert len(out.splitlines()) <= 25
     assert {row["track_id"] for row in rows(run / "theirs" / "tracks.csv")} == {"11", "12"}
 
