@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.yolact.detect import detect, frame_masks
 from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.nms import NMS
+from yolact_temporal.yolact.transfer import Found
 
 
 class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
@@ -73,26 +75,17 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         outputs: YolactOutput = self.network()(inputs)
         return outputs
 
-    def instances(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> list[Instances]:
+    def found(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> Iterator[Found]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""
-        found = detect(
+        height, width = size
+        detections = detect(
             outputs,
             nms=self.nms,
             score_threshold=self.score_threshold,
             mask_iou_net=getattr(self.model, "maskiou_net", None),
+            # The host of a GPU need not wait for the number of detections where it is not asked for.
+            fixed_slots=self.device.type == "cuda" and self.nms != "standard",
         )
-        return [
-            _instances(part.boxes, part.scores, part.class_ids, frame_masks(part.masks, *size), size)
-            for part in found
-        ]
-
-
-def _instances(
-    boxes: Tensor, scores: Tensor, class_ids: Tensor, masks: Tensor, size: tuple[int, int]
-) -> Instances:
-    """Move one image's detections to the host and scale their boxes to the frame."""
-    height, width = size
-    pixels = boxes * boxes.new_tensor([width, height, width, height])
-    return Instances.from_bitmaps(
-        pixels.cpu().numpy(), scores.cpu().numpy(), class_ids.cpu().numpy(), masks.cpu().numpy()
-    )
+        for part in detections:
+            boxes = torch.stack((part.boxes[:, 0::2] * width, part.boxes[:, 1::2] * height), dim=2).flatten(1)
+            yield Found(boxes, part.scores, part.class_ids, frame_masks(part.masks, height, width))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.yolact.families.mask_rcnn.network import (
     Size,
     classify,
@@ -24,10 +23,9 @@ from yolact_temporal.yolact.families.mask_rcnn.network import (
     pyramid,
     region_masks,
 )
+from yolact_temporal.yolact.families.mask_rcnn.paste import pasted
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
-
-#: Masks pasted into the frame at once: each takes four bytes a pixel before it is thresholded.
-_PASTED_AT_ONCE = 16
+from yolact_temporal.yolact.transfer import Found
 
 
 class RegionDetections(NamedTuple):
@@ -80,11 +78,13 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
         )
         return self._with_masks(network, features, boxes, scores, labels, inputs.image_sizes)
 
-    def instances(
+    def found(
         self, outputs: list[RegionDetections], inputs: ImageList, size: tuple[int, int]
-    ) -> list[Instances]:
+    ) -> Iterator[Found]:
         """Scale boxes to the frames and paste the masks into them."""
-        return [_instances(part, seen, size) for part, seen in zip(outputs, inputs.image_sizes, strict=True)]
+        for part, seen in zip(outputs, inputs.image_sizes, strict=True):
+            boxes = resize_boxes(part.boxes, seen, size)
+            yield Found(boxes, part.scores, part.labels - 1, pasted(part.masks, boxes, size))
 
     def _with_masks(
         self,
@@ -116,20 +116,3 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
             order = order[score[order] > self.score_threshold]
             found.append(RegionDetections(box[order], score[order], label[order], mask[order]))
         return found
-
-
-def _instances(found: RegionDetections, seen: Size, size: Size) -> Instances:
-    """Scale one image's detections from the network's input to the frame and paste their masks."""
-    if not len(found.boxes):
-        return Instances.empty(size)
-    boxes = resize_boxes(found.boxes, seen, size)
-    parts = [
-        # (1, h, w) a mask, above one half inside the box
-        paste_masks_in_image(masks[:, None], part, size)[:, 0].gt(0.5).cpu().numpy()
-        for masks, part in zip(
-            torch.split(found.masks, _PASTED_AT_ONCE), torch.split(boxes, _PASTED_AT_ONCE), strict=True
-        )
-    ]
-    return Instances.from_bitmaps(
-        boxes.cpu().numpy(), found.scores.cpu().numpy(), found.labels.cpu().numpy() - 1, np.concatenate(parts)
-    )
