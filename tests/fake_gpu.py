@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from yolact_temporal.yolact import fuse, network_segmenter, transfer
+from yolact_temporal.yolact.families.yolact import trainee as yolact_trainee
 from yolact_temporal.yolact.training.batches import Batch
 
 GUESSED = 5
@@ -89,7 +90,7 @@ class Guesses(TorchDispatchMode):
         return whole
 
     def found_in(self, mask):
-        """Guess how many are set; of masks that share out one tensor's values, all in the first and none in the rest."""
+        """Guess how many are set; of masks that share out a tensor's values, all in the first, none in the rest."""
         _, source = self.parts.get(id(mask), (None, None))
         if source is None:
             return guess(mask.numel())
@@ -162,7 +163,8 @@ def fake_gpu(monkeypatch, truth=True):
     monkeypatch.setattr(transfer, "to_host", to_host)
     monkeypatch.setattr(network_segmenter, "weights_fingerprint", lambda model: (1,))
     # A copy of a fake tensor is not safe; the networks of these tests are not used again.
-    monkeypatch.setattr(fuse, "copy", SimpleNamespace(deepcopy=lambda model: model))
+    for module in (fuse, yolact_trainee):
+        monkeypatch.setattr(module, "copy", SimpleNamespace(deepcopy=lambda model: model))
     monkeypatch.setattr(torch.random, "fork_rng", lambda **_: contextlib.nullcontext())
     monkeypatch.setattr(torch.amp.autocast_mode, "amp_definitely_not_available", lambda: False, raising=False)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)

@@ -82,13 +82,13 @@ def _packed(found: Found) -> Tensor:
         mask_rectangles(found.masks),
         packed_bits(found.masks),
     )
-    return torch.cat([part.contiguous().view(torch.uint8).flatten() for part in parts])
+    return torch.cat([part.contiguous().flatten().view(torch.uint8) for part in parts])
 
 
 def packed_bits(masks: Tensor) -> Tensor:
-    """Pack masks, bool (N, H, W), to uint8 (N, H, ceil(W / 8)): eight pixels of a row a byte, the first the highest bit."""
+    """Pack masks, bool (N, H, W), to uint8 (N, H, ceil(W / 8)): eight pixels a byte, the first the highest bit."""
     count, height, width = masks.shape
-    padded = F.pad(masks.view(torch.uint8), (0, -width % 8)).view(count, height, -1, 8)
+    padded = F.pad(masks.view(torch.uint8), (0, -width % 8)).view(count, height, (width + 7) // 8, 8)
     packed: Tensor | None = None
     for bit in range(8):
         part = padded[..., bit] << (7 - bit)
