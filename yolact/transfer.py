@@ -75,6 +75,8 @@ def leaving(found: Iterable[Found], size: tuple[int, int]) -> Callable[[], list[
 
 def _packed(found: Found) -> Tensor:
     """Return all of what was found as uint8 (n,): boxes, scores, class ids, rectangles, bits of the masks."""
+    if not len(found.scores):
+        return torch.zeros(0, dtype=torch.uint8, device=found.scores.device)
     parts = (
         found.boxes.float(),
         found.scores.float(),
