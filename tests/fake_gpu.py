@@ -159,7 +159,7 @@ def fake_gpu(monkeypatch, truth=True):
 
     monkeypatch.setattr(transfer, "pinned", lambda tensor: tensor)
     monkeypatch.setattr(transfer, "copying", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(transfer, "used_after_copying", lambda moved: None)
+    monkeypatch.setattr(transfer, "used_after_copying", lambda moved, device: None)
     monkeypatch.setattr(transfer, "to_host", to_host)
     monkeypatch.setattr(network_segmenter, "weights_fingerprint", lambda model: (1,))
     # A copy of a fake tensor is not safe; the networks of these tests are not used again.

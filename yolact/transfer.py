@@ -51,7 +51,7 @@ def to_device(frames: NDArray[np.uint8], device: torch.device) -> Tensor:
         return host.to(device)
     with copying(device):
         moved = pinned(host).to(device, non_blocking=True)
-    used_after_copying(moved)
+    used_after_copying(moved, device)
     return moved
 
 
@@ -150,14 +150,14 @@ def pinned(tensor: Tensor) -> Tensor:
 def copying(device: torch.device) -> AbstractContextManager[Any]:
     """Work on the stream of a device that brings frames."""
     if device not in _streams:
-        _streams[device] = torch.cuda.Stream(device)
+        _streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # says no types
     return torch.cuda.stream(_streams[device])
 
 
-def used_after_copying(moved: Tensor) -> None:
+def used_after_copying(moved: Tensor, device: torch.device) -> None:
     """Let the device's own work wait for the stream that brings frames, and keep what it brought until it is used."""
     current = torch.cuda.current_stream(moved.device)
-    current.wait_stream(_streams[moved.device])
+    current.wait_stream(_streams[device])
     moved.record_stream(current)
 
 
@@ -168,7 +168,7 @@ def to_host(tensor: Tensor) -> Callable[[], NDArray[np.uint8]]:
         return lambda: arrived
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     host.copy_(tensor, non_blocking=True)
-    event = torch.cuda.Event()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # says no types
     event.record(torch.cuda.current_stream(tensor.device))
 
     def wait() -> NDArray[np.uint8]:

@@ -202,7 +202,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "memory_gib": torch.cuda.get_device_properties(device).total_memory / 2**30 if cuda else None,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # says no types
         "tf32": torch.backends.cudnn.allow_tf32,
         "threads": torch.get_num_threads(),
         "frame_size": list(FRAME_SIZE),
