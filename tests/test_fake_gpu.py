@@ -18,6 +18,8 @@ from yolact_temporal.yolact.training.schedule import build_optimizer, freeze, gr
 YOLACTS = [name for name in model_names() if name.startswith("yolact")]
 BASELINES = [name for name in model_names() if name not in YOLACTS]
 FRAMES, SLOTS = 2, 100
+SIDE = 320
+"""Of the training square: enough for the rescoring network, whose convolutions are not padded."""
 FRAME_BYTES, MASK_BYTES = 48 * 64 * 3, 40 + 48 * 64 // 8
 """Of a frame; of a mask with its box, score, class and rectangle."""
 CONSTANT_BYTES = 16
@@ -70,9 +72,9 @@ def test_a_baseline_too_moves_frames_and_masks_once(monkeypatch, name, precision
 @pytest.mark.parametrize("name", [entry.name for entry in model_entries() if entry.recipe is not None])
 def test_a_training_step_stays_on_the_device(monkeypatch, name, truth):
     with fake_gpu(monkeypatch, truth):
-        recipe, trainee = find_model(name).recipe, trainee_for(name, size=160)
+        recipe, trainee = find_model(name).recipe, trainee_for(name, size=SIDE)
         model = trainee.build()
-        sizes = trainee.target_sizes(model, 160)
+        sizes = trainee.target_sizes(model, SIDE)
         freeze(trainee, moved(model), recipe)
         device = torch.device("cuda", 0)
         optimizer = build_optimizer(model, recipe.optimization, device, trainee.backbone_prefix)
