@@ -219,14 +219,15 @@ def atomic_write(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any
     Args:
         path: the file; its folder must exist.
         mode: "w" or "wb".
-        options: as for `open`; text is UTF-8 with newlines as written unless told.
+        options: as for `open`; text is UTF-8 with newlines as written unless told, and what that lacks escaped.
 
     Raises:
         OutOfSpaceError: if the disk is full. The part file is removed after any error.
         UsageError: if something that is no plain file stands at the file's name, or its part's.
     """
     if "b" not in mode:
-        options = {"encoding": "utf-8", "newline": "", **options}
+        # A file's name may hold bytes that are no UTF-8: they are shown as escapes.
+        options = {"encoding": "utf-8", "newline": "", "errors": "backslashreplace", **options}
     with space_for(path):
         descriptor = create_part(path)
     try:

@@ -149,7 +149,7 @@ class Instances:
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> Instances:
         """Return the instances at the given indices, or where a bool (N,) array is true, in that order."""
-        index = np.arange(len(self))[np.asarray(keep)] if len(self) else np.zeros(0, np.intp)
+        index = np.arange(len(self))[np.asarray(keep)] if len(keep) else np.zeros(0, np.intp)
         return Instances(
             self.boxes[index],
             self.scores[index],

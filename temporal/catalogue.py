@@ -16,6 +16,9 @@ SCOPES: Mapping[Scope, str] = MappingProxyType(
         "pair": "Of a pair of frames of a track, and the mean over its pairs (frames.csv, instances.csv, tracks.csv, "
         "summary.csv)",
         "track": "Of a model's own tracks (tracks.csv, summary.csv)",
+        "absence": "Of the absences inside tracks' lives (summary.csv; each is in absences.csv)",
+        "cause": "Causes of a model's jitter, of models that say what their masks are assembled from (why.csv, "
+        "summary.csv)",
         "truth": "Against ground truth (summary.csv)",
         "identity": "Identities against ground truth, with the extra `identity` installed (summary.csv)",
         "comparison": "Of several models on one universe of objects (comparison.csv)",

@@ -226,6 +226,11 @@ class StabilityMeter:
         self._statuses[status] += 1
         return FrameStability(frame_index, time_s, status, tuple(seen), lost)
 
+    @property
+    def carried(self) -> Mapping[int, MaskCrop]:
+        """Each track's mask of before the last frame given, carried to it, by track id."""
+        return self._associator.carried
+
     def finish(self) -> ClipStability:
         """Return the clip's stability from the frames so far; may be called at any time."""
         tracks = [*self._finished, *(track.result(self._class_names) for track in self._open.values())]

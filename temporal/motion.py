@@ -167,6 +167,44 @@ class Motion:
             min((int(rows[-1]) + 1) * _BLOCK, height),
         )
 
+    @cached_property
+    def _way_back(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """The column and row of t that each pixel of t-1 goes to, on the grid of the flow; None where not known."""
+        if self.both is None:
+            return None
+        forward = self.both.forward
+        height, width = self.size
+        scale_x, scale_y = width / forward.shape[1], height / forward.shape[0]
+        columns = ((np.arange(forward.shape[1]) + 0.5) * scale_x - 0.5).astype(np.float32)
+        rows = ((np.arange(forward.shape[0]) + 0.5) * scale_y - 0.5).astype(np.float32)
+        return forward[..., 0] + columns, forward[..., 1] + rows[:, None]
+
+    def reach_back(self, region: Region) -> Region:
+        """Return a rectangle of frame t-1 outside which no pixel goes to `region` of frame t.
+
+        It is empty where the flow t-1 -> t is not known.
+        """
+        way = self._way_back
+        if way is None or region.empty or min(self.size) == 0:
+            return Region(0, 0, 0, 0)
+        columns, rows = way
+        height, width = self.size
+        scale_x, scale_y = width / columns.shape[1], height / columns.shape[0]
+        # Flow between two places of the grid is between theirs: half a cell of slack, and what rounding may add.
+        slack_x, slack_y = scale_x + 1, scale_y + 1
+        hit = (columns <= region.x2 + slack_x) & (columns >= region.x1 - slack_x)
+        hit &= (rows <= region.y2 + slack_y) & (rows >= region.y1 - slack_y)
+        hit_rows, hit_columns = np.flatnonzero(hit.any(axis=1)), np.flatnonzero(hit.any(axis=0))
+        if len(hit_rows) == 0:
+            return Region(0, 0, 0, 0)
+        found = Region(
+            math.floor(hit_columns[0] * scale_x),
+            math.floor(hit_rows[0] * scale_y),
+            math.ceil((hit_columns[-1] + 1) * scale_x),
+            math.ceil((hit_rows[-1] + 1) * scale_y),
+        )
+        return found.grown(math.ceil(max(scale_x, scale_y)), self.size)
+
     def __repr__(self) -> str:
         height, width = self.size
         seen = float(self.visible.mean()) if self.visible.size else 0.0
@@ -310,6 +348,40 @@ def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
         borderValue=0,
     )
     return MaskCrop.from_bitmap(np.asarray(carried, np.uint8), previous.size, region.x1, region.y1)
+
+
+def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
+    """Carry a mask of frame t to frame t-1: R(y) = M_t(y + f(y)), f the flow t-1 -> t, nearest sampling.
+
+    Returns:
+        Of the pixels of t-1 that are seen in t too, those that lie in the mask there; none where the flow t-1 -> t is
+        not known.
+
+    Raises:
+        ValueError: if the mask and the motion are of different frame sizes.
+
+    Example:
+        >>> backward = np.full((8, 12, 2), (-3.0, 0.0))
+        >>> mask = MaskCrop.from_bitmap(np.ones((2, 4), np.bool_), size=(8, 12), x=4, y=5)
+        >>> warp_mask_back(mask, Motion.from_flow(backward, -backward)).region
+        Region(x1=1, y1=5, x2=5, y2=7)
+    """
+    if current.size != motion.size:
+        raise ValueError(f"expected a mask of a frame of size {motion.size}, got {current.size}")
+    region = motion.reach_back(current.region)
+    if motion.both is None or region.empty:
+        return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), current.size)
+    columns, rows, visible = _destinations(motion.both, region, current.size)
+    carried = cv2.remap(
+        current.pixels,
+        columns - np.float32(current.x),
+        rows - np.float32(current.y),
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    seen = np.asarray(carried, np.uint8) & visible
+    return MaskCrop.from_bitmap(seen, current.size, region.x1, region.y1)
 
 
 class RoundTrip(NamedTuple):

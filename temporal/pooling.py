@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,6 +65,10 @@ class _Blocks:
         self.sums = np.concatenate([even[:, ::2] + even[:, 1::2], last], axis=1)
 
 
+def _is_shown_first(name: str) -> bool:
+    return REGISTRY[name].headline is not None
+
+
 class ClipSums:
     """Sums every figure over all tracks of a clip, while they go on.
 
@@ -77,9 +81,13 @@ class ClipSums:
         >>> clip.take({"boundary_px_mean": track} for track in tracks)
         >>> clip.pooled()["boundary_px_mean"].value()  # (4 x 1 + 6) / 5: a track weighs by its pairs
         2.0
+
+    Args:
+        intervals: whether the figure of a name has an interval; by default those have one that are shown first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, intervals: Callable[[str], bool] | None = None) -> None:
+        self._intervals = intervals or _is_shown_first
         self._frames_a_block = 1
         self._blocks: dict[str, _Blocks] = {}
 
@@ -89,7 +97,7 @@ class ClipSums:
             for name, own in sums.items():
                 for frame, numerator, denominator in own.taken():
                     if name not in self._blocks:
-                        self._blocks[name] = _Blocks(own.compute, REGISTRY[name].headline is not None)
+                        self._blocks[name] = _Blocks(own.compute, self._intervals(name))
                     while frame // self._frames_a_block >= MOST_BLOCKS:
                         self._frames_a_block *= 2
                         for blocks in self._blocks.values():
@@ -98,4 +106,4 @@ class ClipSums:
 
     def pooled(self) -> dict[str, PooledSums]:
         """Return the figures that are sums over frames and have a value, by metric name."""
-        return {name: self._blocks[name].pooled() for name in REGISTRY.own() if name in self._blocks}
+        return {name: self._blocks[name].pooled() for name in REGISTRY if name in self._blocks}

@@ -87,7 +87,7 @@ class Replay:
         self._masks = dict(masks)
         self._clip = clip
         self._source = reopen_clip(clip)
-        self._motion = motion or _motion_of(self._source, options)
+        self._motion = motion or motion_of(self._source, options)
 
     @property
     def pictures(self) -> bool:
@@ -176,7 +176,8 @@ def motion_between(viewer: ClipViewer, options: RunOptions, before: int, frame: 
     return estimator.update(pictures[1])
 
 
-def _motion_of(source: FrameSource | None, options: RunOptions) -> MotionSource:
+def motion_of(source: FrameSource | None, options: RunOptions) -> MotionSource:
+    """Return what a run's motion is from: a film knows its own, other clips have it estimated."""
     how = flow_options(options)
     if isinstance(source, PhotoFilm):
         return FilmMotion(source, how)

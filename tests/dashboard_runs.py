@@ -37,6 +37,7 @@ def make_run(
     size: tuple[int, int] = (96, 128),
     faults: Mapping[str, tuple[str, float]] = FAULTS,
     seed: int = 3,
+    plots: bool = False,
 ) -> Path:
     """Write `<runs>/<name>`, and the clip beside the runs folder; return the run folder."""
     from yolact_temporal.analyzing.loaded_model import LoadedModel
@@ -64,7 +65,7 @@ def make_run(
         models.append(LoadedModel(seer, 0.5, manifest))  # type: ignore[arg-type]
     source = open_clip(clip)
     try:
-        run_clip(source, models, RunRequest(Destination(name, runs / name, pictures=Pictures(plots=False))))
+        run_clip(source, models, RunRequest(Destination(name, runs / name, pictures=Pictures(plots=plots))))
     finally:
         source.close()
     return runs / name

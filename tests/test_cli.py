@@ -202,7 +202,7 @@ class TestARun:
         models = {
             f"{model}/{name}"
             for model in ("yolact_compact", "mask_rcnn_compact")
-            for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4")
+            for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "overlay.mp4", "why.csv")
         }
         plots = {name for name in files if name.startswith("plots/")}
         compared = {"objects.csv", "comparison.csv", "comparison.md", "comparison.json", "comparison.png"}
@@ -465,7 +465,8 @@ class TestInterruption:
         same = ["summary.csv", "objects.csv", "comparison.csv"]
         for model in ("yolact_compact", "mask_rcnn_compact"):
             same += [
-                f"{model}/{name}" for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv")
+                f"{model}/{name}"
+                for name in ("masks.jsonl", "frames.csv", "instances.csv", "tracks.csv", "why.csv")
             ]
             # The encoder itself does not always give the same bytes for the same pictures.
             first, second = (list(open_clip(path / model / "overlay.mp4")) for path in (run, unbroken))

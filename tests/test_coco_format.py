@@ -35,7 +35,7 @@ BAD_FILES = {
         '[{"image_id": 0, "segmentation": 3, "category_id": 1}]',
         "run-length",
     ),
-    "coco: category 0": ("a.json", "coco", [coco_row(category_id=0)], "category_id from 1"),
+    "coco: category -1": ("a.json", "coco", [coco_row(category_id=-1)], "whole category_id from 0"),
     "coco: two names": (
         "a.json",
         "coco",
@@ -183,7 +183,10 @@ class TestAnnotations:
             (changed(coco_annotations(), "images", 1, file_name="walk/9999999.jpg"), "--first-frame"),
             (changed(coco_annotations(), "annotations", 1, image_id=70), "the file's images"),
             (changed(coco_annotations(), "annotations", 1, category_id=2), "the file's categories"),
-            (changed(coco_annotations(), "annotations", 1, iscrowd=2), "whole iscrowd from 0 to 1"),
+            (
+                changed(coco_annotations(), "annotations", 1, iscrowd=2),
+                "true or false, or 1 or 0, as iscrowd",
+            ),
             (changed(coco_annotations(), "annotations", 1, segmentation=[[1, 1, 4, 1]]), "three points"),
             (changed(coco_annotations(), "annotations", 1, segmentation=[[1, 1, 4, 1, 1e9, 3]]), "within -6"),
             (

@@ -12,7 +12,7 @@ def make(folder, *names):
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"some content")
+        path.write_bytes(path.name.encode())
     return folder
 
 

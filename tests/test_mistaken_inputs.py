@@ -129,7 +129,7 @@ def test_a_file_of_another_kind_is_named_by_its_content(command, kind):
 def test_a_file_that_is_called_like_a_camera_or_a_pattern_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("0", "a[1].mp4"):
-        written(name, b"no video")
+        written(name, name.encode())
     from yolact_temporal.data.sources import given_clips
 
     assert given_clips(["0", "a[1].mp4", "a*.mp4"]).paths == ("0", "a[1].mp4", "a[1].mp4")

@@ -143,6 +143,15 @@ def test_moments_take_the_numbers_of_the_comparison():
     assert named[0].what == "swallowed by #7"
 
 
+def test_a_second_mask_that_goes_while_the_first_stays_is_no_loss_of_the_object():
+    whole, part = square(20, 20, 24), square(22, 22, 14)
+    found = moments_of([[whole, part]] * 3 + [[whole]] * 3 + [[whole, part]] * 3)
+    (gone,) = [one for one in found if one.kind == "blink"]
+    assert (gone.track_id, gone.covering) == (2, (1,))
+    assert len(with_shared_ids([gone], {"ours": {1: 4, 2: 5}}, {})) == 1
+    assert with_shared_ids([gone], {"ours": {1: 4, 2: 4}}, {}) == []
+
+
 def test_a_track_is_the_object_that_it_shares_most_masks_with():
     tracks = [MaskKey(k, 50 + k, 0.5, 1) for k in range(5)] + [MaskKey(9, 8, 0.5, 2)]
     objects = [MaskKey(k, 50 + k, 0.5, 7 if k < 2 else 3) for k in range(5)]

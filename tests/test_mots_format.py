@@ -56,7 +56,7 @@ class TestMots:
             path.write_text("\n".join(mots_line(number) for number in numbers))
             found = open_masks(path, options=ReadOptions(first_frame=first))
             assert [each.index for each in found if len(each.instances)] == indices
-            assert "numbered from" in found.notes[0]
+            assert "matched by number, the first frame" in found.notes[0]
 
     def test_class_10_is_void(self, tmp_path):
         path = tmp_path / "a.txt"

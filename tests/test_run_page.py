@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from dashboard_runs import BLINKING, STEADY
+from dashboard_runs import BLINKING, STEADY, make_run
 from markupsafe import escape
 
 from yolact_temporal.analyzing.run_page import overlay_link, run_page
@@ -20,9 +20,21 @@ from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
 
+@pytest.fixture(scope="module", name="finished_run")
+def pictured_run(tmp_path_factory):
+    """A run of its own: the one that all tests share has no plots and no pictures of moments."""
+    return make_run(tmp_path_factory.mktemp("pictured") / "runs", plots=True)
+
+
 @pytest.fixture(scope="module")
 def page(finished_run):
     return (finished_run / "report.html").read_text(encoding="utf-8")
+
+
+def test_without_plots_the_worst_moments_are_told_in_words(tmp_path):
+    plain = (make_run(tmp_path / "runs") / "report.html").read_text(encoding="utf-8")
+    assert "Worst moments" in plain
+    assert "<img" not in plain
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,11 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.errors import UsageError, WeightsError
 from yolact_temporal.yolact import user_models
+from yolact_temporal.yolact.segmenter import offers_parts
 from yolact_temporal.yolact.user_models import UserSegmenter, load_user_segmenter
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "your-own-model.md").read_text(encoding="utf-8")
-(EXAMPLE,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+EXAMPLE, EXPLAINED = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 SIZE = (72, 96)
 
 
@@ -32,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     """The folder that a user works in, with the documentation's example and a clip."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
-    (tmp_path / "bright.py").write_text(EXAMPLE)
+    (tmp_path / "bright.py").write_text(EXAMPLE + EXPLAINED)
     frames = [frame.rgb for _, frame in zip(range(3), PhotoFilm(size=SIZE), strict=False)]
     write_clip(tmp_path / "film.mp4", frames, size=SIZE)
     yield tmp_path
@@ -253,3 +254,45 @@ def test_instances_come_best_first_above_the_record_threshold():
     segmenter.record_threshold = 0.1
     (found,) = segmenter.segment(FRAME)
     assert np.allclose(found.scores, [0.9, 0.2])
+
+
+class TestParts:
+    def test_the_example_that_says_what_its_masks_are_made_of_is_explained(self, folder):
+        arguments = ["analyze", "film.mp4", "--model", "bright:ExplainedThings", "--no-baseline", "--quiet"]
+        assert cli.main([*arguments, "--why", "--no-plots", "--no-overlay"]) == 0
+        rows = (folder / "runs" / "film" / "explained_things" / "why.csv").read_text().splitlines()
+        assert len(rows) > 1
+        assert "from the features" in (folder / "runs" / "film" / "report.md").read_text()
+
+    @pytest.mark.parametrize(
+        ("method", "returned", "expected"),
+        [
+            ("segment_parts", "[]", "2 pairs of Instances and MaskParts of as many"),
+            ("segment_parts", "[(None, None)] * 2", "2 pairs of Instances and MaskParts of as many"),
+            ("assemble", "[None]", "MaskCrops of the frame's size"),
+            ("assemble", "1 / 0", "masks, got ZeroDivisionError"),
+        ],
+    )
+    def test_what_does_not_fit_is_said_in_a_sentence(self, mine, method, returned, expected):
+        mine(
+            f"""
+            from bright import ExplainedThings
+
+            class Mine(ExplainedThings):
+                name = "mine"
+
+                def {method}(self, given):
+                    return {returned}
+            """
+        )
+        segmenter = load_user_segmenter("mine:Mine")
+        frames = np.zeros((2, *SIZE, 3), np.uint8)
+        if method == "segment_parts":
+            assert expected in fault(segmenter.segment_parts, frames)
+        else:
+            (seen,) = load_user_segmenter("bright:ExplainedThings").segment_parts(frames[:1])
+            assert expected in fault(segmenter.assemble, seen.parts.select([]))
+
+    def test_a_segmenter_without_parts_offers_none(self, folder):
+        assert not offers_parts(load_user_segmenter("bright:BrightThings"))
+        assert offers_parts(load_user_segmenter("bright:ExplainedThings"))

@@ -96,7 +96,7 @@ class TestAnnotations:
             ("videos", {"file_names": ["a"]}, "1 segmentations, one a frame"),
             ("videos", {"file_names": None, "length": None}, "a field length"),
             ("annotations", {"video_id": None}, "a field video_id"),
-            ("annotations", {"id": 0}, "whole id from 1"),
+            ("annotations", {"id": -1}, "whole id from 0"),
             ("annotations", {"category_id": 7}, "the file's categories"),
             ("annotations", {"segmentations": [None]}, "3 segmentations"),
             ("annotations", {"segmentations": [None, None, [[1, 2]]]}, "three points"),

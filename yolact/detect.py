@@ -26,6 +26,7 @@ class Detections(NamedTuple):
         box_scores: (N,), the class score.
         scores: (N,), with mask rescoring the class score times the predicted mask IoU, else `box_scores`.
         masks: (N, h, w) at prototype resolution, in 0..1, cropped by the box.
+        anchors: int64 (N,), which anchor each one began as.
     """
 
     boxes: Tensor
@@ -33,6 +34,7 @@ class Detections(NamedTuple):
     box_scores: Tensor
     scores: Tensor
     masks: Tensor
+    anchors: Tensor
 
 
 def detect(
@@ -98,7 +100,8 @@ def _detect_image(
         kept = kept.filled()
     boxes = boxes[kept.anchor]
     masks = assemble_masks(prototypes, coefficients[kept.anchor], boxes)
-    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, kept.score, masks)
+    won = kept.anchor if fixed_slots else candidates[kept.anchor]
+    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, kept.score, masks, won)
     if mask_iou_net is None:
         return found
     if len(boxes):

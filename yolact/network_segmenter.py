@@ -79,15 +79,20 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         Raises:
             ValueError: if the frames have another shape or dtype.
         """
-        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
-            raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
-        inputs = self.preprocess(frames)
+        inputs, outputs = self._seen(frames)
         size = (frames.shape[1], frames.shape[2])
-        found = self.found(self.forward(inputs), inputs, size)
+        found = self.found(outputs, inputs, size)
         if self.device.type == "cuda":
             return leaving(found, size)
         instances = [own.instances() for own in found]
         return lambda: instances
+
+    def _seen(self, frames: NDArray[np.uint8]) -> tuple[Inputs, Outputs]:
+        """Return what the network was given of frames, and what it said of them."""
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+            raise ValueError(f"expected uint8 frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
+        inputs = self.preprocess(frames)
+        return inputs, self.forward(inputs)
 
     @abstractmethod
     def preprocess(self, frames: NDArray[np.uint8]) -> Inputs:

@@ -10,10 +10,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from yolact_temporal.yolact.detect import detect, frame_masks
+from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.yolact.detect import Detections, detect, frame_masks
+from yolact_temporal.yolact.mask_parts import assembled, parts_of
 from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.nms import NMS
+from yolact_temporal.yolact.segmenter import SeenParts
 from yolact_temporal.yolact.transfer import Found
 
 
@@ -77,15 +81,40 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
 
     def found(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> Iterator[Found]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""
-        height, width = size
-        detections = detect(
+        # The host of a GPU need not wait for the number of detections where it is not asked for.
+        fixed_slots = self.device.type == "cuda" and self.nms != "standard"
+        for own in self._detections(outputs, fixed_slots):
+            yield _found(own, size)
+
+    @torch.inference_mode()
+    def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
+        """Segment frames, and hand out the parts of every mask; see `PartsSegmenter.segment_parts`."""
+        size = (frames.shape[1], frames.shape[2])
+        _, outputs = self._seen(frames)
+        return [
+            SeenParts(_found(own, size).instances(), parts_of(outputs, index, own, self.model.config, size))
+            for index, own in enumerate(self._detections(outputs))
+        ]
+
+    @torch.inference_mode()
+    def assemble(self, parts: MaskParts) -> list[MaskCrop]:
+        """Combine prototypes, crop by the boxes, and bring the masks to the frame's size."""
+        return assembled(parts, self.device)
+
+    def _detections(self, outputs: YolactOutput, fixed_slots: bool = False) -> list[Detections]:
+        return detect(
             outputs,
             nms=self.nms,
             score_threshold=self.score_threshold,
             mask_iou_net=getattr(self.model, "maskiou_net", None),
-            # The host of a GPU need not wait for the number of detections where it is not asked for.
-            fixed_slots=self.device.type == "cuda" and self.nms != "standard",
+            fixed_slots=fixed_slots,
         )
-        for part in detections:
-            boxes = torch.stack((part.boxes[:, 0::2] * width, part.boxes[:, 1::2] * height), dim=2).flatten(1)
-            yield Found(boxes, part.scores, part.class_ids, frame_masks(part.masks, height, width))
+
+
+def _found(detections: Detections, size: tuple[int, int]) -> Found:
+    """Bring boxes and masks of one image's detections to the frame's size."""
+    height, width = size
+    relative = detections.boxes
+    boxes = torch.stack((relative[:, 0::2] * width, relative[:, 1::2] * height), dim=2).flatten(1)
+    masks = frame_masks(detections.masks, height, width)
+    return Found(boxes, detections.scores, detections.class_ids, masks)

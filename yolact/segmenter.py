@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 
 
 class Segmenter(Protocol):
@@ -44,3 +47,32 @@ class Segmenter(Protocol):
             One `Instances` a frame, best first, at most 100, masks of size (H, W).
         """
         ...
+
+
+class SeenParts(NamedTuple):
+    """The instances of one frame, and what their masks were assembled from, in the same order."""
+
+    instances: Instances
+    parts: MaskParts
+
+
+class PartsSegmenter(Segmenter, Protocol):
+    """A segmenter that also says what its masks are assembled from, and how; its jitter can then be explained."""
+
+    def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
+        """Segment as `segment` does, and hand out the parts of every mask too."""
+        ...
+
+    def assemble(self, parts: MaskParts) -> Sequence[MaskCrop]:
+        """Return the N masks that parts make, also of parts that come of different frames.
+
+        Those of parts as they were handed out are the masks beside which they were handed out.
+        """
+        ...
+
+
+def offers_parts(segmenter: Any) -> bool:
+    """Say whether a segmenter offers what `PartsSegmenter` asks for."""
+    return callable(getattr(segmenter, "segment_parts", None)) and callable(
+        getattr(segmenter, "assemble", None)
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -19,9 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.errors import UsageError, YolactTemporalError
 from yolact_temporal.yolact.families import DEFAULT_SCORE_THRESHOLD
+from yolact_temporal.yolact.segmenter import SeenParts, offers_parts
 
 GROUP = "yolact_temporal.models"
 """The entry point group by which an installed package gives its segmenters names."""
@@ -57,6 +60,7 @@ class UserSegmenter:
         note: what kind of model it is, in a sentence.
         accepted: what the factory took of what it was offered.
         record_threshold: instances whose score is not above it are dropped; at first none.
+        segment_parts, assemble: as `PartsSegmenter` says them; there only where it offers both.
 
     Raises:
         UsageError: if something is missing or is not what it should be.
@@ -93,6 +97,11 @@ class UserSegmenter:
         note = getattr(inner, "note", f"{self.name} is a segmenter of the user's own, from {factory}.")
         self.note = " ".join(_checked(factory, "note", note, "a text", isinstance(note, str)).split())
         self.record_threshold = -1.0
+        self.segment_parts: Callable[[NDArray[np.uint8]], list[SeenParts]]
+        self.assemble: Callable[[MaskParts], Sequence[MaskCrop]]
+        if offers_parts(inner):
+            self.segment_parts = partial(self._seen_parts, inner.segment_parts)
+            self.assemble = partial(self._assembled, inner.assemble)
 
     def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
         """Segment frames, uint8 RGB (B, H, W, 3), and check what comes; best first, as `Segmenter.segment` says it.
@@ -127,7 +136,39 @@ class UserSegmenter:
             )
         return float(sides[0]), float(sides[1])
 
+    def _seen_parts(self, call: Any, frames: NDArray[np.uint8]) -> list[SeenParts]:
+        what = f"{self.name}.segment_parts to return"
+        seen = _guarded(f"{what} instances and parts", partial(call, frames))
+        fits = isinstance(seen, list | tuple) and len(seen) == len(frames)
+        if not fits or not all(map(_is_seen, seen)):
+            raise UsageError(
+                f"expected {what} {len(frames)} pairs of Instances and MaskParts of as many, one a frame, got "
+                f"{_described(seen)}: mend {self.factory}"
+            )
+        size = (frames.shape[1], frames.shape[2])
+        found = []
+        for instances, parts in seen:
+            kept = self._kept(instances, size)
+            found.append(SeenParts(instances.select(kept), parts.select(kept)))
+        return found
+
+    def _assembled(self, call: Any, parts: MaskParts) -> Sequence[MaskCrop]:
+        what = f"{self.name}.assemble to return"
+        masks = _guarded(f"{what} masks", partial(call, parts))
+        fits = isinstance(masks, list | tuple) and len(masks) == len(parts)
+        if not fits or not all(isinstance(mask, MaskCrop) and mask.size == parts.size for mask in masks):
+            raise UsageError(
+                f"expected {what} {len(parts)} MaskCrops of the frame's size, got {_described(masks)}: mend "
+                f"{self.factory}"
+            )
+        made: Sequence[MaskCrop] = masks
+        return made
+
     def _fitting(self, found: Instances, size: tuple[int, int]) -> Instances:
+        return found.select(self._kept(found, size))
+
+    def _kept(self, found: Instances, size: tuple[int, int]) -> NDArray[np.intp]:
+        """Return the indices of the instances whose score is high enough, best first."""
         if found.size != size:
             raise self._unfit(
                 f"masks of {size[0]}x{size[1]}, as the frame", f"{found.size[0]}x{found.size[1]}"
@@ -136,7 +177,7 @@ class UserSegmenter:
         if len(unknown):
             raise self._unfit(f"class ids from 0 to {len(self.class_names) - 1}", str(unknown[0]))
         order = np.argsort(-found.scores, kind="stable")
-        return found.select(order[found.scores[order] > self.record_threshold])
+        return order[found.scores[order] > self.record_threshold]
 
     def _unfit(self, expected: str, got: str) -> UsageError:
         return UsageError(
@@ -227,6 +268,14 @@ def _checked(factory: str, what: str, value: Any, expected: str, fits: bool) -> 
             f"expected {expected} as {what} of what {factory} makes, got {_described(value)}: mend it"
         )
     return value
+
+
+def _is_seen(value: Any) -> bool:
+    """Say whether something is a pair of instances and their parts."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        return False
+    instances, parts = value
+    return isinstance(instances, Instances) and isinstance(parts, MaskParts) and len(instances) == len(parts)
 
 
 def _described(value: object) -> str:

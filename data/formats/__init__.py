@@ -1,6 +1,6 @@
 """Interchange formats of masks in video: readers that return one `MaskSequence` whatever the format, and writers."""
 
-from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions
+from yolact_temporal.data.formats.contract import KnownFrames, MaskFrame, MaskSequence, ReadOptions
 from yolact_temporal.data.formats.registry import (
     FORMATS,
     MaskFormat,
@@ -12,6 +12,7 @@ from yolact_temporal.data.formats.registry import (
 
 __all__ = [
     "FORMATS",
+    "KnownFrames",
     "MaskFormat",
     "MaskFrame",
     "MaskSequence",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from math import gcd
 from pathlib import Path
 
+from yolact_temporal.data.image_names import numbers_of
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import require_identities
 from yolact_temporal.data.rle import Rle
@@ -55,6 +57,47 @@ class MaskFrame:
 
 
 @dataclass(frozen=True)
+class KnownFrames:
+    """What the frames of a clip are called, as its images or its annotations have it.
+
+    Attributes:
+        source: which folder or file says so, for messages.
+        names: frame by the name of its image, without ending.
+        images: frame by the `image_id` of annotations.
+        places: the frames in the order of annotations that list them; () where none do.
+        first: the number of the clip's first frame, shared by all that have no name or id; None where nobody said.
+        first_category: the number of the first class, 0 or 1; None where nobody said.
+
+    Example:
+        >>> KnownFrames("walk", {"00000": 0, "00005": 1}).numbers
+        {0: 0, 5: 1}
+    """
+
+    source: str = ""
+    names: Mapping[str, int] = field(default_factory=dict)
+    images: Mapping[int, int] = field(default_factory=dict)
+    places: tuple[int, ...] = ()
+    first: int | None = None
+    first_category: int | None = None
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """Frame by the number in its image's name; empty where the images are not numbered alike."""
+        return dict(zip(numbers_of(list(self.names)) or [], self.names.values(), strict=False))
+
+    def and_then(self, others: KnownFrames) -> KnownFrames:
+        """Return this with what it lacks from others."""
+        return KnownFrames(
+            self.source if self.names else others.source,
+            self.names or others.names,
+            self.images or others.images,
+            self.places or others.places,
+            others.first if self.first is None else self.first,
+            others.first_category if self.first_category is None else self.first_category,
+        )
+
+
+@dataclass(frozen=True)
 class MaskSequence:
     """Masks of one clip; iterating yields its frames in order, as often as wanted.
 
@@ -70,6 +113,8 @@ class MaskSequence:
         whole: whether it says how many frames the clip has: those of `indices`, no more and no less.
         fps: frames a second; None where the format has no time.
         notes: what a reader should know of how it was read, a sentence each.
+        matching: how its frames were found to be the clip's, in a few words.
+        known: what it calls the clip's frames itself; of use to others of the same clip.
         frames: makes an iterator over the frames of `indices`, in order. It may raise an InputError at a frame.
 
     Example:
@@ -91,6 +136,8 @@ class MaskSequence:
     whole: bool = False
     fps: Fraction | None = None
     notes: tuple[str, ...] = ()
+    matching: str = "by the frame's index"
+    known: KnownFrames = KnownFrames()
 
     def __iter__(self) -> Iterator[MaskFrame]:
         """Read the frames from the beginning, however often that was done before."""
@@ -125,6 +172,7 @@ class ReadOptions:
         class_names: names of the classes in order; by default those of the format, or "class 1" and so on.
         first_frame: the number by which the format counts the clip's first frame; by default the format's own.
         video: which video of a file that holds several.
+        known: what the clip's frames are called.
         prefix: what the options that say so are called with, as in `--ground-truth-first-frame`; for messages.
 
     Example:
@@ -138,6 +186,7 @@ class ReadOptions:
     first_frame: int | None = None
     video: int | None = None
     prefix: str = ""
+    known: KnownFrames = KnownFrames()
 
     def option(self, name: str) -> str:
         """Return what an option is called on the command line."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,6 +30,9 @@ from yolact_temporal.errors import InputError
 NAME = "davis"
 VOID = 255
 _MODES = ("P", "L", "1")
+
+_FEWEST_SLIVERS = 4
+"""Values without an inside that make a folder one of soft masks, if most are so; small objects may have none either."""
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -52,7 +56,16 @@ def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
     images = list_images(
         path, options, _MODES, "a palette or 8-bit grey PNG", "save object indices, not colours"
     )
-    binary = all(np.isin(read_labels(image), (0, VOID)).all() for image in images.paths.values())
+    values = _Values()
+    for image in images.paths.values():
+        values.see(read_labels(image))
+    if values.soft:
+        raise InputError(
+            f"expected one value an object in {path}, got {len(values.seen)} values, of which "
+            f"{len(values.seen) - len(values.solid)} are slivers, as in masks with soft edges: threshold the masks, "
+            f"and save them as PNG"
+        )
+    binary = values.seen <= {VOID}
     classes = class_table({0: "object"}, 0, options, path)
 
     def frames() -> Iterator[MaskFrame]:
@@ -64,8 +77,45 @@ def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
             yield frame_of_labels(index, labels, (VOID,), lambda _identity: 0)
 
     return MaskSequence(
-        path, NAME, images.size, classes, True, tuple(images.paths), frames, notes=images.notes
+        path,
+        NAME,
+        images.size,
+        classes,
+        True,
+        tuple(images.paths),
+        frames,
+        notes=images.matched.notes,
+        matching=images.matched.how,
     )
+
+
+class _Values:
+    """Gathers the values of a folder of masks, and tells objects from the grey slivers of soft edges.
+
+    Attributes:
+        seen: values other than 0.
+        solid: those of them that fill three by three pixels anywhere, as the inside of an object does.
+    """
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.solid: set[int] = set()
+
+    def see(self, labels: NDArray[np.uint8]) -> None:
+        """Take an image's values, uint8 (H, W)."""
+        present = {int(value) for value in np.flatnonzero(np.bincount(labels.ravel())) if value}
+        self.seen |= present
+        if present <= self.solid:
+            return
+        square = np.ones((3, 3), np.uint8)
+        inside = labels[cv2.erode(labels, square) == cv2.dilate(labels, square)]
+        self.solid |= {int(value) for value in np.unique(inside) if value}
+
+    @property
+    def soft(self) -> bool:
+        """Whether these are soft masks: an object, and several values, most of them nowhere solid."""
+        slivers = len(self.seen - self.solid)
+        return bool(self.solid) and slivers >= _FEWEST_SLIVERS and slivers * 2 > len(self.seen)
 
 
 def write_davis(sequence: MaskSequence, path: Path) -> None:

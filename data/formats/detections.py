@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions, class_table
+from yolact_temporal.data.formats.contract import (
+    KnownFrames,
+    MaskFrame,
+    MaskSequence,
+    ReadOptions,
+    class_table,
+)
+from yolact_temporal.data.formats.frame_names import Matched
 from yolact_temporal.data.formats.text_files import Fields
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import Rle, mask_boxes
@@ -21,7 +28,7 @@ class Detection(NamedTuple):
         class_id: from 0.
         score: 0..1.
         box: xyxy in pixels; None for the mask's own.
-        identity: which object it is, from 1; None where nobody said.
+        identity: which object it is, from 0; None where nobody said.
     """
 
     mask: Rle
@@ -41,6 +48,7 @@ class Collected(NamedTuple):
         voids: pixels of which nothing is known, where there are any.
         frame_count: how many frames the clip has; None if the file does not say.
         indices: the frames that the file is of, ascending; None for all.
+        known: what the file calls the clip's frames.
     """
 
     frames: Mapping[int, Sequence[Detection]]
@@ -49,12 +57,22 @@ class Collected(NamedTuple):
     voids: Mapping[int, Rle]
     frame_count: int | None = None
     indices: tuple[int, ...] | None = None
+    known: KnownFrames = KnownFrames()
 
 
 def sequence_of(
-    format_name: str, path: Path, found: Collected, options: ReadOptions, notes: tuple[str, ...] = ()
+    format_name: str, path: Path, found: Collected, options: ReadOptions, matched: Matched
 ) -> MaskSequence:
     """Return what was collected as a sequence, held in memory, its faults found at once.
+
+    Identities that count from 0 are moved up by one.
+
+    Args:
+        format_name: as the register has it.
+        path: of the file.
+        found: what it said.
+        options: what is known of the clip.
+        matched: how its frames were found.
 
     Raises:
         InputError: if an identity is given twice in a frame, or only some instances have one.
@@ -67,13 +85,14 @@ def sequence_of(
             f"without: complete them, or leave them all out"
         )
     identified = bool(everything) and not lacking
+    shift = int(any(detection.identity == 0 for detection in everything))
     classes = class_table(
         found.names, max((detection.class_id for detection in everything), default=-1), options, path
     )
     made: dict[int, MaskFrame] = {}
     for index in {*found.frames, *found.voids}:
         own = found.frames.get(index, [])
-        identities = tuple(detection.identity or 0 for detection in own) if identified else None
+        identities = tuple((each.identity or 0) + shift for each in own) if identified else None
         try:
             made[index] = MaskFrame(index, instances_of(own, found.size), identities, found.voids.get(index))
         except ValueError as error:
@@ -99,7 +118,9 @@ def sequence_of(
         frames,
         sparse=count is None and found.indices is None,
         whole=count is not None,
-        notes=notes,
+        notes=matched.notes,
+        matching=matched.how,
+        known=found.known,
     )
 
 

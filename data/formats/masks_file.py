@@ -18,7 +18,7 @@ from yolact_temporal.data.formats.contract import (
     require_size,
 )
 from yolact_temporal.data.formats.detections import refuse_void
-from yolact_temporal.data.formats.text_files import shown, unreadable
+from yolact_temporal.data.formats.text_files import one_line, shown, unreadable
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, parse_named_record
 from yolact_temporal.errors import InputError
 
@@ -109,7 +109,7 @@ def _parsed(line: bytes, path: Path, number: int) -> Named:
         if not math.isfinite(record.time_s):
             raise ValueError(f"the time {record.time_s}")
     except ValueError as error:
-        reason = shown(str(error))
+        reason = one_line(str(error))
         raise InputError(
             f"expected one frame a line in {path}, got something else at line {number} ({reason}): it may be cut short"
         ) from error

@@ -69,7 +69,15 @@ def read_mots_png(path: Path, options: ReadOptions) -> MaskSequence:
             )
 
     return MaskSequence(
-        path, NAME, images.size, classes, True, tuple(images.paths), frames, notes=images.notes
+        path,
+        NAME,
+        images.size,
+        classes,
+        True,
+        tuple(images.paths),
+        frames,
+        notes=images.matched.notes,
+        matching=images.matched.how,
     )
 
 

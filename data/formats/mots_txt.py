@@ -19,10 +19,10 @@ from yolact_temporal.data.formats.contract import (
     MaskFrame,
     MaskSequence,
     ReadOptions,
-    require_frame,
     require_size,
 )
 from yolact_temporal.data.formats.detections import Collected, Detection, no_size, sequence_of
+from yolact_temporal.data.formats.frame_names import frames_of_numbers
 from yolact_temporal.data.formats.mots_ids import (
     IGNORED,
     IGNORED_CLASS,
@@ -30,7 +30,7 @@ from yolact_temporal.data.formats.mots_ids import (
     class_id_of,
     mots_ids,
 )
-from yolact_temporal.data.formats.text_files import Fields, read_text, shown
+from yolact_temporal.data.formats.text_files import Fields, one_line, read_text
 from yolact_temporal.data.formats.tracks import require_tracks, tracks_of
 from yolact_temporal.data.rle import Rle, mask_areas, overlap
 from yolact_temporal.errors import InputError
@@ -52,14 +52,12 @@ def read_mots_txt(path: Path, options: ReadOptions) -> MaskSequence:
         if line.strip()
     ]
     numbers = [fields.whole("frame", 0, MAX_FRAMES) for fields in lines]
-    first = options.first_frame
-    if first is None:
-        first = 0 if 0 in numbers else 1
+    from_one = 0 not in numbers
+    matched = frames_of_numbers(numbers, path, options, int(from_one), by_rule=from_one)
     frames: dict[int, list[Detection]] = defaultdict(list)
     ignored: dict[int, list[Rle]] = defaultdict(list)
     size = options.size
-    for number, fields in zip(numbers, lines, strict=True):
-        index = require_frame(number - first, options, path, number)
+    for index, fields in zip(matched.indices, lines, strict=True):
         own = (fields.whole("height"), fields.whole("width"))
         mask = fields.counts("runs", own, fields.row["runs"])
         require_size(own, size, path, fields.where)
@@ -77,9 +75,21 @@ def read_mots_txt(path: Path, options: ReadOptions) -> MaskSequence:
     if size is None:
         raise no_size(path)
     voids = {index: together(masks) for index, masks in ignored.items()}
-    _refuse_overlaps(frames, voids, path, first)
-    notes = (f"Frames of {path} are numbered from {first}; {options.option('first-frame')} says otherwise.",)
-    return sequence_of(NAME, path, Collected(frames, size, {}, voids), options, notes)
+    _refuse_overlaps(frames, voids, path, dict(zip(matched.indices, numbers, strict=True)))
+    note = f"Frames of {path} are matched {matched.how}; {options.option('first-frame')} says otherwise."
+    return sequence_of(
+        NAME, path, Collected(frames, size, {}, voids), options, matched._replace(notes=(note,))
+    )
+
+
+def frame_numbers(path: Path) -> list[int]:
+    """Return the frame numbers that a MOTS text file mentions.
+
+    Raises:
+        InputError: if the file cannot be read, or a line is none.
+    """
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [_line(line, path, i).whole("frame", 0, MAX_FRAMES) for i, line in lines if line.strip()]
 
 
 def _line(line: str, path: Path, number: int) -> Fields:
@@ -88,7 +98,7 @@ def _line(line: str, path: Path, number: int) -> Fields:
     if len(parts) != len(_NAMES) + 1:
         raise InputError(
             f"expected frame, id, class, height, width and runs at {where} of {path}, got {len(parts)} fields "
-            f"({shown(line)}): pass a MOTS text file that is whole"
+            f"({one_line(line)}): pass a MOTS text file that is whole"
         )
     whole = {name: int(part) if _is_whole(part) else part for name, part in zip(_NAMES, parts, strict=False)}
     return Fields({**whole, "runs": parts[-1]}, path, where)
@@ -99,7 +109,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _refuse_overlaps(
-    frames: dict[int, list[Detection]], voids: dict[int, Rle], path: Path, first: int
+    frames: dict[int, list[Detection]], voids: dict[int, Rle], path: Path, numbers: dict[int, int]
 ) -> None:
     for index, own in frames.items():
         masks = [detection.mask for detection in own]
@@ -107,7 +117,7 @@ def _refuse_overlaps(
         if common:
             raise InputError(
                 f"expected masks that do not overlap in {path}, got {common} pixels in several masks at frame "
-                f"{index + first}: give each pixel to one object"
+                f"{numbers[index]}: give each pixel to one object"
             )
 
 

@@ -15,20 +15,21 @@ from PIL import Image
 from yolact_temporal.data.files import kind_of, part_path, space_for
 from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_size
 from yolact_temporal.data.formats.detections import Detection, instances_of
-from yolact_temporal.data.formats.frame_names import frames_of_names
+from yolact_temporal.data.formats.frame_names import Matched, frames_of_names
 from yolact_temporal.data.formats.mots_txt import refuse_overlap
 from yolact_temporal.data.formats.text_files import unreadable
+from yolact_temporal.data.image_names import numbers_of
 from yolact_temporal.data.rle import MAX_PIXELS, decode_masks, encode_masks
 from yolact_temporal.errors import InputError, UsageError
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """The images of a folder by frame index, ascending, all of one size (height, width)."""
+    """The images of a folder by frame index, ascending, all of one size (height, width), and how they were matched."""
 
     paths: Mapping[int, Path]
     size: tuple[int, int]
-    notes: tuple[str, ...]
+    matched: Matched
 
 
 def list_images(
@@ -49,22 +50,38 @@ def list_images(
         InputError: if the folder cannot be read, holds no PNG, two of one number, or images of several sizes or of
             another kind.
     """
-    try:
-        found = sorted(
-            entry for entry in path.iterdir() if entry.suffix.lower() == ".png" and entry.is_file()
-        )
-    except OSError as error:
-        raise unreadable(path, error) from error
+    found = png_images(path)
     if not found:
         raise InputError(f"expected PNG masks in {path}, found none: pass the folder of one clip's masks")
-    indices, notes = frames_of_names([image.name for image in found], path, options, "their names")
-    numbered = dict(sorted(zip(indices, found, strict=True)))
+    matched = frames_of_names([image.name for image in found], path, options, "their names")
+    numbered = dict(sorted(zip(matched.indices, found, strict=True)))
     size = options.size
     for image in numbered.values():
         own = _png_size(image, modes, expected, advice)
         require_size(own, size, path, image.name)
         size = own
-    return ImageList(numbered, size or (0, 0), notes)
+    return ImageList(numbered, size or (0, 0), matched)
+
+
+def png_images(path: Path) -> list[Path]:
+    """Return the PNG files of a folder by name.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        return sorted(entry for entry in path.iterdir() if entry.suffix.lower() == ".png" and entry.is_file())
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def image_numbers(path: Path) -> list[int]:
+    """Return the numbers by which a folder's PNG images count frames; none where they are not numbered alike.
+
+    Raises:
+        InputError: if the folder cannot be read.
+    """
+    return numbers_of([image.stem for image in png_images(path)]) or []
 
 
 def _png_size(path: Path, modes: Collection[str], expected: str, advice: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from yolact_temporal.data.formats import (
     youtube_vis,
 )
 from yolact_temporal.data.formats.contract import MaskSequence, ReadOptions
+from yolact_temporal.data.formats.png_folder import image_numbers
 from yolact_temporal.data.formats.text_files import unreadable
 from yolact_temporal.errors import InputError, UsageError, advice_on_name
 
@@ -41,6 +42,8 @@ class MaskFormat:
         classes: "instance" if each instance keeps its class, "track" if each object has one, None if there is none.
         max_identity: the largest identity it can hold; None for any.
         videos: whether one file can hold several videos.
+        numbers: returns the numbers by which a path counts frames, where nothing but numbers says which they are.
+        from_one: whether frames count from 1 by the format's rule.
     """
 
     name: str
@@ -55,6 +58,8 @@ class MaskFormat:
     classes: str | None
     max_identity: int | None = None
     videos: bool = False
+    numbers: Callable[[Path], Sequence[int]] | None = None
+    from_one: bool = False
 
 
 _ALL = (
@@ -72,7 +77,7 @@ _ALL = (
     ),
     MaskFormat(
         coco_results.NAME,
-        "COCO results json, image_id the frame's index; or COCO annotations",
+        "COCO results json, an instance a row; or COCO annotations",
         coco_results.read_coco,
         coco_results.write_coco_results,
         folder=False,
@@ -81,6 +86,7 @@ _ALL = (
         scores=True,
         boxes=True,
         classes="instance",
+        videos=True,
     ),
     MaskFormat(
         youtube_vis.NAME,
@@ -106,6 +112,8 @@ _ALL = (
         scores=False,
         boxes=False,
         classes="track",
+        numbers=mots_txt.frame_numbers,
+        from_one=True,
     ),
     MaskFormat(
         mots_png.NAME,
@@ -118,6 +126,7 @@ _ALL = (
         scores=False,
         boxes=False,
         classes="track",
+        numbers=image_numbers,
     ),
     MaskFormat(
         davis_png.NAME,
@@ -131,6 +140,7 @@ _ALL = (
         boxes=False,
         classes=None,
         max_identity=davis_png.VOID - 1,
+        numbers=image_numbers,
     ),
 )
 
@@ -193,6 +203,8 @@ def recognise(path: Path, option: str = "--format") -> MaskFormat:
             b'"image_id"': coco_results.NAME,
             b'"images"': coco_results.NAME,
         }
+        if any(mark in head for mark in (b'"image_id"', b'"images"')) and b'"segmentations"' not in head:
+            return FORMATS[coco_results.NAME]  # COCO for video has a list of videos, too
         places = {head.find(mark): name for mark, name in marks.items() if mark in head}
         if places:
             return FORMATS[places[min(places)]]
@@ -282,7 +294,7 @@ def open_masks(
     chosen = format_of(path, format_name, known.option("format"))
     if known.video is not None and not chosen.videos:
         raise UsageError(
-            f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}), got it with {path}, "
-            f"which is {chosen.name}: leave it out"
+            f"expected {known.option('video')} with masks of several videos ({youtube_vis.NAME}, {coco_results.NAME}), "
+            f"got it with {path}, which is {chosen.name}: leave it out"
         )
     return chosen.read(path, known)

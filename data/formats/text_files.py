@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def read_json(path: Path, what: str) -> Any:
         ) from error
     except ValueError as error:
         raise InputError(
-            f"expected {what} in {path}, got text that is no JSON ({shown(str(error))}): it may be cut short"
+            f"expected {what} in {path}, got text that is no JSON ({one_line(str(error))}): it may be cut short"
         ) from error
 
 
@@ -90,11 +91,21 @@ def rows_of(content: Any, path: Path, what: str) -> list[dict[str, Any]]:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: on one line, and not too long."""
+    """Return a value for a message: as JSON has it, a string in quotes, on one line, and not too long.
+
+    Example:
+        >>> print(shown("1"), shown(1), shown([True, None]))
+        "1" 1 [true, null]
+    """
     try:
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        text = json.dumps(value, default=str, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = type(value).__name__
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return text for a message: on one line, and not too long."""
     text = "".join(character if character.isprintable() else " " for character in text[:200])
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -102,6 +113,19 @@ def shown(value: object) -> str:
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list of other things", str: "a string", bool: "a truth value"}
     return names.get(type(value), "null" if value is None else "a number")
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
+
+
+def _as_number(value: object) -> int | float | None:
+    """Return a number, also one that is written as text; None of anything else, truth values among it."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        text = value.strip()
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if not isinstance(value, float) or math.isfinite(value) else None
+    return None
 
 
 class Fields:
@@ -125,15 +149,30 @@ class Fields:
         return self.row[name]
 
     def whole(self, name: str, least: int = 0, most: int = MAX_IDENTITY) -> int:
-        """Return a whole number within bounds.
+        """Return a whole number within bounds, which may be written as text or with a point.
 
         Raises:
             InputError: if it is none.
         """
         value = self.value(name)
-        if type(value) is not int or not least <= value <= most:
+        number = _as_number(value)
+        if number is None or number != number // 1 or not least <= number <= most:
             raise self.fault(f"a whole {name} from {least} to {most}", shown(value))
-        return value
+        return int(number)
+
+    def flag(self, name: str) -> bool:
+        """Return a truth value, however it is written: true, 1, "true", "1"; false where the field is not there.
+
+        Raises:
+            InputError: if it is none.
+        """
+        value = self.row.get(name)
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word in (True, "true", "1"):
+            return True
+        if word in (None, False, "false", "0", ""):
+            return False
+        raise self.fault(f"true or false, or 1 or 0, as {name}", shown(value))
 
     def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float:
         """Return a finite number within bounds.
@@ -156,10 +195,11 @@ class Fields:
         return [self._number(name, value, -limit, limit) for value in values]
 
     def _number(self, name: str, value: object, least: float, most: float) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+        known = _as_number(value)
+        if known is None or not least <= known <= most:
             bounds = f" from {least:g} to {most:g}" if math.isfinite(least) or math.isfinite(most) else ""
             raise self.fault(f"a number{bounds} as {name}", shown(value))
-        number = float(value) if abs(value) < 1e308 else math.inf
+        number = float(known) if abs(known) < 1e308 else math.inf
         if not math.isfinite(number):
             raise self.fault(f"a finite number as {name}", shown(value))
         return number
@@ -177,13 +217,13 @@ class Fields:
             raise self.fault(f"printable text as {name}", shown(value))
         return value
 
-    def class_id(self, name: str) -> int:
-        """Return a class from 0, of a field that counts classes from 1.
+    def class_id(self, name: str, first: int = 1) -> int:
+        """Return a class from 0, of a field that counts classes from `first`.
 
         Raises:
             InputError: if it is none.
         """
-        return self.whole(name, 1, MAX_CLASSES) - 1
+        return self.whole(name, first, MAX_CLASSES) - first
 
     def rle(self, name: str, value: Any) -> Rle:
         """Return a mask from an object with `size` and `counts`.
@@ -194,9 +234,10 @@ class Fields:
         if not isinstance(value, dict):
             raise self.fault(f"a run-length encoding as {name}", shown(value))
         size = value.get("size")
-        if not isinstance(size, list) or len(size) != 2 or not all(type(edge) is int for edge in size):
+        edges = [_as_number(edge) for edge in size] if isinstance(size, list) else []
+        if len(edges) != 2 or not all(isinstance(edge, int) for edge in edges):
             raise self.fault(f"a size of [height, width] in {name}", shown(size))
-        return self.counts(name, (size[0], size[1]), value.get("counts"))
+        return self.counts(name, (int(edges[0] or 0), int(edges[1] or 0)), value.get("counts"))
 
     def segmentation(self, name: str, value: Any, size: tuple[int, int]) -> Rle:
         """Return a mask of a frame of a size from any of COCO's three: runs, compressed runs, or polygons.

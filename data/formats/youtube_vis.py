@@ -10,13 +10,27 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.data.files import atomic_write
-from yolact_temporal.data.formats.annotations import Annotations, frame_size, is_crowd, together
-from yolact_temporal.data.formats.contract import MAX_FRAMES, MaskSequence, ReadOptions, require_size
+from yolact_temporal.data.formats.annotations import (
+    Annotations,
+    first_category,
+    frame_size,
+    is_crowd,
+    of_one_video,
+    together,
+)
+from yolact_temporal.data.formats.contract import (
+    MAX_FRAMES,
+    KnownFrames,
+    MaskSequence,
+    ReadOptions,
+    require_size,
+)
 from yolact_temporal.data.formats.detections import (
     Collected,
     Detection,
@@ -25,13 +39,17 @@ from yolact_temporal.data.formats.detections import (
     refuse_void,
     sequence_of,
 )
+from yolact_temporal.data.formats.frame_names import Matched, frames_of_names
 from yolact_temporal.data.formats.text_files import Fields, read_json, rows_of, shown
 from yolact_temporal.data.formats.tracks import require_tracks, tracks_of
+from yolact_temporal.data.image_names import stem_of
 from yolact_temporal.data.masks_jsonl import shortest
 from yolact_temporal.data.rle import Rle
 from yolact_temporal.errors import InputError
 
 NAME = "youtube-vis"
+
+_IN_ORDER = Matched([], "in the order of the file's frames")
 
 VIDEO_ID = 1
 """The video id that is written."""
@@ -51,31 +69,39 @@ def read_youtube_vis(path: Path, options: ReadOptions) -> MaskSequence:
         return _read_annotations(content, path, options)
     rows = rows_of(content, path, "YouTube-VIS results")
     all_tracks = [Fields(row, path, f"track {i}") for i, row in enumerate(rows)]
-    tracks = _of_one_video(all_tracks, "video_id", path, options)
+    tracks = of_one_video(all_tracks, "video_id", path, options)
     named = all("id" in fields.row for fields in tracks)
+    first = first_category(tracks, options.known.first_category)
+    places = options.known.places
     frames: dict[int, list[Detection]] = defaultdict(list)
     names: dict[int, str] = {}
-    size, length = options.size, options.frame_count
+    size, length = options.size, len(places) or options.frame_count
     for number, fields in enumerate(tracks, start=1):
         masks = _masks(fields, length)
         length = len(masks)
-        score, class_id = fields.number("score", 0, 1), fields.class_id("category_id")
-        identity = fields.whole("id", 1) if named else number
+        score, class_id = fields.number("score", 0, 1), fields.class_id("category_id", first)
+        identity = fields.whole("id") if named else number
         note_name(names, class_id, fields)
         for index, mask in enumerate(masks):
             if mask is not None:
                 own = (mask["size"][0], mask["size"][1])
                 require_size(own, size, path, fields.where)
                 size = own
-                frames[index].append(Detection(mask, class_id, score, identity=identity))
+                frame = places[index] if places else index
+                frames[frame].append(Detection(mask, class_id, score, identity=identity))
     if size is None or length is None:
         raise no_size(path)
-    return sequence_of(NAME, path, Collected(frames, size, names, {}, length), options)
+    if places:
+        found = Collected(frames, size, names, {}, indices=tuple(sorted(places)))
+        return sequence_of(
+            NAME, path, found, options, Matched([], f"by the list of frames in {options.known.source}")
+        )
+    return sequence_of(NAME, path, Collected(frames, size, names, {}, length), options, _IN_ORDER)
 
 
 def _read_annotations(content: Mapping[str, Any], path: Path, options: ReadOptions) -> MaskSequence:
     known = Annotations(content, path, "YouTube-VIS annotations", "videos")
-    videos = _of_one_video(known.frames, "id", path, options)
+    videos = of_one_video(known.frames, "id", path, options)
     if len(videos) != 1:
         raise InputError(
             f"expected one video of its id in {path}, got {len(videos)}: pass a file that has it once"
@@ -83,21 +109,40 @@ def _read_annotations(content: Mapping[str, Any], path: Path, options: ReadOptio
     (video,) = videos
     size = frame_size(video)
     require_size(size, options.size, path, video.where)
-    length = _length(video, options)
+    places, own, matched = _places(video, path, options)
     frames: dict[int, list[Detection]] = defaultdict(list)
     crowds: dict[int, list[Rle]] = defaultdict(list)
     for annotation in known.annotations:
         if annotation.whole("video_id") != video.whole("id"):
             continue
-        class_id, identity = known.class_id(annotation), annotation.whole("id", 1)
+        class_id, identity = known.class_id(annotation), annotation.whole("id")
         crowd = is_crowd(annotation)
-        for index, mask in enumerate(_masks(annotation, length, size)):
+        for index, mask in zip(places, _masks(annotation, len(places), size), strict=True):
             if mask is not None and crowd:
                 crowds[index].append(mask)
             elif mask is not None:
                 frames[index].append(Detection(mask, class_id, identity=identity))
     voids = {index: together(masks) for index, masks in crowds.items()}
-    return sequence_of(NAME, path, Collected(frames, size, known.names, voids, length), options)
+    own = replace(own, first_category=known.first)
+    if isinstance(places, range):
+        found = Collected(frames, size, known.names, voids, len(places), known=own)
+    else:
+        found = Collected(frames, size, known.names, voids, indices=tuple(sorted(places)), known=own)
+    return sequence_of(NAME, path, found, options, matched)
+
+
+def _places(video: Fields, path: Path, options: ReadOptions) -> tuple[Sequence[int], KnownFrames, Matched]:
+    """Return the frames of a video in the order of its masks, what they are called, and how that was told."""
+    listed = video.row.get("file_names")
+    if isinstance(listed, list) and options.known.names:
+        matched = frames_of_names([str(name) for name in listed], path, options, "the file")
+        places: Sequence[int] = matched.indices
+    else:
+        matched, places = _IN_ORDER, range(_length(video, options))
+    stems = dict(
+        zip(map(stem_of, map(str, listed if isinstance(listed, list) else [])), places, strict=False)
+    )
+    return places, KnownFrames(str(path), stems, places=tuple(places)), matched
 
 
 def _length(video: Fields, options: ReadOptions) -> int:
@@ -116,28 +161,6 @@ def _length(video: Fields, options: ReadOptions) -> int:
     if options.frame_count not in (None, length):
         raise video.fault(f"{options.frame_count} frames, as the clip has", str(length))
     return length
-
-
-def _of_one_video(entries: list[Fields], key: str, path: Path, options: ReadOptions) -> list[Fields]:
-    """Return the entries of the video that is chosen, or of the only one.
-
-    Raises:
-        InputError: if there are several and none is chosen, or there are none of the one that is.
-    """
-    videos = [fields.whole(key) for fields in entries]
-    option = options.option("video")
-    if options.video is None and len(set(videos)) > 1:
-        raise InputError(
-            f"expected masks of one clip in {path}, got {len(set(videos))} videos: choose one with {option}, as in "
-            f"{option} {videos[0]}"
-        )
-    if options.video is not None and entries and options.video not in videos:
-        raise InputError(
-            f"expected masks of video {options.video} in {path}, found none: it has "
-            f"{', '.join(map(str, sorted(set(videos))[:8]))}"
-        )
-    chosen = zip(entries, videos, strict=True)
-    return [fields for fields, video in chosen if options.video in (None, video)]
 
 
 def _masks(fields: Fields, length: int | None, size: tuple[int, int] | None = None) -> list[Rle | None]:

@@ -66,11 +66,15 @@ def write_versioned(path: Path, version: int, document: Mapping[str, Any]) -> No
 
 
 def versioned_text(version: int, document: Mapping[str, Any]) -> str:
-    """Return a document as JSON with the tool's name and its version; what is not finite is null."""
+    """Return a document as JSON with the tool's name and its version; what is not finite is null.
+
+    Bytes of a file's name that are no UTF-8 are escaped, and come back when it is read.
+    """
     marked = {"tool": TOOL, "format_version": version} | {
         key: value for key, value in document.items() if key not in ("tool", "format_version")
     }
-    return json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_finite(marked), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,10 @@ REPORT_PAGE = "report.html"
 
 CAMERA_MOVES, MOMENTS = "camera_moves.csv", "moments.csv"
 COMPARISON, COMPARISON_TEXT, COMPARISON_DATA = "comparison.csv", "comparison.md", "comparison.json"
+WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE = "what_if.csv", "what_if.md", "what_if.png"
+WHAT_IF_FILES = (WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE)
+"""What `what-if` writes, into a folder of its own."""
+
 COMPARISON_PICTURE = "comparison.png"
 """The one picture of a comparison, however many models it is of."""
 
@@ -27,9 +31,10 @@ TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT = "timeline.png", "boundary_displa
 CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
-OVERLAY = "overlay.mp4"
+ABSENCES = "absences.csv"
+OVERLAY, CAUSES, PROTOTYPES = "overlay.mp4", "why.csv", "prototypes.png"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, OVERLAY)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY, CAUSES, PROTOTYPES)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
@@ -87,9 +92,24 @@ class ModelFolder:
         return self.path / TRACKS
 
     @property
+    def absences(self) -> Path:
+        """The table of absences inside tracks' lives."""
+        return self.path / ABSENCES
+
+    @property
     def overlay(self) -> Path:
         """The clip with the masks drawn."""
         return self.path / OVERLAY
+
+    @property
+    def causes(self) -> Path:
+        """The table of the causes of jitter, of a model that says what its masks are assembled from."""
+        return self.path / CAUSES
+
+    @property
+    def prototypes(self) -> Path:
+        """The picture of what one mask is assembled from, where one was asked for."""
+        return self.path / PROTOTYPES
 
 
 @dataclass(frozen=True)

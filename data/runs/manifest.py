@@ -67,6 +67,8 @@ class ModelDescription:
         weights: the beginning of their SHA-256; "" where there are none.
         mask_cell_px: width and height, in pixels of the frame, of a cell of the grid that its masks are cut on; None
             where that is not known.
+        identified: whether its masks came with identities.
+        stabilized: the model whose masks these are, stabilised; "" where they are its own.
     """
 
     name: str
@@ -77,6 +79,8 @@ class ModelDescription:
     precision: str
     weights: str
     mask_cell_px: tuple[float, float] | None = None
+    identified: bool = False
+    stabilized: str = ""
 
 
 @dataclass(frozen=True)
@@ -299,6 +303,8 @@ def _model(name: str, model: Fields) -> ModelDescription:
         precision=model.text("precision", ""),
         weights=str(weights.get("sha256", "") if isinstance(weights, dict) else weights or "")[:12],
         mask_cell_px=_cell(model.all().get("mask_cell_px"), name),
+        identified=model.text("identities", "") == "given",
+        stabilized=model.fields("stabilized", optional=True).text("model", ""),
     )
 
 

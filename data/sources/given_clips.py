@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolact_temporal.data.sources.image_folder import SUFFIXES, image_paths
 from yolact_temporal.data.sources.mistaken import mistaken_name
-from yolact_temporal.data.sources.structure import require_readable_file, unreadable
+from yolact_temporal.data.sources.structure import require_readable_file, sha256_of, unreadable
 from yolact_temporal.errors import InputError
 
 VIDEO_SUFFIXES = (
@@ -36,7 +36,8 @@ def given_clips(given: Sequence[str]) -> GivenClips:
     """Return the clips that arguments stand for, all of them there and none of them something else.
 
     A pattern such as "*.mp4" that no shell has expanded is expanded here. A folder that holds a video is replaced by
-    its clips, in the order of their names: videos, and folders of images. A folder of images is a clip.
+    its clips, in the order of their names: videos, and folders of images. A folder of images is a clip. A file with the
+    very bytes of an earlier one is passed over.
 
     Args:
         given: files, folders and patterns.
@@ -49,7 +50,7 @@ def given_clips(given: Sequence[str]) -> GivenClips:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     for name in ("b.mp4", "a.avi", "notes.txt"):
-        ...         _ = (Path(folder) / name).write_bytes(b"frames")
+        ...         _ = (Path(folder) / name).write_bytes(name.encode())
         ...     print([Path(clip).name for clip in given_clips([folder]).paths])
         ...     print([Path(clip).name for clip in given_clips([f"{folder}/*.mp4"]).paths])
         ['a.avi', 'b.mp4']
@@ -73,7 +74,31 @@ def given_clips(given: Sequence[str]) -> GivenClips:
             faults[clip] = fault
     if faults:
         raise _all_of(faults)
-    return GivenClips(tuple(clips), tuple(remarks))
+    kept, repeated = _each_once(clips)
+    return GivenClips(tuple(kept), (*remarks, *repeated))
+
+
+def _each_once(clips: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the clips without copies of an earlier one, and a sentence for each copy; only equal sizes are read."""
+    kept: list[str] = []
+    repeated: list[str] = []
+    by_size: dict[int, list[str]] = {}
+    for clip in clips:
+        path = Path(clip)
+        same = None
+        if path.is_file():
+            alike = by_size.setdefault(path.stat().st_size, [])
+            same = next((other for other in alike if _same_bytes(path, Path(other))), None)
+            alike.append(clip)
+        if same is None or same == clip:
+            kept.append(clip)
+        else:
+            repeated.append(f"{clip} is the same file as {same}: it is passed over")
+    return kept, repeated
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    return one.samefile(other) or sha256_of([one]) == sha256_of([other])
 
 
 def require_clip(path: str | Path) -> None:

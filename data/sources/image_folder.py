@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
+from yolact_temporal.data.image_names import frames_of_images
 from yolact_temporal.data.sources.structure import sha256_of, unreadable
 from yolact_temporal.errors import InputError
 
@@ -39,7 +40,8 @@ class ImageFolderSource:
     """A `FrameSource` of a folder's images in the order of the numbers in their names, upright by their EXIF tag.
 
     The whole folder is checked when it is opened: images of one size. `info.fps` is None where no rate was given;
-    times then assume 30 a second, and a warning says so. An image that cannot be decoded is a loss.
+    times then assume 30 a second, and a warning says so. An image that cannot be decoded is a loss, and so is one whose
+    number is left out, as `frames_of_images` has it.
 
     Raises:
         InputError: if the folder cannot be read, has no image, two images of one name, or images of several sizes.
@@ -49,6 +51,7 @@ class ImageFolderSource:
         self.losses: list[FrameLoss] = []
         self.warnings: list[str] = []
         self._paths = image_paths(path)
+        self._places = frames_of_images([own.stem for own in self._paths])
         self._rate = fps or ASSUMED_FPS
         height, width = _common_size(self._paths)
         self._white = _white_of_deep(self._paths)
@@ -69,7 +72,7 @@ class ImageFolderSource:
             width=width,
             height=height,
             fps=fps,
-            frame_count=len(self._paths),
+            frame_count=self._places[-1] + 1,
             rotation=0,
             variable_rate=False,
             decoder="images",
@@ -83,8 +86,10 @@ class ImageFolderSource:
             InputError: if none can be decoded.
         """
         lost: list[str] = []
-        good = 0
-        for index, path in enumerate(self._paths):
+        good, following = 0, 0
+        for index, path in zip(self._places, self._paths, strict=True):
+            lost += ["no image has its number"] * (index - following)
+            following = index + 1
             try:
                 rgb = read_rgb(path, self._white)
             except UNDECODABLE as error:
@@ -93,7 +98,7 @@ class ImageFolderSource:
             self._tell_lost(lost, index)
             good += 1
             yield Frame(index, float(index / self._rate), rgb)
-        self._tell_lost(lost, len(self._paths))
+        self._tell_lost(lost, following)
         if not good:
             raise InputError(
                 f"expected images in {self.info.path}, but none of {len(self._paths)} can be decoded: "
@@ -108,6 +113,16 @@ class ImageFolderSource:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             self.losses.append(FrameLoss(index, lost[0] + more, len(lost)))
             lost.clear()
+
+
+def frame_names(folder: Path) -> dict[str, int]:
+    """Return the frame of each image of a folder by its name without ending.
+
+    Raises:
+        InputError: as `image_paths`.
+    """
+    stems = [path.stem for path in image_paths(folder)]
+    return dict(zip(stems, frames_of_images(stems), strict=True))
 
 
 def image_paths(folder: Path) -> list[Path]:

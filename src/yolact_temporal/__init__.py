@@ -1,11 +1,20 @@
 """Measure how steady instance masks are in video."""
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yolact_temporal.temporal.stabilizing.live import Stabilizer
+
+__all__ = ["Stabilizer", "__version__"]
 
 __version__: str
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
+    if name == "Stabilizer":  # OpenCV and NumPy are loaded only for who asks
+        from yolact_temporal.temporal.stabilizing.live import Stabilizer
+
+        return Stabilizer
     # Reading the installed version takes longer than everything else at start-up, and is rarely needed.
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version

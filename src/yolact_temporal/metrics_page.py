@@ -24,6 +24,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "B": "B: jitter",
         "C": "C: flicker",
         "D": "D: against a ground truth",
+        "H": "H: causes of jitter and of absences",
         "J": "J: what decides a question",
     }
 )
@@ -33,10 +34,12 @@ _TABLES: Mapping[Scope, str] = MappingProxyType(
     {
         "pair": "frames, instances, tracks, summary",
         "track": "tracks, summary",
+        "absence": "summary",
         "truth": "summary",
         "identity": "summary",
         "comparison": "",
         "calibration": "calibration",
+        "cause": "why, summary",
     }
 )
 """The CSV tables that hold a metric of each scope, comparisons apart."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
+from yolact_temporal.temporal.absences import ABSENCE_COLUMNS
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
 from yolact_temporal.temporal.calibration.verdict_power_report import VERDICT_COLUMNS
 from yolact_temporal.temporal.catalogue import SUPPORTS
@@ -26,6 +27,8 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.stabilizing.what_if_csv import WHAT_IF_COLUMNS
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 
 class _Table(NamedTuple):
@@ -63,6 +66,16 @@ def tables_page() -> str:
             TRACK_COLUMNS.fixed,
         ),
         _Table(
+            "absences.csv",
+            "One row a frame in which a track is absent that was seen before and is seen again.",
+            ABSENCE_COLUMNS,
+        ),
+        _Table(
+            "why.csv",
+            "Of runs of models that say what their masks are assembled from. One row a pair of frames of a track.",
+            CAUSE_COLUMNS,
+        ),
+        _Table(
             "objects.csv",
             "Of runs with several models. One row an object, a frame in which it counts, and a model. "
             "`true_objects.csv` has the same columns; its objects are those of the ground truth.",
@@ -83,6 +96,11 @@ def tables_page() -> str:
             "camera_moves.csv",
             "Of the demo only. One row an instance, pair and kind of motion.",
             CAMERA_MOVE_COLUMNS,
+        ),
+        _Table(
+            "what_if.csv",
+            "Of `what-if`. One row a clip, model and method with its parameters.",
+            WHAT_IF_COLUMNS,
         ),
         _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
         _Table("verdicts.csv", "Of `calibrate --verdicts`. One row a setting.", VERDICT_COLUMNS),

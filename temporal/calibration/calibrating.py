@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from yolact_temporal.temporal.calibration.causes import cause_measurements
 from yolact_temporal.temporal.calibration.expectations import Check, all_checks
 from yolact_temporal.temporal.calibration.gathering import (
     floor_measurements,
@@ -53,7 +54,12 @@ def calibrate(plan: Plan, progress: Callable[[int], object] | None = None) -> Ca
         progress: told how many of the plan's frames are done.
     """
     frames = _Count(progress)
-    measurements = [*_scenes(plan, frames.step), *_long(plan, frames.step), *_floor(plan, frames.step)]
+    measurements = [
+        *_scenes(plan, frames.step),
+        *_long(plan, frames.step),
+        *_floor(plan, frames.step),
+        *cause_measurements(plan, frames.step),
+    ]
     table = Table(measurements)
     return Calibration(plan, table, tuple(all_checks(table, plan)))
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from yolact_temporal.temporal.calibration.calibrating import Calibration
+from yolact_temporal.temporal.calibration.causes import BLAMED, EXPERIMENT
 from yolact_temporal.temporal.calibration.gathering import BIAS
 from yolact_temporal.temporal.calibration.measurements import Key, Table
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, UNMASKED
 from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES
+from yolact_temporal.temporal.metrics.causes import FLOOR, MEASURES
 
 _LABEL = 47
 _CELL = 9
@@ -26,6 +28,7 @@ class Line(NamedTuple):
 
 _B1 = "boundary_px_mean"
 _B2 = "motion_compensated_jitter"
+_CAUSE = MEASURES[1]
 _B3 = "second_difference_centroid_{}_px"
 
 _DOSE_BLOCKS: tuple[tuple[str, str, str, tuple[Line, ...]], ...] = (
@@ -94,6 +97,25 @@ _DOSE_BLOCKS: tuple[tuple[str, str, str, tuple[Line, ...]], ...] = (
             Line("injected, as counted", "long", FLOW, "injected"),
             Line("class flip rate", "long", FLOW, "class_flip_rate"),
         ),
+    ),
+    *(
+        (
+            title,
+            fault,
+            EXPERIMENT,
+            (
+                *(
+                    Line(f"B1 from the {part}, px", EXPERIMENT, EXACT, _CAUSE.name(part))
+                    for part in BLAMED.values()
+                ),
+                Line("B1 from carrying alone (floor), px", EXPERIMENT, EXACT, _CAUSE.name(FLOOR)),
+            ),
+        )
+        for title, fault in (
+            ("box of a mask shaken by so many px", "box_shake"),
+            ("noise on the coefficients of a mask", "coefficients_noise"),
+            ("noise on the prototypes of a mask", "prototypes_noise"),
+        )
     ),
 )
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from yolact_temporal.temporal.calibration.causes import growing, staying
 from yolact_temporal.temporal.calibration.gathering import BIAS, verdict_key
 from yolact_temporal.temporal.calibration.measurements import Key, Table
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, UNMASKED
-from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, REFERENCE, TRUTH, Plan, Subject
+from yolact_temporal.temporal.calibration.plan import CAUSES, CLASS_SWITCHES, REFERENCE, TRUTH, Plan, Subject
 from yolact_temporal.temporal.metrics import REGISTRY
 
 JITTER = tuple(name for name, spec in REGISTRY.own().items() if spec.symbol in ("B1", "B2", "B3"))
@@ -293,6 +294,24 @@ def floor_is_small(table: Table, plan: Plan) -> Iterator[Check]:
                 )  # fmt: skip
 
 
+def causes_are_found(table: Table, plan: Plan) -> Iterator[Check]:
+    """One part disturbed: what it is blamed for grows with the dose, the other parts stay within the floor."""
+    grows = "the part that is disturbed is blamed, and for more with every dose"
+    stays = "the parts that are not disturbed are blamed for no more than the floor"
+    for fault in CAUSES:
+        for higher, lower in growing(fault):
+            if lower is None:
+                yield _judge(table, grows, higher, [], lambda own: own > 0, "{0:.4g}")
+            else:
+                yield _judge(
+                    table, grows, higher, [lower], lambda own, low: own > low, "{0:.4g} after {1:.4g}"
+                )
+        for key, floor in staying(fault):
+            yield _judge(
+                table, stays, key, [floor], lambda own, most: abs(own) <= most, "{0:.4g}, floor {1:.4g}"
+            )
+
+
 RULES: tuple[Callable[[Table, Plan], Iterator[Check]], ...] = (
     truth_is_the_floor,
     noise_grows,
@@ -305,6 +324,7 @@ RULES: tuple[Callable[[Table, Plan], Iterator[Check]], ...] = (
     full_box_is_seen_through,
     verdicts_are_right,
     floor_is_small,
+    causes_are_found,
 )
 """Every expectation."""
 

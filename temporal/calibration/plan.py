@@ -24,9 +24,21 @@ DOSE_UNITS: Mapping[str, str] = MappingProxyType(
         CLASS_SWITCHES: "1",
         "low_resolution_box": "cells",
         "low_resolution_frame": "cells",
+        "box_shake": "px",
+        "coefficients_noise": "1",
+        "prototypes_noise": "1",
     }
 )
 """Unit of each fault's dose; the others have none."""
+
+CAUSES: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {
+        "box_shake": (1.0, 2.0, 4.0),
+        "coefficients_noise": (0.1, 0.2, 0.4),
+        "prototypes_noise": (1.0, 2.0, 4.0),
+    }
+)
+"""Faults of one part of a mask that is assembled from several, and their doses."""
 
 RATES = ("dropped", "dropped_in_bursts", CLASS_SWITCHES)
 """Faults whose dose is a rate: what is injected is then counted, frame by frame."""
@@ -74,6 +86,8 @@ class Plan:
         textures: contrasts at which the floor is measured.
         floor_scene: what else the scenes of the floor are.
         floor_clips: how many scenes for each speed and each texture.
+        cause_clips: how many clips for each dose of a fault of one part.
+        cause_frames: of each of these.
     """
 
     name: str
@@ -88,11 +102,14 @@ class Plan:
     textures: tuple[float, ...]
     floor_scene: SceneOptions
     floor_clips: int
+    cause_clips: int = 4
+    cause_frames: int = 24
 
     @property
     def frames(self) -> int:
         """Frames of all scenes together."""
         floor = (len(self.speeds) + len(self.textures)) * self.floor_clips * self.floor_scene.frames
+        floor += sum(map(len, CAUSES.values())) * self.cause_clips * self.cause_frames
         return floor + sum(scene.frames for scene in (*self.scenes, *self.long_scenes))
 
 
@@ -143,6 +160,8 @@ def quick_plan(seed: int = 0) -> Plan:
         textures=(0.0, 0.4),
         floor_scene=SceneOptions(size=(96, 128), frames=8),
         floor_clips=2,
+        cause_clips=2,
+        cause_frames=12,
     )
 
 

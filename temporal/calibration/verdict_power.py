@@ -289,6 +289,8 @@ def _drawn(pool: Sequence[ClipObjects], setting: Setting, rng: np.random.Generat
         round_trip_px=nothing,
         round_trip_jitter=nothing,
         second_boundary_px=nothing,
+        box_cause_px=nothing,
+        box_cause_jitter=nothing,
     )
     return compare_clip(table, _MODELS, (THRESHOLD, THRESHOLD))
 

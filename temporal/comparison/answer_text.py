@@ -24,6 +24,9 @@ _UNDEFINED: Mapping[Question, str] = {
     "truth": "there is no true object",
 }
 
+_MOST_PAIRS = 10_000
+"""More than a clip of minutes has: a difference that takes more is next to none, and no number is given."""
+
 
 def answer_of(question: Question, found: Found, models: tuple[str, str], rules: Rules) -> Answer:
     """Return an answer with its sentence."""
@@ -61,7 +64,7 @@ def _pairs_needed(effect: Effect | None, smallest: float | None) -> int | None:
     if effect is None or not smallest or not effect.estimate:
         return None
     needed = effect.pairs * (smallest / effect.estimate) ** 2
-    return math.ceil(needed) if needed < 1e6 else None
+    return math.ceil(needed) if needed < _MOST_PAIRS else None
 
 
 def _sentence(

@@ -172,7 +172,7 @@ def compare_models(
         differences += _at_recall(clips, models, recall, measured, seed)
     if truth:
         loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
-        names = [name for name in _compared_names(truth) if name != QUESTIONS["outline"].name]
+        names = [name for name in _compared_names(truth, loose) if name != QUESTIONS["outline"].name]
         differences += [_difference(name, support, loose, seed) for name in names]
     guards = tuple(
         guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
@@ -183,8 +183,14 @@ def compare_models(
     )
 
 
-def _compared_names(truth: bool) -> list[str]:
-    return [name for name, figure in REGISTRY.compared().items() if truth or not figure.needs_truth]
+def _compared_names(truth: bool, clips: Mapping[str, PairFigures]) -> list[str]:
+    """Return what there is to compare; causes only where a clip knows them of both models."""
+    return [
+        name
+        for name, figure in REGISTRY.compared().items()
+        if (truth or not figure.needs_truth)
+        and (figure.spec.scope != "cause" or any(clip.series[name].n for clip in clips.values()))
+    ]
 
 
 def _own_differences(
@@ -196,7 +202,7 @@ def _own_differences(
         _outline_difference(clips, outline, seed)
         if name == QUESTIONS["outline"].name
         else _difference(name, compared[name].support, clips, seed)
-        for name in _compared_names(truth)
+        for name in _compared_names(truth, clips)
     ]
 
 

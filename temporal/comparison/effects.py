@@ -39,7 +39,7 @@ _RESAMPLES = 4_000
 _LEAST_FRAMES = 8
 _LEAST_BLOCK = 3.0
 """Pairs that follow each other share a mask, so that their figures depend on each other however it looks."""
-_MOST_CLIPS = 10_000
+_MOST_CLIPS = 1_000
 """More clips than anybody has: it is then not said how many it takes."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.metrics.causes import BOX_CAUSES
 from yolact_temporal.temporal.metrics.losses import loss_terms
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,8 @@ class ClipObjects:
         motion_known: bool (P,), whether the motion from the last frame to this one is known.
         last: int64 (P,), index of the object's last appearance, -1 before its first one.
         score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
-            round_trip_jitter, second_boundary_px: float (P, M), as of `ObjectRow`; NaN where there is none.
+            round_trip_jitter, second_boundary_px, box_cause_px, box_cause_jitter: float (P, M), as of `ObjectRow`; NaN
+            where there is none.
         true_boundary_px, true_jitter, true_second_boundary_px: float (P,), of the true masks; NaN where there is none.
         iou_between: float (P, M, M), IoU of two models' masks of the object; NaN where one has none.
         left_out: how many pairs of an object are not of the universe, by status.
@@ -57,6 +59,8 @@ class ClipObjects:
     round_trip_px: Floats
     round_trip_jitter: Floats
     second_boundary_px: Floats
+    box_cause_px: Floats
+    box_cause_jitter: Floats
     true_boundary_px: Floats
     true_jitter: Floats
     true_second_boundary_px: Floats
@@ -109,6 +113,8 @@ class ClipObjects:
             round_trip_px=column("round_trip_px"),
             round_trip_jitter=column("round_trip_jitter"),
             second_boundary_px=column("second_boundary_px"),
+            box_cause_px=column("box_cause_px"),
+            box_cause_jitter=column("box_cause_jitter"),
             true_boundary_px=column("true_boundary_px")[:, 0],
             true_jitter=column("true_jitter")[:, 0],
             true_second_boundary_px=column("true_second_boundary_px")[:, 0],
@@ -235,6 +241,10 @@ def compare_clip(
         "second_boundary_px": sums.mean(second, sampled),
         "sample_boundary_px": sums.mean(objects.boundary_px[:, columns], sampled),
         "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
+        **{
+            name: sums.mean(values[:, columns], common & np.isfinite(values[:, columns]).any(axis=1))
+            for name, values in zip(BOX_CAUSES, (objects.box_cause_jitter, objects.box_cause_px), strict=True)
+        },
         "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
         "coverage": sums.share(both, pair),
         "misses_one_sided": sums.share(one, pair),

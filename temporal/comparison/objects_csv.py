@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.csv_tables import csv_rows
 from yolact_temporal.data.runs.claim import has_header
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
@@ -77,7 +76,8 @@ _NO_MASK = "-"
 def object_row_cells(row: ObjectRow) -> Row:
     """Return a row as cells by column name."""
     ious = (_NO_MASK if iou is None else f"{iou:.{_DIGITS}g}" for iou in row.iou_between)
-    return row._asdict() | {"iou_between": " ".join(ious)}
+    cells: Row = row._asdict() | {"iou_between": " ".join(ious)}
+    return {name: cells[name] for name in _NAMES}
 
 
 def has_every_column(path: Path) -> bool:
@@ -92,16 +92,15 @@ def read_objects(path: Path) -> Iterator[ObjectRow]:
         InputError: if the file cannot be read, has other columns, or a line is no row; it is named by its number.
     """
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
+        with csv_rows(path) as lines:
+            _, header = next(lines, (0, []))
             if header not in (_NAMES, _EARLIER):
                 raise InputError(
-                    f"expected the columns {', '.join(_NAMES)} in {path}, got others: compare the runs anew with "
-                    f"--overwrite"
+                    f"expected the columns {', '.join(_NAMES)} in {path}, got others: remove the file, and compare the "
+                    f"runs again"
                 )
-            for cells in lines:
-                yield _parsed(cells, len(header), path, lines.line_num)
+            for number, cells in lines:
+                yield _parsed(cells, len(header), path, number)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"expected a table of objects in {path}, which cannot be read ({error})") from error
 
@@ -125,6 +124,7 @@ def _parsed(cells: list[str], count: int, path: Path, number: int) -> ObjectRow:
                 *figures,
                 *[None] * (_FIGURES - len(figures)),
                 tuple(map(_iou, " ".join(others[_FIGURES:]).split())),
+                *[None] * (len(ObjectRow._fields) - len(_NAMES)),  # these stand in other tables
             )
         )
     except ValueError as error:

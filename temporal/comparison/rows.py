@@ -36,6 +36,8 @@ class ObjectRow(NamedTuple):
         second_boundary_px: B1 by the second motion estimate; None but on a sample of pairs.
         true_boundary_px, true_jitter, true_second_boundary_px: B1 and B2 of the object's true masks, the same in every
             model's row; None without a ground truth, or where it has no mask in one of the frames.
+        box_cause_px, box_cause_jitter: what of B1 and B2 of the model's own pair comes from its box; None where that is
+            not known. They stand in the table of causes, not in that of objects.
         iou_between: IoU of this model's mask with each model's, in the order of the rows; None where either has none.
     """
 
@@ -60,3 +62,5 @@ class ObjectRow(NamedTuple):
     true_jitter: float | None = None
     true_second_boundary_px: float | None = None
     iou_between: tuple[float | None, ...] = ()
+    box_cause_px: float | None = None
+    box_cause_jitter: float | None = None

@@ -210,11 +210,55 @@ def _squared_distances(
     across, down, wide, high = cv2.boundingRect(other)
     top, bottom = min(int(rows.min()), down), max(int(rows.max()) + 1, down + high)
     start, end = min(int(columns.min()), across), max(int(columns.max()) + 1, across + wide)
-    away = other[top:bottom, start:end] ^ 1
-    distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    # Squared distances between pixels are whole numbers: rounding takes away the transform's own error,
-    # which differs between machines.
-    return np.rint(distance[rows - top, columns - start].astype(np.float64) ** 2)
+    return _squared_at(_transform(other[top:bottom, start:end]), rows - top, columns - start)
+
+
+def _transform(boundary: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the distance of every pixel to the nearest one that is set, float32 (h, w)."""
+    away = boundary ^ 1
+    return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+
+
+def _squared_at(
+    distances: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return squared distances of pixels, whole numbers: rounding takes away the transform's own error.
+
+    That error differs between machines.
+    """
+    squared: NDArray[np.float64] = np.rint(distances[rows, columns].astype(np.float64) ** 2)
+    return squared
+
+
+class OneAgainstMany:
+    """The displacement of one mask against many others, as `boundary_distances` and `displacement` give it.
+
+    What the distances to the one mask's boundary are read from is computed once.
+
+    Args:
+        previous: uint8 (h, w) of 0 and 1, the one mask.
+        visible: the same of the pixels that count.
+
+    Example:
+        >>> previous, current = np.zeros((2, 5, 9), np.uint8)
+        >>> previous[:, 2] = current[:, 5] = 1
+        >>> OneAgainstMany(previous, np.ones_like(previous)).displacement(current).mean
+        3.0
+    """
+
+    def __init__(self, previous: NDArray[np.uint8], visible: NDArray[np.uint8]) -> None:
+        self._visible, self._everywhere = visible, np.ones_like(visible)
+        self._rows, self._columns = _places(mask_boundary(previous, visible))
+        whole = mask_boundary(previous, self._everywhere)
+        self._distances = _transform(whole) if len(self._rows) else None
+
+    def displacement(self, current: NDArray[np.uint8]) -> Displacement | None:
+        """Return the displacement against a mask, uint8 (h, w); None if either has no boundary that is visible."""
+        rows, columns = _places(mask_boundary(current, self._visible))
+        if self._distances is None or not len(rows):
+            return None
+        there = _squared_distances(self._rows, self._columns, mask_boundary(current, self._everywhere))
+        return displacement(np.sqrt(there), np.sqrt(_squared_at(self._distances, rows, columns)))
 
 
 def displacement(there: NDArray[np.float64], back: NDArray[np.float64]) -> Displacement:

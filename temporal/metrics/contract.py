@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from yolact_temporal.data.crops import MaskCrop
     from yolact_temporal.temporal.motion import RoundTrip
 
-Scope = Literal["pair", "track", "truth", "identity", "comparison", "calibration"]
-"""What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; masks against a ground
-truth; their identities against it; models on one universe of objects; the tool's own calibration."""
+Scope = Literal["pair", "track", "absence", "cause", "truth", "identity", "comparison", "calibration"]
+"""What a figure is of: a pair (t-1, t) of a track, and its mean over the track; a whole track; absences inside tracks'
+lives; causes of a model's jitter; masks against a ground truth; their identities against it; models on one universe of
+objects; the tool's own calibration."""
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 
@@ -127,7 +128,9 @@ class MetricSpec:
         """Which way is better, in words: steadier where it measures steadiness by itself."""
         if self.direction == "zero":
             return "nearer to 0 is better"
-        steady = self.scope in ("pair", "track") or (self.scope == "comparison" and self.direction == "down")
+        steady = self.scope in ("pair", "track", "cause") or (
+            self.scope == "comparison" and self.direction == "down"
+        )
         return f"{'lower' if self.direction == 'down' else 'higher'} is {'steadier' if steady else 'better'}"
 
 

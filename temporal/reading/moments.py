@@ -67,6 +67,8 @@ class Moment:
         class_before: of a class flip, the class of the frame before.
         other_track_id: who swallowed it.
         other_object_id: the same as a number of the comparison.
+        covering: of a mask that went, the tracks whose masks covered most of it before and still do: where one of them
+            is of the same object, the object is not gone.
     """
 
     frame: int
@@ -84,6 +86,7 @@ class Moment:
     other_track_id: int | None = None
     other_object_id: int | None = None
     object_name: str = ""
+    covering: tuple[int, ...] = ()
 
     @property
     def who(self) -> str:
@@ -141,6 +144,7 @@ class _Absence:
     item: InstanceStability
     share: float
     taker: int | None
+    covering: tuple[int, ...]
     frames: int = 0
 
 
@@ -262,7 +266,7 @@ class MomentFinder:
         for key, last in self._last.items():
             if key in seen:
                 continue
-            taker = _taker(last.mask, seen, self._last, motion)
+            taker, covering = _covers(last.mask, seen, self._last, motion)
             absence = _Absence(
                 stability.frame_index,
                 stability.time_s,
@@ -270,6 +274,7 @@ class MomentFinder:
                 last.item,
                 _frame_share(last.mask),
                 taker,
+                covering,
                 frames=1,
             )
             self._absent[key] = absence
@@ -290,6 +295,7 @@ class MomentFinder:
             math.sqrt(absence.share),
             gone_frames=absence.frames,
             other_track_id=absence.taker,
+            covering=absence.covering,
         )
 
 
@@ -297,18 +303,16 @@ def _frame_share(mask: MaskCrop) -> float:
     return mask.area / (mask.size[0] * mask.size[1])
 
 
-def _taker(
+def _covers(
     mask: MaskCrop, seen: Mapping[int, _Last], before: Mapping[int, _Last], motion: Motion | None
-) -> int | None:
-    """Return the track whose mask covers most of a mask that is gone, if it covers enough and did not before."""
+) -> tuple[int | None, tuple[int, ...]]:
+    """Return which tracks cover enough of a mask that is gone: the one that covers most anew, and those of before."""
     carried = mask if motion is None or motion.repeated else warp_mask(mask, motion)
-    shares = {
-        key: _covered(carried, other.mask)
-        for key, other in seen.items()
-        if key not in before or _covered(mask, before[key].mask) < TAKEN_SHARE
-    }
-    best = max(shares, key=lambda key: (shares[key], -key), default=None)
-    return best if best is not None and shares[best] >= TAKEN_SHARE else None
+    shares = {key: _covered(carried, other.mask) for key, other in seen.items()}
+    over = [key for key, share in shares.items() if share >= TAKEN_SHARE]
+    already = tuple(key for key in over if key in before and _covered(mask, before[key].mask) >= TAKEN_SHARE)
+    taker = max(set(over) - set(already), key=lambda key: (shares[key], -key), default=None)
+    return taker, already
 
 
 def _covered(mask: MaskCrop, other: MaskCrop) -> float:
@@ -352,6 +356,8 @@ def with_shared_ids(
 ) -> list[Moment]:
     """Return moments with the numbers and names that their objects have in the comparison.
 
+    A second mask of an object that went while the first stayed is left out: the object was there all the time.
+
     Args:
         moments: as found.
         objects: by model and track, the object; see `shared_ids`.
@@ -362,6 +368,8 @@ def with_shared_ids(
         own = objects.get(moment.model, {})
         other = None if moment.other_track_id is None else own.get(moment.other_track_id)
         number = own.get(moment.track_id)
+        if number is not None and any(own.get(key) == number for key in moment.covering):
+            continue
         name = "" if number is None else names.get(number, "")
         named.append(replace(moment, object_id=number, other_object_id=other, object_name=name))
     return named

@@ -39,10 +39,10 @@ def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> 
     """
     owners: Mapping[tuple[int, int, str], list[int]] = defaultdict(list)
     for mask in objects:
-        owners[_key(mask)].append(mask.owner)
+        owners[mask_key(mask.frame, mask.area_px, mask.score)].append(mask.owner)
     frames: dict[int, Counter[int]] = {}
     for mask in tracks:
-        for owner in owners.get(_key(mask), ()):
+        for owner in owners.get(mask_key(mask.frame, mask.area_px, mask.score), ()):
             frames.setdefault(mask.owner, Counter())[owner] += 1
     return {
         track: min(found, key=lambda owner, found=found: (-found[owner], owner))  # type: ignore[misc]
@@ -80,5 +80,6 @@ class RunningNumbers:
         return self._numbers[model]
 
 
-def _key(mask: MaskKey) -> tuple[int, int, str]:
-    return mask.frame, mask.area_px, f"{mask.score:.6g}"
+def mask_key(frame: int, area_px: int, score: float) -> tuple[int, int, str]:
+    """Return what tells a mask from others in all tables of one model, to the digits of the shorter ones."""
+    return frame, area_px, f"{score:.6g}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import cv2
 
@@ -15,19 +15,23 @@ from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
 from yolact_temporal.analyzing.stage_clock import StageClock
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
+from yolact_temporal.temporal.absences import AbsenceCounts
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
 from yolact_temporal.temporal.reading.moments import Moment, worst_apart
 from yolact_temporal.temporal.reading.shared_ids import MaskKey, RunningNumbers
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
+from yolact_temporal.temporal.why.causes_summary import ClipCauses
 
 T = TypeVar("T")
 
@@ -54,7 +58,9 @@ class AnalyzeResult:
             consensus; empty for one model without a ground truth.
         truth: what was measured against a ground truth; None where there is none.
         motion: where the motion between frames came from.
+        causes: by model, what its jitter comes from; only of models that were explained.
         moments: the worst of every model, worst first, by its own tracks.
+        absences: why masks are absent inside their tracks' lives, by model.
     """
 
     clip: ClipInfo
@@ -66,7 +72,9 @@ class AnalyzeResult:
     outside: Mapping[str, Outside] = field(default_factory=dict)
     truth: MeasuredTruth | None = None
     motion: str = ""
+    causes: Mapping[str, ClipCauses] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
+    absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
 
 
 def analyze_clip(
@@ -123,11 +131,17 @@ def analyze_clip(
                 progress(count)
         moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
         stability = {recording.name: recording.finish() for recording in recordings}
+        causes = {
+            recording.name: recording.causes.result()
+            for recording in recordings
+            if recording.causes is not None
+        }
         outside = objects[-1].outside() if objects else {}
         true = next((found for table in objects if (found := table.measured()) is not None), None)
     warnings = [
         *source.warnings,
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
+        *(remark for recording in recordings for remark in recording.remarks()),
     ]
     return AnalyzeResult(
         source.info,
@@ -139,7 +153,9 @@ def analyze_clip(
         outside,
         true,
         motion.kind,
+        causes,
         tuple(moments),
+        {recording.name: recording.absences() for recording in recordings},
     )
 
 
@@ -162,23 +178,46 @@ def with_motion(frames: Iterator[Frame], source: MotionSource, clock: StageClock
         yield MovedFrame(frame, motion, source.is_cut(frame))
 
 
+_Told: TypeAlias = tuple[FrameRecord, MaskParts | None]
+"""What a model sees in a frame, and, of a model that tells, what its masks are assembled from."""
+
+
 def _segment(
     frames: Iterator[MovedFrame], recordings: Sequence[ModelRecording], batch: int, clock: StageClock
 ) -> Iterator[SeenFrame]:
     """Add what each model sees; a frame that a broken run recorded is not seen anew."""
     for group in _batches(frames, batch):
         pictures = [moved.frame for moved in group]
-        found = {recording.name: _records(recording, pictures, clock) for recording in recordings}
+        found: dict[str, Sequence[_Told]] = {}
+        for recording in recordings:  # those that follow another one come after it
+            source = recording.mask_source
+            if isinstance(source, FollowingMasks):
+                with clock.running("stabilize"):
+                    seen = zip(group, found[source.of], strict=True)
+                    found[recording.name] = [
+                        (source.follow(moved, record), None) for moved, (record, _) in seen
+                    ]
+            else:
+                found[recording.name] = _records(recording, pictures, clock)
         for place, moved in enumerate(group):
-            yield SeenFrame(moved, {name: records[place] for name, records in found.items()})
+            own = {name: seen[place] for name, seen in found.items()}
+            parts = {name: told for name, (_, told) in own.items() if told is not None}
+            yield SeenFrame(moved, {name: record for name, (record, _) in own.items()}, parts)
 
 
-def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[FrameRecord]:
+def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[_Told]:
     recorded = recording.recorded(frames[0].index, len(frames))
     if recorded is not None:
-        return recorded
+        if recording.explained is None or not any(recording.explains(frame.index) for frame in frames):
+            return [(record, None) for record in recorded]
+        # Parts are not recorded: only for them is a frame seen anew, so that a resumed run says the same.
+        with clock.running(recording.name):
+            seen = recording.explained.see_parts(frames)
+        return [(record, parts) for record, (_, parts) in zip(recorded, seen, strict=True)]
     with clock.running(recording.name):
-        return recording.mask_source.see(frames)
+        if recording.explained is not None:
+            return recording.explained.see_parts(frames)
+        return [(record, None) for record in recording.mask_source.see(frames)]
 
 
 def _measure(
@@ -197,6 +236,9 @@ def _measure(
                 record = recording.counted(seen.records[recording.name])
                 counted[recording.name] = record.instances
                 stability[recording.name] = recording.measure(seen, record)
+        with clock.running("why"):
+            for recording in recordings:
+                recording.explain(seen, stability[recording.name])
         with clock.running("compare"):
             rows: Sequence[ObjectRow] = ()
             for table in objects:

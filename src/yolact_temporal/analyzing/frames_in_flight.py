@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.stability import FrameStability
@@ -29,10 +30,11 @@ class MovedFrame:
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """A frame, and by model all that was seen in it, counted or not."""
+    """A frame, and by model all that was seen in it, counted or not; of models that tell, the parts of every mask."""
 
     moved: MovedFrame
     records: Mapping[str, FrameRecord]
+    parts: Mapping[str, MaskParts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

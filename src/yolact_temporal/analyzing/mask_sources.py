@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from yolact_temporal.analyzing.loaded_model import LoadedModel
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.sources.structure import sha256_of
+from yolact_temporal.yolact.segmenter import offers_parts
 
 
 class MaskSource(Protocol):
@@ -91,6 +94,27 @@ class NetworkMasks:
         return []
 
 
+class ExplainedMasks(NetworkMasks):
+    """A network that says what its masks are assembled from, and how."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        super().__init__(model)
+        self._offering: Any = model.segmenter
+
+    def see_parts(self, frames: Sequence[Frame]) -> list[tuple[FrameRecord, MaskParts]]:
+        """Return what the network sees in frames of one size, and the parts of every mask."""
+        found = self._offering.segment_parts(np.stack([frame.rgb for frame in frames]))
+        return [
+            (FrameRecord(frame.index, frame.time_s, own.instances), own.parts)
+            for frame, own in zip(frames, found, strict=True)
+        ]
+
+    def assemble(self, parts: MaskParts) -> Sequence[MaskCrop]:
+        """Return the masks that parts make."""
+        made: Sequence[MaskCrop] = self._offering.assemble(parts)
+        return made
+
+
 class GivenMasks:
     """Somebody's masks of the clip.
 
@@ -108,7 +132,12 @@ class GivenMasks:
         self.path: Path | None = masks.path
         self.manifest: dict[str, Any] = {
             "note": given_note(name, masks),
-            "masks": {"path": str(masks.path), "format": masks.format, "sha256": masks_sha256(masks.path)},
+            "masks": {
+                "path": str(masks.path),
+                "format": masks.format,
+                "sha256": masks_sha256(masks.path),
+                "frames": masks.matching,
+            },
             "identities": "given" if masks.identified else "by association",
             "config": {"class_names": list(masks.class_names)},
             "score_threshold": score_threshold,
@@ -142,9 +171,16 @@ class GivenMasks:
         ]
 
 
-def as_mask_source(model: LoadedModel | MaskSource) -> MaskSource:
-    """Return what sees the frames: a loaded model's network, or what was given."""
-    return NetworkMasks(model) if isinstance(model, LoadedModel) else model
+def as_mask_source(model: LoadedModel | MaskSource, why: bool = False) -> MaskSource:
+    """Return what sees the frames: a loaded model's network, or what was given.
+
+    Args:
+        model: either.
+        why: whether its masks are to be explained, where it says what they are assembled from.
+    """
+    if not isinstance(model, LoadedModel):
+        return model
+    return ExplainedMasks(model) if why and offers_parts(model.segmenter) else NetworkMasks(model)
 
 
 def given_note(name: str, masks: MaskSequence) -> str:

@@ -15,9 +15,12 @@ class AnalyzeOptions(RunOptions):
     Attributes:
         flow_long_side: the long side in pixels to which frames are reduced for optical flow.
         motion: the method of optical flow that motion is estimated by; the other one is the second.
+        why_every: jitter is explained on every so many pairs of frames, of models that tell the parts of their masks; 0
+            for never.
         second_motion_every: the second estimate is made of every so many pairs; 0 for none.
     """
 
     flow_long_side: int = FlowOptions.long_side
     motion: FlowMethod = FlowOptions.method
     second_motion_every: int = FlowOptions.second_every
+    why_every: int = 0

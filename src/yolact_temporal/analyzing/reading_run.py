@@ -10,6 +10,7 @@ from yolact_temporal.analyzing.clip_stages import AnalyzeResult
 from yolact_temporal.analyzing.summary_text import stride_sentence
 from yolact_temporal.comparing.compare_runs import ComparisonResult
 from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.temporal.absences import absence_sentence
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.plots import read_rows
@@ -73,10 +74,14 @@ def read_run(
 
 
 def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
-    """Return what must be said beside the figures: what pixels depend on, or that there are none."""
+    """Return what must be said beside the figures: what pixels depend on, that there are none, why masks lack."""
     found = [stride_sentence(stride)] if stride > 1 else []
     if not any(own.pictures for own in result.stability.values()):
         found.append("Without the clip the motion between frames is not known, nor how far outlines move.")
+    for model, own in list(result.absences.items())[:1]:  # of the others the report's tables tell
+        sentence = absence_sentence(own)
+        if sentence is not None:
+            found.append(sentence if len(result.absences) == 1 else f"{model}: {sentence}")
     return tuple(found)
 
 

@@ -22,13 +22,15 @@ class Pictures:
 
     Attributes:
         overlay: the clip with the masks drawn, one a model.
-        plots: of timeline, tracks, displacements and comparison.
+        plots: of timeline, tracks, displacements and comparison, and of the worst moments.
         pair_plots: of the comparison of every two models, where there are more than two.
+        prototypes: the frame of which it is drawn what a mask is assembled from; None for no such picture.
     """
 
     overlay: bool = True
     plots: bool = True
     pair_plots: bool = False
+    prototypes: int | None = None
 
 
 @dataclass(frozen=True)

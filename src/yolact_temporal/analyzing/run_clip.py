@@ -37,6 +37,7 @@ from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
 from yolact_temporal.errors import UsageError
+from yolact_temporal.temporal.absences import absence_rows
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
@@ -51,6 +52,9 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
+from yolact_temporal.temporal.why.causes_csv import read_box_causes, with_box_causes
+from yolact_temporal.temporal.why.causes_summary import cause_rows
+from yolact_temporal.temporal.why.causes_text import causes_section
 
 _PACKAGES = (
     "yolact-temporal",
@@ -127,7 +131,7 @@ def run_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     destination = request.destination
-    mask_sources = [as_mask_source(model) for model in models]
+    mask_sources = [as_mask_source(model, request.options.why_every > 0) for model in models]
     with claimed_run(
         destination.folder,
         [mask_source.name for mask_source in mask_sources],
@@ -160,7 +164,7 @@ def _run(
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     manifest["command"] = destination.command
     if truth is not None:
-        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format}
+        manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
         if request.protocol is not None:
             manifest["ground_truth"]["protocol"] = request.protocol
     if claimed.earlier is not None:
@@ -210,7 +214,9 @@ def _compare(
     outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
     if len(mask_sources) < 2:
         return ComparisonResult((), outside)
-    table = ClipObjects.from_rows(read_objects(folder.true_objects if on_truth else folder.objects))
+    rows = read_objects(folder.true_objects if on_truth else folder.objects)
+    causes = {source.name: read_box_causes(folder.model(source.name).causes) for source in mask_sources}
+    table = ClipObjects.from_rows(with_box_causes(rows, causes))
     if not table.pair.any():
         return ComparisonResult(
             (), ("No object counts for two models, so that they cannot be compared here.", *outside)
@@ -286,20 +292,23 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
             summary.write_all(summary_rows(done.name, model, stability, done.intervals[model]))
+            summary.write_all(absence_rows(done.name, model, result.absences[model]))
         for own in done.quality:
             summary.write_all(truth_fit_rows(done.name, own))
+        for model, causes in result.causes.items():
+            summary.write_all(cause_rows(done.name, model, causes))
     write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
         _draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
-    write_page(done, manifest)
+    write_page(done, manifest, request.destination.pictures.plots)
 
 
-def write_page(done: FinishedRun, manifest: Manifest) -> None:
-    """Write a run's `report.html`, from what lies in its folder by then."""
+def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then, with or without pictures of moments."""
     said = [*done.comparison.remarks, *remarks(done.result)]
-    page = run_page(done.reading, _figures(done), said, done.folder, manifest)
+    page = run_page(done.reading, _figures(done), said, done.folder, manifest, pictures)
     with atomic_write(done.folder.page) as file:
         file.write(page)
 
@@ -351,7 +360,15 @@ def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
         for model, stability in done.result.stability.items()
     ]
     blocks += [Paragraph(CAVEAT), Paragraph(INTERVAL_NOTE)]
-    return blocks + ([Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else [])
+    blocks += [Paragraph(FLOOR_NOTE)] if any(map(has_floor, done.result.stability.values())) else []
+    why = _causes(done.result)
+    return blocks if why is None else [*blocks, why]
+
+
+def _causes(result: AnalyzeResult) -> Section | None:
+    near = {model: own.figures["boundary_near_box_px_mean"].value for model, own in result.stability.items()}
+    seconds = result.seconds
+    return causes_section(result.causes, near, seconds.get("why", 0.0), seconds["total"])
 
 
 def remarks(result: AnalyzeResult) -> list[str]:

@@ -34,7 +34,12 @@ _MOMENTS_NOTE = (
 
 
 def run_page(
-    reading: ClipReading, figures: Sequence[Block], said: Sequence[str], folder: RunFolder, manifest: Manifest
+    reading: ClipReading,
+    figures: Sequence[Block],
+    said: Sequence[str],
+    folder: RunFolder,
+    manifest: Manifest,
+    pictured: bool = True,
 ) -> str:
     """Return a run's page.
 
@@ -44,6 +49,7 @@ def run_page(
         said: how the clip was read, a sentence each.
         folder: the run, its tables and plots written.
         manifest: of the run.
+        pictured: whether the worst moments are pictures, for which the clip is read again.
     """
     many = len(reading.verdicts) > TOLD_PAIRS
     lines = first_lines(replace(reading, verdicts=()) if many else reading)
@@ -56,7 +62,7 @@ def run_page(
         *([_each_pair(reading, overview)] if many else []),
         *(block for block in lines.blocks if not isinstance(block, Section)),
         *([Section("Objects", [object_table(reading.objects, reading.models)])] if reading.objects else []),
-        *_moment_blocks(reading, folder, manifest),
+        *_moment_blocks(reading, folder, manifest, pictured),
         *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
         Section("How it was read", [Items([*said, *_how_measured(manifest)])], folded=True),
@@ -78,10 +84,12 @@ def _what_was_measured(manifest: Manifest) -> str:
     return f"{rate[0].upper()}{rate[1:]}; models: {', '.join(manifest.models)}."
 
 
-def _moment_blocks(reading: ClipReading, folder: RunFolder, manifest: Manifest) -> Iterable[Block]:
-    """Return the worst moments as pictures, or, where there can be none, in words."""
+def _moment_blocks(
+    reading: ClipReading, folder: RunFolder, manifest: Manifest, pictured: bool
+) -> Iterable[Block]:
+    """Return the worst moments as pictures, or, where none are wanted or there can be none, in words."""
     moments = reading.moments[:SHOWN_MOMENTS]
-    pictures = moment_pictures(folder, manifest, moments)
+    pictures = moment_pictures(folder, manifest, moments) if pictured else [b""] * len(moments)
     first_s = _first_time_s(folder, manifest)
     shown = [
         Picture(

@@ -18,6 +18,11 @@ from yolact_temporal.errors import UsageError
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.selection import Position
+    from yolact_temporal.temporal.stabilizing.registry import Candidate
+
+
+_WHY_SAMPLE = 3
+"""By default jitter is explained on one of so many pairs of frames: of all it took up to a third of the run."""
 
 
 def add(commands: Any) -> None:
@@ -60,7 +65,29 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
     )
+    parser.add_argument(
+        "--stabilize",
+        action="append",
+        default=[],
+        metavar="NAME[:PARAMETERS]",
+        help="stabilise the masks of --model while it runs, as a further model, such as vote:3; may be repeated. "
+        "`what-if` tells what each method gains and costs",
+    )
     add_run_options(parser)
+    parser.add_argument(
+        "--why",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
+        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}rd, which costs less)",
+    )
+    parser.add_argument(
+        "--prototypes",
+        type=int,
+        metavar="FRAME",
+        help="draw what the mask of the best-scored instance of this frame is assembled from, and what it would be "
+        "with each part of the frame before: MODEL/prototypes.png",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -71,13 +98,19 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.analyzing.request import RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
+    from yolact_temporal.analyzing.stabilized_masks import with_followers
     from yolact_temporal.comparing.compare_runs import claim_comparison
     from yolact_temporal.data.sources import open_clip
 
     if len(asked.jobs) > 1:
         claim_comparison(args.out)
     options = AnalyzeOptions(
-        start=asked.start, end=asked.end, stride=args.stride, batch=args.batch, **motion_options(args)
+        start=asked.start,
+        end=asked.end,
+        stride=args.stride,
+        batch=args.batch,
+        why_every=_WHY_SAMPLE if args.why is None else int(args.why),
+        **motion_options(args),
     )
     bounds = rules(args)
     models = load_models(args)
@@ -89,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         with closing(source), progress_bar(args, name, expected) as progress:
             return run_clip(
                 source,
-                models,
+                with_followers(models, asked.methods, source.info.fps, args.stride),
                 RunRequest(destination(args, name), options, rules=bounds),
                 progress,
             )
@@ -98,11 +131,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Asked(NamedTuple):
-    """What is asked for: the name of each clip's run by the clip's path, and the range of frames."""
+    """What is asked for: the name of each clip's run by the clip's path, the range of frames, and stabilisers."""
 
     jobs: dict[str, str]
     start: Position
     end: Position | None
+    methods: Sequence[Candidate]
 
 
 def _checked(args: argparse.Namespace) -> _Asked:
@@ -115,6 +149,8 @@ def _checked(args: argparse.Namespace) -> _Asked:
     end = None if args.end is None else parse_position(args.end, "--end")
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
+    if args.prototypes is not None and args.why is False:
+        raise UsageError("expected --prototypes without --no-why, got both: drop one")
     require_decoder(args.decoder)
     motion_options(args)
     rules(args)
@@ -123,9 +159,17 @@ def _checked(args: argparse.Namespace) -> _Asked:
     for clip, name in jobs.items():
         require_apart(args.out / name, [Path(clip)])
     require_models(args)
+    methods = _methods(args.stabilize) if args.stabilize else []
     for remark in found.remarks:
         print(f"yolact-temporal: {remark}", file=sys.stderr)
-    return _Asked(jobs, start, end)
+    return _Asked(jobs, start, end, methods)
+
+
+def _methods(given: Sequence[str]) -> list[Candidate]:
+    """Read stabilisers, whose modules load more than a wrong argument elsewhere should wait for."""
+    from yolact_temporal.temporal.stabilizing.registry import parse_method, require_causal
+
+    return [require_causal(parse_method(text)) for text in given]
 
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -21,8 +22,10 @@ from yolact_temporal.cli import (
     export,
     metrics,
     score,
+    stabilize,
     train,
     weights,
+    what_if,
 )
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
@@ -33,6 +36,8 @@ COMMANDS = (
     analyze,
     demo,
     compare,
+    what_if,
+    stabilize,
     score,
     export,
     metrics,
@@ -83,6 +88,7 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
         arguments: those of the process, unless given.
         interrupts: what may have asked for an end, if the process listens to signals.
     """
+    _open_streams()
     parser = build_parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -119,6 +125,16 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
         if interrupts is not None and interrupts.asked:  # a library made another error of it
             return _fail(args, KeyboardInterrupt(), INTERRUPTED)
         return _fail(args, error, 1)
+
+
+def _open_streams() -> None:
+    """Let what is printed go nowhere where stdout or stderr is closed, and show bytes that they cannot encode."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the process's end
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _limit_memory_arenas() -> None:

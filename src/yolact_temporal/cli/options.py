@@ -189,7 +189,9 @@ def motion_options(args: argparse.Namespace) -> dict[str, Any]:
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
     """Add whether plots are drawn."""
     parser.add_argument(
-        "--no-plots", action="store_true", help="draw no plots; the tables hold the same figures"
+        "--no-plots",
+        action="store_true",
+        help="draw no plots and no pictures of the worst moments; the tables hold the same figures",
     )
     parser.add_argument(
         "--pair-plots",
@@ -202,7 +204,8 @@ def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = 
     """Return where the arguments send a run of this name, which is made from `inputs` too."""
     from yolact_temporal.analyzing.request import Destination, Pictures
 
-    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots)
+    drawn = getattr(args, "prototypes", None)
+    pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots, drawn)
     return Destination(
         name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
     )

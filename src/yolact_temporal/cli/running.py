@@ -51,7 +51,7 @@ def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRu
             compare_all(args, [done.folder.path for done in measured], args.out)
         except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
             print(f"yolact-temporal: {error}", file=sys.stderr)
-    elif len(runs) > 1:
+    elif runs and len(jobs) > 1:
         _print_clips(args, runs)
     return conclude(args, runs, errors)
 

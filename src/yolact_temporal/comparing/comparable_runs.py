@@ -18,12 +18,19 @@ from yolact_temporal.temporal.flow import flow_kind
 
 @dataclass(frozen=True)
 class RunModel:
-    """One model of a finished run: what compares it, what its class ids stand for, and where its masks lie."""
+    """One model of a finished run: what compares it, what its class ids stand for, and where its masks lie.
+
+    Attributes:
+        identified: whether its masks came with identities.
+        stabilized: the model whose masks these are, stabilised; "" where they are its own.
+    """
 
     name: str
     files: ModelFolder
     score_threshold: float
     class_names: Sequence[str]
+    identified: bool = False
+    stabilized: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,7 +270,14 @@ def _one_clip(runs: Sequence[FinishedFolder]) -> ClipRuns:
                     f"expected models of different names for {manifest.name}, got {name} in two runs: leave "
                     f"one out"
                 )
-            models[name] = RunModel(name, run.folder.model(name), own.score_threshold, own.class_names)
+            models[name] = RunModel(
+                name,
+                run.folder.model(name),
+                own.score_threshold,
+                own.class_names,
+                own.identified,
+                own.stabilized,
+            )
     whole = len(runs) == 1 and runs[0].there(folder.objects)
     return ClipRuns(manifest.name, manifest, models, folder.objects if whole else None)
 

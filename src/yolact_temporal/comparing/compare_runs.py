@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -23,6 +23,7 @@ from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
     coverage_notes,
+    frames_of_clip,
     open_truth,
     truth_of_clip,
 )
@@ -60,6 +61,7 @@ from yolact_temporal.temporal.documents import Block, Items, Section, as_markdow
 from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, read_box_causes, with_box_causes
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def compare_runs(
         if not left_out:
             raise
         raise InputError(f"{error}. {' '.join(left_out)}") from error
+    as_run = frozenset(clip.name for clip in clips if motion in (None, clip.manifest.options.motion))
     clips = [clip if motion is None else clip.moved_by(motion) for clip in clips]
     gathered = _Gathered(list(left_out))
     if (sentence := frame_rates_sentence(clips)) is not None:
@@ -135,10 +138,13 @@ def compare_runs(
             where = truth_of_clip(ground_truth, clip.name, len(clips))
             known = clip.manifest.clip
             size = (known.height, known.width)
-            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count)
+            found = locate_clip(known)
+            frames = frames_of_clip(found if isinstance(found, Path) else None)
+            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count, frames)
         own = _Gathered()
         try:
-            table = ClipObjects.from_rows(_rows(clip, chosen, truth, own, progress))
+            rows = _rows(clip, chosen, truth, own, progress)
+            table = ClipObjects.from_rows(with_box_causes(rows, _box_causes(clip, as_run)))
         except InputError as error:
             faults[clip.name] = error
             continue
@@ -317,6 +323,13 @@ def _rows(
         gathered.add(None if counts is None else {name: Outside(*own) for name, own in counts.items()})
         return read_objects(clip.objects)
     return _made_rows(clip, chosen, truth, gathered, progress)
+
+
+def _box_causes(clip: ClipRuns, as_run: Set[str]) -> dict[str, BoxCauses]:
+    """Return by model what comes from its box; nothing of clips whose motion is another than when it was found."""
+    if clip.name not in as_run:
+        return {}
+    return {name: read_box_causes(model.files.causes) for name, model in clip.models.items()}
 
 
 def _is_whole(clip: ClipRuns) -> bool:

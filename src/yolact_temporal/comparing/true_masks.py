@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.formats import MaskSequence, ReadOptions, open_masks
+from yolact_temporal.data.formats import KnownFrames, MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
+from yolact_temporal.data.sources.image_folder import frame_names
 from yolact_temporal.errors import InputError
 
 
@@ -66,7 +67,11 @@ class TruthOptions:
 
 
 def open_truth(
-    path: Path, options: TruthOptions, size: tuple[int, int] | None, frame_count: int | None
+    path: Path,
+    options: TruthOptions,
+    size: tuple[int, int] | None,
+    frame_count: int | None,
+    frames: KnownFrames | None = None,
 ) -> MaskSequence:
     """Open true masks of one clip; every frame is read once, so that faults are found before anything is measured.
 
@@ -75,12 +80,15 @@ def open_truth(
         options: what is known of them.
         size: the clip's (height, width); None where it is not known.
         frame_count: the clip's frames; None where it is not known.
+        frames: what they are called, where that is known.
 
     Raises:
         UsageError: if there is no such format.
         InputError: if they cannot be read, do not fit the clip, or do not say which object each is.
     """
-    known = ReadOptions(size, frame_count, None, options.first_frame, options.video, prefix="ground-truth-")
+    known = ReadOptions(
+        size, frame_count, None, options.first_frame, options.video, "ground-truth-", frames or KnownFrames()
+    )
     found = open_masks(path, options.format, known)
     if not sum(len(frame.instances) for frame in found):
         note = f"The ground truth in {path} has no object: only false alarms can be told against it."
@@ -91,6 +99,15 @@ def open_truth(
             f"add a track_id to every instance"
         )
     return found
+
+
+def frames_of_clip(clip: Path | None) -> KnownFrames:
+    """Return what the frames of a clip are called: the names of its images; nothing of a video, or one that is gone.
+
+    Raises:
+        InputError: if the folder cannot be read, or has no images.
+    """
+    return KnownFrames(str(clip), frame_names(clip)) if clip is not None and clip.is_dir() else KnownFrames()
 
 
 def coverage_notes(truth: MaskSequence, indices: Collection[int]) -> list[str]:

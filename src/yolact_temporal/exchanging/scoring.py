@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,8 +15,21 @@ from yolact_temporal.analyzing.mask_sources import GivenMasks, masks_sha256
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Protocol, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
-from yolact_temporal.comparing.true_masks import TruthOptions, coverage_notes, open_truth
-from yolact_temporal.data.formats import FORMATS, MaskSequence, ReadOptions, open_masks
+from yolact_temporal.comparing.true_masks import (
+    TruthOptions,
+    coverage_notes,
+    frames_of_clip,
+    open_truth,
+)
+from yolact_temporal.data.formats import (
+    FORMATS,
+    KnownFrames,
+    MaskSequence,
+    ReadOptions,
+    format_of,
+    open_masks,
+)
+from yolact_temporal.data.formats.frame_names import first_numbers
 from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.rle import mask_boxes
@@ -107,9 +120,10 @@ def score_masks(
     require_apart(request.destination.folder, [*paths, *(path for path in (clip, truth) if path is not None)])
     source = None if clip is None else open_clip(clip, fps=options.fps)
     try:
-        read = _Reading(options, source)
-        masks = [read.masks(path) for path in paths]
+        frames_known = frames_of_clip(clip)
+        read = _Reading(options, source, frames_known, {} if frames_known.names else _first_numbers(request))
         true = None if truth is None else read.truth(truth)
+        masks = [read.masks(path) for path in paths]
         indices = _frames_to_measure(masks, names, read.frame_count)
         if true is not None:
             read.notes += coverage_notes(true, indices)
@@ -202,8 +216,15 @@ def mask_name(path: Path) -> str:
 class _Reading:
     """Reads masks of one clip, and gathers what they say of it."""
 
-    def __init__(self, options: ScoreOptions, source: FrameSource | None) -> None:
+    def __init__(
+        self,
+        options: ScoreOptions,
+        source: FrameSource | None,
+        frames: KnownFrames,
+        firsts: Mapping[str, int],
+    ) -> None:
         self._options = options
+        self._frames, self._firsts = frames, firsts
         self.notes: list[str] = []
         self.times: dict[int, float] = {}
         self.size: tuple[int, int] | None = None
@@ -220,7 +241,9 @@ class _Reading:
             InputError: if they cannot be read, or do not fit the clip or the masks before.
         """
         own = self._options
-        known = ReadOptions(self.size, self.frame_count, own.class_names, own.first_frame, own.video)
+        known = ReadOptions(
+            self.size, self.frame_count, own.class_names, own.first_frame, own.video, known=self._known(path)
+        )
         found = open_masks(path, own.format, known)
         close = 0
         for frame in found:
@@ -238,15 +261,41 @@ class _Reading:
         self.fps = self.fps or found.fps
         return found
 
+    def _known(self, path: Path) -> KnownFrames:
+        """Return what is known of the frames by now, with the first-frame number of a path."""
+        shared = min(self._firsts.values(), default=None)
+        return replace(self._frames, first=self._firsts.get(str(path), shared))
+
     def truth(self, path: Path) -> MaskSequence:
-        """Return true masks at a path.
+        """Return true masks at a path, and keep what they call the clip's frames for the masks to come.
 
         Raises:
             InputError: if they cannot be read, do not fit the clip, or do not say which object each is.
         """
-        found = open_truth(path, self._options.truth, self.size, self.frame_count)
+        found = open_truth(path, self._options.truth, self.size, self.frame_count, self._known(path))
         self.notes += found.notes
+        self._frames = self._frames.and_then(found.known)
+        self.size = self.size or found.size
         return found
+
+
+def _first_numbers(request: ScoreRequest) -> dict[str, int]:
+    """Return how each path calls the first frame, of all masks and the truth that have numbers alone.
+
+    Raises:
+        InputError: if two disagree, or one cannot be read.
+    """
+    options = request.options
+    told = [(path, options.format) for path in request.masks if options.first_frame is None]
+    if request.truth is not None and options.truth.first_frame is None:
+        told.append((request.truth, options.truth.format))
+    numbered, from_one = {}, []
+    for path, name in told:
+        chosen = format_of(path, name)
+        if chosen.numbers is not None:
+            numbered[str(path)] = chosen.numbers(path)
+            from_one += [str(path)] if chosen.from_one else []
+    return first_numbers(numbered, from_one)
 
 
 def boxes_meet(boxes: NDArray[np.float32]) -> bool:

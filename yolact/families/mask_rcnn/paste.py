@@ -40,13 +40,21 @@ def paste_by_matrices(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Te
 
     Arguments as for `pasted`.
     """
-    padded, scale = expand_masks(masks[:, None], _PADDING)
-    places = expand_boxes(boxes, scale).to(torch.int64)
+    padded, places = padded_masks(masks, boxes)
     cells = padded.shape[-1]
     rows = _bilinear(places[:, 1], places[:, 3], cells, size[0])
     columns = _bilinear(places[:, 0], places[:, 2], cells, size[1])
-    soft: Tensor = rows @ padded[:, 0] @ columns.transpose(1, 2)
+    soft: Tensor = rows @ padded @ columns.transpose(1, 2)
     return soft
+
+
+def padded_masks(masks: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return masks with nothing around them, (N, m + 2, m + 2), and the pixels that they are stretched over.
+
+    Arguments as for `pasted`; the pixels are int64 (N, 4), xyxy, both ends included, also outside the frame.
+    """
+    padded, scale = expand_masks(masks[:, None], _PADDING)
+    return padded[:, 0], expand_boxes(boxes, scale).to(torch.int64)
 
 
 def _bilinear(first: Tensor, last: Tensor, cells: int, length: int) -> Tensor:

@@ -13,6 +13,13 @@ from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import resize_boxes
 
+from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.yolact.families.mask_rcnn.mask_parts import (
+    RegionInputs,
+    assembled_regions,
+    region_parts,
+)
 from yolact_temporal.yolact.families.mask_rcnn.network import (
     Size,
     classify,
@@ -25,6 +32,7 @@ from yolact_temporal.yolact.families.mask_rcnn.network import (
 )
 from yolact_temporal.yolact.families.mask_rcnn.paste import pasted
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
+from yolact_temporal.yolact.segmenter import SeenParts
 from yolact_temporal.yolact.transfer import Found
 
 
@@ -44,7 +52,14 @@ class RegionDetections(NamedTuple):
     masks: Tensor
 
 
-class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
+class RegionOutputs(NamedTuple):
+    """What the network says of a batch: detections of each image, and what their masks were made from."""
+
+    found: list[RegionDetections]
+    made_from: RegionInputs
+
+
+class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
     """Mask R-CNN or Mask Scoring R-CNN as a `Segmenter`: each frame is seen by itself.
 
     Args:
@@ -62,11 +77,34 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
         images.tensors = images.tensors.contiguous(memory_format=torch.channels_last)
         return images
 
-    def _forward(self, inputs: ImageList) -> list[RegionDetections]:
+    @torch.inference_mode()
+    def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
+        """Segment frames, and hand out the parts of every mask; see `PartsSegmenter.segment_parts`."""
+        size = (frames.shape[1], frames.shape[2])
+        inputs, (found, made_from) = self._seen(frames)
+        network = self.network()
+        return [
+            SeenParts(
+                _found(part, seen, size).instances(),
+                region_parts(network, made_from, index, part.boxes, part.labels, seen, size),
+            )
+            for index, (part, seen) in enumerate(zip(found, inputs.image_sizes, strict=True))
+        ]
+
+    @torch.inference_mode()
+    def assemble(self, parts: MaskParts) -> list[MaskCrop]:
+        """Pool features from the boxes, run the mask head and paste, in the segmenter's precision."""
+        if self._autocast is None:
+            return assembled_regions(self.network(), parts)
+        with torch.autocast(self.device.type, dtype=self._autocast):
+            return assembled_regions(self.network(), parts)
+
+    def _forward(self, inputs: ImageList) -> RegionOutputs:
         """Run the network: proposals, classes and boxes, suppression, then masks of what is left."""
         network = self.network()
         features = pyramid(network, inputs)
-        proposals = propose(network, inputs, features).boxes
+        proposed = propose(network, inputs, features)
+        proposals = proposed.boxes
         logits, regression = classify(network, features, proposals, inputs.image_sizes)
         boxes, scores, labels = network.roi_heads.postprocess_detections(
             logits, regression, proposals, inputs.image_sizes
@@ -76,15 +114,14 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
         boxes, scores, labels = (
             [part[keep] for part, keep in zip(parts, kept, strict=True)] for parts in (boxes, scores, labels)
         )
-        return self._with_masks(network, features, boxes, scores, labels, inputs.image_sizes)
+        found = self._with_masks(network, features, boxes, scores, labels, inputs.image_sizes)
+        height, width = inputs.tensors.shape[-2:]
+        return RegionOutputs(found, RegionInputs(features, proposed, regression, (height, width)))
 
-    def found(
-        self, outputs: list[RegionDetections], inputs: ImageList, size: tuple[int, int]
-    ) -> Iterator[Found]:
+    def found(self, outputs: RegionOutputs, inputs: ImageList, size: tuple[int, int]) -> Iterator[Found]:
         """Scale boxes to the frames and paste the masks into them."""
-        for part, seen in zip(outputs, inputs.image_sizes, strict=True):
-            boxes = resize_boxes(part.boxes, seen, size)
-            yield Found(boxes, part.scores, part.labels - 1, pasted(part.masks, boxes, size))
+        for part, seen in zip(outputs.found, inputs.image_sizes, strict=True):
+            yield _found(part, seen, size)
 
     def _with_masks(
         self,
@@ -116,3 +153,9 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, list[RegionDetections]]):
             order = order[score[order] > self.score_threshold]
             found.append(RegionDetections(box[order], score[order], label[order], mask[order]))
         return found
+
+
+def _found(detections: RegionDetections, seen: Size, size: Size) -> Found:
+    """Scale one image's boxes from the network's input to the frame and paste its masks."""
+    boxes = resize_boxes(detections.boxes, seen, size)
+    return Found(boxes, detections.scores, detections.labels - 1, pasted(detections.masks, boxes, size))

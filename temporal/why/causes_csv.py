@@ -1,0 +1,79 @@
+"""`why.csv`: what each pair of a track owes to each part of its mask."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from yolact_temporal.data.files import open_regular
+from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.metrics.causes import BOX_CAUSES, PAIR_SPECS
+from yolact_temporal.temporal.reading.shared_ids import mask_key
+from yolact_temporal.temporal.report import Column, Row, TableColumns
+from yolact_temporal.temporal.why.explaining import PairCauses
+
+BoxCauses: TypeAlias = Mapping[tuple[int, int, str], tuple[float | None, float | None]]
+"""By mask (`mask_key`), what of B2 and of B1 of the pair that it ends comes from the box."""
+
+CAUSE_COLUMNS = TableColumns(
+    Column("frame", "", "Index of the pair's second frame in the clip, from 0."),
+    Column("time_s", "s", "Presentation time from the clip's first frame.", 9),
+    Column("track_id", "", "Which object this is, as in `instances.csv`."),
+    Column("score", "1", "The model's score of the mask, 0 to 1."),
+    Column("area_px", "px", "Pixels of the mask."),
+    metrics=lambda: {spec.name: spec for spec in PAIR_SPECS},
+)
+
+
+def cause_row(causes: PairCauses) -> Row:
+    """Return the row of a pair, by column name."""
+    return {
+        "frame": causes.frame_index,
+        "time_s": causes.time_s,
+        "track_id": causes.track_id,
+        "score": causes.score,
+        "area_px": causes.area_px,
+        **{spec.name: causes.values.get(spec.name) for spec in PAIR_SPECS},
+    }
+
+
+def read_box_causes(path: Path) -> BoxCauses:
+    """Return what a table of causes says of the box; nothing where there is no such table.
+
+    Raises:
+        InputError: if the file cannot be read, or is no such table.
+    """
+    if not path.exists():
+        return {}
+    found = {}
+    try:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                key = mask_key(int(row["frame"]), int(row["area_px"]), float(row["score"]))
+                jitter, px = (float(row[name]) if row[name] else None for name in BOX_CAUSES)
+                found[key] = (jitter, px)
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"expected a table of causes in {path}, which cannot be read ({error}): analyze the clip anew"
+        ) from error
+    return found
+
+
+def with_box_causes(rows: Iterable[ObjectRow], causes: Mapping[str, BoxCauses]) -> Iterator[ObjectRow]:
+    """Yield rows of objects with what of each pair comes from the box, where that is known.
+
+    Args:
+        rows: of objects.
+        causes: by model.
+    """
+    for row in rows:
+        own = causes.get(row.model)
+        if not own or row.score is None or row.area_px is None:
+            yield row
+            continue
+        jitter, px = own.get(mask_key(row.frame, row.area_px, row.score), (None, None))
+        yield row._replace(box_cause_jitter=jitter, box_cause_px=px)
