@@ -19,7 +19,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start many processes, each of which would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check-fast test-lowest lint format types docs tables-page pytest clean
+LINKED := build/linked
+# For a machine with a GPU and no network: nothing is installed, so any Python that has the dependencies will do.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(firstword $(PYTHON) python3))
+GPU_OPTIONS ?=
+
+.PHONY: demo test check-fast check-gpu test-lowest lint format types docs tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -35,6 +40,13 @@ check-fast: $(VENV)/.installed-dev
 
 test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python $(PYTEST) -m "not slow or smoke"
+
+# At most eight minutes: are the masks a GPU gives the CPU's, and how fast is it? Writes gpu_report.json and .md.
+check-gpu:
+	rm -rf $(LINKED)
+	mkdir -p $(LINKED)/yolact_temporal
+	ln -s $(addprefix ../../../,$(wildcard src/yolact_temporal/*) $(ROOMS)) $(LINKED)/yolact_temporal/
+	PYTHONPATH=$(LINKED) $(GPU_PYTHON) -m yolact_temporal.benchmarking.gpu_check $(GPU_OPTIONS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -56,7 +56,7 @@ def test_random_weights_send_regions_through_the_mask_head(monkeypatch):
         raise WeightsError("none here")
 
     monkeypatch.setattr(networks, "load_model", missing)
-    model, weights = networks._loaded("mask_rcnn_compact", "cpu", "float32")
+    model, weights = networks.loaded_or_random("mask_rcnn_compact", "cpu", "float32")
     assert weights == "random"
     frame = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), np.uint8)
     (found,) = model.segmenter.segment(frame)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from yolact_temporal.yolact.classes import COCO_CLASSES, EVERYDAY_CLASSES, PASCAL_CLASSES
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -33,11 +35,18 @@ class Normalization:
 
     def apply(self, images: Tensor) -> Tensor:
         """Normalise float images (B, 3, H, W) in 0..255, RGB; returns the same shape and dtype."""
-        import torch  # what a preset is can be told without it
-
-        mean = torch.tensor(self.mean, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
+        mean, std = _on_device(self, images.dtype, images.device)
         return (images - mean) / std
+
+
+@cache
+def _on_device(values: Normalization, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation as (1, 3, 1, 1), brought to a device once: a frame's way there is not held up."""
+    import torch  # what a preset is can be told without it
+
+    with torch.inference_mode(False):  # training may use them after
+        mean, std = (torch.tensor(part, dtype=dtype).view(1, 3, 1, 1) for part in (values.mean, values.std))
+        return mean.to(device), std.to(device)
 
 
 #: ImageNet means and deviations as the original rounds them.

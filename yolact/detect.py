@@ -11,11 +11,14 @@ from torch import Tensor
 from yolact_temporal.yolact.boxes import decode_boxes
 from yolact_temporal.yolact.layers import MaskIouNet
 from yolact_temporal.yolact.model import YolactOutput
-from yolact_temporal.yolact.nms import CONFIDENCE, NMS
+from yolact_temporal.yolact.nms import CONFIDENCE, NMS, emptied
+
+#: Masks brought to the frame's size at once.
+_UPSAMPLED_AT_ONCE = 25
 
 
 class Detections(NamedTuple):
-    """Detections of one image, best first.
+    """Detections of one image, best first; slots in which there is nothing have the score `EMPTY` and come last.
 
     Attributes:
         boxes: (N, 4) xyxy relative to the image, clipped to 0..1.
@@ -39,6 +42,7 @@ def detect(
     nms: str = "fast",
     score_threshold: float = 0.0,
     mask_iou_net: MaskIouNet | None = None,
+    fixed_slots: bool = False,
 ) -> list[Detections]:
     """Turn the network's output for a batch into detections.
 
@@ -47,6 +51,8 @@ def detect(
         nms: "fast", "cross-class" or "standard".
         score_threshold: detections whose score is not above it are dropped; 0 keeps all.
         mask_iou_net: YOLACT++'s rescoring network.
+        fixed_slots: keep the slots in which there is nothing, so that every size is known beforehand and the host
+            never waits for the device; for Fast NMS only. Otherwise they are dropped before work is put into them.
 
     Returns:
         B detections; an image in which nothing is found gives empty ones.
@@ -61,6 +67,7 @@ def detect(
             nms,
             score_threshold,
             mask_iou_net,
+            fixed_slots,
         )
         for index in range(len(output.class_scores))
     ]
@@ -75,28 +82,41 @@ def _detect_image(
     nms: str,
     score_threshold: float,
     mask_iou_net: MaskIouNet | None,
+    fixed_slots: bool,
 ) -> Detections:
-    foreground = class_scores[:, 1:]
+    scores = class_scores[:, 1:]
     # Fast NMS lets a suppressed box suppress others, so the candidates must not depend on the score threshold.
-    confident = torch.nonzero(foreground.amax(dim=1) > CONFIDENCE)[:, 0]
-    boxes = decode_boxes(regression[confident], anchors[confident])
-    kept = NMS[nms](boxes, foreground[confident].T)
-    if score_threshold > 0:
-        above = kept.score > score_threshold
-        kept = type(kept)(kept.anchor[above], kept.class_id[above], kept.score[above])
-    boxes, won = boxes[kept.anchor], confident[kept.anchor]
-    masks = assemble_masks(prototypes, coefficients[won], boxes)
-    scores = kept.score
-    if mask_iou_net is not None and len(boxes):
-        predicted_iou = mask_iou_net(masks[:, None]).gather(1, kept.class_id[:, None])[:, 0]
-        scores = kept.score * predicted_iou.clamp(max=1)
-    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, scores, masks, won)
+    confident = scores.amax(dim=1) > CONFIDENCE
+    if fixed_slots:
+        scores = emptied(scores, confident[:, None])
+    else:
+        candidates = torch.nonzero(confident)[:, 0]
+        regression, anchors, scores, coefficients = (
+            part[candidates] for part in (regression, anchors, scores, coefficients)
+        )
+    boxes = decode_boxes(regression, anchors)
+    kept = NMS[nms](boxes, scores.T).above(score_threshold)
+    if not fixed_slots:
+        kept = kept.filled()
+    boxes = boxes[kept.anchor]
+    masks = assemble_masks(prototypes, coefficients[kept.anchor], boxes)
+    won = kept.anchor if fixed_slots else candidates[kept.anchor]
+    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, kept.score, masks, won)
     if mask_iou_net is None:
         return found
-    order = scores.sort(descending=True, stable=True).indices
-    if score_threshold > 0:
-        order = order[scores[order] > score_threshold]
+    if len(boxes):
+        predicted_iou = mask_iou_net(masks[:, None]).gather(1, kept.class_id[:, None])[:, 0]
+        found = found._replace(scores=_rescored(kept.score, predicted_iou, score_threshold))
+    order = found.scores.sort(descending=True, stable=True).indices
+    if not fixed_slots:
+        order = order[found.scores[order] >= 0]
     return Detections(*(part[order] for part in found))
+
+
+def _rescored(score: Tensor, predicted_iou: Tensor, threshold: float) -> Tensor:
+    """Return class score times mask IoU, `EMPTY` where there is nothing or it is not above a threshold over 0."""
+    product = score * predicted_iou.clamp(max=1)
+    return emptied(product, (score >= 0) & (product > threshold if threshold > 0 else product >= 0))
 
 
 def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
@@ -120,20 +140,28 @@ def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> T
 
 def box_region(boxes: Tensor, height: int, width: int, padding: float = 0) -> Tensor:
     """Return bool (N, height, width): the cells inside each relative xyxy box, widened by `padding` cells."""
-    scale = boxes.new_tensor([width, height, width, height])
-    scaled = boxes * scale
-    low = (torch.minimum(scaled[:, :2], scaled[:, 2:]) - padding).clamp(min=0)
-    high = torch.minimum(torch.maximum(scaled[:, :2], scaled[:, 2:]) + padding, scale[:2])
+    x, y = boxes[:, 0::2] * width, boxes[:, 1::2] * height
     columns = torch.arange(width, device=boxes.device, dtype=boxes.dtype)
     rows = torch.arange(height, device=boxes.device, dtype=boxes.dtype)
-    inside_x = (columns >= low[:, :1]) & (columns < high[:, :1])
-    inside_y = (rows >= low[:, 1:]) & (rows < high[:, 1:])
+    inside_x, inside_y = _between(x, columns, width, padding), _between(y, rows, height, padding)
     return inside_y[:, :, None] & inside_x[:, None, :]
+
+
+def _between(ends: Tensor, cells: Tensor, count: int, padding: float) -> Tensor:
+    """Return bool (N, count): the cells between two ends (N, 2) in any order, widened by `padding`."""
+    low = (ends.amin(dim=1, keepdim=True) - padding).clamp(min=0)
+    high = (ends.amax(dim=1, keepdim=True) + padding).clamp(max=count)
+    return (cells >= low) & (cells < high)
 
 
 def frame_masks(masks: Tensor, height: int, width: int) -> Tensor:
     """Upsample masks (N, h, w) bilinearly to the frame and threshold at one half: bool (N, height, width)."""
     if len(masks) == 0:
         return masks.new_zeros((0, height, width), dtype=torch.bool)
+    # On a GPU in parts, since a mask takes four bytes a pixel before it is thresholded.
+    parts = torch.split(masks, _UPSAMPLED_AT_ONCE) if masks.is_cuda else (masks,)
     size = (height, width)
-    return F.interpolate(masks[None], size=size, mode="bilinear", align_corners=False)[0] > 0.5
+    upsampled = [
+        F.interpolate(part[None], size=size, mode="bilinear", align_corners=False)[0] > 0.5 for part in parts
+    ]
+    return upsampled[0] if len(upsampled) == 1 else torch.cat(upsampled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.yolact.device import autocast_dtype
 from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
+from yolact_temporal.yolact.transfer import Found, leaving, to_device
 
 Inputs = TypeVar("Inputs")
 Outputs = TypeVar("Outputs")
@@ -55,15 +57,35 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         weight: Tensor = next(self.model.parameters())
         return weight.device
 
-    @torch.inference_mode()
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the device works by itself, so that it is worth while to `launch` the next frames before waiting."""
+        return self.device.type == "cuda"
+
     def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
         """Segment frames, uint8 RGB (B, H, W, 3); see `Segmenter.segment`.
 
         Raises:
             ValueError: if the frames have another shape or dtype.
         """
+        return self.launch(frames)()
+
+    @torch.inference_mode()
+    def launch(self, frames: NDArray[np.uint8]) -> Callable[[], list[Instances]]:
+        """Begin to segment frames, as `segment` does, and return what waits for their instances.
+
+        On a GPU the host goes on meanwhile: frames go up in one transfer, packed masks come down in one.
+
+        Raises:
+            ValueError: if the frames have another shape or dtype.
+        """
         inputs, outputs = self._seen(frames)
-        return self.instances(outputs, inputs, (frames.shape[1], frames.shape[2]))
+        size = (frames.shape[1], frames.shape[2])
+        found = self.found(outputs, inputs, size)
+        if self.device.type == "cuda":
+            return leaving(found, size)
+        instances = [own.instances() for own in found]
+        return lambda: instances
 
     def _seen(self, frames: NDArray[np.uint8]) -> tuple[Inputs, Outputs]:
         """Return what the network was given of frames, and what it said of them."""
@@ -88,12 +110,12 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
     def _forward(self, inputs: Inputs) -> Outputs: ...
 
     @abstractmethod
-    def instances(self, outputs: Outputs, inputs: Inputs, size: tuple[int, int]) -> list[Instances]:
-        """Turn what the network said of `inputs` into the instances of frames of (height, width)."""
+    def found(self, outputs: Outputs, inputs: Inputs, size: tuple[int, int]) -> Iterator[Found]:
+        """Turn what the network said of `inputs` into what is in each of the frames of (height, width)."""
 
     def _on_device(self, frames: NDArray[np.uint8]) -> Tensor:
         """Return frames as (B, 3, H, W), still uint8."""
-        return torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+        return to_device(frames, self.device).permute(0, 3, 1, 2)
 
     def network(self) -> Any:
         """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""

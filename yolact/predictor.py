@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.yolact.detect import Detections, detect, frame_masks
 from yolact_temporal.yolact.mask_parts import assembled, parts_of
@@ -17,6 +18,7 @@ from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.nms import NMS
 from yolact_temporal.yolact.segmenter import SeenParts
+from yolact_temporal.yolact.transfer import Found
 
 
 class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
@@ -77,9 +79,12 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         outputs: YolactOutput = self.network()(inputs)
         return outputs
 
-    def instances(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> list[Instances]:
+    def found(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> Iterator[Found]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""
-        return [_instances(found, size) for found in self._detections(outputs)]
+        # The host of a GPU need not wait for the number of detections where it is not asked for.
+        fixed_slots = self.device.type == "cuda" and self.nms != "standard"
+        for own in self._detections(outputs, fixed_slots):
+            yield _found(own, size)
 
     @torch.inference_mode()
     def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
@@ -87,8 +92,8 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         size = (frames.shape[1], frames.shape[2])
         _, outputs = self._seen(frames)
         return [
-            SeenParts(_instances(found, size), parts_of(outputs, index, found, self.model.config, size))
-            for index, found in enumerate(self._detections(outputs))
+            SeenParts(_found(own, size).instances(), parts_of(outputs, index, own, self.model.config, size))
+            for index, own in enumerate(self._detections(outputs))
         ]
 
     @torch.inference_mode()
@@ -96,20 +101,20 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         """Combine prototypes, crop by the boxes, and bring the masks to the frame's size."""
         return assembled(parts, self.device)
 
-    def _detections(self, outputs: YolactOutput) -> list[Detections]:
+    def _detections(self, outputs: YolactOutput, fixed_slots: bool = False) -> list[Detections]:
         return detect(
             outputs,
             nms=self.nms,
             score_threshold=self.score_threshold,
             mask_iou_net=getattr(self.model, "maskiou_net", None),
+            fixed_slots=fixed_slots,
         )
 
 
-def _instances(found: Detections, size: tuple[int, int]) -> Instances:
-    """Move one image's detections to the host, boxes and masks at the frame's size."""
+def _found(detections: Detections, size: tuple[int, int]) -> Found:
+    """Bring boxes and masks of one image's detections to the frame's size."""
     height, width = size
-    pixels = found.boxes * found.boxes.new_tensor([width, height, width, height])
-    masks = frame_masks(found.masks, *size)
-    return Instances.from_bitmaps(
-        pixels.cpu().numpy(), found.scores.cpu().numpy(), found.class_ids.cpu().numpy(), masks.cpu().numpy()
-    )
+    relative = detections.boxes
+    boxes = torch.stack((relative[:, 0::2] * width, relative[:, 1::2] * height), dim=2).flatten(1)
+    masks = frame_masks(detections.masks, height, width)
+    return Found(boxes, detections.scores, detections.class_ids, masks)

@@ -114,7 +114,7 @@ class _Runner:
 
     def time_model(self, name: str) -> tuple[str, dict[str, Any]]:
         """Time the forward pass, the segmenter and analyze of one model; return its own name and the times."""
-        model, weights = _loaded(name, self.device, self.precision)
+        model, weights = loaded_or_random(name, self.device, self.precision)
         rounds = []
         for turn in range(ROUNDS):
             forward = self._forward(model)
@@ -137,7 +137,7 @@ class _Runner:
 
     def time_pair(self, first: str, second: str) -> dict[str, Any]:
         """Time two models' forward passes by turns, and one analyze of both against the sum of them."""
-        models = [_loaded(name, self.device, self.precision)[0] for name in (first, second)]
+        models = [loaded_or_random(name, self.device, self.precision)[0] for name in (first, second)]
         rounds = []
         for turn in range(ROUNDS):
             one, other = (self._forward(model) for model in models)
@@ -184,6 +184,21 @@ def _milliseconds(call: Callable[[int], object], count: int, device: torch.devic
     return 1e3 * (time.perf_counter() - start) / count
 
 
+def frames_a_second(call: Callable[[], object], frames: int, seconds: float, device: torch.device) -> float:
+    """Time a call that does a number of frames, over and over for some seconds, after two to warm up."""
+    for _ in range(2):
+        call()
+    _synchronize(device)
+    start, count = time.perf_counter(), 0
+    while count == 0 or time.perf_counter() - start < seconds:
+        call()
+        count += 1
+        if count % 16 == 0:
+            _synchronize(device)  # lest the host run ahead of the device by more than is timed
+    _synchronize(device)
+    return frames * count / (time.perf_counter() - start)
+
+
 def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -191,7 +206,7 @@ def _synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _loaded(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
+def loaded_or_random(name: str, device: str, precision: str) -> tuple[LoadedModel, str]:
     """Load a model; with random weights where its own are not on this machine, since they take the same time."""
     try:
         return load_model(ModelRequest(name, device=device, precision=precision)), "own"

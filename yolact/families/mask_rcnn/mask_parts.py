@@ -9,15 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.models.detection.roi_heads import expand_boxes, expand_masks
 from torchvision.ops import clip_boxes_to_image
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
 from yolact_temporal.yolact.families.mask_rcnn.network import Proposals, Size, of_class, region_masks
-
-_PADDING = 1
-"""Cells of nothing around a mask when it is pasted, as torchvision's own pasting has it."""
+from yolact_temporal.yolact.families.mask_rcnn.paste import padded_masks
 
 
 class RegionInputs(NamedTuple):
@@ -174,9 +171,8 @@ def assembled_regions(network: Any, parts: MaskParts) -> list[MaskCrop]:
     labels = torch.from_numpy(np.asarray(parts.class_ids) + 1).to(device)
     logits = masks.logits[torch.from_numpy(own.reshape(-1)).to(device)]
     probabilities = of_class(logits, labels).sigmoid().cpu()
-    padded, scale = expand_masks(probabilities[:, None], _PADDING)
-    places = expand_boxes(torch.from_numpy(parts.pasted).float(), scale).to(torch.int64).tolist()
-    return [_pasted(mask[0], place, parts.size) for mask, place in zip(padded, places, strict=True)]
+    padded, places = padded_masks(probabilities, torch.from_numpy(parts.pasted).float())
+    return [_pasted(mask, place, parts.size) for mask, place in zip(padded, places.tolist(), strict=True)]
 
 
 def _pasted(mask: Tensor, place: list[int], size: Size) -> MaskCrop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.yolact.families.mask_rcnn.mask_parts import (
     RegionInputs,
@@ -31,11 +30,10 @@ from yolact_temporal.yolact.families.mask_rcnn.network import (
     pyramid,
     region_masks,
 )
+from yolact_temporal.yolact.families.mask_rcnn.paste import pasted
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.segmenter import SeenParts
-
-#: Masks pasted into the frame at once: each takes four bytes a pixel before it is thresholded.
-_PASTED_AT_ONCE = 16
+from yolact_temporal.yolact.transfer import Found
 
 
 class RegionDetections(NamedTuple):
@@ -87,7 +85,7 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
         network = self.network()
         return [
             SeenParts(
-                _instances(part, seen, size),
+                _found(part, seen, size).instances(),
                 region_parts(network, made_from, index, part.boxes, part.labels, seen, size),
             )
             for index, (part, seen) in enumerate(zip(found, inputs.image_sizes, strict=True))
@@ -120,11 +118,10 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
         height, width = inputs.tensors.shape[-2:]
         return RegionOutputs(found, RegionInputs(features, proposed, regression, (height, width)))
 
-    def instances(self, outputs: RegionOutputs, inputs: ImageList, size: tuple[int, int]) -> list[Instances]:
+    def found(self, outputs: RegionOutputs, inputs: ImageList, size: tuple[int, int]) -> Iterator[Found]:
         """Scale boxes to the frames and paste the masks into them."""
-        return [
-            _instances(part, seen, size) for part, seen in zip(outputs.found, inputs.image_sizes, strict=True)
-        ]
+        for part, seen in zip(outputs.found, inputs.image_sizes, strict=True):
+            yield _found(part, seen, size)
 
     def _with_masks(
         self,
@@ -158,18 +155,7 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
         return found
 
 
-def _instances(found: RegionDetections, seen: Size, size: Size) -> Instances:
-    """Scale one image's detections from the network's input to the frame and paste their masks."""
-    if not len(found.boxes):
-        return Instances.empty(size)
-    boxes = resize_boxes(found.boxes, seen, size)
-    parts = [
-        # (1, h, w) a mask, above one half inside the box
-        paste_masks_in_image(masks[:, None], part, size)[:, 0].gt(0.5).cpu().numpy()
-        for masks, part in zip(
-            torch.split(found.masks, _PASTED_AT_ONCE), torch.split(boxes, _PASTED_AT_ONCE), strict=True
-        )
-    ]
-    return Instances.from_bitmaps(
-        boxes.cpu().numpy(), found.scores.cpu().numpy(), found.labels.cpu().numpy() - 1, np.concatenate(parts)
-    )
+def _found(detections: RegionDetections, seen: Size, size: Size) -> Found:
+    """Scale one image's boxes from the network's input to the frame and paste its masks."""
+    boxes = resize_boxes(detections.boxes, seen, size)
+    return Found(boxes, detections.scores, detections.labels - 1, pasted(detections.masks, boxes, size))
