@@ -12,7 +12,6 @@ from torch import nn
 
 from yolact_temporal.benchmarking import networks
 from yolact_temporal.cli import main as cli
-from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact import PRESETS
@@ -31,6 +30,7 @@ from yolact_temporal.yolact.families import (
 from yolact_temporal.yolact.families.mask_rcnn import BASELINES
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.training.checkpoint import save_weights
+from yolact_temporal.yolact.transfer import Found
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,12 +60,15 @@ class ToySegmenter(NetworkSegmenter):
     def _forward(self, inputs):
         return self.model(inputs)
 
-    def instances(self, outputs, inputs, size):
+    def found(self, outputs, inputs, size):
         height, width = size
-        return [
-            Instances.from_bitmaps([(0, 0, width, height)], [0.9], [0], mask[None].numpy())
-            for mask in outputs
-        ]
+        for mask in outputs:
+            box, score, class_id = (
+                torch.tensor([[0.0, 0.0, width, height]]),
+                torch.tensor([0.9]),
+                torch.tensor([0]),
+            )
+            yield Found(box, score, class_id, mask[None])
 
 
 class ToyFamily(ModelFamily):
