@@ -319,6 +319,19 @@ def _inside(
     return inside
 
 
+def _sampled(mask: MaskCrop, columns: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a mask's pixel nearest to each place of its frame, uint8 (h, w) of 0 and 1, 0 outside the mask."""
+    found = cv2.remap(
+        mask.pixels,
+        columns - np.float32(mask.x),
+        rows - np.float32(mask.y),
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return np.asarray(found, np.uint8)
+
+
 def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
     """Carry a mask of frame t-1 to frame t: W_t(x) = M_{t-1}(x + b(x)), nearest sampling, off outside the frame.
 
@@ -339,15 +352,8 @@ def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
     if region.empty:
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), previous.size)
     columns, rows = (plane[region.slices] for plane in motion.sources)
-    carried = cv2.remap(
-        previous.pixels,
-        columns - np.float32(previous.x),
-        rows - np.float32(previous.y),
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    return MaskCrop.from_bitmap(np.asarray(carried, np.uint8), previous.size, region.x1, region.y1)
+    carried = _sampled(previous, columns, rows)
+    return MaskCrop.from_bitmap(carried, previous.size, region.x1, region.y1)
 
 
 def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
@@ -372,16 +378,8 @@ def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
     if motion.both is None or region.empty:
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), current.size)
     columns, rows, visible = _destinations(motion.both, region, current.size)
-    carried = cv2.remap(
-        current.pixels,
-        columns - np.float32(current.x),
-        rows - np.float32(current.y),
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    seen = np.asarray(carried, np.uint8) & visible
-    return MaskCrop.from_bitmap(seen, current.size, region.x1, region.y1)
+    carried = _sampled(current, columns, rows)
+    return MaskCrop.from_bitmap(carried & visible, current.size, region.x1, region.y1)
 
 
 class RoundTrip(NamedTuple):
@@ -428,15 +426,8 @@ def carry_back(previous: MaskCrop, carried: MaskCrop, motion: Motion) -> RoundTr
     farthest = 2 * float(np.square(way).max()) * 2 * VISIBILITY_RELATIVE + VISIBILITY_ABSOLUTE_PX2
     region = previous.region.grown(math.ceil(math.sqrt(farthest)) + 3, previous.size)
     columns, rows, visible = _destinations(motion.both, region, previous.size)
-    returned = cv2.remap(
-        carried.pixels,
-        columns - np.float32(carried.x),
-        rows - np.float32(carried.y),
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    return RoundTrip(previous.within(region), np.asarray(returned, np.uint8), visible)
+    returned = _sampled(carried, columns, rows)
+    return RoundTrip(previous.within(region), returned, visible)
 
 
 def _destinations(
