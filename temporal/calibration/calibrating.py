@@ -17,6 +17,7 @@ from yolact_temporal.temporal.calibration.measurements import Measurement, Table
 from yolact_temporal.temporal.calibration.measuring import (
     FLOW,
     THRESHOLD,
+    ProgressCount,
     SceneResult,
     measure_floor,
     measure_scene,
@@ -53,7 +54,7 @@ def calibrate(plan: Plan, progress: Callable[[int], object] | None = None) -> Ca
         plan: what to measure.
         progress: told how many of the plan's frames are done.
     """
-    frames = _Count(progress)
+    frames = ProgressCount(progress)
     measurements = [
         *_scenes(plan, frames.step),
         *_long(plan, frames.step),
@@ -62,18 +63,6 @@ def calibrate(plan: Plan, progress: Callable[[int], object] | None = None) -> Ca
     ]
     table = Table(measurements)
     return Calibration(plan, table, tuple(all_checks(table, plan)))
-
-
-class _Count:
-    def __init__(self, progress: Callable[[int], object] | None) -> None:
-        self._progress = progress
-        self._done = 0
-
-    def step(self) -> None:
-        """Count one more."""
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done)
 
 
 def _scenes(plan: Plan, step: Callable[[], object]) -> Iterator[Measurement]:

@@ -28,6 +28,24 @@ THRESHOLD = 0.5
 """Score above which a stand-in's masks count; all of them are."""
 
 
+class ProgressCount:
+    """Counts steps of any kind of work, and tells how many are done.
+
+    Args:
+        progress: told after each step; None for nobody.
+    """
+
+    def __init__(self, progress: Callable[[int], object] | None) -> None:
+        self._progress = progress
+        self._done = 0
+
+    def step(self) -> None:
+        """Count one more."""
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done)
+
+
 @dataclass(frozen=True, eq=False)
 class SubjectResult:
     """What was measured of one stand-in on one clip.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from yolact_temporal.data.synthetic import SceneOptions
-from yolact_temporal.temporal.calibration.measuring import THRESHOLD, measure_scene
+from yolact_temporal.temporal.calibration.measuring import THRESHOLD, ProgressCount, measure_scene
 from yolact_temporal.temporal.calibration.plan import Subject
 from yolact_temporal.temporal.comparison.figures import ClipObjects, PairFigures, compare_clip
 from yolact_temporal.temporal.comparison.questions import (
@@ -201,7 +201,7 @@ def simulate_power(plan: PowerPlan, progress: Callable[[int], object] | None = N
         plan: what.
         progress: told how many frames and then trials are done.
     """
-    done = _Count(progress)
+    done = ProgressCount(progress)
     pool = measured_pool(plan, done.step)
     outcomes = {}
     for setting in settings():
@@ -305,17 +305,6 @@ def _answer(clips: Mapping[str, PairFigures], seed: int) -> tuple[int | None, in
         return None, None, outcome == "alike"
     stands = not lost_by(found, place) and not_worse_in_losses(clips, place, rules, seed)
     return (place if stands else None), place, False
-
-
-class _Count:
-    def __init__(self, progress: Callable[[int], object] | None) -> None:
-        self._progress = progress
-        self._done = 0
-
-    def step(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done)
 
 
 def _clips(count: int) -> str:
