@@ -181,14 +181,30 @@ def mask_iou(first: MaskCrop, second: MaskCrop) -> float:
         >>> round(mask_iou(left, right), 4)  # 2 pixels of 6
         0.3333
     """
+    intersection = _shared_area(first, second)
+    return intersection / (first.area + second.area - intersection) if intersection else 0.0
+
+
+def covered_share(mask: MaskCrop, other: MaskCrop) -> float:
+    """Return the share of a mask's pixels that another mask of the frame covers, 0..1; 0 where the mask is empty.
+
+    Example:
+        >>> small, large = (MaskCrop.from_bitmap(np.ones((2, n), np.bool_), (4, 8), 1, 1) for n in (2, 4))
+        >>> covered_share(small, large), covered_share(large, small)
+        (1.0, 0.5)
+    """
+    return _shared_area(mask, other) / mask.area if mask.area else 0.0
+
+
+def _shared_area(first: MaskCrop, second: MaskCrop) -> int:
+    """Return how many pixels two masks of a frame share."""
     a, b = first.region, second.region
     if a.empty or b.empty or not a.meets(b):
-        return 0.0
+        return 0
     common = Region(max(a.x1, b.x1), max(a.y1, b.y1), min(a.x2, b.x2), min(a.y2, b.y2))
     first_part = first.pixels[common.y1 - a.y1 : common.y2 - a.y1, common.x1 - a.x1 : common.x2 - a.x1]
     second_part = second.pixels[common.y1 - b.y1 : common.y2 - b.y1, common.x1 - b.x1 : common.x2 - b.x1]
-    intersection = int(np.count_nonzero(first_part & second_part))
-    return intersection / (first.area + second.area - intersection)
+    return int(np.count_nonzero(first_part & second_part))
 
 
 def union_mask(masks: Iterable[MaskCrop], size: tuple[int, int]) -> MaskCrop:

@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop, Region
+from yolact_temporal.data.crops import MaskCrop, covered_share
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.metrics import REGISTRY
-from yolact_temporal.temporal.metrics.absences import CAUSES, count_name, share_name
+from yolact_temporal.temporal.metrics.absences import CAUSES, COVERED_SHARE, count_name, share_name
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Column, Row
 from yolact_temporal.temporal.stability import PairStatus
 from yolact_temporal.temporal.stabilizing.contract import TrackedFrame
 from yolact_temporal.temporal.stabilizing.linking import TrackLinker
 from yolact_temporal.temporal.stabilizing.steps import Step
-
-COVERED_SHARE = 0.5
-"""A carried mask is taken, or has left, by so much of its pixels."""
 
 ABSENCE_COLUMNS: tuple[Column, ...] = (
     Column("frame", "", "Index of the frame in the clip, from 0. Rows come when the track comes back."),
@@ -190,20 +187,10 @@ class AbsenceFinder:
             return Absence(frame.index, time_s, key, "left" if before == "left" else "unseen")
         carried = self._linker.carried.get(key)
         others = [own.mask for own in frame.counted.values()]
-        if carried is not None and _is_taken(carried, others):
+        if carried is not None and any(covered_share(carried, other) >= COVERED_SHARE for other in others):
             return Absence(frame.index, time_s, key, "taken")
         gone = frame.step.motion is not None and last.rest.area <= (1 - COVERED_SHARE) * last.area
         return Absence(frame.index, time_s, key, "left" if gone else "unseen")
-
-
-def _is_taken(carried: MaskCrop, others: Sequence[MaskCrop]) -> bool:
-    """Say whether one other mask covers enough of a carried one."""
-    for other in others:
-        if carried.area and other.region.meets(carried.region):
-            common = int(np.count_nonzero(other.within(Region(*carried.region)) & carried.pixels))
-            if common >= COVERED_SHARE * carried.area:
-                return True
-    return False
 
 
 _TOLD = {

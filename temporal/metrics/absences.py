@@ -10,6 +10,9 @@ from yolact_temporal.temporal.metrics.registry import REGISTRY
 CAUSES = ("faint", "taken", "left", "unseen")
 """The causes of an absence, in the order in which they are asked: the first that holds is it."""
 
+COVERED_SHARE = 0.5
+"""A carried mask is taken, or has left, by so much of its pixels."""
+
 _MEANINGS = {
     "faint": "an instance below the operating threshold lies there, by IoU >= 0.5 with the carried mask",
     "taken": "another track's mask covers at least half of the carried mask",

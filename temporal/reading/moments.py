@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from yolact_temporal.data.crops import MaskCrop
+from yolact_temporal.data.crops import MaskCrop, covered_share
 from yolact_temporal.data.overlay import called
+from yolact_temporal.temporal.metrics.absences import COVERED_SHARE
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.stability import FrameStability, InstanceStability
@@ -31,9 +30,6 @@ APART_S = 0.5
 
 LONGEST_BLINK_S = 1.0
 """An object that is gone for longer has left, as far as anybody knows: the gap memory of the association."""
-
-TAKEN_SHARE = 0.5
-"""A mask has swallowed another where it covers so much of it, and did not a frame before."""
 
 _RATE = 30.0
 """Frames a second of a clip that has no time of its own, as its overlay is played."""
@@ -308,18 +304,13 @@ def _covers(
 ) -> tuple[int | None, tuple[int, ...]]:
     """Return which tracks cover enough of a mask that is gone: the one that covers most anew, and those of before."""
     carried = mask if motion is None or motion.repeated else warp_mask(mask, motion)
-    shares = {key: _covered(carried, other.mask) for key, other in seen.items()}
-    over = [key for key, share in shares.items() if share >= TAKEN_SHARE]
-    already = tuple(key for key in over if key in before and _covered(mask, before[key].mask) >= TAKEN_SHARE)
+    shares = {key: covered_share(carried, other.mask) for key, other in seen.items()}
+    over = [key for key, share in shares.items() if share >= COVERED_SHARE]
+    already = tuple(
+        key for key in over if key in before and covered_share(mask, before[key].mask) >= COVERED_SHARE
+    )
     taker = max(set(over) - set(already), key=lambda key: (shares[key], -key), default=None)
     return taker, already
-
-
-def _covered(mask: MaskCrop, other: MaskCrop) -> float:
-    """Return the share of a mask that another one covers, 0..1."""
-    if not mask.area or not mask.region.meets(other.region):
-        return 0.0
-    return int(np.count_nonzero(mask.pixels & other.within(mask.region))) / mask.area
 
 
 def worst_apart(moments: Iterable[Moment], timed: bool = True, count: int = KEPT) -> list[Moment]:
