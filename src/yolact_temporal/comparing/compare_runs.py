@@ -23,8 +23,7 @@ from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
     coverage_notes,
-    frames_of_clip,
-    open_truth,
+    open_truth_of_run,
     truth_of_clip,
 )
 from yolact_temporal.data.files import atomic_write, results_in
@@ -136,11 +135,7 @@ def compare_runs(
         truth = None
         if ground_truth is not None:
             where = truth_of_clip(ground_truth, clip.name, len(clips))
-            known = clip.manifest.clip
-            size = (known.height, known.width)
-            found = locate_clip(known)
-            frames = frames_of_clip(found if isinstance(found, Path) else None)
-            truth = open_truth(where, truth_options or TruthOptions(), size, known.frame_count, frames)
+            truth = open_truth_of_run(where, truth_options, clip.manifest.clip)
         own = _Gathered()
         try:
             rows = _rows(clip, chosen, truth, own, progress)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import KnownFrames, MaskSequence, ReadOptions, open_masks
 from yolact_temporal.data.formats.frame_by_frame import FrameByFrame
+from yolact_temporal.data.runs.clip import locate_clip
+from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.sources.image_folder import frame_names
 from yolact_temporal.errors import InputError
 
@@ -99,6 +101,22 @@ def open_truth(
             f"add a track_id to every instance"
         )
     return found
+
+
+def open_truth_of_run(path: Path, options: TruthOptions | None, clip: ClipDescription) -> MaskSequence:
+    """Open true masks of the clip of a finished run: matched by the names of its images, where they are still there.
+
+    Args:
+        path: a file or folder.
+        options: what is known of them; the defaults if None.
+        clip: as the run knows it.
+
+    Raises:
+        UsageError, InputError: as `open_truth`, or if what stands in the clip's place cannot be it.
+    """
+    found = locate_clip(clip)
+    frames = frames_of_clip(found if isinstance(found, Path) else None)
+    return open_truth(path, options or TruthOptions(), (clip.height, clip.width), clip.frame_count, frames)
 
 
 def frames_of_clip(clip: Path | None) -> KnownFrames:

@@ -14,7 +14,7 @@ from yolact_temporal.comparing.true_masks import (
     TrueFrames,
     TruthOptions,
     coverage_notes,
-    open_truth,
+    open_truth_of_run,
     truth_of_clip,
 )
 from yolact_temporal.data.formats import MaskSequence
@@ -212,8 +212,7 @@ class _ClipReplay:
         self._truth: MaskSequence | None = None
         if self.ground_truth is not None:
             where = truth_of_clip(self.ground_truth, self.clip.name, self.clips)
-            size = (known.height, known.width)
-            self._truth = open_truth(where, self.truth_options or TruthOptions(), size, known.frame_count)
+            self._truth = open_truth_of_run(where, self.truth_options, known)
         # All models of the run are witnesses of its objects, also where only one of them is asked for; but masks that
         # a stabiliser made of another one's are not.
         witnesses = self.chosen if self._truth is not None else [*raw_models(self.clip), *self.chosen]

@@ -18,7 +18,7 @@ from yolact_temporal.analyzing.stabilized_masks import (
     stabilized_name,
     stabilized_record,
 )
-from yolact_temporal.comparing.true_masks import TruthOptions, open_truth
+from yolact_temporal.comparing.true_masks import TruthOptions, open_truth_of_run
 from yolact_temporal.data.frames import ClipInfo, FrameSource
 from yolact_temporal.data.masks_jsonl import RecordWriter
 from yolact_temporal.data.runs.clip import reopen_clip
@@ -86,9 +86,7 @@ def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] |
         frames = _frames(source, manifest, indices, times)
         truth = None
         if request.truth is not None:
-            size = (manifest.clip.height, manifest.clip.width)
-            options = request.truth_options or TruthOptions()
-            truth = open_truth(request.truth, options, size, manifest.clip.frame_count)
+            truth = open_truth_of_run(request.truth, request.truth_options, manifest.clip)
         models: list[MaskSource] = [raw.source()]
         for own, candidate in zip(names, request.candidates, strict=True):
             told = stabilized_manifest(name, candidate, raw.class_names) | raw.identities
