@@ -66,6 +66,7 @@ class Guard:
         own = [(name.encode(), value.encode()) for name, value in self._headers.items()]
 
         async def marked(message: Message) -> None:
+            """Send a message on, its headers marked where an answer starts."""
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 kept = [
                     pair

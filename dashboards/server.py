@@ -95,6 +95,7 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
         """Make an endpoint that answers of the run asked for, and says in one sentence where it cannot."""
 
         def endpoint(request: Request) -> Response:
+            """Answer one request."""
             try:
                 return make(request, find_run(root, request.query_params.get("run", "")))
             except (InputError, OSError) as error:

@@ -208,6 +208,7 @@ def _search(method: FlowMethod) -> _Search:
     dense = _dis() if method == "dis" else _farneback
 
     def search(start: Grey, end: Grey) -> NDArray[np.float32]:
+        """Return the flow start -> end at the frames' own size."""
         height, width = start.shape
         down, right = max(_SMALLEST_FLOW_SIDE - height, 0), max(_SMALLEST_FLOW_SIDE - width, 0)
         if down or right:

@@ -46,6 +46,7 @@ class _Blocks:
     sums: Floats = field(default_factory=lambda: np.zeros((2, 1)))
 
     def add(self, block: int, numerator: float, denominator: float) -> None:
+        """Add to what a block of frames holds."""
         block *= self.apart
         if block >= self.sums.shape[1]:
             longer = np.zeros((2, min(max(2 * self.sums.shape[1], block + 1), MOST_BLOCKS)))
@@ -55,6 +56,7 @@ class _Blocks:
         self.sums[1, block] += denominator
 
     def pooled(self) -> PooledSums:
+        """Return the sums so far."""
         numerators, denominators = self.sums.copy()
         return PooledSums(numerators, denominators, self.compute)
 
