@@ -7,7 +7,6 @@ al., CVPR 2016). Overlaps, scores, boxes and classes have no place in it; 254 ob
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -68,25 +67,14 @@ def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
     binary = values.seen <= {VOID}
     classes = class_table({0: "object"}, 0, options, path)
 
-    def frames() -> Iterator[MaskFrame]:
-        """Read one image after the other."""
-        for index, image in images.paths.items():
-            labels = read_labels(image)
-            if binary:
-                labels = (labels == VOID).astype(np.uint8)
-            yield frame_of_labels(index, labels, (VOID,), lambda _identity: 0)
+    def frame_of(index: int, image: Path) -> MaskFrame:
+        """Read one image."""
+        labels = read_labels(image)
+        if binary:
+            labels = (labels == VOID).astype(np.uint8)
+        return frame_of_labels(index, labels, (VOID,), lambda _identity: 0)
 
-    return MaskSequence(
-        path,
-        NAME,
-        images.size,
-        classes,
-        True,
-        tuple(images.paths),
-        frames,
-        notes=images.matched.notes,
-        matching=images.matched.how,
-    )
+    return images.sequence(path, NAME, classes, frame_of)
 
 
 class _Values:

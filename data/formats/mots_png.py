@@ -6,7 +6,6 @@ value. Images are numbered from 0 (KITTI) or 1 (the MOTS challenge); they are wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,24 +60,13 @@ def read_mots_png(path: Path, options: ReadOptions) -> MaskSequence:
             highest = max(highest, class_id_of(value // PER_CLASS))
     classes = class_table({}, highest, options, path)
 
-    def frames() -> Iterator[MaskFrame]:
-        """Read one image after the other."""
-        for index, image in images.paths.items():
-            yield frame_of_labels(
-                index, _labels(image), _VOIDS, lambda identity: class_id_of(identity // PER_CLASS)
-            )
+    def frame_of(index: int, image: Path) -> MaskFrame:
+        """Read one image."""
+        return frame_of_labels(
+            index, _labels(image), _VOIDS, lambda identity: class_id_of(identity // PER_CLASS)
+        )
 
-    return MaskSequence(
-        path,
-        NAME,
-        images.size,
-        classes,
-        True,
-        tuple(images.paths),
-        frames,
-        notes=images.matched.notes,
-        matching=images.matched.how,
-    )
+    return images.sequence(path, NAME, classes, frame_of)
 
 
 def _labels(path: Path) -> NDArray[np.uint16]:

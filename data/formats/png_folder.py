@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from yolact_temporal.data.files import kind_of, part_path, space_for
-from yolact_temporal.data.formats.contract import MaskFrame, ReadOptions, require_size
+from yolact_temporal.data.formats.contract import MaskFrame, MaskSequence, ReadOptions, require_size
 from yolact_temporal.data.formats.detections import Detection, instances_of
 from yolact_temporal.data.formats.frame_names import Matched, frames_of_names
 from yolact_temporal.data.formats.mots_txt import refuse_overlap
@@ -30,6 +30,33 @@ class ImageList:
     paths: Mapping[int, Path]
     size: tuple[int, int]
     matched: Matched
+
+    def sequence(
+        self,
+        path: Path,
+        format_name: str,
+        class_names: tuple[str, ...],
+        frame_of: Callable[[int, Path], MaskFrame],
+    ) -> MaskSequence:
+        """Return the masks of the images, which are read one after the other.
+
+        Args:
+            path: the folder.
+            format_name: as in the registry.
+            class_names: what class ids stand for.
+            frame_of: reads the image of a frame's index.
+        """
+        return MaskSequence(
+            path,
+            format_name,
+            self.size,
+            class_names,
+            True,
+            tuple(self.paths),
+            lambda: (frame_of(index, image) for index, image in self.paths.items()),
+            notes=self.matched.notes,
+            matching=self.matched.how,
+        )
 
 
 def list_images(
