@@ -22,7 +22,7 @@ MOMENTS = 5
 NONE = "-"
 """How a value that is not defined reads in a cell that holds several."""
 
-_LEAST_MOMENTS = 3
+_LEAST_MOMENTS = 1
 _NAMED = 5
 
 
