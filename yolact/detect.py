@@ -9,9 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from yolact_temporal.yolact.boxes import decode_boxes
+from yolact_temporal.yolact.cropping import PADDING_CELLS, Cropping, coverage
 from yolact_temporal.yolact.layers import MaskIouNet
 from yolact_temporal.yolact.model import YolactOutput
 from yolact_temporal.yolact.nms import CONFIDENCE, NMS, emptied
+
+PUBLISHED = Cropping()
 
 #: Masks brought to the frame's size at once.
 _UPSAMPLED_AT_ONCE = 25
@@ -25,8 +28,9 @@ class Detections(NamedTuple):
         class_ids: int64 (N,), background excluded.
         box_scores: (N,), the class score.
         scores: (N,), with mask rescoring the class score times the predicted mask IoU, else `box_scores`.
-        masks: (N, h, w) at prototype resolution, in 0..1, cropped by the box.
+        masks: (N, h, w) at prototype resolution, in 0..1, cropped by the box; whole where they are cropped finely.
         anchors: int64 (N,), which anchor each one began as.
+        crops: (N, 4) xyxy relative to the image, not clipped: the boxes that masks are cropped by.
     """
 
     boxes: Tensor
@@ -35,6 +39,7 @@ class Detections(NamedTuple):
     scores: Tensor
     masks: Tensor
     anchors: Tensor
+    crops: Tensor
 
 
 def detect(
@@ -43,6 +48,7 @@ def detect(
     score_threshold: float = 0.0,
     mask_iou_net: MaskIouNet | None = None,
     fixed_slots: bool = False,
+    cropping: Cropping = PUBLISHED,
 ) -> list[Detections]:
     """Turn the network's output for a batch into detections.
 
@@ -53,6 +59,7 @@ def detect(
         mask_iou_net: YOLACT++'s rescoring network.
         fixed_slots: keep the slots in which there is nothing, so that every size is known beforehand and the host
             never waits for the device; for Fast NMS only. Otherwise they are dropped before work is put into them.
+        cropping: how boxes crop masks.
 
     Returns:
         B detections; an image in which nothing is found gives empty ones.
@@ -68,6 +75,7 @@ def detect(
             score_threshold,
             mask_iou_net,
             fixed_slots,
+            cropping,
         )
         for index in range(len(output.class_scores))
     ]
@@ -83,6 +91,7 @@ def _detect_image(
     score_threshold: float,
     mask_iou_net: MaskIouNet | None,
     fixed_slots: bool,
+    cropping: Cropping,
 ) -> Detections:
     scores = class_scores[:, 1:]
     # Fast NMS lets a suppressed box suppress others, so the candidates must not depend on the score threshold.
@@ -99,13 +108,18 @@ def _detect_image(
     if not fixed_slots:
         kept = kept.filled()
     boxes = boxes[kept.anchor]
-    masks = assemble_masks(prototypes, coefficients[kept.anchor], boxes)
+    crops = cropping.widened(boxes)
+    whole = combine_masks(prototypes, coefficients[kept.anchor])
+    masks = whole if cropping.fine else cropped_by_cells(whole, crops)
     won = kept.anchor if fixed_slots else candidates[kept.anchor]
-    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, kept.score, masks, won)
+    found = Detections(boxes.clamp(0, 1), kept.class_id, kept.score, kept.score, masks, won, crops)
     if mask_iou_net is None:
         return found
     if len(boxes):
-        predicted_iou = mask_iou_net(masks[:, None]).gather(1, kept.class_id[:, None])[:, 0]
+        # However masks are cropped in the end, the network that rates them is shown them as it was trained.
+        predicted_iou = mask_iou_net(cropped_by_cells(whole, boxes)[:, None]).gather(
+            1, kept.class_id[:, None]
+        )[:, 0]
         found = found._replace(scores=_rescored(kept.score, predicted_iou, score_threshold))
     order = found.scores.sort(descending=True, stable=True).indices
     if not fixed_slots:
@@ -132,10 +146,20 @@ def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> T
 
     Source: arXiv 1904.02689, equation 1.
     """
+    return cropped_by_cells(combine_masks(prototypes, coefficients), boxes)
+
+
+def combine_masks(prototypes: Tensor, coefficients: Tensor) -> Tensor:
+    """Return the masks before any crop, sigmoid(P C^T); as `assemble_masks`."""
     height, width, count = prototypes.shape
     linear = coefficients @ prototypes.reshape(-1, count).T
-    masks = torch.sigmoid(linear).view(-1, height, width)
-    return masks * box_region(boxes, height, width, padding=1)
+    return torch.sigmoid(linear).view(-1, height, width)
+
+
+def cropped_by_cells(masks: Tensor, boxes: Tensor) -> Tensor:
+    """Return masks (N, h, w), zero in the cells outside each relative xyxy box, widened by one cell a side."""
+    height, width = masks.shape[1:]
+    return masks * box_region(boxes, height, width, padding=PADDING_CELLS)
 
 
 def box_region(boxes: Tensor, height: int, width: int, padding: float = 0) -> Tensor:
@@ -154,14 +178,26 @@ def _between(ends: Tensor, cells: Tensor, count: int, padding: float) -> Tensor:
     return (cells >= low) & (cells < high)
 
 
-def frame_masks(masks: Tensor, height: int, width: int) -> Tensor:
-    """Upsample masks (N, h, w) bilinearly to the frame and threshold at one half: bool (N, height, width)."""
+def frame_masks(masks: Tensor, height: int, width: int, crops: Tensor | None = None) -> Tensor:
+    """Upsample masks (N, h, w) bilinearly to the frame and threshold at one half: bool (N, height, width).
+
+    Args:
+        masks: in 0..1.
+        height, width: the frame's.
+        crops: (N, 4) xyxy relative to the image: boxes that crop at the frame's size, edges in fractions of a pixel;
+            None where the masks are cropped.
+    """
     if len(masks) == 0:
         return masks.new_zeros((0, height, width), dtype=torch.bool)
     # On a GPU in parts, since a mask takes four bytes a pixel before it is thresholded.
     parts = torch.split(masks, _UPSAMPLED_AT_ONCE) if masks.is_cuda else (masks,)
-    size = (height, width)
-    upsampled = [
-        F.interpolate(part[None], size=size, mode="bilinear", align_corners=False)[0] > 0.5 for part in parts
-    ]
+    size, cells = (height, width), (masks.shape[1], masks.shape[2])
+    upsampled = []
+    for number, part in enumerate(parts):
+        soft = F.interpolate(part[None], size=size, mode="bilinear", align_corners=False)[0]
+        if crops is not None:
+            first = number * _UPSAMPLED_AT_ONCE
+            rows, columns = coverage(crops[first : first + len(part)], cells, size)
+            soft = soft * rows[:, :, None] * columns[:, None, :]
+        upsampled.append(soft > 0.5)
     return upsampled[0] if len(upsampled) == 1 else torch.cat(upsampled)

@@ -13,7 +13,8 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
 from yolact_temporal.yolact.boxes import decode_boxes
 from yolact_temporal.yolact.config import YolactConfig
-from yolact_temporal.yolact.detect import Detections, assemble_masks
+from yolact_temporal.yolact.cropping import Cropping, coverage
+from yolact_temporal.yolact.detect import Detections, combine_masks, cropped_by_cells
 from yolact_temporal.yolact.model import YolactOutput
 
 
@@ -67,28 +68,42 @@ def _level_sizes(outputs: YolactOutput, config: YolactConfig) -> list[tuple[int,
     return sides
 
 
-def assembled(parts: MaskParts, device: torch.device) -> list[MaskCrop]:
+def assembled(parts: MaskParts, device: torch.device, cropping: Cropping) -> list[MaskCrop]:
     """Assemble masks from prototypes, coefficients and boxes, as `detect` and `frame_masks` do.
 
     Args:
         parts: as `parts_of` gives them, or mixed.
         device: where they are combined; only the part of the frame inside the boxes is computed.
+        cropping: how boxes crop.
     """
-    assert parts.coefficients is not None, "YOLACT's masks have coefficients"
-    height, width = parts.size
-    prototypes = torch.from_numpy(parts.maps[0].values).to(device)
-    relative = torch.from_numpy(parts.boxes / np.array([width, height, width, height])).float().to(device)
-    coefficients = torch.from_numpy(np.ascontiguousarray(parts.coefficients)).to(device)
-    masks = assemble_masks(prototypes, coefficients, relative).cpu().numpy()
-    down, across = interpolation(masks.shape[1], height), interpolation(masks.shape[2], width)
+    whole, crops = _combined(parts, device, cropping)
+    cells = (whole.shape[1], whole.shape[2])
+    down, across = interpolation(cells[0], parts.size[0]), interpolation(cells[1], parts.size[1])
+    if cropping.fine:
+        shares = (share.cpu().numpy() for share in coverage(crops, cells, parts.size))
+        masks = whole.cpu().numpy()
+        return [
+            _cropped_finely(mask, rows, columns, down, across, parts.size)
+            for mask, rows, columns in zip(masks, *shares, strict=True)
+        ]
     known: dict[bytes, MaskCrop] = {}
     found = []
-    for mask in masks:
+    for mask in cropped_by_cells(whole, crops).cpu().numpy():
         key = mask.tobytes()  # a box that moves within its cells crops the same mask
         if key not in known:
             known[key] = _upsampled(mask, down, across, parts.size)
         found.append(known[key])
     return found
+
+
+def _combined(parts: MaskParts, device: torch.device, cropping: Cropping) -> tuple[Tensor, Tensor]:
+    """Return masks of the prototypes' grid before any crop, (N, h, w), and the relative boxes that crop them."""
+    assert parts.coefficients is not None, "YOLACT's masks have coefficients"
+    height, width = parts.size
+    prototypes = torch.from_numpy(parts.maps[0].values).to(device)
+    relative = torch.from_numpy(parts.boxes / np.array([width, height, width, height])).float().to(device)
+    coefficients = torch.from_numpy(np.ascontiguousarray(parts.coefficients)).to(device)
+    return combine_masks(prototypes, coefficients), cropping.widened(relative)
 
 
 class Interpolation(NamedTuple):
@@ -142,3 +157,30 @@ def _upsampled(
     y, (above, beneath, share) = down.inside(top, bottom)
     soft = lines[above] * (1 - share)[:, None] + lines[beneath] * share[:, None]
     return MaskCrop.from_bitmap(soft > 0.5, size, x.start, y.start)
+
+
+def _cropped_finely(
+    mask: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    down: Interpolation,
+    across: Interpolation,
+    size: tuple[int, int],
+) -> MaskCrop:
+    """Upsample one whole mask (h, w) where a box covers the frame, crop and threshold it.
+
+    Args:
+        mask: in 0..1.
+        rows, columns: the share of each of the frame's rows and columns that the box covers.
+        down, across: between which cells they lie.
+        size: the frame's (height, width).
+    """
+    y, x = np.flatnonzero(rows), np.flatnonzero(columns)
+    if not len(y) or not len(x):
+        return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), size)
+    before, after, share = (part[x] for part in across)
+    lines = mask[:, before] * (1 - share) + mask[:, after] * share
+    above, beneath, share = (part[y] for part in down)
+    soft = lines[above] * (1 - share)[:, None] + lines[beneath] * share[:, None]
+    soft = soft * rows[y][:, None] * columns[x]
+    return MaskCrop.from_bitmap(soft > 0.5, size, int(x[0]), int(y[0]))

@@ -47,6 +47,11 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         self._network: Any = None
         self._fingerprint: tuple[object, ...] = ()
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What may be chosen of it, by name, as it is: how boxes are suppressed, and what a family of models adds."""
+        return {"nms": self.nms}
+
     def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
         """Return a cell of the grid of frames of (height, width) on which boxes cut masks; None where there is none."""
         return None

@@ -6,6 +6,7 @@ a GPU, nobody need wait for them to know how many there are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from yolact_temporal.yolact.boxes import pairwise_iou
+from yolact_temporal.yolact.families.options import Suppression
 
 #: Anchors whose best class score is not above this are dropped before suppression.
 CONFIDENCE = 0.05
@@ -104,4 +106,8 @@ def _best(candidates: Candidates) -> Candidates:
 
 
 #: The choices of `YolactSegmenter(nms=...)`.
-NMS = {"fast": fast_nms, "cross-class": cross_class_fast_nms, "standard": standard_nms}
+NMS: Mapping[Suppression, Callable[[Tensor, Tensor], Candidates]] = {
+    "fast": fast_nms,
+    "cross-class": cross_class_fast_nms,
+    "standard": standard_nms,
+}

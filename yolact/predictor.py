@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.yolact.cropping import Cropping
 from yolact_temporal.yolact.detect import Detections, detect, frame_masks
+from yolact_temporal.yolact.families.options import Crop, Suppression
 from yolact_temporal.yolact.mask_parts import assembled, parts_of
 from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
@@ -31,9 +34,12 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame.
         nms: "fast", "cross-class" or "standard".
         precision: "float32", "float16" or "bfloat16" (by autocast).
+        crop: "cells", as published: a box crops its mask by whole cells of the prototypes' grid; or "fine": the mask is
+            upsampled whole and then cropped at the frame's size, its edges in fractions of a pixel.
+        crop_margin: by which share of its width and height a box is widened on each side before it crops, in 0..1.
 
     Raises:
-        ValueError: if there is no such `nms`, or the threshold is not in 0..1.
+        ValueError: if there is no such `nms` or `crop`, or the threshold or the margin is not in 0..1.
         UsageError: if there is no such precision.
 
     Example:
@@ -52,19 +58,31 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         self,
         model: Yolact,
         score_threshold: float = 0.3,
-        nms: str = "fast",
+        nms: Suppression = "fast",
         precision: str = "float32",
+        crop: Crop = "cells",
+        crop_margin: float = 0.0,
     ) -> None:
         if nms not in NMS:
             raise ValueError(f"expected nms out of {', '.join(NMS)}, got {nms!r}")
         super().__init__(model, score_threshold, precision)
-        self.nms = nms
+        self.nms: Suppression = nms
+        self.cropping = Cropping(crop, crop_margin)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How boxes are suppressed, and how they crop."""
+        return super().settings | {"crop": self.cropping.edges, "crop_margin": self.cropping.margin}
 
     def mask_cell_px(self, size: tuple[int, int]) -> tuple[float, float]:
-        """Return a cell of the prototypes, in which a box crops: width / w and height / h pixels of the frame."""
+        """Return a cell of the prototypes: width / w and height / h pixels of the frame."""
         height, width = size
         cells = self.model.config.mask_cells
         return width / cells, height / cells
+
+    def crop_step_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return in which steps the edge of a crop moves, in pixels of the frame: cells; None where it moves finely."""
+        return None if self.cropping.fine else self.mask_cell_px(size)
 
     def preprocess(self, frames: NDArray[np.uint8]) -> Tensor:
         """Resize frames to the network's square, without keeping their aspect, and normalise: (B, 3, S, S)."""
@@ -84,7 +102,7 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         # The host of a GPU need not wait for the number of detections where it is not asked for.
         fixed_slots = self.device.type == "cuda" and self.nms != "standard"
         for own in self._detections(outputs, fixed_slots):
-            yield _found(own, size)
+            yield self._at_frame_size(own, size)
 
     @torch.inference_mode()
     def segment_parts(self, frames: NDArray[np.uint8]) -> list[SeenParts]:
@@ -92,14 +110,17 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
         size = (frames.shape[1], frames.shape[2])
         _, outputs = self._seen(frames)
         return [
-            SeenParts(_found(own, size).instances(), parts_of(outputs, index, own, self.model.config, size))
+            SeenParts(
+                self._at_frame_size(own, size).instances(),
+                parts_of(outputs, index, own, self.model.config, size),
+            )
             for index, own in enumerate(self._detections(outputs))
         ]
 
     @torch.inference_mode()
     def assemble(self, parts: MaskParts) -> list[MaskCrop]:
         """Combine prototypes, crop by the boxes, and bring the masks to the frame's size."""
-        return assembled(parts, self.device)
+        return assembled(parts, self.device, self.cropping)
 
     def _detections(self, outputs: YolactOutput, fixed_slots: bool = False) -> list[Detections]:
         return detect(
@@ -108,13 +129,14 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
             score_threshold=self.score_threshold,
             mask_iou_net=getattr(self.model, "maskiou_net", None),
             fixed_slots=fixed_slots,
+            cropping=self.cropping,
         )
 
-
-def _found(detections: Detections, size: tuple[int, int]) -> Found:
-    """Bring boxes and masks of one image's detections to the frame's size."""
-    height, width = size
-    relative = detections.boxes
-    boxes = torch.stack((relative[:, 0::2] * width, relative[:, 1::2] * height), dim=2).flatten(1)
-    masks = frame_masks(detections.masks, height, width)
-    return Found(boxes, detections.scores, detections.class_ids, masks)
+    def _at_frame_size(self, detections: Detections, size: tuple[int, int]) -> Found:
+        """Bring boxes and masks of one image's detections to the frame's size."""
+        height, width = size
+        relative = detections.boxes
+        boxes = torch.stack((relative[:, 0::2] * width, relative[:, 1::2] * height), dim=2).flatten(1)
+        crops = detections.crops if self.cropping.fine else None
+        masks = frame_masks(detections.masks, height, width, crops)
+        return Found(boxes, detections.scores, detections.class_ids, masks)

@@ -16,8 +16,9 @@ from yolact_temporal.data.mask_parts import MaskParts
 class Segmenter(Protocol):
     """A network that sees one frame at a time and remembers nothing of the last.
 
-    One that cuts its masks by their boxes on a coarse grid of the frame may say so by a method
-    `mask_cell_px((height, width))`, which returns a cell's width and height in pixels of the frame, or None.
+    One that makes its masks on a coarse grid of the frame, on which their boxes cut them, may say so by a method
+    `mask_cell_px((height, width))`, which returns a cell's width and height in pixels of the frame, or None. One whose
+    boxes cut in other steps than by whole cells says in which by `crop_step_px((height, width))`, or None.
 
     Attributes:
         name: the model's name, as in `--model`.

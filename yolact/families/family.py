@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.families.config import ModelConfig
+from yolact_temporal.yolact.families.options import CROPS, MOST_MARGIN, SegmenterOptions
 
 if TYPE_CHECKING:  # training looks families up, so they may not load it before they are registered
     from torch import Tensor, nn
@@ -91,18 +92,61 @@ class ModelFamily(ABC):
     Attributes:
         entries: its models, in the order in which they are listed.
         config_type: the class of its configurations; no other family has the same.
+        published: what its segmenters do where nothing is chosen; None of what cannot be chosen.
+        suppressions: how its boxes may be suppressed.
     """
 
     entries: Sequence[ModelEntry]
     config_type: type
+    published: SegmenterOptions = SegmenterOptions()
+    suppressions: Sequence[str] = ()
 
     @abstractmethod
     def build(self, config: Any) -> nn.Module:
         """Build a network with random weights, in eval mode; `network.config` is its configuration."""
 
     @abstractmethod
-    def segmenter(self, network: Any, score_threshold: float, precision: str) -> NetworkSegmenter[Any, Any]:
-        """Return a network that `build` made as a `Segmenter`."""
+    def segmenter(
+        self, network: Any, score_threshold: float, precision: str, **options: Any
+    ) -> NetworkSegmenter[Any, Any]:
+        """Return a network that `build` made as a `Segmenter`.
+
+        Args:
+            network: the network.
+            score_threshold, precision: as of `NetworkSegmenter`.
+            options: those of `SegmenterOptions` that are chosen, by name; a family that has none is given none.
+        """
+
+    def chosen(self, name: str, options: SegmenterOptions) -> SegmenterOptions:
+        """Return what of options differs from the published way.
+
+        Args:
+            name: the model's, for messages.
+            options: as they were given.
+
+        Raises:
+            UsageError: if the family has no such option, or no such choice.
+        """
+        allowed = {"crop": CROPS, "nms": self.suppressions}
+        differing: dict[str, Any] = {}
+        for option, value in options.given.items():
+            flag = f"--{option.replace('_', '-')}"
+            own = getattr(self.published, option)
+            if own is None:
+                raise UsageError(f"expected a model that has {flag}, got {name}, which has not: drop {flag}")
+            choices = allowed.get(option)
+            if choices is not None and value not in choices:
+                raise UsageError(
+                    f"expected {flag} of {', '.join(choices)} for {name}, got {value!r}: "
+                    f"{advice_on_name(str(value), choices)}"
+                )
+            if choices is None and not 0 <= float(value) <= MOST_MARGIN:
+                raise UsageError(
+                    f"expected {flag} from 0 to {MOST_MARGIN:g}, got {value}: pass a share of the box"
+                )
+            if value != own:
+                differing[option] = value
+        return SegmenterOptions(**differing)
 
     def trainee(self, config: Any, size: int | None) -> Trainee:
         """Return a model in training, for square input of `size`, its own if None.

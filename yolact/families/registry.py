@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.families.config import ModelConfig
@@ -17,6 +17,7 @@ from yolact_temporal.yolact.families.family import (
     ModelEntry,
     ModelFamily,
 )
+from yolact_temporal.yolact.families.options import SegmenterOptions, split_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,6 +91,44 @@ def find_model(name: str) -> ModelEntry:
     raise no_such_model(name)
 
 
+class Variant(NamedTuple):
+    """A model as it shall run: which it is, and what of it is not as published."""
+
+    entry: ModelEntry
+    options: SegmenterOptions
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and folders."""
+        return self.entry.name + self.options.suffix
+
+    @property
+    def note(self) -> str:
+        """One sentence that says what kind of model it is."""
+        said = ", ".join(f"{option} {value}" for option, value in self.options.given.items())
+        return f"{self.name} {self.entry.note}" + (f" It is not run as published: {said}." if said else "")
+
+
+def find_variant(name: str, options: SegmenterOptions | None = None) -> Variant:
+    """Return the model of a name that may say options too.
+
+    Args:
+        name: a model's, such as "yolact_compact" or "yolact_compact+fine".
+        options: further ones; they go before those of the name.
+
+    Raises:
+        UsageError: if there is no such model, or it has no such option.
+
+    Example:
+        >>> find_variant("yolact_compact+fine").options, find_variant("yolact_compact+fast").name
+        (SegmenterOptions(crop='fine', crop_margin=None, nms=None), 'yolact_compact')
+    """
+    base, own = split_name(name)
+    entry = find_model(base)
+    chosen = SegmenterOptions(**own.given | ({} if options is None else options.given))  # type: ignore[arg-type]
+    return Variant(entry, family_of(entry.config).chosen(base, chosen))
+
+
 def no_such_model(name: str) -> UsageError:
     """Return the error for a name that no model has."""
     names = model_names()
@@ -128,9 +167,17 @@ def build_model(name: str) -> nn.Module:
 
 
 def segmenter_of(
-    network: Any, score_threshold: float = DEFAULT_SCORE_THRESHOLD, precision: str = "float32"
+    network: Any,
+    score_threshold: float = DEFAULT_SCORE_THRESHOLD,
+    precision: str = "float32",
+    options: SegmenterOptions | None = None,
 ) -> NetworkSegmenter[Any, Any]:
-    """Return a network that a family built as a `Segmenter`.
+    """Return a network that a family built as a `Segmenter`, as published or with options.
+
+    One that is not as published is named by what differs.
+
+    Raises:
+        UsageError: if the model has no such option.
 
     Example:
         >>> import numpy as np
@@ -138,7 +185,11 @@ def segmenter_of(
         >>> [found.size for found in segmenter.segment(np.zeros((2, 90, 120, 3), np.uint8))]
         [(90, 120), (90, 120)]
     """
-    return family_of(network.config).segmenter(network, score_threshold, precision)
+    family, name = family_of(network.config), network.config.name
+    chosen = family.chosen(name, options or SegmenterOptions())
+    segmenter = family.segmenter(network, score_threshold, precision, **chosen.given)
+    segmenter.name = name + chosen.suffix
+    return segmenter
 
 
 def trainee_for(model: str | ModelConfig, size: int | None = None) -> Trainee:

@@ -30,7 +30,7 @@ class CauseRecording:
         self._found = False
         self._score_threshold = mask_source.score_threshold
         self._explainer = Explainer(mask_source.assemble)
-        self._grid_px = mask_source.mask_cell_px(size)
+        self._grid_px = mask_source.crop_step_px(size)
         self._sums, self._pairs = CauseSums(), 0
 
     def __enter__(self) -> CauseRecording:

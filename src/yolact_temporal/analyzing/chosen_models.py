@@ -5,33 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yolact_temporal.errors import UsageError, advice_on_name
-from yolact_temporal.yolact.families import find_model, model_names
+from yolact_temporal.yolact.families import SegmenterOptions, find_variant, model_names
 from yolact_temporal.yolact.user_models import entry_point_models, factory_of
 
 
 def counterpart(name: str) -> str | None:
     """Return the baseline that a model is measured beside where none is named; None for a user's own."""
-    return None if users_own(name) else find_model(name).counterpart
+    return None if users_own(name) else find_variant(name).entry.counterpart
 
 
-def chosen_models(model: str, baselines: Sequence[str] | None, without: bool = False) -> list[str]:
+def chosen_models(
+    model: str,
+    baselines: Sequence[str] | None,
+    without: bool = False,
+    options: SegmenterOptions | None = None,
+) -> list[str]:
     """Return the names of the models to run, the measured one first.
 
     Args:
         model: the measured one.
         baselines: those named; None or empty for the model's counterpart.
         without: measure the model alone.
+        options: of the measured one, where it is not run as published; its name then says so.
 
     Raises:
-        UsageError: if there is no such model, one is named twice, or baselines are both named and declined.
+        UsageError: if there is no such model, it has no such option, one is named twice, or baselines are both named and declined.
     """
     if without and baselines:
         raise UsageError(f"expected --baseline or --no-baseline, got both: drop one ({', '.join(baselines)})")
-    for name in (model, *(baselines or ())):
+    require_known(model, options)
+    for name in baselines or ():
         require_known(name)
     beside = counterpart(model)
     default = [] if beside is None else [beside]
-    names = [model, *([] if without else baselines or default)]
+    names = [named(model, options), *([] if without else map(named, baselines or default))]
     require_distinct(names)
     return names
 
@@ -49,18 +56,37 @@ def require_distinct(names: Sequence[str]) -> None:
         )
 
 
+def named(name: str, options: SegmenterOptions | None = None) -> str:
+    """Return what a known model is called with its options; of a user's own, what it was called."""
+    return name if users_own(name) else find_variant(name, options).name
+
+
 def users_own(name: str) -> bool:
     """Say whether a name stands for a user's factory; one that a model of ours has never does."""
-    return name not in model_names() and factory_of(name) is not None
+    return not _registered(name) and factory_of(name) is not None
 
 
-def require_known(name: str) -> None:
-    """Refuse a name that no model has, and that is no factory of a user's.
+def _registered(name: str) -> bool:
+    return name.partition("+")[0] in model_names()
+
+
+def require_known(name: str, options: SegmenterOptions | None = None) -> None:
+    """Refuse a name that no model has, and that is no factory of a user's; and an option that its model has not.
 
     Raises:
-        UsageError: naming the models, or the nearest one.
+        UsageError: naming the models, or the nearest one; or the option.
     """
-    if name not in model_names() and factory_of(name) is None:
+    if _registered(name):
+        find_variant(name, options)
+        return
+    if factory_of(name) is not None:
+        if options is not None and options.given:
+            flag = f"--{next(iter(options.given)).replace('_', '-')}"
+            raise UsageError(
+                f"expected a model that has {flag}, got {name}, your own: drop {flag}, and choose in your factory"
+            )
+        return
+    if name not in model_names():
         known = (*model_names(), *entry_point_models())
         own = "pass one of these, or your own segmenter as package.module:factory"
         raise UsageError(

@@ -84,6 +84,11 @@ class NetworkMasks:
         said = getattr(self._segmenter, "mask_cell_px", None)
         return None if said is None else said(size)
 
+    def crop_step_px(self, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Return in which steps boxes cut masks: what the segmenter says, else the cells of its grid."""
+        said = getattr(self._segmenter, "crop_step_px", None)
+        return self.mask_cell_px(size) if said is None else said(size)
+
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return what the network sees in frames of one size, in one forward pass."""
         found = self._segmenter.segment(np.stack([frame.rgb for frame in frames]))

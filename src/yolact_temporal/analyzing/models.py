@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,13 @@ from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.data.runs.names import require_free
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact.device import autocast_dtype, resolve_device
-from yolact_temporal.yolact.families import build_model, find_model, model_names, segmenter_of
+from yolact_temporal.yolact.families import (
+    SegmenterOptions,
+    build_model,
+    find_variant,
+    model_names,
+    segmenter_of,
+)
 from yolact_temporal.yolact.user_models import load_user_segmenter
 from yolact_temporal.yolact.weights import completed_weights, find_weights, load_weights
 from yolact_temporal.yolact.weights.store import sha256_of
@@ -26,13 +32,14 @@ class ModelRequest:
     """Which model to load, and how it shall run.
 
     Attributes:
-        name: a model's name, or `package.module:factory`.
+        name: a model's name, options behind a + if any ("yolact_compact+fine"), or `package.module:factory`.
         score_threshold: instances whose score is not above it do not count; None for the model's own.
         device: "auto" or a torch device.
         precision: "float32", "float16" or "bfloat16".
         weights: a weights file; by default the model's own, bundled or fetched before.
         record_threshold: instances whose score is not above it are dropped; the operating threshold where that is
             lower.
+        options: how masks are cropped and boxes suppressed, where not as published.
     """
 
     name: str
@@ -41,6 +48,7 @@ class ModelRequest:
     precision: str = "float32"
     weights: Path | None = None
     record_threshold: float = RECORD_THRESHOLD
+    options: SegmenterOptions = field(default_factory=SegmenterOptions)
 
     def thresholds(self, own: float) -> tuple[float, float]:
         """Return the operating threshold and the record threshold of a model whose own operating threshold is given."""
@@ -52,7 +60,7 @@ def load_model(request: ModelRequest) -> LoadedModel:
     """Build a model, load its weights and put it on a device; of a user's own, call its factory.
 
     Raises:
-        UsageError: if model, threshold, device or precision do not exist, or a user's segmenter is none.
+        UsageError: if model, option, threshold, device or precision do not exist, or a user's segmenter is none.
         WeightsError: if the weights are missing or do not fit.
 
     Example:
@@ -60,7 +68,7 @@ def load_model(request: ModelRequest) -> LoadedModel:
         >>> model.name, model.score_threshold, model.segmenter.class_names
         ('yolact_compact', 0.26, ('person', 'vehicle', 'animal'))
     """
-    require_known(request.name)
+    require_known(request.name, request.options)
     require_threshold(request.score_threshold)
     autocast_dtype(request.precision)
     placed = replace(request, device=str(resolve_device(request.device)))
@@ -68,24 +76,28 @@ def load_model(request: ModelRequest) -> LoadedModel:
 
 
 def _load_registered(request: ModelRequest) -> LoadedModel:
-    name = request.name
-    entry = find_model(name)
+    variant = find_variant(request.name, request.options)
+    entry = variant.entry
+    name = entry.name
     threshold, recorded = request.thresholds(entry.score_threshold)
     found = find_weights(name, request.weights)
     network = build_model(name)
     load_weights(found, network)
     segmenter = segmenter_of(
-        network.to(request.device), score_threshold=recorded, precision=request.precision
+        network.to(request.device),
+        score_threshold=recorded,
+        precision=request.precision,
+        options=variant.options,
     )
     base = completed_weights(found)
     manifest = {
-        "note": f"{name} {entry.note}",
+        "note": variant.note,
         "weights": {"sha256": found.sha256, "source": found.source, "file": found.path.name}
         | ({} if base is None else {"completes": base.name, "completes_sha256": base.sha256}),
         "config": asdict(entry.config),
         "score_threshold": threshold,
         "record_threshold": recorded,
-        "nms": segmenter.nms,
+        **segmenter.settings,
         "device": request.device,
         "precision": request.precision,
     }

@@ -75,6 +75,8 @@ _MODEL_SETTINGS = (
     "score_threshold",
     "record_threshold",
     "nms",
+    "crop",
+    "crop_margin",
     "precision",
     "device",
 )

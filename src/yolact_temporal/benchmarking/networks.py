@@ -29,9 +29,10 @@ from yolact_temporal.yolact.device import resolve_device
 from yolact_temporal.yolact.families import (
     DEFAULT_SCORE_THRESHOLD,
     family_of,
-    find_model,
+    find_variant,
     model_entries,
     model_names,
+    segmenter_of,
 )
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 
@@ -211,11 +212,12 @@ def loaded_or_random(name: str, device: str, precision: str) -> tuple[LoadedMode
     try:
         return load_model(ModelRequest(name, device=device, precision=precision)), "own"
     except WeightsError:
-        config = find_model(name).config
+        variant = find_variant(name)
+        config = variant.entry.config
         family = family_of(config)
         network = family.build(config).to(resolve_device(device))
         family.keep_busy(network)
-        segmenter = family.segmenter(network, DEFAULT_SCORE_THRESHOLD, precision)
+        segmenter = segmenter_of(network, DEFAULT_SCORE_THRESHOLD, precision, variant.options)
         note = {"note": "random weights, for timing only"}
         return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, note), "random"
 

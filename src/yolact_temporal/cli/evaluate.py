@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from yolact_temporal.cli.console import progress_bar, say
-from yolact_temporal.cli.options import add_model_options, add_output_options, command
+from yolact_temporal.cli.options import (
+    add_model_options,
+    add_output_options,
+    command,
+    segmenter_options,
+)
 
 
 def add(commands: Any) -> None:
@@ -35,7 +40,11 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.analyzing.models import ModelRequest, load_model
     from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 
-    model = load_model(ModelRequest(args.model, 0.0, args.device, args.precision, args.weights))
+    model = load_model(
+        ModelRequest(
+            args.model, 0.0, args.device, args.precision, args.weights, options=segmenter_options(args)
+        )
+    )
     with progress_bar(args, model.name, None, unit="image") as progress:
         figures = run_evaluation(
             model.segmenter,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.request import Destination
     from yolact_temporal.comparing.true_masks import TruthOptions
     from yolact_temporal.data.runs.manifest import FlowMethod
+    from yolact_temporal.yolact.families import SegmenterOptions
 
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
@@ -67,7 +68,43 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="load the weights of --model from this file"
     )
+    add_segmenter_options(parser, "--model")
     add_device_options(parser)
+
+
+def add_segmenter_options(parser: argparse.ArgumentParser, of: str) -> None:
+    """Add what of a model may be chosen that is not as published.
+
+    Args:
+        parser: the command's.
+        of: the option that names the models which they are of.
+    """
+    parser.add_argument(
+        "--crop",
+        metavar="C",
+        help=f"how a box crops a mask of {of}: cells, as YOLACT was published, or fine, at the frame's size with edges "
+        "in fractions of a pixel; the model's name then ends with +fine, by which --baseline can name it too",
+    )
+    parser.add_argument(
+        "--crop-margin",
+        type=float,
+        metavar="M",
+        help="widen the box by this share of its width and height on each side before it crops, such as 0.05 "
+        "(default: 0)",
+    )
+    parser.add_argument(
+        "--nms",
+        metavar="N",
+        help="how boxes are suppressed: of YOLACT fast (as published), cross-class or standard; of Mask R-CNN standard "
+        "(as published) or cross-class",
+    )
+
+
+def segmenter_options(args: argparse.Namespace) -> SegmenterOptions:
+    """Return what the arguments choose of a model."""
+    from yolact_temporal.yolact.families import SegmenterOptions
+
+    return SegmenterOptions(args.crop, args.crop_margin, args.nms)
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:

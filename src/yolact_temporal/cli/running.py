@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import announce, progress_bar, say
-from yolact_temporal.cli.options import rules
+from yolact_temporal.cli.options import rules, segmenter_options
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def require_models(args: argparse.Namespace) -> None:
     """
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
 
-    chosen_models(args.model, args.baseline, args.no_baseline)
+    chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
     require_threshold(args.score_threshold)
 
 
@@ -83,13 +83,14 @@ def load_models(args: argparse.Namespace) -> list[Any]:
     from yolact_temporal.analyzing.models import ModelRequest, load_model
 
     models = []
-    for name in chosen_models(args.model, args.baseline, args.no_baseline):
-        weights = args.weights if name == args.model else None
+    names = chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
+    for name in names:
+        weights = args.weights if name == names[0] else None
         try:
             request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
             models.append(load_model(request))
         except WeightsError as error:
-            if name == args.model or args.baseline:
+            if name == names[0] or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, models[-1].note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.yolact.families.family import (
     Completion,
@@ -19,6 +19,7 @@ from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
 )
 from yolact_temporal.yolact.families.mask_rcnn.config import BASELINES, KEY_PREFIX, MaskRcnnConfig
 from yolact_temporal.yolact.families.mask_rcnn.recipes import PUBLISHED, SCORING_COMPACT
+from yolact_temporal.yolact.families.options import SegmenterOptions
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT
 
 if TYPE_CHECKING:  # what the models are can be told without PyTorch
@@ -47,6 +48,8 @@ class MaskRcnnFamily(ModelFamily):
     """Mask R-CNN and Mask Scoring R-CNN."""
 
     config_type = MaskRcnnConfig
+    published = SegmenterOptions(nms="standard")
+    suppressions = ("standard", "cross-class")
     entries = (
         ModelEntry(
             config=BASELINES["mask_rcnn_resnet50_fpn"],
@@ -107,11 +110,13 @@ class MaskRcnnFamily(ModelFamily):
 
         return build_mask_rcnn(config)
 
-    def segmenter(self, network: MaskRCNN, score_threshold: float, precision: str) -> MaskRcnnSegmenter:
+    def segmenter(
+        self, network: MaskRCNN, score_threshold: float, precision: str, **options: Any
+    ) -> MaskRcnnSegmenter:
         """Return a network as a `Segmenter`."""
         from yolact_temporal.yolact.families.mask_rcnn.segmenter import MaskRcnnSegmenter
 
-        return MaskRcnnSegmenter(network, score_threshold=score_threshold, precision=precision)
+        return MaskRcnnSegmenter(network, score_threshold=score_threshold, precision=precision, **options)
 
     def trainee(self, config: MaskRcnnConfig, size: int | None) -> MaskRcnnTrainee:
         """Return a model in training, on square input."""

@@ -31,6 +31,8 @@ from yolact_temporal.yolact.families.mask_rcnn.network import (
     region_masks,
 )
 from yolact_temporal.yolact.families.mask_rcnn.paste import pasted
+from yolact_temporal.yolact.families.mask_rcnn.suppression import kept_regions
+from yolact_temporal.yolact.families.options import Suppression
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.segmenter import SeenParts
 from yolact_temporal.yolact.transfer import Found
@@ -67,9 +69,18 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
         score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame. With mask
             scoring the score is class score times expected mask IoU.
         precision: "float32", "float16" or "bfloat16" (by autocast).
+        nms: "standard", as published: within a class; or "cross-class".
     """
 
-    nms = "standard"
+    def __init__(
+        self,
+        model: Any,
+        score_threshold: float = 0.3,
+        precision: str = "float32",
+        nms: Suppression = "standard",
+    ) -> None:
+        super().__init__(model, score_threshold, precision)
+        self.nms: Suppression = nms
 
     def preprocess(self, frames: NDArray[np.uint8]) -> ImageList:
         """Resize and normalise frames, uint8 RGB (B, H, W, 3)."""
@@ -106,8 +117,8 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
         proposed = propose(network, inputs, features)
         proposals = proposed.boxes
         logits, regression = classify(network, features, proposals, inputs.image_sizes)
-        boxes, scores, labels = network.roi_heads.postprocess_detections(
-            logits, regression, proposals, inputs.image_sizes
+        boxes, scores, labels = kept_regions(
+            network.roi_heads, logits, regression, proposals, inputs.image_sizes, self.nms
         )
         # Rescoring only ever lowers a score, so what is below the threshold here needs no mask.
         kept = [score > self.score_threshold for score in scores]

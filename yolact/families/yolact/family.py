@@ -12,6 +12,7 @@ from yolact_temporal.yolact.families.family import (
     bundled_weights,
     small_model_note,
 )
+from yolact_temporal.yolact.families.options import SUPPRESSIONS, SegmenterOptions
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT, PASCAL, PUBLISHED
 
 if TYPE_CHECKING:  # what the models are can be told without PyTorch
@@ -39,6 +40,8 @@ class YolactFamily(ModelFamily):
     """YOLACT and YOLACT++."""
 
     config_type = YolactConfig
+    published = SegmenterOptions(crop="cells", crop_margin=0.0, nms="fast")
+    suppressions = SUPPRESSIONS
     entries = (
         _published("yolact_base"),
         _published("yolact_im400", address=False),
@@ -66,11 +69,13 @@ class YolactFamily(ModelFamily):
 
         return build_yolact(config)
 
-    def segmenter(self, network: Yolact, score_threshold: float, precision: str) -> YolactSegmenter:
+    def segmenter(
+        self, network: Yolact, score_threshold: float, precision: str, **options: Any
+    ) -> YolactSegmenter:
         """Return a network as a `Segmenter`."""
         from yolact_temporal.yolact.predictor import YolactSegmenter
 
-        return YolactSegmenter(network, score_threshold=score_threshold, precision=precision)
+        return YolactSegmenter(network, score_threshold=score_threshold, precision=precision, **options)
 
     def trainee(self, config: YolactConfig, size: int | None) -> YolactTrainee:
         """Return a model in training."""
