@@ -6,6 +6,7 @@ from fake_gpu import GUESSED, fake_batch, fake_frames, fake_gpu, moved
 
 from yolact_temporal.yolact import config
 from yolact_temporal.yolact.families import (
+    SegmenterOptions,
     family_of,
     find_model,
     model_entries,
@@ -38,9 +39,9 @@ def on_gpu(name):
     return moved(family_of(entry).build(entry))
 
 
-def second_launch(traffic, name, precision):
+def second_launch(traffic, name, precision, **options):
     """Segment twice, and account for the second time: what is computed once was computed before."""
-    segmenter = segmenter_of(on_gpu(name), precision=precision)
+    segmenter = segmenter_of(on_gpu(name), precision=precision, options=SegmenterOptions(**options))
     for _ in range(2):
         traffic.clear()
         segmenter.launch(fake_frames(FRAMES))
@@ -65,6 +66,27 @@ def test_a_baseline_too_moves_frames_and_masks_once(monkeypatch, name, precision
     assert len(traffic.down) == 1
     assert traffic.down[0] in (FRAMES * GUESSED * MASK_BYTES, GUESSED * MASK_BYTES)
     # Regions are chosen by their values; but no mask and no box is read for itself.
+    assert not any("scalar" in wait for wait in traffic.waits)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}, {"nms": "cross-class"}],
+)
+@pytest.mark.parametrize("name", ["yolact_compact", "yolact_plus_resnet50"])
+def test_what_is_chosen_of_a_segmenter_costs_no_transfer(monkeypatch, name, options):
+    with fake_gpu(monkeypatch) as traffic:
+        second_launch(traffic, name, "float32", **options)
+    assert traffic.up == [FRAMES * FRAME_BYTES]
+    assert traffic.down == [FRAMES * SLOTS * MASK_BYTES]
+    assert traffic.waits == []
+
+
+def test_suppression_across_classes_moves_frames_and_masks_once(monkeypatch):
+    with fake_gpu(monkeypatch) as traffic:
+        second_launch(traffic, "mask_rcnn_compact", "float32", nms="cross-class")
+    assert [size for size in traffic.up if size > CONSTANT_BYTES] == [FRAMES * FRAME_BYTES]
+    assert len(traffic.down) == 1
     assert not any("scalar" in wait for wait in traffic.waits)
 
 

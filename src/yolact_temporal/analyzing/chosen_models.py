@@ -29,7 +29,8 @@ def chosen_models(
         options: of the measured one, where it is not run as published; its name then says so.
 
     Raises:
-        UsageError: if there is no such model, it has no such option, one is named twice, or baselines are both named and declined.
+        UsageError: if there is no such model, it has no such option, one is named twice, or baselines are both named
+            and declined.
     """
     if without and baselines:
         raise UsageError(f"expected --baseline or --no-baseline, got both: drop one ({', '.join(baselines)})")
