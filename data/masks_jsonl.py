@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,7 @@ import numpy as np
 from yolact_temporal.data.files import create_part, finish_part, open_regular, part_path, reopen_part
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import checked_rle
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.errors import InputError
 
 _FRAME_OF_LINE = re.compile(rb'^\{"frame":\s*(\d+)')
@@ -35,9 +36,10 @@ class FrameRecord:
         time_s: its time in seconds.
         instances: what was seen in it.
         identities: which object each instance is, from 1, each once; None where nobody said.
+        soft: how sure the model is of each instance's mask, where that is kept; it is no part of the line.
 
     Raises:
-        ValueError: if identities are not one an instance, below 1, or given twice.
+        ValueError: if identities are not one an instance, below 1, or given twice; or soft masks not one an instance.
 
     Example:
         >>> bitmaps = np.ones((2, 4, 6), np.bool_)
@@ -50,9 +52,12 @@ class FrameRecord:
     time_s: float
     instances: Instances
     identities: tuple[int, ...] | None = None
+    soft: tuple[SoftMask, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         require_identities(self.identities, len(self.instances))
+        if self.soft is not None and len(self.soft) != len(self.instances):
+            raise ValueError(f"expected {len(self.instances)} soft masks, got {len(self.soft)}")
 
     def above(self, score_threshold: float, identified: bool = False) -> FrameRecord:
         """Return the record of the instances that count: those whose score is above an operating threshold.
@@ -67,7 +72,8 @@ class FrameRecord:
             identities = tuple(compress(identities, keep))
         elif identified and not len(keep):
             identities = ()
-        return replace(self, instances=self.instances.select(keep), identities=identities)
+        soft = None if self.soft is None else tuple(compress(self.soft, keep))
+        return replace(self, instances=self.instances.select(keep), identities=identities, soft=soft)
 
 
 def require_identities(identities: tuple[int, ...] | None, count: int) -> None:

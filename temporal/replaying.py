@@ -13,6 +13,7 @@ from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.clip import reopen_clip
 from yolact_temporal.data.runs.manifest import ClipDescription, RunOptions
+from yolact_temporal.data.runs.soft_record import with_soft
 from yolact_temporal.data.selection import select_frames
 from yolact_temporal.data.viewing import ClipViewer
 from yolact_temporal.errors import InputError
@@ -51,6 +52,7 @@ class Replay:
         options: what of it was measured.
         masks: the record of each model, `masks.jsonl`, by name; all of the same frames.
         motion: in place of the clip's own.
+        soft: of models whose soft masks are wanted, these, `soft.jsonl`, by name.
 
     Attributes:
         pictures: whether the clip is there; without it no motion is known.
@@ -82,7 +84,9 @@ class Replay:
         options: RunOptions,
         masks: Mapping[str, Path],
         motion: MotionSource | None = None,
+        soft: Mapping[str, Path] | None = None,
     ) -> None:
+        self._soft = dict(soft or {})
         self._options = options
         self._masks = dict(masks)
         self._clip = clip
@@ -100,7 +104,7 @@ class Replay:
         Raises:
             InputError: if the records are of different frames, cannot be read, or the clip reads differently now.
         """
-        groups = zip_longest(*(read_records(path) for path in self._masks.values()))
+        groups = zip_longest(*(self._records(name, path) for name, path in self._masks.items()))
         if self._source is None:
             yield from (self._unseen(group) for group in groups)
             return
@@ -115,6 +119,10 @@ class Replay:
                 yield ReplayedFrame(
                     head.index, head.time_s, frame, motion, self._motion.is_cut(frame), records
                 )
+
+    def _records(self, name: str, path: Path) -> Iterator[FrameRecord]:
+        records = read_records(path)
+        return with_soft(records, self._soft[name]) if name in self._soft else records
 
     def _unseen(self, group: tuple[FrameRecord | None, ...]) -> ReplayedFrame:
         records = self._together(group)

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.data.soft_masks import Edges, SoftMask, quantized
 from yolact_temporal.yolact.boxes import decode_boxes
 from yolact_temporal.yolact.config import YolactConfig
-from yolact_temporal.yolact.cropping import Cropping, coverage
+from yolact_temporal.yolact.cropping import PADDING_CELLS, Cropping, coverage
 from yolact_temporal.yolact.detect import Detections, combine_masks, cropped_by_cells
 from yolact_temporal.yolact.model import YolactOutput
 
@@ -94,6 +95,39 @@ def assembled(parts: MaskParts, device: torch.device, cropping: Cropping) -> lis
             known[key] = _upsampled(mask, down, across, parts.size)
         found.append(known[key])
     return found
+
+
+def soft_masks(parts: MaskParts, device: torch.device, cropping: Cropping) -> list[SoftMask]:
+    """Return the masks of parts before they are brought to the frame's size, cut to the cells inside the boxes.
+
+    Arguments as of `assembled`.
+    """
+    whole, crops = _combined(parts, device, cropping)
+    masks = whole if cropping.fine else cropped_by_cells(whole, crops)
+    ends = crops.cpu().numpy().astype(np.float64)
+    return [
+        _soft(mask, own, parts.size, cropping.fine)
+        for mask, own in zip(masks.cpu().numpy(), ends, strict=True)
+    ]
+
+
+def _soft(mask: NDArray[np.float32], box: NDArray[np.float64], size: tuple[int, int], fine: bool) -> SoftMask:
+    """Cut one mask (h, w) to the cells that its relative box, widened by the padding, lies in."""
+    (rows, columns), (height, width) = mask.shape, size
+    grid = np.array([columns, rows, columns, rows])
+    low, high = np.minimum(box[:2], box[2:]) * grid[:2], np.maximum(box[:2], box[2:]) * grid[:2]
+    low, high = low - PADDING_CELLS, high + PADDING_CELLS
+    # One more cell around, from which pixels at a fine edge are interpolated.
+    first = np.clip(np.floor(low) - 1, 0, grid[:2] - 1).astype(int)
+    last = np.clip(np.ceil(high) + 1, first + 1, grid[:2]).astype(int)
+    cell = np.array([width / columns, height / rows])
+    x1, y1, x2, y2 = (float(edge) for edge in (*(first * cell), *(last * cell)))
+    clip: Edges | None = None
+    if fine:
+        left, top, right, bottom = (float(edge) for edge in (*(low * cell), *(high * cell)))
+        clip = (left, top, right, bottom)
+    values = quantized(mask[first[1] : last[1], first[0] : last[0]])
+    return SoftMask(values, (x1, y1, x2, y2), size, clip)
 
 
 def _combined(parts: MaskParts, device: torch.device, cropping: Cropping) -> tuple[Tensor, Tensor]:

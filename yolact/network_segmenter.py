@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -106,10 +107,14 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
     @torch.inference_mode()
     def forward(self, inputs: Inputs) -> Outputs:
         """Run the network alone, in the segmenter's precision."""
+        with self._in_precision():
+            return self._forward(inputs)
+
+    def _in_precision(self) -> AbstractContextManager[Any]:
+        """Compute in the segmenter's precision."""
         if self._autocast is None:
-            return self._forward(inputs)
-        with torch.autocast(self.device.type, dtype=self._autocast):
-            return self._forward(inputs)
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self._autocast)
 
     @abstractmethod
     def _forward(self, inputs: Inputs) -> Outputs: ...

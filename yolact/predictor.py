@@ -13,10 +13,11 @@ from torch import Tensor
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.yolact.cropping import Cropping
 from yolact_temporal.yolact.detect import Detections, detect, frame_masks
 from yolact_temporal.yolact.families.options import Crop, Suppression
-from yolact_temporal.yolact.mask_parts import assembled, parts_of
+from yolact_temporal.yolact.mask_parts import assembled, parts_of, soft_masks
 from yolact_temporal.yolact.model import Yolact, YolactOutput
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.nms import NMS
@@ -121,6 +122,11 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
     def assemble(self, parts: MaskParts) -> list[MaskCrop]:
         """Combine prototypes, crop by the boxes, and bring the masks to the frame's size."""
         return assembled(parts, self.device, self.cropping)
+
+    @torch.inference_mode()
+    def soft_masks(self, parts: MaskParts) -> list[SoftMask]:
+        """Combine prototypes and crop; see `SoftSegmenter.soft_masks`."""
+        return soft_masks(parts, self.device, self.cropping)
 
     def _detections(self, outputs: YolactOutput, fixed_slots: bool = False) -> list[Detections]:
         return detect(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.data.soft_masks import SoftMask
 
 
 class Segmenter(Protocol):
@@ -72,8 +73,21 @@ class PartsSegmenter(Segmenter, Protocol):
         ...
 
 
+class SoftSegmenter(PartsSegmenter, Protocol):
+    """A segmenter that also says how sure it is of its masks; they can then be averaged over time."""
+
+    def soft_masks(self, parts: MaskParts) -> Sequence[SoftMask]:
+        """Return the N masks that parts make before they are brought to the frame; above one half is inside."""
+        ...
+
+
 def offers_parts(segmenter: Any) -> bool:
     """Say whether a segmenter offers what `PartsSegmenter` asks for."""
     return callable(getattr(segmenter, "segment_parts", None)) and callable(
         getattr(segmenter, "assemble", None)
     )
+
+
+def offers_soft(segmenter: Any) -> bool:
+    """Say whether a segmenter offers what `SoftSegmenter` asks for."""
+    return offers_parts(segmenter) and callable(getattr(segmenter, "soft_masks", None))

@@ -32,9 +32,9 @@ CAMERA_MOVES_PLOT = "camera_moves.png"
 PLOT_FILES = (TIMELINE_PLOT, DISPLACEMENT_PLOT, TRACKS_PLOT, CAMERA_MOVES_PLOT)
 MASKS, FRAMES, INSTANCES, TRACKS = "masks.jsonl", "frames.csv", "instances.csv", "tracks.csv"
 ABSENCES = "absences.csv"
-OVERLAY, CAUSES, PROTOTYPES = "overlay.mp4", "why.csv", "prototypes.png"
+OVERLAY, CAUSES, PROTOTYPES, SOFT = "overlay.mp4", "why.csv", "prototypes.png", "soft.jsonl"
 
-MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY, CAUSES, PROTOTYPES)
+MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY, CAUSES, PROTOTYPES, SOFT)
 """What the folder of a model holds."""
 
 _RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
@@ -75,6 +75,11 @@ class ModelFolder:
     def masks(self) -> Path:
         """What the model saw, one line a frame."""
         return self.path / MASKS
+
+    @property
+    def soft(self) -> Path:
+        """How sure the model was of each mask, one line a frame, where that was asked for."""
+        return self.path / SOFT
 
     @property
     def frames(self) -> Path:

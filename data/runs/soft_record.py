@@ -2,8 +2,8 @@
 
 A line is an object with `frame`, `size` ([height, width]), `masks` and `data`. Each of `masks` has `cells` ([rows,
 columns]), `box` and, where it is clipped, `clip`, as a `SoftMask` has them, in the order of the instances of
-`masks.jsonl`. `data` holds the values of all of them, one after the other, row by row: each byte less the one to its left,
-then zlib, then base 85.
+`masks.jsonl`. `data` holds the values of all of them, one after the other, row by row: each byte less the one to its
+left, then zlib, then base 85.
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ def format_soft(index: int, size: tuple[int, int], masks: Sequence[SoftMask]) ->
         for own in masks
     ]
     packed = zlib.compress(b"".join(_differences(own.values) for own in masks), _LEVEL) if masks else b""
-    line = {"frame": index, "size": list(size), "masks": rows, "data": base64.b85encode(packed).decode("ascii")}
+    line = {
+        "frame": index,
+        "size": list(size),
+        "masks": rows,
+        "data": base64.b85encode(packed).decode("ascii"),
+    }
     return json.dumps(line, allow_nan=False, separators=(",", ":"))
 
 
@@ -76,13 +81,19 @@ def parse_soft(line: str | bytes) -> tuple[int, tuple[SoftMask, ...]]:
             cells = np.cumsum(values[start:end].reshape(shape), axis=1, dtype=np.uint8)
             clip = own.get("clip")
             found.append(
-                SoftMask(
-                    cells, _edges(own["box"]), (height, width), None if clip is None else _edges(clip)
-                )
+                SoftMask(cells, _edges(own["box"]), (height, width), None if clip is None else _edges(clip))
             )
             start = end
         return int(data["frame"]), tuple(found)
-    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError, zlib.error) as error:
+    except (
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        zlib.error,
+    ) as error:
         raise ValueError(f"expected the soft masks of a frame, got {line[:80]!r}") from error
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.temporal.association import NO_TRACK
 from yolact_temporal.temporal.stabilizing.steps import Step
 
@@ -28,6 +29,7 @@ class TrackedMask:
         box: (x1, y1, x2, y2) in pixels.
         score, class_id: as segmented.
         counts: whether its score is above the operating threshold; of a faint one, the track is that which it goes on.
+        soft: how sure the model is of the mask; None where that is not known.
     """
 
     track: int
@@ -36,6 +38,7 @@ class TrackedMask:
     score: float
     class_id: int
     counts: bool = True
+    soft: SoftMask | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,20 +64,35 @@ class CroppedDistance:
         """Return the distances carried from t-1 to t, float32 (h, w) of a rectangle of t, bilinear sampling."""
         if not self.values.size:
             return self.within(region)
-        columns, rows = (plane[region.slices] for plane in motion.sources)
-        carried = cv2.remap(
-            self.values,
-            columns - np.float32(self.region.x1),
-            rows - np.float32(self.region.y1),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=-REACH_PX,
-        )
-        return np.asarray(carried, np.float32)
+        return carried_values(self.values, self.region, motion, region, -REACH_PX)
 
     def mask(self) -> MaskCrop:
         """Return what lies inside the outline."""
         return MaskCrop.from_bitmap(self.values > 0, self.size, self.region.x1, self.region.y1)
+
+
+def carried_values(
+    values: NDArray[np.float32], at: Region, motion: Motion, region: Region, outside: float
+) -> NDArray[np.float32]:
+    """Return values of t-1 carried to t, bilinear sampling.
+
+    Args:
+        values: float32 (h, w), at least one.
+        at: where they are in the frame.
+        motion: from t-1 to t.
+        region: the rectangle of t that is asked for.
+        outside: what is where no value is.
+    """
+    columns, rows = (plane[region.slices] for plane in motion.sources)
+    carried = cv2.remap(
+        values,
+        columns - np.float32(at.x1),
+        rows - np.float32(at.y1),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=outside,
+    )
+    return np.asarray(carried, np.float32)
 
 
 class DistanceMean(CausalMethod):

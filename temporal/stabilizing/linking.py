@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, overlaps
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.temporal.association import NO_TRACK
 from yolact_temporal.temporal.stabilizing.contract import TrackedFrame, TrackedMask
 from yolact_temporal.temporal.stabilizing.steps import Step
@@ -60,6 +63,7 @@ class TrackLinker:
         step: Step,
         seconds: float | None = None,
         identities: Sequence[int] | None = None,
+        soft: Sequence[SoftMask] | None = None,
     ) -> TrackedFrame:
         """Take the next frame.
 
@@ -70,6 +74,7 @@ class TrackLinker:
             step: from the last frame to this one.
             seconds: since the last frame.
             identities: which object each of all the instances is, where somebody says.
+            soft: how sure the model is of each of all the masks, where that is known.
 
         Raises:
             ValueError: if there is not one track for each instance that counts.
@@ -81,7 +86,8 @@ class TrackLinker:
         counted, faint = instances.select(above), instances.select(~above)
         if len(counted) != len(tracks):
             raise ValueError(f"expected a track for each of {len(counted)} instances, got {len(tracks)}")
-        seen = [_tracked(counted, place, key, True) for place, key in enumerate(tracks)]
+        sure, unsure = _divided(soft, above)
+        seen = [_tracked(counted, place, key, True, sure) for place, key in enumerate(tracks)]
         present = {own.track for own in seen}
         self._carry(step, present)
         if self._identified:
@@ -91,7 +97,7 @@ class TrackLinker:
             self._started |= present
         else:
             links = self._links(faint, counted)
-        seen += [_tracked(faint, place, key, False) for place, key in links.items()]
+        seen += [_tracked(faint, place, key, False, unsure) for place, key in links.items()]
         self._remember(seen)
         return TrackedFrame(index, instances.size, tuple(seen), step, seconds)
 
@@ -129,7 +135,17 @@ class TrackLinker:
             self._known[key] = _Known(mask)
 
 
-def _tracked(instances: Instances, place: int, track: int, counts: bool) -> TrackedMask:
+_Soft = Sequence[SoftMask] | None
+
+
+def _divided(soft: _Soft, above: NDArray[np.bool_]) -> tuple[_Soft, _Soft]:
+    """Return the soft masks of what counts, and of what is faint."""
+    if soft is None:
+        return None, None
+    return list(compress(soft, above)), list(compress(soft, ~above))
+
+
+def _tracked(instances: Instances, place: int, track: int, counts: bool, soft: _Soft) -> TrackedMask:
     x1, y1, x2, y2 = (float(edge) for edge in instances.boxes[place])
     return TrackedMask(
         track,
@@ -138,4 +154,5 @@ def _tracked(instances: Instances, place: int, track: int, counts: bool) -> Trac
         float(instances.scores[place]),
         int(instances.class_ids[place]),
         counts,
+        None if soft is None else soft[place],
     )

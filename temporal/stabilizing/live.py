@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.temporal.association import AssociationOptions, Associator
 from yolact_temporal.temporal.flow import FlowEstimator, FlowOptions
 from yolact_temporal.temporal.motion import Motion
@@ -41,6 +42,7 @@ class FrameTracker:
         motion: Motion | None,
         cut: bool = False,
         identities: Sequence[int] | None = None,
+        soft: Sequence[SoftMask] | None = None,
     ) -> TrackedFrame:
         """Take the next frame.
 
@@ -50,6 +52,7 @@ class FrameTracker:
             motion: from the last frame to this one; None where it is not known.
             cut: whether another scene begins with it.
             identities: which object each instance is, where that is given.
+            soft: how sure the model is of each instance's mask, where that is known.
         """
         counted = instances.select(instances.scores > self._threshold)
         if self._associator is None:
@@ -59,7 +62,9 @@ class FrameTracker:
             if cut:
                 self._associator.forget()
             tracks = self._associator.update(counted.crops, motion, counted.scores).tolist()
-        return self._linker.update(index, instances, tracks, Step(motion, cut), self._seconds, identities)
+        return self._linker.update(
+            index, instances, tracks, Step(motion, cut), self._seconds, identities, soft
+        )
 
 
 class Stabilizer:
@@ -102,7 +107,7 @@ class Stabilizer:
         candidate = parse_method(method) if isinstance(method, str) else method
         self.look_ahead = candidate.look_ahead
         self._method = candidate.make()
-        self._needs_motion = candidate.spec.needs_motion
+        self._needs_soft = candidate.spec.needs_soft
         self._tracker = FrameTracker(score_threshold, fps)
         self._flow = FlowEstimator(flow_long_side, second_every=0)
         self._index = 0
@@ -114,6 +119,7 @@ class Stabilizer:
         scores: Sequence[float] | None = None,
         class_ids: Sequence[int] | None = None,
         cut: bool = False,
+        soft: Sequence[SoftMask] | None = None,
     ) -> list[StabilizedFrame]:
         """Take the next frame.
 
@@ -124,16 +130,21 @@ class Stabilizer:
             scores: of masks, in 0..1; by default 1.
             class_ids: of masks; by default 0.
             cut: whether another scene begins with it.
+            soft: how sure the model is of each mask, which `soft` lives on.
 
         Returns:
             The frames that are ready: one, or none of the first `look_ahead`.
 
         Raises:
-            ValueError: if shapes disagree.
+            ValueError: if shapes disagree, or soft masks are missing that the method needs.
         """
+        if self._needs_soft and (soft is None or len(soft) != len(seen)):
+            raise ValueError(
+                f"expected a soft mask for each of {len(seen)} instances, got {len(soft or ())}: pass them as `soft`"
+            )
         instances = seen if isinstance(seen, Instances) else _instances(seen, scores, class_ids)
         motion = self._flow.update(frame) if isinstance(frame, np.ndarray) else frame
-        tracked = self._tracker.update(self._index, instances, None if cut else motion, cut)
+        tracked = self._tracker.update(self._index, instances, None if cut else motion, cut, soft=soft)
         self._index += 1
         return self._method.push(tracked)
 

@@ -11,6 +11,7 @@ from yolact_temporal.temporal.stabilizing.contract import Method
 from yolact_temporal.temporal.stabilizing.distances import DistanceMean
 from yolact_temporal.temporal.stabilizing.one_euro import OneEuroBox
 from yolact_temporal.temporal.stabilizing.presence import Fill, Freeze, Hold, Hysteresis, Identity
+from yolact_temporal.temporal.stabilizing.soft_mean import SoftMean
 from yolact_temporal.temporal.stabilizing.voting import Median, Vote
 
 
@@ -67,6 +68,7 @@ class MethodSpec:
         look_ahead: frames of the future that it knows, given its parameters.
         needs_motion: whether masks are carried by the flow, and the clip so must be there.
         needs_faint: whether it lives on instances below the operating threshold.
+        needs_soft: whether it lives on soft masks.
         control: whether it only stands beside the others and is never recommended.
     """
 
@@ -78,6 +80,7 @@ class MethodSpec:
     look_ahead: Callable[..., int] = field(default=lambda *_: 0)
     needs_motion: bool = True
     needs_faint: bool = False
+    needs_soft: bool = False
     control: bool = False
 
 
@@ -121,6 +124,7 @@ class Candidate:
 
 
 _FRAMES = Parameter("frames", "the longest absence that is bridged", 1, 60, 5, whole=True)
+_ALPHA = Parameter("alpha", "what the new frame weighs", 0.05, 1.0, 0.5)
 _WIDTH = Parameter("width", "frames that vote", 3, 31, 3, whole=True, odd=True)
 
 METHODS: Mapping[str, MethodSpec] = {
@@ -161,8 +165,16 @@ METHODS: Mapping[str, MethodSpec] = {
             "sdf",
             "Exponential mean of signed distances to the outline, carried by the flow.",
             DistanceMean,
-            (Parameter("alpha", "what the new frame weighs", 0.05, 1.0, 0.5),),
+            (_ALPHA,),
             ((0.3,), (0.5,), (0.7,)),
+        ),
+        MethodSpec(
+            "soft",
+            "Exponential mean of probabilities where a pixel is undecided, carried by the flow.",
+            SoftMean,
+            (_ALPHA,),
+            ((0.3,), (0.5,), (0.7,)),
+            needs_soft=True,
         ),
         MethodSpec(
             "one-euro",

@@ -16,8 +16,9 @@ from yolact_temporal.data.formats.masks_file import FILE_NAME
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.data.sources.structure import sha256_of
-from yolact_temporal.yolact.segmenter import offers_parts
+from yolact_temporal.yolact.segmenter import SeenParts, offers_parts, offers_soft
 
 
 class MaskSource(Protocol):
@@ -67,12 +68,23 @@ class MaskSource(Protocol):
 
 
 class NetworkMasks:
-    """A network, run over the frames."""
+    """A network, run over the frames.
+
+    Args:
+        model: the network.
+        soft: whether its soft masks are wanted.
+
+    Attributes:
+        records_soft: whether what it sees comes with soft masks: they are wanted, and it offers them.
+    """
 
     identified = False
     path: Path | None = None
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, soft: bool = False) -> None:
+        self._wanted_soft = soft
+        self.records_soft = soft and offers_soft(model.segmenter)
+        self._offering: Any = model.segmenter
         self.name = model.name
         self.class_names: Sequence[str] = model.segmenter.class_names
         self.score_threshold = model.score_threshold
@@ -91,28 +103,31 @@ class NetworkMasks:
 
     def see(self, frames: Sequence[Frame]) -> list[FrameRecord]:
         """Return what the network sees in frames of one size, in one forward pass."""
+        if self.records_soft:
+            return [record for record, _ in self.see_parts(frames)]
         found = self._segmenter.segment(np.stack([frame.rgb for frame in frames]))
         return [FrameRecord(frame.index, frame.time_s, own) for frame, own in zip(frames, found, strict=True)]
 
+    def see_parts(self, frames: Sequence[Frame]) -> list[tuple[FrameRecord, MaskParts]]:
+        """Return what the network sees in frames of one size, and the parts of every mask, which it must offer."""
+        found: Sequence[SeenParts] = self._offering.segment_parts(np.stack([frame.rgb for frame in frames]))
+        return [
+            (FrameRecord(frame.index, frame.time_s, own.instances, soft=self._soft(own.parts)), own.parts)
+            for frame, own in zip(frames, found, strict=True)
+        ]
+
+    def _soft(self, parts: MaskParts) -> tuple[SoftMask, ...] | None:
+        return tuple(self._offering.soft_masks(parts)) if self.records_soft else None
+
     def remarks(self) -> list[str]:
-        """Return nothing: what is to be said of a network is in its manifest."""
-        return []
+        """Say where no soft masks could be kept; what else is to be said of a network is in its manifest."""
+        if self.records_soft or not self._wanted_soft:
+            return []
+        return [f"{self.name}: no soft masks were recorded: it does not hand out any."]
 
 
 class ExplainedMasks(NetworkMasks):
     """A network that says what its masks are assembled from, and how."""
-
-    def __init__(self, model: LoadedModel) -> None:
-        super().__init__(model)
-        self._offering: Any = model.segmenter
-
-    def see_parts(self, frames: Sequence[Frame]) -> list[tuple[FrameRecord, MaskParts]]:
-        """Return what the network sees in frames of one size, and the parts of every mask."""
-        found = self._offering.segment_parts(np.stack([frame.rgb for frame in frames]))
-        return [
-            (FrameRecord(frame.index, frame.time_s, own.instances), own.parts)
-            for frame, own in zip(frames, found, strict=True)
-        ]
 
     def assemble(self, parts: MaskParts) -> Sequence[MaskCrop]:
         """Return the masks that parts make."""
@@ -176,16 +191,18 @@ class GivenMasks:
         ]
 
 
-def as_mask_source(model: LoadedModel | MaskSource, why: bool = False) -> MaskSource:
+def as_mask_source(model: LoadedModel | MaskSource, why: bool = False, soft: bool = False) -> MaskSource:
     """Return what sees the frames: a loaded model's network, or what was given.
 
     Args:
         model: either.
         why: whether its masks are to be explained, where it says what they are assembled from.
+        soft: whether its soft masks are wanted, where it says how sure it is of its masks.
     """
     if not isinstance(model, LoadedModel):
         return model
-    return ExplainedMasks(model) if why and offers_parts(model.segmenter) else NetworkMasks(model)
+    kind = ExplainedMasks if why and offers_parts(model.segmenter) else NetworkMasks
+    return kind(model, soft)
 
 
 def given_note(name: str, masks: MaskSequence) -> str:

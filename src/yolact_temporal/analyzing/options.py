@@ -18,9 +18,11 @@ class AnalyzeOptions(RunOptions):
         why_every: jitter is explained on every so many pairs of frames, of models that tell the parts of their masks; 0
             for never.
         second_motion_every: the second estimate is made of every so many pairs; 0 for none.
+        record_soft: soft masks are kept, of models that hand them out.
     """
 
     flow_long_side: int = FlowOptions.long_side
     motion: FlowMethod = FlowOptions.method
     second_motion_every: int = FlowOptions.second_every
     why_every: int = 0
+    record_soft: bool = False

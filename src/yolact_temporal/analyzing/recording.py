@@ -13,7 +13,7 @@ from types import TracebackType
 
 from yolact_temporal.analyzing.cause_recording import CauseRecording
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
-from yolact_temporal.analyzing.mask_sources import ExplainedMasks, MaskSource
+from yolact_temporal.analyzing.mask_sources import ExplainedMasks, MaskSource, NetworkMasks
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.comparing.true_masks import TrueFrames
@@ -23,6 +23,7 @@ from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, read_records
 from yolact_temporal.data.overlay import OverlayPainter, draw_banner
 from yolact_temporal.data.runs.layout import RunFolder
+from yolact_temporal.data.runs.soft_record import SoftWriter, with_soft
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.absences import ABSENCE_COLUMNS, AbsenceCounts, AbsenceFinder
@@ -84,6 +85,7 @@ class ModelRecording:
         self._absences = AbsenceFinder(mask_source.score_threshold, memory, mask_source.identified)
         self.explained = mask_source if isinstance(mask_source, ExplainedMasks) else None
         self.causes: CauseRecording | None = None
+        self._soft: SoftWriter | None = None
         self._request, self._drawn = request, request.destination.pictures.prototypes
         self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
@@ -98,6 +100,10 @@ class ModelRecording:
         with ExitStack() as stack:
             self._record = self._open_record()
             stack.callback(self._record.abandon)
+            if isinstance(self.mask_source, NetworkMasks) and self.mask_source.records_soft:
+                self._soft = self._open_soft()
+                stack.callback(self._soft.abandon)
+                self._past = with_soft(self._past, self._soft.part)
             self._frames = stack.enter_context(CsvTable(self._files.frames, FRAME_COLUMNS))
             self._instances = stack.enter_context(CsvTable(self._files.instances, INSTANCE_COLUMNS))
             self._absent = stack.enter_context(CsvTable(self._files.absences, ABSENCE_COLUMNS))
@@ -125,6 +131,13 @@ class ModelRecording:
         self._past = islice(read_records(writer.part), self._kept)
         return writer
 
+    def _open_soft(self) -> SoftWriter:
+        if not self._resume:
+            return SoftWriter.start(self._files.soft)
+        if self._files.soft.exists():
+            self._files.soft.replace(part_path(self._files.soft))
+        return SoftWriter.resume(self._files.soft, self._kept)
+
     def recorded(self, first_index: int, count: int) -> list[FrameRecord] | None:
         """Return what a broken run saw in the next `count` frames; None once its record is used up.
 
@@ -148,7 +161,12 @@ class ModelRecording:
     def measure(self, seen: SeenFrame, counted: FrameRecord) -> FrameStability:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
         if self._written >= self._kept:
-            self._record.write(seen.records[self.name])
+            record = seen.records[self.name]
+            if (
+                self._soft is not None
+            ):  # before the record, so that none of its frames lacks them when a run breaks
+                self._soft.write(record.index, record.instances.size, record.soft or ())
+            self._record.write(record)
         self._written += 1
         frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         stability = self._meter.update(
@@ -225,6 +243,8 @@ class ModelRecording:
         self._absent.close()
         if self._painter is not None:
             self._overlay.close()
+        if self._soft is not None:
+            self._soft.close()
         self._record.close()
         return stability
 

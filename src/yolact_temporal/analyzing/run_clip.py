@@ -133,7 +133,8 @@ def run_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     destination = request.destination
-    mask_sources = [as_mask_source(model, request.options.why_every > 0) for model in models]
+    options = request.options
+    mask_sources = [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
     with claimed_run(
         destination.folder,
         [mask_source.name for mask_source in mask_sources],

@@ -9,7 +9,8 @@ from typing import Any
 
 from yolact_temporal.analyzing.frames_in_flight import MovedFrame
 from yolact_temporal.analyzing.loaded_model import LoadedModel
-from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
+from yolact_temporal.analyzing.mask_sources import MaskSource, NetworkMasks, as_mask_source
+from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.runs.names import twice_named
@@ -73,13 +74,19 @@ class FollowingMasks:
         rate: measured frames a second; None where the clip has no time.
 
     Raises:
-        UsageError: if the method needs frames of the future.
+        UsageError: if the method needs frames of the future, or soft masks that there are not.
     """
 
     path: Path | None = None
 
     def __init__(self, source: MaskSource, candidate: Candidate, rate: float | None) -> None:
         require_causal(candidate)
+        soft = isinstance(source, NetworkMasks) and source.records_soft
+        if candidate.spec.needs_soft and not soft:
+            raise UsageError(
+                f"expected soft masks of {source.name} for {candidate.name}, got none: add --record-soft with a model "
+                f"that hands them out, or take another method"
+            )
         self.of = source.name
         self.name = stabilized_name(source.name, candidate)
         self.class_names = source.class_names
@@ -93,7 +100,7 @@ class FollowingMasks:
     def follow(self, moved: MovedFrame, record: FrameRecord) -> FrameRecord:
         """Return what is shown in the next frame, of what the model saw in it."""
         frame = self._tracker.update(
-            record.index, record.instances, moved.motion, moved.cut, record.identities
+            record.index, record.instances, moved.motion, moved.cut, record.identities, record.soft
         )
         (shown,) = self._method.push(frame)
         return stabilized_record(shown, record.time_s, self.identified)
@@ -115,7 +122,7 @@ def with_followers(
     models: Sequence[LoadedModel | MaskSource],
     methods: Sequence[Candidate],
     fps: Fraction | None,
-    stride: int = 1,
+    options: AnalyzeOptions,
 ) -> list[LoadedModel | MaskSource]:
     """Return the models with stabilisers that follow the first of them, fresh for one clip.
 
@@ -123,15 +130,15 @@ def with_followers(
         models: what sees the frames.
         methods: causal ones.
         fps: the clip's frames a second; None where it has no time.
-        stride: every how manieth frame is measured.
+        options: what is measured.
 
     Raises:
-        UsageError: if a method is named twice, or needs frames of the future.
+        UsageError: if a method is named twice, or needs frames of the future, or soft masks that are not kept.
     """
     if not methods:
         return list(models)
-    followed = as_mask_source(models[0])
-    rate = None if fps is None else float(fps / stride)
+    followed = as_mask_source(models[0], options.why_every > 0, options.record_soft)
+    rate = None if fps is None else float(fps / options.stride)
     followers = [FollowingMasks(followed, method, rate) for method in methods]
     if (twice := twice_named([own.name for own in followers])) is not None:
         raise UsageError(f"expected every method once, got {twice} twice: name it once")

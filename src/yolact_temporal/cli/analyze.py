@@ -88,6 +88,12 @@ def add(commands: Any) -> None:
         help="draw what the mask of the best-scored instance of this frame is assembled from, and what it would be "
         "with each part of the frame before: MODEL/prototypes.png",
     )
+    parser.add_argument(
+        "--record-soft",
+        action="store_true",
+        help="keep soft masks too, MODEL/soft.jsonl, about as large as the masks themselves: `what-if` and `stabilize` "
+        "can then average them",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -110,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         stride=args.stride,
         batch=args.batch,
         why_every=_WHY_SAMPLE if args.why is None else int(args.why),
+        record_soft=args.record_soft,
         **motion_options(args),
     )
     bounds = rules(args)
@@ -122,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
         with closing(source), progress_bar(args, name, expected) as progress:
             return run_clip(
                 source,
-                with_followers(models, asked.methods, source.info.fps, args.stride),
+                with_followers(models, asked.methods, source.info.fps, options),
                 RunRequest(destination(args, name), options, rules=bounds),
                 progress,
             )
@@ -160,6 +167,9 @@ def _checked(args: argparse.Namespace) -> _Asked:
         require_apart(args.out / name, [Path(clip)])
     require_models(args)
     methods = _methods(args.stabilize) if args.stabilize else []
+    needing = [own.name for own in methods if own.spec.needs_soft]
+    if needing and not args.record_soft:
+        raise UsageError(f"expected --record-soft beside --stabilize {needing[0]}, got none: add it")
     for remark in found.remarks:
         print(f"yolact-temporal: {remark}", file=sys.stderr)
     return _Asked(jobs, start, end, methods)

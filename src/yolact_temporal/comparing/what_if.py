@@ -23,6 +23,7 @@ from yolact_temporal.data.runs.layout import (
     ModelFolder,
 )
 from yolact_temporal.data.runs.manifest import Manifest, RunOptions
+from yolact_temporal.data.runs.reader import plain_file
 from yolact_temporal.data.runs.tracked_masks import read_tracks
 from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
@@ -114,7 +115,24 @@ def what_if(
     chosen = _models(clips, models)
     bounds, remarks = bounds or CostBounds(), list(left_out)
     tried = _with_identity(candidates if candidates is not None else candidates_of(list(METHODS.values())))
-    replays = [_ClipReplay(clip, chosen, ground_truth, truth_options, len(clips)) for clip in clips]
+    unsure = [f"{name} in {clip.name}" for clip in clips for name in chosen if not _has_soft(clip, name)]
+    if unsure and any(each.spec.needs_soft for each in tried):
+        remarks.append(
+            f"No soft masks of {', '.join(unsure)} were recorded: soft is undefined, and is left out (`analyze "
+            f"--record-soft` keeps them)."
+        )
+        tried = [each for each in tried if not each.spec.needs_soft]
+    replays = [
+        _ClipReplay(
+            clip,
+            chosen,
+            ground_truth,
+            truth_options,
+            len(clips),
+            soft=any(each.spec.needs_soft for each in tried),
+        )
+        for clip in clips
+    ]
     unseen = [replay.clip.name for replay in replays if not replay.run.pictures]
     if unseen:
         names = dict.fromkeys(each.spec.name for each in tried if each.spec.needs_motion)
@@ -183,6 +201,11 @@ def raw_models(clip: ClipRuns) -> list[str]:
     return [name for name, own in clip.models.items() if not own.stabilized]
 
 
+def _has_soft(clip: ClipRuns, model: str) -> bool:
+    files = clip.models[model].files
+    return plain_file(files.path.parent, files.soft)
+
+
 LEAST_CHECKED_PAIRS = 20
 """Pairs that shall have a second motion estimate, of a short clip more than the run had."""
 
@@ -203,6 +226,7 @@ class _ClipReplay:
     ground_truth: Path | None
     truth_options: TruthOptions | None
     clips: int
+    soft: bool = False
     remarks: list[str] = field(default_factory=list)
     faint: bool = False
 
@@ -221,7 +245,8 @@ class _ClipReplay:
         self._rate = None if known.fps is None else known.fps / self._stride
         self._options = UniverseOptions()
         masks = {name: self.clip.models[name].files.masks for name in self._witnesses}
-        self.run = Replay(known, _checked_often(manifest), masks)
+        soft = {name: self.clip.models[name].files.soft for name in self.chosen} if self.soft else {}
+        self.run = Replay(known, _checked_often(manifest), masks, soft=soft)
 
     def measure(
         self, candidates: Sequence[Candidate], progress: Callable[[str, int], object] | None
@@ -336,7 +361,9 @@ def tracked_frame(
         InputError: if the record and the table of instances do not go together.
     """
     try:
-        return linker.update(record.index, record.instances, tracks, step, seconds, record.identities)
+        return linker.update(
+            record.index, record.instances, tracks, step, seconds, record.identities, record.soft
+        )
     except ValueError as error:
         raise InputError(
             f"expected {files.instances} to have the instances of {files.masks.name}, got others at frame "

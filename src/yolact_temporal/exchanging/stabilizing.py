@@ -66,8 +66,8 @@ def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] |
 
     Raises:
         UsageError: if there is no such model, a method is named twice, or the new folder is taken.
-        InputError: if the run is not finished or cannot be read, or lacks what a method lives on: the clip, or
-            instances below the operating threshold.
+        InputError: if the run is not finished or cannot be read, or lacks what a method lives on: the clip,
+            instances below the operating threshold, or soft masks.
     """
     finished = open_finished(request.run)
     manifest = finished.manifest
@@ -157,6 +157,7 @@ class _Raw:
         self._document = dict(finished.manifest.document["models"][name])
         self._threshold = own.score_threshold
         self._masks = finished.folder.model(name).masks
+        self._soft = finished.folder.model(name).soft
         if not finished.there(self._masks):
             raise InputError(
                 f"expected the record of {name} in {self._masks}, found none: analyze the clip anew with --overwrite"
@@ -187,7 +188,9 @@ class _Raw:
             InputError: if a method needs what the run has not.
         """
         manifest = self._finished.manifest
-        replay = Replay(manifest.clip, manifest.options, {self._name: self._masks})
+        replay = Replay(
+            manifest.clip, manifest.options, {self._name: self._masks}, soft=self._needed_soft(candidates)
+        )
         lacking = [each.name for each in candidates if each.spec.needs_motion and not replay.pictures]
         if lacking:
             raise InputError(
@@ -204,7 +207,9 @@ class _Raw:
             record = at.records[self._name]
             times[at.index] = at.time_s
             faint |= bool((record.instances.scores <= self._threshold).any())
-            frame = tracker.update(at.index, record.instances, at.motion, at.cut, record.identities)
+            frame = tracker.update(
+                at.index, record.instances, at.motion, at.cut, record.identities, record.soft
+            )
             for method, writer in zip(methods, writers, strict=True):
                 self._write(method, writer, times, frame)
         for method, writer in zip(methods, writers, strict=True):
@@ -218,6 +223,18 @@ class _Raw:
                 f"none: record them, or take another method"
             )
         return list(times), times
+
+    def _needed_soft(self, candidates: Sequence[Candidate]) -> dict[str, Path]:
+        """Return the record of soft masks by the model's name, where a method lives on them."""
+        needing = [each.name for each in candidates if each.spec.needs_soft]
+        if not needing:
+            return {}
+        if not self._finished.there(self._soft):
+            raise InputError(
+                f"expected soft masks of {self._name} in {self._soft} for {', '.join(needing)}, found none: analyze "
+                f"the clip anew with --record-soft, or take another method"
+            )
+        return {self._name: self._soft}
 
     def _write(
         self, method: Method, writer: RecordWriter, times: dict[int, float], frame: TrackedFrame

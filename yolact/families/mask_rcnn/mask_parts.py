@@ -13,6 +13,7 @@ from torchvision.ops import clip_boxes_to_image
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.data.soft_masks import Edges, SoftMask, quantized
 from yolact_temporal.yolact.families.mask_rcnn.network import Proposals, Size, of_class, region_masks
 from yolact_temporal.yolact.families.mask_rcnn.paste import padded_masks
 
@@ -153,10 +154,31 @@ def assembled_regions(network: Any, parts: MaskParts) -> list[MaskCrop]:
         network: as it ran.
         parts: as `region_parts` gives them, or mixed. Regions that are named more than once are computed once.
     """
+    padded, places = _padded_regions(network, parts)
+    return [_pasted(mask, place, parts.size) for mask, place in zip(padded, places.tolist(), strict=True)]
+
+
+def soft_regions(network: Any, parts: MaskParts) -> list[SoftMask]:
+    """Pool and run the mask head, as the network does; arguments as of `assembled_regions`."""
+    padded, places = _padded_regions(network, parts)
+    return [
+        SoftMask(quantized(mask.numpy()), _stretched(place), parts.size)
+        for mask, place in zip(padded, places.tolist(), strict=True)
+    ]
+
+
+def _stretched(place: list[int]) -> Edges:
+    """Return the rectangle of pixels, both ends included, as edges; at least one pixel wide, as it is pasted."""
+    x1, y1, x2, y2 = place
+    return float(x1), float(y1), float(max(x2, x1) + 1), float(max(y2, y1) + 1)
+
+
+def _padded_regions(network: Any, parts: MaskParts) -> tuple[Tensor, Tensor]:
+    """Return the masks of parts with a cell of nothing around, and the pixels that they are stretched over."""
     assert parts.class_ids is not None, "Mask R-CNN's masks are one a class"
     assert parts.pasted is not None, "Mask R-CNN's masks are pasted into a box"
     if not len(parts):
-        return []
+        return torch.zeros(0, 1, 1), torch.zeros(0, 4, dtype=torch.int64)
     pool = network.roi_heads.mask_roi_pool
     device = next(network.parameters()).device
     features = OrderedDict(
@@ -171,8 +193,7 @@ def assembled_regions(network: Any, parts: MaskParts) -> list[MaskCrop]:
     labels = torch.from_numpy(np.asarray(parts.class_ids) + 1).to(device)
     logits = masks.logits[torch.from_numpy(own.reshape(-1)).to(device)]
     probabilities = of_class(logits, labels).sigmoid().cpu()
-    padded, places = padded_masks(probabilities, torch.from_numpy(parts.pasted).float())
-    return [_pasted(mask, place, parts.size) for mask, place in zip(padded, places.tolist(), strict=True)]
+    return padded_masks(probabilities.float(), torch.from_numpy(parts.pasted).float())
 
 
 def _pasted(mask: Tensor, place: list[int], size: Size) -> MaskCrop:

@@ -15,10 +15,12 @@ from torchvision.models.detection.transform import resize_boxes
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.mask_parts import MaskParts
+from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.yolact.families.mask_rcnn.mask_parts import (
     RegionInputs,
     assembled_regions,
     region_parts,
+    soft_regions,
 )
 from yolact_temporal.yolact.families.mask_rcnn.network import (
     Size,
@@ -105,10 +107,14 @@ class MaskRcnnSegmenter(NetworkSegmenter[ImageList, RegionOutputs]):
     @torch.inference_mode()
     def assemble(self, parts: MaskParts) -> list[MaskCrop]:
         """Pool features from the boxes, run the mask head and paste, in the segmenter's precision."""
-        if self._autocast is None:
+        with self._in_precision():
             return assembled_regions(self.network(), parts)
-        with torch.autocast(self.device.type, dtype=self._autocast):
-            return assembled_regions(self.network(), parts)
+
+    @torch.inference_mode()
+    def soft_masks(self, parts: MaskParts) -> list[SoftMask]:
+        """Pool features from the boxes and run the mask head; see `SoftSegmenter.soft_masks`."""
+        with self._in_precision():
+            return soft_regions(self.network(), parts)
 
     def _forward(self, inputs: ImageList) -> RegionOutputs:
         """Run the network: proposals, classes and boxes, suppression, then masks of what is left."""
