@@ -122,7 +122,7 @@ def with_followers(
     models: Sequence[LoadedModel | MaskSource],
     methods: Sequence[Candidate],
     fps: Fraction | None,
-    options: AnalyzeOptions,
+    options: AnalyzeOptions | None = None,
 ) -> list[LoadedModel | MaskSource]:
     """Return the models with stabilisers that follow the first of them, fresh for one clip.
 
@@ -130,13 +130,14 @@ def with_followers(
         models: what sees the frames.
         methods: causal ones.
         fps: the clip's frames a second; None where it has no time.
-        options: what is measured.
+        options: what is measured; None for all as by default.
 
     Raises:
         UsageError: if a method is named twice, or needs frames of the future, or soft masks that are not kept.
     """
     if not methods:
         return list(models)
+    options = options or AnalyzeOptions()
     followed = as_mask_source(models[0], options.why_every > 0, options.record_soft)
     rate = None if fps is None else float(fps / options.stride)
     followers = [FollowingMasks(followed, method, rate) for method in methods]

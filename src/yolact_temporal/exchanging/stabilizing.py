@@ -197,9 +197,20 @@ class _Raw:
                 f"expected the clip at {manifest.clip.path or '(none was given)'} for {', '.join(lacking)}, found "
                 f"none: bring it back to its place, or take a method that needs no motion"
             )
+        with ExitStack() as stack:
+            writers = [RecordWriter.start(path, self.class_names) for path in paths]
+            for writer in writers:
+                stack.callback(writer.abandon)
+            times = self._written(candidates, writers, replay)
+        return list(times), times
+
+    def _written(
+        self, candidates: Sequence[Candidate], writers: Sequence[RecordWriter], replay: Replay
+    ) -> dict[int, float]:
+        """Write what each method shows, close the records, and return the frames' times."""
+        manifest = self._finished.manifest
         rate = None if manifest.clip.fps is None else manifest.clip.fps / manifest.options.stride
         tracker = FrameTracker(self._threshold, rate, self.identified)
-        writers = [RecordWriter.start(path, self.class_names) for path in paths]
         methods = [each.make() for each in candidates]
         times: dict[int, float] = {}
         faint = False
@@ -222,7 +233,7 @@ class _Raw:
                 f"expected instances below the operating threshold in {self._masks} for {', '.join(lacking)}, found "
                 f"none: record them, or take another method"
             )
-        return list(times), times
+        return times
 
     def _needed_soft(self, candidates: Sequence[Candidate]) -> dict[str, Path]:
         """Return the record of soft masks by the model's name, where a method lives on them."""
