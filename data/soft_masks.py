@@ -120,14 +120,14 @@ def _weights(start: int, end: int, low: float, high: float, cells: int, length: 
     if high >= length:
         at = np.minimum(at, cells - 1)
     weights = np.clip(1 - np.abs(at[:, None] - np.arange(cells)), 0, None)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def _covered(start: int, end: int, low: float, high: float) -> NDArray[np.float32]:
     """Return the share of each of the pixels from `start` to `end` that lies between two ends."""
     pixels = np.arange(start, end)
     shares = np.minimum(pixels + 1, high) - np.maximum(pixels, low)
-    return np.clip(shares, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(shares, 0, 1), np.float32)
 
 
 def quantized(probabilities: NDArray[np.floating]) -> NDArray[np.uint8]:

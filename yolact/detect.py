@@ -10,6 +10,7 @@ from torch import Tensor
 
 from yolact_temporal.yolact.boxes import decode_boxes
 from yolact_temporal.yolact.cropping import PADDING_CELLS, Cropping, coverage
+from yolact_temporal.yolact.families.options import Suppression
 from yolact_temporal.yolact.layers import MaskIouNet
 from yolact_temporal.yolact.model import YolactOutput
 from yolact_temporal.yolact.nms import CONFIDENCE, NMS, emptied
@@ -44,7 +45,7 @@ class Detections(NamedTuple):
 
 def detect(
     output: YolactOutput,
-    nms: str = "fast",
+    nms: Suppression = "fast",
     score_threshold: float = 0.0,
     mask_iou_net: MaskIouNet | None = None,
     fixed_slots: bool = False,
@@ -87,7 +88,7 @@ def _detect_image(
     coefficients: Tensor,
     prototypes: Tensor,
     anchors: Tensor,
-    nms: str,
+    nms: Suppression,
     score_threshold: float,
     mask_iou_net: MaskIouNet | None,
     fixed_slots: bool,

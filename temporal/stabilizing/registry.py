@@ -173,7 +173,7 @@ METHODS: Mapping[str, MethodSpec] = {
             "Exponential mean of probabilities where a pixel is undecided, carried by the flow.",
             SoftMean,
             (_ALPHA,),
-            ((0.3,), (0.5,), (0.7,)),
+            ((0.3,), (0.5,)),
             needs_soft=True,
         ),
         MethodSpec(
@@ -184,7 +184,7 @@ METHODS: Mapping[str, MethodSpec] = {
                 Parameter("min_cutoff", "the cutoff at rest in Hz", 0.01, 100.0, 1.0),
                 Parameter("beta", "Hz that it grows by for each pixel a second", 0.0, 10.0, 0.05),
             ),
-            ((1.0, 0.05), (1.0, 0.2), (1.0, 1.0), (3.0, 0.2)),
+            ((1.0, 0.05), (1.0, 0.2), (1.0, 1.0)),
             needs_motion=False,
         ),
         MethodSpec(
