@@ -228,6 +228,10 @@ def test_a_run_says_what_was_chosen_and_resumes_with_nothing_else(film, tmp_path
     path.write_text(json.dumps(document | {"completed": False}))
     assert run(*told, "--resume") == 2
     assert "margin0.05's crop fine where it had cells" in capsys.readouterr().err
+    fine["crop"] = "fine"
+    del plain["crop"], plain["crop_margin"]  # as an older version wrote it
+    path.write_text(json.dumps(document | {"completed": False}))
+    assert run(*told, "--resume") == 0
 
 
 @pytest.mark.parametrize(

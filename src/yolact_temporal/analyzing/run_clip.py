@@ -82,6 +82,9 @@ _MODEL_SETTINGS = (
 )
 """What a resumed run must find unchanged of each model, as far as it is said of it."""
 
+_OLDER = {"crop": "cells", "crop_margin": 0.0}
+"""What a run of an older version had, which did not say so."""
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -275,7 +278,7 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
         ),
         ("models", list(earlier["models"]), list(manifest["models"])),
         *(
-            (f"{name}'s {key}", earlier["models"][name].get(key), model[key])
+            (f"{name}'s {key}", earlier["models"][name].get(key, _OLDER.get(key)), model[key])
             for name, model in manifest["models"].items()
             if name in earlier["models"]
             for key in _MODEL_SETTINGS
