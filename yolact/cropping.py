@@ -56,6 +56,9 @@ class Cropping:
         return torch.cat((boxes[:, :2] - reach, boxes[:, 2:] + reach), dim=1)
 
 
+PUBLISHED = Cropping()
+
+
 def coverage(boxes: Tensor, cells: tuple[int, int], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the share of each row and each column of a frame that lies inside boxes, which pad themselves by a cell.
 

@@ -9,13 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from yolact_temporal.yolact.boxes import decode_boxes
-from yolact_temporal.yolact.cropping import PADDING_CELLS, Cropping, coverage
+from yolact_temporal.yolact.cropping import PADDING_CELLS, PUBLISHED, Cropping, coverage
 from yolact_temporal.yolact.families.options import Suppression
 from yolact_temporal.yolact.layers import MaskIouNet
 from yolact_temporal.yolact.model import YolactOutput
 from yolact_temporal.yolact.nms import CONFIDENCE, NMS, emptied
-
-PUBLISHED = Cropping()
 
 #: Masks brought to the frame's size at once.
 _UPSAMPLED_AT_ONCE = 25

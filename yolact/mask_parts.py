@@ -14,7 +14,7 @@ from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
 from yolact_temporal.data.soft_masks import Edges, SoftMask, quantized
 from yolact_temporal.yolact.boxes import decode_boxes
 from yolact_temporal.yolact.config import YolactConfig
-from yolact_temporal.yolact.cropping import PADDING_CELLS, Cropping, coverage
+from yolact_temporal.yolact.cropping import PADDING_CELLS, PUBLISHED, Cropping, coverage
 from yolact_temporal.yolact.detect import Detections, combine_masks, cropped_by_cells
 from yolact_temporal.yolact.model import YolactOutput
 
@@ -69,7 +69,7 @@ def _level_sizes(outputs: YolactOutput, config: YolactConfig) -> list[tuple[int,
     return sides
 
 
-def assembled(parts: MaskParts, device: torch.device, cropping: Cropping) -> list[MaskCrop]:
+def assembled(parts: MaskParts, device: torch.device, cropping: Cropping = PUBLISHED) -> list[MaskCrop]:
     """Assemble masks from prototypes, coefficients and boxes, as `detect` and `frame_masks` do.
 
     Args:
