@@ -213,9 +213,8 @@ class StabilityMeter:
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
             seen.append(self._instance(instances, index, key, mask, pair, self._is_pair(status)))
-        lost = tuple(
-            sorted(key for key, track in self._open.items() if track.present and key not in set(ids.tolist()))
-        )
+        here = set(ids.tolist())
+        lost = tuple(sorted(key for key, track in self._open.items() if track.present and key not in here))
         self._observe(seen, status, seconds, frame_index, time_s)
         self._close_forgotten()
         self._last = (frame_index, time_s)
