@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from clips import write_clip
 
@@ -15,6 +16,9 @@ from clips import write_clip
 # files of tests run side by side, so that threads that share out the work cost several times what they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+TEXTURES = 40
+"""So many are kept, of 1.5 MiB each."""
 
 VFR_TIMES = tuple(0.04 * i + (0.1 if i > 10 else 0.0) + 0.013 * (i % 3) for i in range(20))
 """Times of the variable-rate clips' frames: uneven gaps, and a pause."""
@@ -84,6 +88,34 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dashboard_runs import make_run
 
     return make_run(tmp_path_factory.mktemp("finished") / "runs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_textures() -> Iterator[Callable[..., Any]]:
+    """Most of what a small synthetic scene costs is its textures: they are drawn once for all scenes of a seed.
+
+    Gives what draws them anew, for tests of just that.
+    """
+    from yolact_temporal.data.synthetic import scenes
+
+    draw = scenes._texture
+    known: dict[tuple[object, ...], tuple[object, Any]] = {}
+
+    def remembered(rng: np.random.Generator, contrast: float) -> Any:
+        key = (*rng.bit_generator.state["state"].values(), contrast)
+        if key in known:
+            rng.bit_generator.state, texture = known[key]
+        else:
+            texture = draw(rng, contrast)
+            texture.setflags(write=False)
+            if len(known) == TEXTURES:
+                del known[next(iter(known))]
+            known[key] = (rng.bit_generator.state, texture)
+        return texture
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "_texture", remembered)
+        yield draw
 
 
 @pytest.fixture(autouse=True)

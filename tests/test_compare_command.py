@@ -36,6 +36,7 @@ class Clip:
         self.images, self.truth = folder / "clips" / name, folder / "truth" / name
         self.images.mkdir(parents=True)
         self.truth.mkdir(parents=True)
+        self.known = {}
         self.frames = list(
             SyntheticScene(SceneOptions(seed=seed, size=(96, 128), frames=FRAMES, camera="pan"))
         )
@@ -45,6 +46,13 @@ class Clip:
             for key, mask in frame.masks.items():
                 labels[mask] = key
             Image.fromarray(labels).save(self.truth / f"{frame.index:05d}.png")
+
+    def seen(self, *stand_in):
+        """A stand-in of this fault, dose and seed, and what it sees in every frame."""
+        if stand_in not in self.known:
+            model = make_stand_in(*stand_in)
+            self.known[stand_in] = model, [model.see(frame) for frame in self.frames]
+        return self.known[stand_in]
 
     def run(self, path, models, **changes):
         """Write a finished run of stand-in models, {name: (fault, dose)}, as `analyze` leaves it but for its tables."""
@@ -59,11 +67,11 @@ class Clip:
             "frames_measured": FRAMES,
         }
         for number, (name, (fault, dose)) in enumerate(models.items()):
-            model = make_stand_in(fault, dose, number)
+            model, seen = self.seen(fault, dose, number)
             folder.model(name).path.mkdir(parents=True)
             writer = RecordWriter.start(folder.model(name).masks, model.class_names)
-            for frame in self.frames:
-                writer.write(FrameRecord(frame.index, frame.index / 24, model.see(frame)))
+            for frame, instances in zip(self.frames, seen, strict=True):
+                writer.write(FrameRecord(frame.index, frame.index / 24, instances))
             writer.close()
             manifest["models"][name] = {
                 "score_threshold": 0.5,

@@ -66,6 +66,8 @@ def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
     assert {row["track_id"] for row in rows(run / "theirs" / "tracks.csv")} == {"11", "12"}
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_pictures_can_be_left_out(score, images, tmp_path):
     theirs, others = (write(tmp_path / f"{name}.json", true_frames()) for name in ("theirs", "others"))
     arguments = (theirs, others, "--clip", images, "--fps", FPS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from stabilizing import SIZE, THRESHOLD, measured, motions, scene, seen, stabilized, tracked, with_scores
@@ -228,13 +230,16 @@ def test_the_identity_is_the_raw_run_to_the_digit():
 
 
 class TestRecommendation:
-    def clip(self, fault="boundary_noise", dose=1.5, extra=(), **changes):
+    @staticmethod
+    @cache
+    def clip(fault="boundary_noise", dose=1.5, extra=(), **changes):
+        """The figures of a clip, measured once for all tests."""
         frames = scene(50, **changes)
         given = tracked(frames, seen(frames, fault, dose))
         return list(measured(frames, given, [*ALL, *extra]).values())
 
     def test_freeze_and_lagging_means_are_never_recommended(self):
-        extra = [lagging(1), lagging(3)]
+        extra = (lagging(1), lagging(3))
         for fault, dose, speed in (("boundary_noise", 1.5, 3.0), ("truth", 0.0, 3.0), ("dropped", 0.2, 3.0)):
             found = {"clip": self.clip(fault, dose, extra, speed=speed)}
             result = recommend(found, CostBounds(), lambda candidate: candidate.causal)

@@ -29,6 +29,8 @@ def run(pool, setting, trials=20):
     return simulate(pool, setting, trials, np.random.default_rng(0))
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_stand_ins_are_equal_and_their_pairs_were_measured(pool):
     for objects in pool:
         assert len(objects.models) == quick_power_plan().draws
