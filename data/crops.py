@@ -269,10 +269,8 @@ def may_overlap(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: fl
     if not (len(first) and len(second)):
         return np.zeros((len(first), len(second)), np.bool_)
     areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
-    shared = np.minimum(areas[:, None], other_areas[None])
-    shared = np.minimum(
-        shared, _shared_sides(*([mask.region for mask in masks] for masks in (first, second))).prod(axis=2)
-    )
+    sides = _shared_sides(*([mask.region for mask in masks] for masks in (first, second)))
+    shared = np.minimum(np.minimum(areas[:, None], other_areas[None]), sides.prod(axis=2))
     # The most that two masks of these areas, in these rectangles, can overlap.
     possible: NDArray[np.bool_] = shared > 0
     possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
@@ -288,8 +286,7 @@ def meeting(first: Sequence[Region], second: Sequence[Region]) -> NDArray[np.boo
     """
     if not (len(first) and len(second)):
         return np.zeros((len(first), len(second)), np.bool_)
-    found: NDArray[np.bool_] = _shared_sides(first, second).all(axis=2)
-    return found
+    return np.asarray(_shared_sides(first, second).all(axis=2), np.bool_)
 
 
 def _shared_sides(first: Sequence[Region], second: Sequence[Region]) -> NDArray[np.int64]:

@@ -187,7 +187,9 @@ class AbsenceFinder:
         return frozenset(
             key
             for (key, mask), row in zip(carried.items(), near, strict=True)
-            if any(covered_share(mask, others[place]) >= COVERED_SHARE for place in np.flatnonzero(row))
+            if any(
+                covered_share(mask, others[place]) >= COVERED_SHARE for place in np.flatnonzero(row).tolist()
+            )
         )
 
     def _absence(self, key: int, last: _Last, frame: TrackedFrame, time_s: float, taken: bool) -> Absence:

@@ -300,7 +300,7 @@ def masks_behind(absent: Sequence[tuple[MaskCrop, MaskCrop]], in_front: Sequence
     places = [union_region([still.region, carried.region]) for still, carried in absent]
     near = meeting(places, [mask.region for mask in in_front])
     return [
-        mask_behind(still, carried, [in_front[place] for place in np.flatnonzero(row)])
+        mask_behind(still, carried, [in_front[place] for place in np.flatnonzero(row).tolist()])
         for (still, carried), row in zip(absent, near, strict=True)
     ]
 
