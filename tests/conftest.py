@@ -20,6 +20,23 @@ os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 TEXTURES = 40
 """So many are kept, of 1.5 MiB each."""
 
+LONGEST = (
+    "test_attacks.py",
+    "test_dashboard_browser.py",
+    "test_cli.py",
+    "test_calibrate.py",
+    "test_training.py",
+    "test_mask_rcnn_losses.py",
+    "test_gaming.py",
+    "test_training_weights.py",
+    "test_demo.py",
+    "test_interrupts.py",
+    "test_watched_browser.py",
+    "test_gpu_check.py",
+    "test_benchmark.py",
+)
+"""Files of tests that take longest, by and by less: they begin first, so that none runs alone at the end."""
+
 VFR_TIMES = tuple(0.04 * i + (0.1 if i > 10 else 0.0) + 0.013 * (i % 3) for i in range(20))
 """Times of the variable-rate clips' frames: uneven gaps, and a pause."""
 
@@ -57,6 +74,18 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "animation.gif": {"frames": 10, "codec": "gif", "pix_fmt": "rgb8", "fps": 10},
 }
 """Every kind of clip, by file name, with the arguments of `write_clip` that make it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let files of tests run in the order given here; by itself pytest-xdist takes those of the most tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

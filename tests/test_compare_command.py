@@ -154,23 +154,30 @@ def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):
     assert one.objects == 3
 
 
+@pytest.fixture(scope="module")
+def judged(clips, tmp_path_factory):
+    """Runs of both clips, made once, and the comparison of the first one's models by the PNG masks."""
+    runs = tmp_path_factory.mktemp("judged") / "runs"
+    for clip in clips:
+        clip.run(runs / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
+    return runs, compare_runs([runs / "one"], ground_truth=clips[0].truth).pairs[0].comparison
+
+
 @pytest.mark.parametrize("name", ["masks", "coco", "youtube-vis", "mots", "mots-png", "davis"])
-def test_the_truth_may_be_of_any_format(clips, tmp_path, name):
+def test_the_truth_may_be_of_any_format(clips, judged, tmp_path, name):
     """Written anew from the PNG masks, a file or folder for each clip, it gives the same figures."""
     ending = {"masks": ".jsonl", "mots": ".txt", "coco": ".json", "youtube-vis": ".json"}.get(name, "")
+    runs, expected = judged
     for clip in clips:
-        clip.run(tmp_path / "runs" / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
         (tmp_path / "truth").mkdir(exist_ok=True)
         FORMATS[name].write(open_masks(clip.truth), tmp_path / "truth" / f"{clip.name}{ending}")
-    runs = [tmp_path / "runs" / "one"]
-    expected = compare_runs(runs, ground_truth=clips[0].truth).pairs[0].comparison
     path = tmp_path / "truth" / f"one{ending}"
-    found = compare_runs(runs, ground_truth=path).pairs[0].comparison
+    found = compare_runs([runs / "one"], ground_truth=path).pairs[0].comparison
     for metric in ("truth_j", "boundary_px", "loss_1"):
         one, other = found.find(metric), expected.find(metric)
         assert (one.first, one.second) == pytest.approx((other.first, other.second)), metric
     if name in ("coco", "davis"):
-        both = compare_runs([tmp_path / "runs"], ground_truth=tmp_path / "truth").pairs[0].comparison
+        both = compare_runs([runs], ground_truth=tmp_path / "truth").pairs[0].comparison
         assert both.objects == 6
 
 

@@ -154,6 +154,8 @@ def interrupted(root):
     return jobs.Job("k", "scene", ("analyze", "clip.mp4"), 0.0, "failed", 9, 24, "it stopped")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_only_a_run_that_nobody_writes_is_resumed_and_only_once(root, started):
     job = interrupted(root)
     with run_lock(root / "scene"):

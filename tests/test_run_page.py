@@ -19,6 +19,9 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
+# The run that they look at has pictures and plots, which take some seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.smoke]
+
 
 @pytest.fixture(scope="module", name="finished_run")
 def pictured_run(tmp_path_factory):

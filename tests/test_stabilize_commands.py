@@ -196,6 +196,8 @@ def test_without_faint_instances_hysteresis_is_left_out_and_it_is_said(clips, tm
     assert "hysteresis has nothing to go on with" in told
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_given_identities_are_the_tracks(clips, tmp_path, capsys):
     masks = clips[0].masks("noisy", identities=True)
     run = scored(capsys, tmp_path / "runs", masks, clip=clips[0])
@@ -354,6 +356,8 @@ class TestWhileRunning:
         assert len(live) == len(set(live.values())) == len(methods)
         assert live == afterwards
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_a_broken_run_is_taken_up_again(self, clips, tmp_path):
         whole, broken = (tmp_path / name / "one" for name in ("whole", "broken"))
 

@@ -238,6 +238,8 @@ class TestRecommendation:
         given = tracked(frames, seen(frames, fault, dose))
         return list(measured(frames, given, [*ALL, *extra]).values())
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_freeze_and_lagging_means_are_never_recommended(self):
         extra = (lagging(1), lagging(3))
         for fault, dose, speed in (("boundary_noise", 1.5, 3.0), ("truth", 0.0, 3.0), ("dropped", 0.2, 3.0)):
@@ -269,6 +271,8 @@ class TestRecommendation:
         assert result.best is None or not result.best.spec.needs_motion
         assert any("second motion" in each.text for own in result.judged for each in own.objections)
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_parameters_are_chosen_on_the_other_clips(self):
         clips = {str(seed): self.clip(seed=seed) for seed in (1, 2, 3)}
         result = recommend(clips, CostBounds())

@@ -386,6 +386,8 @@ class TestThePictureOfTheParts:
         assert "expected --prototypes without --no-why" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
     from yolact_temporal.temporal.calibration.causes import cause_measurements
     from yolact_temporal.temporal.calibration.expectations import causes_are_found
