@@ -53,7 +53,8 @@ def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = L
     fewest = min(len(reading.objects), 1)
     text = ""
     for moments in range(MOMENTS, _LEAST_MOMENTS - 1, -1):
-        for objects in range(len(reading.objects), fewest - 1, -1):
+        # Each object takes a line: more of them than lines never fit, and a clip may have thousands.
+        for objects in range(min(len(reading.objects), most), fewest - 1, -1):
             text = as_console(_short_lines(reading, objects, moments, where), width=WIDTH, spaced=False)
             if text.count("\n") < most:
                 return text
