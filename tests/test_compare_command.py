@@ -106,6 +106,8 @@ def test_runs_of_one_clip_in_different_folders_are_put_together(clips, tmp_path)
     assert apart.models == joint.models
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_folder_of_runs_is_all_its_runs_and_three_models_are_three_comparisons(clips, tmp_path):
     models = {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)}
     for clip in clips:
@@ -274,6 +276,8 @@ class TestRunsThatDoNotGoTogether:
             == 3
         )
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_clips_of_another_motion_are_left_out_and_compared_when_it_is_estimated_anew(
         self, clips, tmp_path
     ):

@@ -86,6 +86,8 @@ def test_pictures_can_be_left_out(score, images, tmp_path):
             assert path.read_bytes() == files[0][name].read_bytes(), name
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, tmp_path):
     stand_in = make_stand_in("boundary_noise", 1.0, 3)
     frames = iter(SCENE)
@@ -107,6 +109,8 @@ def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, t
         assert (tmp_path / "runs" / "walk" / "noisy" / name).read_bytes() == (own / name).read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_every_mask_of_a_run_is_decoded_once(images, score, tmp_path, monkeypatch):
     """By meter, comparison, ground truth and overlay of two models together."""
     theirs = write(tmp_path / "theirs.json", true_frames())

@@ -134,6 +134,8 @@ def test_what_if_tries_every_method_and_writes_three_files(run, tmp_path, capsys
         assert picture.width > 600
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_two_clips_choose_parameters_on_the_other_one(clips, tmp_path, capsys):
     for clip in clips:
         scored(capsys, tmp_path / "runs" / clip.name, clip.masks("noisy"), clip=clip)
@@ -335,6 +337,8 @@ class TestWhileRunning:
             [source], [parse_method(method) for method in methods or ("vote:3",)], Fraction(24)
         )
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_a_causal_method_gives_what_it_gives_afterwards(self, clips, tmp_path, capsys):
         methods = ("vote:3", "hysteresis", "sdf:0.5")
         destination = Destination("one", tmp_path / "runs" / "one", pictures=Pictures(False, False))

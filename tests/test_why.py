@@ -370,6 +370,8 @@ class TestThePictureOfTheParts:
         model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
         return cli.main(["analyze", str(clip), "--out", str(out), *model, *arguments])
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_is_drawn_of_the_frame_that_was_asked_for(self, clip, tmp_path):
         assert self.analyzed(clip, tmp_path, "--prototypes", "5", "--quiet") == 0
         picture = cv2.imread(str(tmp_path / "still" / "toy_parts" / "prototypes.png"))
