@@ -9,12 +9,14 @@ from yolact_temporal.temporal.metrics.causes import (
     FLOOR,
     MEASURES,
     PARTS,
+    SWITCH,
     SWITCH_SHARE,
     TOTAL,
     WITH_SWITCH,
     WITHOUT_SWITCH,
 )
-from yolact_temporal.temporal.why.causes_summary import ClipCauses
+from yolact_temporal.temporal.why.causes_summary import CauseFigure, CauseSums, ClipCauses
+from yolact_temporal.temporal.why.explaining import PairCauses
 
 _LEAST = 0.005
 """Shares that would be printed as 0% are not named."""
@@ -67,7 +69,32 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
         >>> print(*cause_sentences("yolact", ClipCauses(sums.figures(), 1, 1)))
         Of yolact's 2.0 px of boundary displacement here 75% comes from the box, -25% from the prototypes; 50% is floor.
     """
-    figures = causes.figures
+    lines = _part_sentences(model, causes.figures)
+    if not lines:
+        return []
+    lines += _switches(causes)
+    if causes.told < causes.pairs:
+        lines.append(
+            f"These are {causes.told} of {causes.pairs} pairs: an interrupted run saw the others, and the parts of "
+            f"their masks are not recorded."
+        )
+    return lines
+
+
+def pair_sentences(model: str, causes: PairCauses) -> list[str]:
+    """Return what the boundary displacement of one pair of masks comes from, a sentence each; none where undefined."""
+    sums = CauseSums()
+    sums.add(causes)
+    lines = _part_sentences(model, sums.figures())
+    switched = causes.values.get(SWITCH)
+    if switched is not None:
+        lines.append(
+            f"{'Another anchor won than' if switched else 'The same anchor won as'} in the frame before."
+        )
+    return lines
+
+
+def _part_sentences(model: str, figures: Mapping[str, CauseFigure]) -> list[str]:
     total = figures[_BOUNDARY.name(TOTAL)].value
     floor = figures[_BOUNDARY.name(FLOOR, share=True)].value
     if total is None or floor is None:
@@ -86,12 +113,6 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
         lines.append(
             f"Of the box, {halves[0]:.0%} is where features are pooled from and {halves[1]:.0%} where the mask is "
             f"pasted into."
-        )
-    lines += _switches(causes)
-    if causes.told < causes.pairs:
-        lines.append(
-            f"These are {causes.told} of {causes.pairs} pairs: an interrupted run saw the others, and the parts of "
-            f"their masks are not recorded."
         )
     return lines
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, Region, union_region
 from yolact_temporal.data.mask_parts import Assemble, MaskParts
-from yolact_temporal.temporal.metrics.causes import PARTS
+from yolact_temporal.temporal.metrics.causes import PARTS, short_name
 from yolact_temporal.temporal.plot_style import (
     FAINT,
     INK,
@@ -34,6 +34,10 @@ _MOST_MAPS = 32
 """Of more, those are drawn whose values vary most: features have hundreds of channels."""
 _MARGIN_PX = 24
 _NOW, _THEN = model_color(0), model_color(1)
+_KEY = (
+    "Filled: the mask so assembled. Orange outline: the mask as it is. Boxes: blue of this frame, orange of the one "
+    "before, carried here."
+)
 
 
 def plot_parts(
@@ -55,6 +59,7 @@ def plot_parts(
     figure = new_figure(11.5, 0.75 + 0.95 * rows + 1.6 + 4.6)
     heights = [0.95 * rows + 0.3, 1.6, 4.6]
     top, middle, bottom = np.asarray(figure.subfigures(3, 1, height_ratios=heights)).ravel()
+    bottom.suptitle(_KEY, x=0.012, ha="left", fontsize=9.5, color=FAINT)
     _draw_maps(top, parts, channels, coefficients)
     _draw_bars(middle, parts, channels, coefficients)
     axes = bottom.subplots(2, 4).ravel()
@@ -124,7 +129,7 @@ def _draw_masks(
         (uncropped,) = assemble(replace(now, boxes=whole))
         ahead.append(("before the crop by its box", uncropped, recorded))
     carried = [
-        (f"with the earlier {name.replace('_', ', ')}", masks[everything - {name}], recorded)
+        (f"with the earlier {short_name(name)}", masks[everything - {name}], recorded)
         for name in PARTS
         if name in everything and everything - {name} in masks
     ]
