@@ -401,13 +401,9 @@ def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
     assert not all(check.holds for check in causes_are_found(Table(kept), plan))
 
 
-@pytest.fixture(scope="module")
-def run(clip, tmp_path_factory):
-    out = tmp_path_factory.mktemp("boxes")
-    models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
-    plain = ("--no-plots", "--no-overlay", "--quiet", "--why")
-    assert cli.main(["analyze", str(clip), "--out", str(out), *models, *plain]) == 0
-    return out / "still"
+@pytest.fixture
+def run(explained_run):
+    return explained_run
 
 
 class TestComparingTheBoxes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -136,13 +137,21 @@ def _draw_masks(
     shown = [*ahead, *carried, ("with all earlier: the floor", masks[frozenset()], recorded)]
     shown = shown[: len(axes) - 1]
     # Before the crop a mask may reach all over the frame: the others say what is looked at.
-    region = union_region([mask.region for _, mask, _ in (shown[0], *shown[2:])]).grown(_MARGIN_PX, now.size)
+    seen = [mask.region for _, mask, _ in (shown[0], *shown[2:])]
+    region = union_region([*seen, _box_region(now)]).grown(_MARGIN_PX, now.size)
     for each, (heading, mask, beside) in zip(axes, shown, strict=False):
         _draw_mask(each, rgb, region, mask, beside)
         write_heading(each, heading)
     _draw_grid(axes[len(shown)], now, mixtures.then.select([index]), recorded, region)
     for each in axes[len(shown) + 1 :]:
         each.set_axis_off()
+
+
+def _box_region(parts: MaskParts) -> Region:
+    """Return what of the frame lies in the first instance's box; of a box beside the frame a line of no pixel."""
+    height, width = parts.size
+    x1, y1, x2, y2 = np.clip(parts.boxes[0], 0, [width, height, width, height])
+    return Region(math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2))
 
 
 def _draw_mask(
