@@ -250,6 +250,7 @@ def test_what_the_jitter_comes_from_is_shown_and_a_mask_is_asked_for(page, serve
     page.goto(f"{server.url}/why?run=still&frame=5")
     title(page, "Why")
     page.get_by_role("heading", name=re.compile("^One mask: frame 5")).wait_for()
+    settle(page)
     canvas = page.locator(".vega-embed canvas, .vega-embed svg").first
     box = canvas.bounding_box()
     page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"])

@@ -82,7 +82,13 @@ def test_a_long_clip_has_as_many_bars_as_can_be_seen_each_leading_to_its_worst_f
     assert (box["value"] * box["pairs"]).sum() == pytest.approx(causes[PX.name("box")].sum())
     assert set(box["frame"].iloc[:2]) == {6, 10}  # the largest of each six: frames count from 1
     drawn = causes_chart(bars, parts_there(causes, PX), PX, "title", False, (0, count), 3.0)
-    assert drawn.to_dict()["layer"]
+    columns = drawn.to_dict()["layer"][2]
+    assert columns["encoding"]["tooltip"][2] == {
+        "field": "part_0",
+        "format": ".3g",
+        "title": "floor",
+        "type": "quantitative",
+    }
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -78,10 +78,23 @@ def bar_rows(causes: pd.DataFrame, measure: Measure, timed: bool, step: float) -
         step: from one measured frame to the next, in that unit.
 
     Returns:
-        `frame` (that of the bar whose total is largest), `x`, `x2`, `part`, `low`, `high`, `value`, `total`, `pairs`,
-        `switches` (pairs in which another anchor won).
+        `frame` (that of the bar whose total is largest), `x`, `x2`, `left`, `right` (the same with half the gaps on
+        either side), `part`, `low`, `high`, `value`, `total`, `pairs`, `switches` (pairs in which another anchor won).
     """
-    columns = ["frame", "x", "x2", "part", "low", "high", "value", "total", "pairs", "switches"]
+    columns = [
+        "frame",
+        "x",
+        "x2",
+        "left",
+        "right",
+        "part",
+        "low",
+        "high",
+        "value",
+        "total",
+        "pairs",
+        "switches",
+    ]
     told = causes[causes[measure.name(TOTAL)].notna()]
     parts = parts_there(told, measure) if len(told) else []
     if not parts:
@@ -109,7 +122,10 @@ def bar_rows(causes: pd.DataFrame, measure: Measure, timed: bool, step: float) -
             low, high = min(low, reach[0]), max(high, reach[1])
             worst = int(own["frame"].iloc[int(own["total"].to_numpy().argmax())])
             total = float((own["total"] * own["pairs"]).sum()) / pairs
-            place = (worst, first - 0.4 * gap, last + 0.4 * gap)
+            place = (
+                worst,
+                *(edge for half in (0.4, 0.5) for edge in (first - half * gap, last + half * gap)),
+            )
             rows.append((*place, short_name(part), *reach, value, total, pairs, int(own["switches"].sum())))
     return pd.DataFrame(rows, columns=columns)
 
@@ -151,23 +167,36 @@ def causes_chart(
         scale=alt.Scale(domain=[short_name(part) for part in parts], range=[_COLORS[part] for part in parts]),
         legend=alt.Legend(orient="top", title=None),
     )
+    stacked = alt.Chart(bars).mark_rect(clip=True).encode(x=x, x2="x2:Q", y=y, y2="high:Q", color=color)
+    layers = [stacked, _switch_marks(bars, x, under), _columns_to_choose(bars, x, under, high, unit)]
+    layers += [] if now is None else [now_rule(now, x)]
+    return finish(alt.layer(*layers).properties(height=300), title)
+
+
+def _columns_to_choose(bars: pd.DataFrame, x: alt.X, low: float, high: float, unit: str) -> alt.Chart:
+    """Return unseen columns as high as the chart that say what a bar shows and take a click for it.
+
+    Bars themselves are often too low to be hit.
+    """
+    places = ["frame", "left", "right", "total", "pairs", "switches"]
+    wide = bars.pivot(index=places, columns="part", values="value").reset_index()
+    parts = list(dict.fromkeys(bars["part"]))
     tooltip = [
         alt.Tooltip("frame:Q"),
-        alt.Tooltip("part:N"),
-        alt.Tooltip("value:Q", title=f"from it ({unit})", format=".3g"),
-        alt.Tooltip("total:Q", title=f"{measure.symbol} ({unit})", format=".3g"),
+        alt.Tooltip("total:Q", title=f"all ({unit})", format=".3g"),
+        *(alt.Tooltip(f"part_{at}:Q", title=part, format=".3g") for at, part in enumerate(parts)),
         alt.Tooltip("pairs:Q"),
         alt.Tooltip("switches:Q", title="anchors switched"),
     ]
-    stacked = (
-        alt.Chart(bars)
-        .mark_rect(clip=True)
-        .encode(x=x, x2="x2:Q", y=y, y2="high:Q", color=color, tooltip=tooltip)
+    names = {part: f"part_{at}" for at, part in enumerate(parts)}
+    wide = wide.rename(columns={"left": "x", "right": "x2", **names})
+    columns: alt.Chart = (
+        alt.Chart(wide.assign(low=low, high=high))
+        .mark_rect(opacity=0, clip=True)
+        .encode(x=x, x2="x2:Q", y="low:Q", y2="high:Q", tooltip=tooltip)
         .add_params(alt.selection_point(name=CHOSEN, fields=["frame"], on="click", toggle=False))
     )
-    layers = [stacked, _switch_marks(bars, x, under)]
-    layers += [] if now is None else [now_rule(now, x)]
-    return finish(alt.layer(*layers).properties(height=300), title)
+    return columns
 
 
 def _switch_marks(bars: pd.DataFrame, x: alt.X, height: float) -> alt.Chart:
