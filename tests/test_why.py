@@ -460,3 +460,24 @@ def test_by_default_a_sample_of_pairs_is_explained_and_all_with_why(clip, tmp_pa
         assert [int(row["frame"]) for row in csv.DictReader(file)] == frames
     said = (tmp_path / "still" / "report.md").read_text()
     assert ("one of 3 pairs of frames" in said) == (not options)
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--no-why",), False), (("--end", "6"), False)])
+def test_the_first_lines_say_what_it_comes_from_where_there_are_pairs_enough(
+    clip, tmp_path, capsys, options, told
+):
+    model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
+    every = () if "--no-why" in options else ("--why",)
+    assert cli.main(["analyze", str(clip), "--out", str(tmp_path), *model, *every, *options]) == 0
+    out = capsys.readouterr().out
+    assert ("Why they move: box " in out) == told
+    assert out.split("toy_parts", 1)[-1].count("\n") <= 25
+
+
+@pytest.mark.parametrize("command", ["analyze", "demo"])
+def test_analyze_and_demo_are_asked_for_causes_alike(command):
+    from yolact_temporal.cli.options import why_every
+
+    words = [command, *(["clip.mp4"] if command == "analyze" else [])]
+    given = [[], ["--why"], ["--no-why"]]
+    assert [why_every(cli.build_parser().parse_args([*words, *each])) for each in given] == [3, 1, 0]
