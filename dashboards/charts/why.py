@@ -207,14 +207,16 @@ def _switch_marks(bars: pd.DataFrame, x: alt.X, height: float) -> alt.Chart:
             "height": height,
             "switches": switched["switches"],
             "pairs": switched["pairs"],
+            "share": switched["switches"] / switched["pairs"],
         }
     )
     drawn: alt.Chart = (
         alt.Chart(marks)
-        .mark_point(shape="triangle-up", size=36, filled=True, color=INK, opacity=1, clip=True)
+        .mark_point(shape="triangle-up", size=36, filled=True, color=INK, clip=True)
         .encode(
             x=x,
             y="height:Q",
+            opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.15, 1]), legend=None),
             tooltip=[alt.Tooltip("switches:Q", title="anchors switched"), alt.Tooltip("pairs:Q")],
         )
     )

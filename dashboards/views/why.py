@@ -128,7 +128,15 @@ def _show_over_time(
     chart = causes_chart(bars, parts, measure, title, run.timed, whole_span({model: frames}, run.timed), now)
     chosen = show_chart(chart, f"why_{run.key}_{model}_{measure.stem}_{track}", select=[CHOSEN])
     _take_choice(run, chosen)
-    st.caption("A triangle: another anchor won than in the frame before. Click a bar to go to its frame.")
+    st.caption(
+        "A triangle: another anchor won than in the frame before, the darker in the more pairs. Click a bar to go to "
+        "its frame."
+    )
+    if "features" in parts:
+        st.caption(
+            "This model has no prototypes: its masks are drawn from features that are pooled from a box, and pasted "
+            "into it."
+        )
     _show_means(run, model, parts, measure)
     st.caption(plain(f"{FLOOR_WORDS} {_sample(run, own)}"))
     show_download(causes, f"{model}_{CAUSES}", key=f"why_csv_{model}", file=run.file(model, CAUSES))
