@@ -77,6 +77,11 @@ class Run:
         """Return a table of one model: "frames", "instances" or "tracks"; see `tables.read_table`."""
         return read_table(self.file(model, f"{name}.csv"))
 
+    def causes(self, model: str) -> pd.DataFrame | None:
+        """Return what one model's jitter comes from, a row a pair; None where the run does not say."""
+        path = self.file(model, layout.CAUSES)
+        return read_table(path) if path.is_file() else None
+
     def summary(self) -> pd.DataFrame:
         """Return all figures of all models, a row each."""
         return read_table(self.file(layout.SUMMARY))

@@ -23,6 +23,7 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 TEXT_COLUMNS = frozenset(
     {
@@ -51,6 +52,7 @@ COLUMNS: dict[str, Iterable[Column]] = {
     layout.SUMMARY: SUMMARY_COLUMNS,
     layout.OBJECTS: OBJECT_COLUMNS,
     layout.COMPARISON: COMPARISON_COLUMNS,
+    layout.CAUSES: CAUSE_COLUMNS,
 }
 """The columns that each table must have, by its file's name."""
 

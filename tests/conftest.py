@@ -147,6 +147,21 @@ def shared_textures() -> Iterator[Callable[..., Any]]:
         yield draw
 
 
+@pytest.fixture(scope="session")
+def explained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of a toy that says what its masks are assembled from, every pair explained: copy it first."""
+    from part_models import write_still_clip
+
+    from yolact_temporal.cli.main import main
+
+    folder = tmp_path_factory.mktemp("toy")
+    clip = write_still_clip(folder / "still.mp4")
+    models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
+    plain = ("--no-plots", "--no-overlay", "--quiet", "--why")
+    assert main(["analyze", str(clip), "--out", str(folder / "runs"), *models, *plain]) == 0
+    return folder / "runs" / "still"
+
+
 @pytest.fixture(autouse=True)
 def own_main_module() -> Iterator[None]:
     """Put the main module back: Streamlit's AppTest leaves its script there, and spawned processes would run that."""

@@ -24,7 +24,7 @@ from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.reading.jitter_picture import CARRIED
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
-PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
+PAGES = ("overview", "timeline", "viewer", "instances", "why", "clips", "analysis")
 
 
 @pytest.fixture
