@@ -27,7 +27,7 @@ def verdict_of(comparison: ModelComparison) -> Verdict:
         for question, found in comparison.found.items()
     )
     guards = guards_of(
-        comparison.models, comparison.clips, comparison.guards, comparison.has_truth, comparison.rules
+        comparison.models, comparison.clips, comparison.guards, comparison.found, comparison.rules
     )
     unknown = _unknown(comparison, guards)
     steadier, word, head = _headline(comparison, answers, guards)
