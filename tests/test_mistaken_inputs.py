@@ -140,7 +140,7 @@ def test_all_of_a_list_are_looked_at_before_any_is_measured(command):
     code, sentence = command("analyze", "good.mp4", "gone.mp4", zipped("a.zip"), "0")
     assert code == 3
     assert "found nothing at gone.mp4" in sentence
-    assert "2 more of what was given" in sentence
+    assert "2 more of the given clips" in sentence
     assert "(a.zip, 0)" in sentence
     assert not Path("runs").exists()
 

@@ -201,7 +201,7 @@ def _more(models: Models, name: GuardName, shares: Floats, bound: float, what: s
     place = 0 if excess > bound else 1 if -excess > bound else None
     if place is None:
         told = f"{models[0]} {first:.0%}, {models[1]} {second:.0%}"
-        return Guard(name, (), True, figures, f"of neither more instances {what} ({told})")
+        return Guard(name, (), True, figures, f"about as many instances of each {what} ({told})")
     own, other = (first, second) if place == 0 else (second, first)
     words = (
         f"{own:.0%} of the instances of {models[place]} {what}, {other:.0%} of those of {models[1 - place]}"

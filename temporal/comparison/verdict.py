@@ -65,7 +65,7 @@ def _headline(
         return None, f"{winner}'s outlines move less, with a doubt", head
     if objections:
         head = f"{winner}'s outlines are steadier (by {by} {where}), but {_joined(objections)}."
-        return None, f"{winner}'s outlines are steadier, with a reserve", head
+        return None, f"{winner}'s outlines are steadier, with a reservation", head
     if not not_worse_in_losses(comparison.clips, place, comparison.rules, comparison.seed):
         head = f"{winner}'s outlines are steadier (by {by} {where}); whether it misses more is not shown."
         return None, f"{winner}'s outlines are steadier", head
@@ -88,7 +88,7 @@ def _without_winner(
     if outline.outcome == "undefined":
         return (
             "cannot be said",
-            f"Which of {first} and {second} is steadier cannot be said{more or ': they share too little'}.",
+            f"Which of {first} and {second} is steadier cannot be said{more or ': too few objects are seen by both'}.",
         )
     if not others:
         return "not shown", f"Nothing is shown of which of {first} and {second} is steadier {where}{more}."

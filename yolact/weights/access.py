@@ -85,7 +85,7 @@ def find_weights(
         if not entry.bundled.is_file():
             raise WeightsError(
                 f"expected the weights of {name} inside the package at {entry.bundled}, found none: "
-                "install yolact-temporal anew"
+                "install yolact-temporal again"
             )
         return WeightsFile(entry.bundled, sha256_of(entry.bundled), "bundled", name)
     stored = find_in_cache(name)

@@ -219,7 +219,7 @@ def _compare(
     table = ClipObjects.from_rows(with_box_causes(rows, causes))
     if not table.pair.any():
         return ComparisonResult(
-            (), ("No object counts for two models, so that they cannot be compared here.", *outside)
+            (), ("No object counts for two models, so they cannot be compared here.", *outside)
         )
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     thresholds = {source.name: source.score_threshold for source in mask_sources}

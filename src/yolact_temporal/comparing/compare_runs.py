@@ -350,7 +350,7 @@ def _made_rows(
     run = Replay(manifest.clip, manifest.options, {name: clip.models[name].files.masks for name in chosen})
     if not run.pictures:
         gathered.remarks.append(
-            f"{clip.name}: the clip is not there ({manifest.clip.path or 'none was given'}), so that its motion is not "
+            f"{clip.name}: the clip was not found ({manifest.clip.path or 'none was given'}), so its motion is not "
             f"known: B1, B2 and the losses are undefined, and nothing is decided."
         )
     indices: list[int] = []
