@@ -465,6 +465,8 @@ class TestUnusableRuns:
         assert reason in " ".join(json.loads(printed.out)["remarks"])
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert page.count("Too short to say which of a and b is steadier") == 1
         assert cli.main(arguments) == 4
         assert reason in " ".join(capsys.readouterr().out.split())
 

@@ -10,6 +10,7 @@ from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.documents import (
     UNDEFINED,
+    Block,
     Cell,
     Items,
     Number,
@@ -90,15 +91,24 @@ def _counts(counts: Mapping[str, tuple[int, int]]) -> str:
     )
 
 
-def comparison_section(comparison: ModelComparison, verdict: Verdict) -> Section:
-    """Return a comparison of two models: the headline, the answers, the guards, what it speaks of, and every figure."""
+def comparison_section(comparison: ModelComparison, verdict: Verdict, answered: bool = False) -> Section:
+    """Return a comparison of two models: the headline, the answers, the guards, what it speaks of, and every figure.
+
+    Args:
+        comparison: of them.
+        verdict: what it comes to.
+        answered: whether the reader has been told the headline and the answers above: they are then left out.
+    """
     first, second = comparison.models
     guards = "; ".join(guard.words for guard in verdict.guards)
+    answers: list[Block] = [
+        Paragraph(verdict.headline, strong=True),
+        Items([answer.sentence for answer in verdict.answers]),
+    ]
     return Section(
         f"{first} against {second}",
         [
-            Paragraph(verdict.headline, strong=True),
-            Items([answer.sentence for answer in verdict.answers]),
+            *([] if answered else answers),
             Paragraph(f"Guards: {guards}."),
             *(Paragraph(line) for line in scope_sentences(comparison)),
             Paragraph(verdict.rules),
