@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -20,6 +22,27 @@ VISIBILITY_ABSOLUTE_PX2 = 0.5
 """Squared disagreement, in pixels of the frame, allowed whatever the motion."""
 
 _BLOCK = 16
+
+
+class MotionMemory:
+    """What was carried and measured by one motion: the meters of tracks and of objects ask for the same masks.
+
+    It holds what it knows of a mask only as long as somebody else holds the mask; a copy of it knows nothing.
+
+    Attributes:
+        carried: by mask of t-1, the mask as it lies in t.
+        figures: by mask of t, and by mask of t-1, what the pair measures.
+    """
+
+    def __init__(self) -> None:
+        self.carried: WeakKeyDictionary[MaskCrop, MaskCrop] = WeakKeyDictionary()
+        self.figures: WeakKeyDictionary[MaskCrop, WeakKeyDictionary[MaskCrop, Mapping[str, float | None]]] = (
+            WeakKeyDictionary()
+        )
+
+    def __reduce__(self) -> tuple[type[MotionMemory], tuple[()]]:
+        """Return how it is copied: as a new one."""
+        return MotionMemory, ()
 
 
 class TwoWayFlow(NamedTuple):
@@ -44,6 +67,7 @@ class Motion:
         repeated: the two frames are pixel for pixel identical; then nothing of the pair counts.
         both: flow of both directions; None where that of t-1 -> t is not known, and nothing can be carried back.
         second: the motion of the same pair by another estimate, the same pixels visible; None but on a sample of pairs.
+        memory: what was carried and measured by it so far.
 
     Raises:
         ValueError: if the shapes disagree.
@@ -61,6 +85,7 @@ class Motion:
     repeated: bool = False
     both: TwoWayFlow | None = None
     second: Motion | None = None
+    memory: MotionMemory = field(default_factory=MotionMemory, init=False)
 
     def __post_init__(self) -> None:
         if self.backward.ndim != 3 or self.backward.shape[2] != 2:
@@ -335,7 +360,8 @@ def _sampled(mask: MaskCrop, columns: NDArray[np.float32], rows: NDArray[np.floa
 def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
     """Carry a mask of frame t-1 to frame t: W_t(x) = M_{t-1}(x + b(x)), nearest sampling, off outside the frame.
 
-    Only the part of the frame that the mask can reach is sampled. An empty mask stays empty.
+    Only the part of the frame that the mask can reach is sampled, and a mask is carried once however often it is asked
+    for. An empty mask stays empty.
 
     Raises:
         ValueError: if the mask and the motion are of different frame sizes.
@@ -348,6 +374,13 @@ def warp_mask(previous: MaskCrop, motion: Motion) -> MaskCrop:
     """
     if previous.size != motion.size:
         raise ValueError(f"expected a mask of a frame of size {motion.size}, got {previous.size}")
+    carried = motion.memory.carried
+    if previous not in carried:
+        carried[previous] = _carried(previous, motion)
+    return carried[previous]
+
+
+def _carried(previous: MaskCrop, motion: Motion) -> MaskCrop:
     region = motion.reach(previous.region)
     if region.empty:
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), previous.size)

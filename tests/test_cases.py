@@ -189,6 +189,14 @@ class TestInputs:
         )
         assert len(Path("x.txt").read_text().splitlines()) == 9
 
+    def test_joined_segments_of_a_transport_stream_are_whole(self, cases):
+        source = open_clip(cases / "inputs" / "ts-segments" / "segments.ts")
+        reader = _frame_code(cases)
+        assert [reader.code(frame.rgb) for frame in source] == list(range(40))
+        assert source.losses == []
+        (said,) = source.warnings
+        assert said.startswith("3 packets that the container marks as damaged decode without a fault")
+
     def test_a_path_that_is_no_utf8(self, cases, tmp_path, monkeypatch):
         folder = tmp_path / "d\udce9"
         shutil.copytree(cases / "inputs" / "non-utf8-name", folder, copy_function=shutil.copyfile)

@@ -21,6 +21,7 @@ from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS
 from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec, mean_figure
 from yolact_temporal.temporal.metrics.contract import Compared, RatioOverFrames, Term
 from yolact_temporal.temporal.metrics.registry import MetricRegistry
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, TRACK_COLUMNS
 
 SIZE = (20, 30)
@@ -66,6 +67,19 @@ TOY_TRUTH = MetricSpec(
     group="Toys",
     matched=True,
 )
+TOY_CLIP = MetricSpec(
+    name="toy_busiest",
+    symbol="X4",
+    meaning="Most masks that a frame has for each true object.",
+    inputs="all masks and all true objects",
+    unit="1",
+    range=(0.0, math.inf),
+    direction="down",
+    undefined="there is no true object",
+    source="made up for a test",
+    scope="truth",
+    group="Toys",
+)
 
 
 def toy_update(previous, current):
@@ -92,6 +106,21 @@ class ToySurplus:
         return {TOY_TRUTH.name: mean_figure(self.ratios)}
 
 
+class ToyBusiest:
+    note = "Toys are counted, too."
+
+    def __init__(self, setting):
+        self.most = None
+        assert setting.true_names == ("object",)
+
+    def observe(self, frame):
+        if frame.true.masks:
+            self.most = max(self.most or 0.0, len(frame.own) / len(frame.true.masks))
+
+    def figures(self):
+        return {TOY_CLIP.name: TruthFigure(self.most, objects=1)}
+
+
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -99,11 +128,12 @@ def table(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def toys() -> Iterator[None]:
-    """Three metrics from outside, registered for as long as this file's tests run."""
+    """Four metrics from outside, registered for as long as this file's tests run."""
     with REGISTRY.borrowed():
         REGISTRY.register(TOY, accumulator=lambda: RatioOverFrames(TOY, toy_update, np.sqrt))
         REGISTRY.register(TOY_PAIR, pair=toy_pair)
         REGISTRY.register(TOY_TRUTH, truth=ToySurplus)
+        REGISTRY.register(TOY_CLIP, clip=ToyBusiest)
         yield
 
 
@@ -168,8 +198,10 @@ class TestAMetricFromOutside:
         rows = {row["metric"]: row for row in table(judged / "summary.csv") if row["model"] == "a"}
         for name in ("toy_surplus", "toy_surplus_at_iou_0.1"):
             assert (rows[name]["value"], rows[name]["n"], rows[name]["tracks"]) == ("1", "20", "1")
+        assert (rows[TOY_CLIP.name]["value"], rows[TOY_CLIP.name]["tracks"]) == ("1", "1")
         report = (judged / "report.md").read_text(encoding="utf-8")
         assert "### Toys" in report
+        assert ToyBusiest.note in report
         assert "| toy surplus (lower is better) | 1 | 1 |" in report
         assert definitions.label("toy_surplus_at_iou_0.1") == "X3 toy surplus, matched at IoU 0.1"
 

@@ -1,5 +1,6 @@
 """The table of objects: what every model made of every object, and its way to disk and back."""
 
+import copy
 import json
 import pickle
 from itertools import pairwise
@@ -21,8 +22,9 @@ from yolact_temporal.temporal.comparison.objects_csv import (
 )
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
-from yolact_temporal.temporal.metrics import pair_figures
-from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.metrics import figures_without_box, pair_figures, pairs
+from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.report import CsvTable
 
 SIZE = (80, 160)
@@ -62,6 +64,35 @@ def test_the_figures_are_those_of_the_pair():
     assert row.jitter == pytest.approx(expected["motion_compensated_jitter"], rel=1e-8)
     assert row.jitter > 0.1
     assert row.boundary_share == pytest.approx(row.boundary_px / np.sqrt(row.area_px))
+
+
+def test_a_pair_that_the_meter_of_tracks_has_measured_is_not_measured_again(monkeypatch):
+    """Both meters ask for the pairs of either model; masks are told by themselves, however they were selected."""
+    trips, carry = [], pairs.carry_back
+    monkeypatch.setattr(pairs, "carry_back", lambda *given: trips.append(given) or carry(*given))
+    own = StabilityMeter(("person",), 24.0)
+    both = SupportMeter(MODELS, 24.0)
+    motion, rows = Motion.still(SIZE), {}
+    for index, x in enumerate((40, 42)):
+        a, b = one(x), one(41)
+        stability = own.update(index, index / 24, a.select(a.scores > 0.5), motion if index else None)
+        rows = rows_of(both, index, a, b, motion)
+    assert len(trips) == 2
+    assert rows["a"].boundary_px == pytest.approx(stability.instances[0].pair["boundary_px_mean"], rel=1e-8)
+    assert rows["a"].boundary_px > 1 > rows["b"].boundary_px
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda motion: pickle.loads(pickle.dumps(motion))])
+def test_what_a_motion_remembers_is_gone_with_the_masks_and_in_a_copy(copied):
+    motion = Motion.still(SIZE)
+    first, second = (MaskCrop.from_bitmap(disk(SIZE, x, 40, 12)) for x in (40, 42))
+    figures = figures_without_box(first, second, motion)
+    assert figures_without_box(first, second, motion) is figures
+    assert not copied(motion).memory.figures
+    assert warp_mask(first, motion) is warp_mask(first, motion)
+    del first, second
+    assert not motion.memory.carried
+    assert not motion.memory.figures
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.contract import Figure
+from yolact_temporal.temporal.metrics.truth_contract import over_objects
 from yolact_temporal.temporal.truth.object_meter import ObjectMeter
-from yolact_temporal.temporal.truth.truth_meter import TruthMeter, over_objects
+from yolact_temporal.temporal.truth.truth_meter import TruthMeter
 
 SIZE = (20, 30)
 PIXELS = SIZE[0] * SIZE[1]
@@ -226,17 +227,18 @@ def test_memory_does_not_grow_with_the_clip():
     for t in range(160):
         fed.add(t, [square(t % 3, 0), square(15, 5)], {1: square(0, 0), 2: square(16, 5)})
         if t in (39, 159):
-            sizes.append(len(pickle.dumps(vars(fed.meter._models["a"])["_objects"])))
+            sizes.append(len(pickle.dumps(fed.meter._objects["a"]._objects)))
     assert sizes[1] < 1.05 * sizes[0]
 
 
 @pytest.mark.parametrize("own_names", [("object",), ("cat", "object")])
 def test_classes_go_by_name(own_names):
     meter = TruthMeter({"a": ComparedModel(own_names, 0.0)}, ("object",))
-    assert meter.note("a") is None
+    assert meter.notes("a") == ()
 
 
 def test_without_a_class_in_common_all_objects_are_of_one_and_that_is_said():
     meter = TruthMeter({"a": ComparedModel(("cat", "dog", "horse", "cow"), 0.0)}, ("object",))
-    assert "no class in common" in meter.note("a")
-    assert "(cat, dog, horse, ...)" in meter.note("a")
+    (note,) = meter.notes("a")
+    assert "no class in common" in note
+    assert "(cat, dog, horse, ...)" in note

@@ -415,16 +415,6 @@ def test_of_three_models_the_two_that_agree_keep_the_object():
     assert counting(found) == {1: {"b": 0, "c": 0}}
 
 
-def test_a_carried_mask_is_that_of_the_last_frame_moved_and_only_of_who_saw_it_there():
-    universe = consensus()
-    universe.update({"a": seen(square(10)), "b": seen(square(11))}, None)
-    universe.update({"a": seen(square(13)), "b": seen()}, pan(SIZE, 3, 0))
-    (sighting,) = universe.update({"a": seen(square(16)), "b": seen(square(16))}, pan(SIZE, 3, 0))
-    assert sighting.matches == {"a": 0, "b": 0}
-    assert set(sighting.carried) == {"a"}
-    assert np.array_equal(sighting.carried["a"].bitmap(), square(16))
-
-
 def test_the_same_frames_give_the_same_objects():
     def run():
         rng = np.random.default_rng(2)
@@ -497,16 +487,3 @@ def test_void_pixels_count_as_neither():
     assert without(crop(square(10)), None).area == 400
     assert without(crop(square(10)), crop(square(60))).area == 400
     assert without(crop(square(60)), void).area == 0
-
-
-def test_masks_matched_in_two_frames_are_carried_with_the_truth_too():
-    universe = TruthUniverse({"a": 0.5, "b": 0.5})
-    first = {"a": seen(square(10)), "b": seen()}
-    universe.update(first, None, {1: crop(square(10))})
-    second = {"a": seen(square(13)), "b": seen(square(13))}
-    (sighting,) = universe.update(second, pan(SIZE, 3, 0), {1: crop(square(13))})
-    assert set(sighting.carried) == {"a"}
-    assert np.array_equal(sighting.carried["a"].bitmap(), square(13))
-    universe.forget()
-    (sighting,) = universe.update(second, None, {1: crop(square(13))})
-    assert sighting.carried == {}

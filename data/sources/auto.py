@@ -17,7 +17,7 @@ from yolact_temporal.data.sources.decord_source import (
 )
 from yolact_temporal.data.sources.image_folder import ImageFolderSource
 from yolact_temporal.data.sources.probe import Probe, probe_clip
-from yolact_temporal.data.sources.pyav_source import PyavSource, decode_events, default_threads
+from yolact_temporal.data.sources.pyav_source import FAULTS_TOLD, PyavSource, decode_events, default_threads
 from yolact_temporal.data.sources.structure import require_readable_file, sha256_of
 from yolact_temporal.errors import InputError, UsageError, advice_on_name
 
@@ -177,9 +177,7 @@ class _Checked:
 def _checked(probe: Probe, threads: int | None) -> _Checked:
     """Decode the clip strictly with PyAV."""
     frames, sizes = 0, set[tuple[int, int]]()
-    # Deblocking changes pixels, not what is found damaged, and costs a third of the time.
-    options = {"skip_loop_filter": "all", "err_detect": "explode"}
-    events = decode_events(probe, threads or default_threads(), options)
+    events = decode_events(probe, threads or default_threads(), FAULTS_TOLD)
     for event in events:
         if isinstance(event, str) or event.is_corrupt:
             events.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 from collections import Counter
@@ -32,6 +33,9 @@ _REORDERED = {"h264": 16, "hevc": 16, "mpeg1video": 2, "mpeg2video": 2, "mpeg4":
 
 _NO_COUNT = ("mpeg", "mpegts")
 """Containers that tell neither how many frames they have nor how long they are."""
+
+FAULTS_TOLD = {"skip_loop_filter": "all", "err_detect": "explode"}
+"""Of a decoder that shall end at any fault; deblocking changes pixels, not what is found, and costs a third."""
 
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
 """Decoders that hide damage unless told to report it. HEVC's would then also drop frames over harmless extras."""
@@ -76,6 +80,7 @@ class PyavSource:
         self._leaning: tuple[int, int] | None = None
         self._after_fault = False
         self._resized = False
+        self._marked = MarkedPackets(probe)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every displayed frame that can be decoded, in display order.
@@ -85,7 +90,9 @@ class PyavSource:
         """
         if self._events is not None:
             raise RuntimeError("expected to be read once, got a second iteration: open the clip again")
-        self._events = decode_events(self._probe, self._threads, _STRICT.get(self._probe.codec))
+        self._events = decode_events(
+            self._probe, self._threads, _STRICT.get(self._probe.codec), marked=self._marked
+        )
         position = 0
         if self._probe.open_start:
             self._lose(0, None)
@@ -225,6 +232,11 @@ class PyavSource:
             self.warnings.append(
                 f"{self._faults.total()} damaged packets cost no frame ({'; '.join(self._faults)})"
             )
+        if self._marked.sound:
+            self.warnings.append(
+                f"{len(self._marked.sound)} packets that the container marks as damaged decode without a fault, as "
+                "where recordings were joined: their frames are kept"
+            )
         if self._frameless:
             self.warnings.append(f"{self._frameless} packets show no frame of their own: no loss")
 
@@ -239,8 +251,60 @@ class PyavSource:
         return self._probe.container == "avi" and position == self._probe.frame_count
 
 
+class MarkedPackets:
+    """The packets of a clip that its container marks as damaged: those of them that decode strictly without a fault.
+
+    A transport stream marks the last packet before every place where recordings were joined, though it is whole. Such
+    a clip is decoded once more, strictly and on one thread, when the first mark is met. In other containers a mark
+    says that a packet is cut short: none of those is whole.
+
+    Attributes:
+        sound: their numbers, so far as anybody asked.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self.sound: frozenset[int] = frozenset()
+        self._asked = False
+
+    def is_sound(self, number: int) -> bool:
+        """Return whether a marked packet gives its frame without a fault."""
+        if not self._asked and self._probe.container == "mpegts":
+            self.sound = self._found()
+        self._asked = True
+        return number in self.sound
+
+    def _found(self) -> frozenset[int]:
+        marked, given, faulty = set[int](), set[int](), set[int]()
+        with open_container(self._probe.path, self._probe.ignores_edits) as container:
+            stream = video_stream(container)
+            number_packets(stream)
+            stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
+            stream.codec_context.options = dict(FAULTS_TOLD)
+            number = 0
+            with contextlib.suppress(
+                av.error.FFmpegError
+            ):  # what is behind where reading stops is not told of
+                for packet in container.demux(stream):
+                    if packet.is_corrupt:
+                        marked.add(number)
+                    packet.opaque = number
+                    try:
+                        for frame in stream.decode(packet if packet.size else None):
+                            if isinstance(frame.opaque, int):
+                                (faulty if frame.is_corrupt else given).add(frame.opaque)
+                    except av.error.FFmpegError:
+                        faulty.add(number)
+                    number += bool(packet.size)
+        return frozenset((marked & given) - faulty)
+
+
 def decode_events(
-    probe: Probe, threads: int, options: dict[str, str] | None = None, skip: int = 0
+    probe: Probe,
+    threads: int,
+    options: dict[str, str] | None = None,
+    skip: int = 0,
+    marked: MarkedPackets | None = None,
 ) -> Generator[av.VideoFrame | str, None, None]:
     """Decode a clip from its start, yielding frames in display order and, as text, each fault where it is met.
 
@@ -249,6 +313,7 @@ def decode_events(
         threads: decoding threads.
         options: of the decoder.
         skip: this many first frames, and the faults among them, are not yielded.
+        marked: tells which packets are whole though their container marks them as damaged; None for none of them.
     """
     frames = sent = faults = 0
     with open_container(probe.path, probe.ignores_edits) as container:
@@ -257,7 +322,7 @@ def decode_events(
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(options or {})
-        for packet in _packets(container, stream):
+        for packet in _packets(container, stream, marked):
             decoded: list[av.VideoFrame] = []
             fault: str | None = None
             if isinstance(packet, str):
@@ -282,17 +347,19 @@ def decode_events(
             return
     # Several threads hand over the last frames together, and an error among them loses those behind it without a word.
     # One thread has none waiting, so the rest is read once more that way.
-    yield from decode_events(probe, 1, options, skip=frames)
+    yield from decode_events(probe, 1, options, frames, marked)
 
 
 def _packets(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    marked: MarkedPackets | None,
 ) -> Iterator[av.Packet[av.VideoStream] | str | None]:
     """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
     number = 0
     try:
         for packet in container.demux(stream):
-            if packet.is_corrupt:
+            if packet.is_corrupt and not (marked is not None and marked.is_sound(number)):
                 yield "the container marks a packet as damaged"
             elif packet.size:
                 packet.opaque = number

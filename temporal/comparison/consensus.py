@@ -33,12 +33,12 @@ class _Last:
 
 @dataclass
 class _Candidate:
-    """An object of the universe, or, without an id, what may become one."""
+    """An object of the universe, or, without an id, what may become one; `fresh` are models that saw it last frame."""
 
     object_id: int | None = None
     last: dict[str, _Last] = field(default_factory=dict)
     matches: dict[str, int] = field(default_factory=dict)
-    carried: dict[str, MaskCrop] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
 
 
 class ConsensusUniverse:
@@ -144,11 +144,11 @@ class ConsensusUniverse:
                     del candidate.last[model]
                 elif last.mask is not None:
                     last.carried = last.mask if still or motion is None else warp_mask(last.mask, motion)
-            candidate.carried = {
-                model: last.carried
+            candidate.fresh = frozenset(
+                model
                 for model, last in candidate.last.items()
                 if last.carried is not None and last.age == elapsed
-            }
+            )
         self._candidates = [candidate for candidate in self._candidates if candidate.last]
 
     def _gain(self, model: str, masks: Sequence[MaskCrop]) -> NDArray[np.float64]:
@@ -158,7 +158,7 @@ class ConsensusUniverse:
         for own in (True, False):
             least = options.continued_iou if own else options.consensus_iou
             remembered = [
-                (row, last.carried, name in candidate.carried)
+                (row, last.carried, name in candidate.fresh)
                 for row, candidate in enumerate(self._candidates)
                 for name, last in candidate.last.items()
                 if last.carried is not None and (name == model) == own
@@ -260,9 +260,7 @@ class ConsensusUniverse:
             if counts and candidate.object_id is None:
                 candidate.object_id, self._next_id = self._next_id, self._next_id + 1
             if candidate.object_id is not None and candidate.matches:
-                found.append(
-                    Sighting(candidate.object_id, counts, dict(candidate.matches), candidate.carried)
-                )
+                found.append(Sighting(candidate.object_id, counts, dict(candidate.matches)))
         return sorted(found, key=lambda sighting: sighting.object_id)
 
     def _counts(

@@ -17,7 +17,7 @@ from yolact_temporal.temporal.comparison.matching import SAME_OBJECT_IOU
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.truth import TruthUniverse, without
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, Universe, UniverseOptions
-from yolact_temporal.temporal.metrics import pair_figures
+from yolact_temporal.temporal.metrics import figures_without_box, pair_figures
 from yolact_temporal.temporal.metrics.duplicates import repeated
 from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.motion import Motion, warp_mask
@@ -313,7 +313,7 @@ class SupportMeter:
         second = None
         if status == "counted" and before is not None and mask is not None and frame.motion is not None:
             last = self._last_masks[sighting.object_id][name]
-            figures = pair_figures(sighting.carried[name], mask, frame.motion, previous=last)
+            figures = figures_without_box(last, mask, frame.motion)
             second = _second_boundary_px(last, mask, frame.motion)
         judged = frame.judged[name].get(sighting.object_id)
         model, kept = self._models[name], frame.kept[name]
@@ -407,7 +407,7 @@ def _second_boundary_px(last: MaskCrop, mask: MaskCrop, motion: Motion) -> float
     """Return B1 by the second motion estimate; None where the pair is not of the sample that has one."""
     if motion.second is None:
         return None
-    return pair_figures(warp_mask(last, motion.second), mask, motion.second)["boundary_px_mean"]
+    return figures_without_box(last, mask, motion.second)["boundary_px_mean"]
 
 
 def _score(instances: Instances, index: int) -> float:

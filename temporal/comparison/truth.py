@@ -9,7 +9,7 @@ import numpy as np
 from yolact_temporal.data.crops import MaskCrop, overlaps
 from yolact_temporal.temporal.comparison.matching import assign, best_scored, duplicates
 from yolact_temporal.temporal.comparison.universe import SeenMasks, Sighting, UniverseOptions
-from yolact_temporal.temporal.motion import Motion, warp_mask
+from yolact_temporal.temporal.motion import Motion
 
 
 class TruthUniverse:
@@ -35,11 +35,9 @@ class TruthUniverse:
     def __init__(self, thresholds: Mapping[str, float], options: UniverseOptions | None = None) -> None:
         self.options = options or UniverseOptions()
         self._thresholds = dict(thresholds)
-        self._last: dict[int, dict[str, MaskCrop]] = {}
 
     def forget(self) -> None:
-        """Forget the models' last masks, as at a cut to another scene."""
-        self._last = {}
+        """Do nothing: each frame's objects are found by themselves."""
 
     def update(
         self,
@@ -53,7 +51,7 @@ class TruthUniverse:
 
         Args:
             seen: what each model saw, by the names of the thresholds.
-            motion: from the last frame given to this one; None where unknown, masks are then carried unmoved.
+            motion: of no use here.
             truth: the true masks by object id; objects that are absent are left out or empty, and do not count.
             void: pixels of which nothing is known; they are left out of every mask before it is compared.
             elapsed: of no use here.
@@ -73,21 +71,7 @@ class TruthUniverse:
             objects = [true[keys[row]] for row, _ in pairs]
             for row, column in best_scored(pairs, objects, masks, sight.scores, above):
                 matches[keys[row]][model] = column
-        still = motion is None or motion.repeated
-        found = []
-        for key, own in matches.items():
-            before = self._last.get(key, {})
-            carried = {
-                model: before[model] if still or motion is None else warp_mask(before[model], motion)
-                for model in own
-                if model in before
-            }
-            found.append(Sighting(key, True, own, carried, true[key]))
-        self._last = {
-            key: {model: seen[model].masks[index] for model, index in own.items()}
-            for key, own in matches.items()
-        }
-        return found
+        return [Sighting(key, True, own, true[key]) for key, own in matches.items()]
 
 
 def without(mask: MaskCrop, void: MaskCrop | None) -> MaskCrop:

@@ -37,14 +37,12 @@ class Sighting(NamedTuple):
         object_id: from 1.
         counts: whether the object is of the universe in this frame.
         matches: by model, the index of its mask of the object; a model that has none is left out.
-        carried: by model, the mask it had of the object in the last frame, carried to this one.
         truth: the true mask, its void pixels left out; None for a consensus object.
     """
 
     object_id: int
     counts: bool
     matches: dict[str, int]
-    carried: dict[str, MaskCrop]
     truth: MaskCrop | None = None
 
 

@@ -4,7 +4,7 @@ Every metric is registered by its own module; `REGISTRY` knows them all.
 """
 
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, Observation, mean_figure
-from yolact_temporal.temporal.metrics.pairs import pair_figures, track_accumulators
+from yolact_temporal.temporal.metrics.pairs import figures_without_box, pair_figures, track_accumulators
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Figure",
     "MetricSpec",
     "Observation",
+    "figures_without_box",
     "mean_figure",
     "pair_figures",
     "track_accumulators",

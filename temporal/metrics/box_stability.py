@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 from yolact_temporal.temporal.metrics.registry import REGISTRY
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, TruthFrame
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
@@ -123,9 +124,6 @@ SPECS = (
         group=_GROUP,
     ),
 )
-
-
-REGISTRY.register(*SPECS, order=550)
 
 
 def mask_box(mask: MaskCrop) -> Box | None:
@@ -271,3 +269,33 @@ def mean_box_errors(objects: Iterable[BoxErrors]) -> dict[str, Figure]:
     columns = zip(*((row.fragment, row.centre, row.scale_ratio, row.total) for row in rows), strict=True)
     values: Iterable[Sequence[float | None]] = columns if rows else [()] * len(SPECS)
     return {spec.name: mean_figure(column) for spec, column in zip(SPECS, values, strict=True)}
+
+
+class ClipBoxErrors:
+    """Accumulates the errors of every true object of a clip, its boxes matched by themselves in each frame."""
+
+    note = None
+
+    def __init__(self) -> None:
+        self._objects: dict[int, BoxStability] = {}
+
+    def observe(self, frame: TruthFrame) -> None:
+        """Take the next frame."""
+        boxes = [mask_box(own.mask) for own in frame.own]
+        true_boxes = [mask_box(mask) for mask in frame.true.masks.values()]
+        matched = match_boxes(boxes, true_boxes)
+        for row, (key, box) in enumerate(zip(frame.true.masks, true_boxes, strict=True)):
+            own = boxes[matched[row]] if row in matched else None
+            self._objects.setdefault(key, BoxStability()).add(own, box)
+
+    def figures(self) -> dict[str, TruthFigure]:
+        """Return the figures of the frames so far, by metric name; n counts the frames in which objects exist."""
+        errors = [each.errors() for each in self._objects.values()]
+        frames = sum(one.frames for one in errors)
+        return {
+            name: TruthFigure(figure.value, frames, None, figure.n, figure.n_undefined)
+            for name, figure in mean_box_errors(errors).items()
+        }
+
+
+REGISTRY.register(*SPECS, order=550, clip=lambda setting: ClipBoxErrors())

@@ -23,6 +23,7 @@ from yolact_temporal.temporal.metrics.region import boundary_f, region_iou, sequ
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 from yolact_temporal.temporal.metrics.shape_stability import SHAPE_STABILITY_SPEC, ShapeStability
 from yolact_temporal.temporal.metrics.truth_consistency import DTSSD_SPEC, Dtssd
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, TruthFrame
 
 GROUP = "As published of DAVIS: every label of a frame is one object, and nothing is matched"
 _INPUTS = "the union of the masks and that of the true masks in every frame, void left out"
@@ -63,8 +64,6 @@ SPECS = (
     ),
 )
 
-REGISTRY.register(*SPECS, order=515)
-
 
 class DavisProtocol:
     """Measures one object a frame; what is kept of a frame are its J and F.
@@ -79,6 +78,8 @@ class DavisProtocol:
         >>> figures["davis_region_iou_mean"].value, figures["davis_consecutive_iou"].value
         (0.0, 1.0)
     """
+
+    note = None
 
     def __init__(self) -> None:
         self._region, self._boundary = array("d"), array("d")
@@ -102,8 +103,15 @@ class DavisProtocol:
             stability.observe(TruthObservation(part, truth, shapes=shapes))
             consecutive.add(part)
 
-    def figures(self) -> dict[str, Figure]:
+    def observe(self, frame: TruthFrame) -> None:
+        """Take the next frame."""
+        self.add(frame.union, frame.true.union, frame.true.shapes)
+
+    def figures(self) -> dict[str, TruthFigure]:
         """Return the figures of the frames so far, by metric name."""
+        return {name: TruthFigure(*figure) for name, figure in self._figures().items()}
+
+    def _figures(self) -> dict[str, Figure]:
         names = iter(spec.name for spec in SPECS)
         found: dict[str, Figure] = {}
         for values in (self._region, self._boundary):
@@ -130,3 +138,6 @@ class _Consecutive:
     def figure(self) -> Figure:
         count = len(self._values)
         return Figure(math.fsum(self._values) / count, count, 0) if count else UNDEFINED
+
+
+REGISTRY.register(*SPECS, order=515, clip=lambda setting: DavisProtocol() if setting.davis else None)

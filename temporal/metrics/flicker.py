@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.metrics.contract import (
+    MATCH_IOUS,
     NO_VALUE,
     OF_RATE,
     UNDEFINED,
@@ -20,9 +21,11 @@ from yolact_temporal.temporal.metrics.contract import (
     Observation,
     RatioOverFrames,
     Term,
+    at_iou,
     mean_figure,
 )
 from yolact_temporal.temporal.metrics.registry import REGISTRY
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, TruthFrame
 
 BLINK_RATIO = 1.5
 """A pair whose areas differ by more than this factor is an area blink."""
@@ -308,4 +311,34 @@ REGISTRY.register(
     accumulator=lambda: RatioOverFrames(BLINK_SPEC, area_blink),
     pair=pair_area_ratio,
 )
-REGISTRY.register(FRAGMENTATION_SPEC, order=580)
+
+
+class Fragmentation:
+    """Accumulates which tracks every true object is given, at every overlap of `MATCH_IOUS`."""
+
+    note = None
+
+    def __init__(self) -> None:
+        self._given: dict[float, dict[int, set[int]]] = {iou: {} for iou in MATCH_IOUS}
+
+    def observe(self, frame: TruthFrame) -> None:
+        """Take the next frame."""
+        for iou, given in self._given.items():
+            for key in frame.true.masks:
+                tracks = given.setdefault(key, set())
+                own = frame.matched.get(key)
+                if own is not None and own.iou >= iou:
+                    tracks.add(frame.own[own.place].track)
+
+    def figures(self) -> dict[str, TruthFigure]:
+        """Return the figure of the frames so far, by metric name and overlap."""
+        found = {}
+        for iou, given in self._given.items():
+            own = fragmentation(given.values())
+            found[at_iou(FRAGMENTATION_SPEC.name, iou)] = TruthFigure(
+                own.value, None, None, own.n, own.n_undefined
+            )
+        return found
+
+
+REGISTRY.register(FRAGMENTATION_SPEC, order=580, clip=lambda setting: Fragmentation())

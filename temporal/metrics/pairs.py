@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from yolact_temporal.temporal.metrics.contract import (
     Term,
 )
 from yolact_temporal.temporal.metrics.registry import REGISTRY
-from yolact_temporal.temporal.motion import Motion, carry_back
+from yolact_temporal.temporal.motion import Motion, carry_back, warp_mask
 
 
 def pair_figures(
@@ -68,7 +69,25 @@ def pair_figures(
     figures: dict[str, float | None] = {}
     for measure in REGISTRY.pair_measures():
         figures |= measure(pair)
+    if previous is not None:
+        motion.memory.figures.setdefault(current, WeakKeyDictionary())[previous] = figures
     return figures
+
+
+def figures_without_box(previous: MaskCrop, current: MaskCrop, motion: Motion) -> Mapping[str, float | None]:
+    """Measure one pair for figures that need no box, or return what was measured of it before.
+
+    Args:
+        previous, current: the masks of t-1 and t.
+        motion: from t-1 to t.
+
+    Returns:
+        As `pair_figures`; figures near and off the box stand in it where whoever asked first knew the boxes.
+    """
+    known = motion.memory.figures.get(current)
+    if known is not None and previous in known:
+        return known[previous]
+    return pair_figures(warp_mask(previous, motion), current, motion, previous=previous)
 
 
 class PairMeans:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, mean_figure
 from yolact_temporal.temporal.metrics.registry import REGISTRY
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, TruthFrame, TruthSetting
 
 WINDOWS = (1, 2, 3, 4)
 """Lengths in frames of VPQ's windows, as evaluated on KITTI-STEP."""
@@ -96,8 +97,6 @@ VPQ_SPECS = (
         for window in WINDOWS
     ),
 )
-
-REGISTRY.register(*STQ_SPECS, *VPQ_SPECS, order=570)
 
 
 class PanopticFrame(NamedTuple):
@@ -353,3 +352,68 @@ def _mean_class_iou(confusion: Counter[tuple[int, int]]) -> float | None:
     if not classes:
         return None
     return math.fsum(common[key] / (true[key] + own[key] - common[key]) for key in classes) / len(classes)
+
+
+class ClipPixels:
+    """Accumulates STQ and VPQ of one model's masks against all true objects.
+
+    Classes are those of both sides by their names. Where the two have no name in common, as where the truth has no
+    classes at all, every object is of one class, and `note` says so.
+
+    Args:
+        setting: the classes of both sides.
+    """
+
+    def __init__(self, setting: TruthSetting) -> None:
+        own_names, true_names = setting.class_names, setting.true_names
+        shared = set(own_names) & set(true_names)
+        union = list(dict.fromkeys([*true_names, *own_names]))
+        self._own = [union.index(name) if shared else 0 for name in own_names]
+        self._true = [union.index(name) if shared else 0 for name in true_names]
+        self.note = None
+        if not shared:
+            self.note = (
+                f"STQ and VPQ take all objects for one class, since masks ({_listed(own_names)}) and ground truth "
+                f"({_listed(true_names)}) have no class in common."
+            )
+        self._unnamed = len(union)
+        self._tracking = TrackingQualityMeter(range(len(union) + 1))
+        self._panoptic = {window: PanopticQualityMeter(window) for window in WINDOWS}
+
+    def _own_class(self, class_id: int) -> int:
+        """Return the class of an id of the model; one without a name is a class of its own."""
+        return self._own[class_id] if 0 <= class_id < len(self._own) else self._unnamed
+
+    def observe(self, frame: TruthFrame) -> None:
+        """Take the next frame."""
+        true, own = frame.true, sorted(frame.own, key=lambda one: -one.score)
+        classes = [self._own_class(one.class_id) for one in own]
+        predicted = paint(true.size, [one.mask for one in own], classes, [one.track for one in own])
+        true_classes = [self._true[true.classes[key]] for key in true.masks]
+        painted = paint(true.size, list(true.masks.values()), true_classes, list(true.masks), true.void)
+        shared = shared_pixels(predicted, painted)
+        self._tracking.add(shared)
+        for meter in self._panoptic.values():
+            if true.begins_anew:
+                meter.restart()
+            meter.add(shared)
+
+    def figures(self) -> dict[str, TruthFigure]:
+        """Return STQ and VPQ of the frames so far, by metric name."""
+        quality = self._tracking.quality()
+        found = {spec.name: TruthFigure(value) for spec, value in zip(STQ_SPECS, quality, strict=True)}
+        windows = [meter.figure() for meter in self._panoptic.values()]
+        values = [figure.value for figure in windows if figure.value is not None]
+        whole = math.fsum(values) / len(values) if len(values) == len(windows) else None
+        mean, *specs = VPQ_SPECS
+        found[mean.name] = TruthFigure(whole)
+        for spec, figure in zip(specs, windows, strict=True):
+            found[spec.name] = TruthFigure(figure.value, figure.n, figure.n_undefined)
+        return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "none"
+
+
+REGISTRY.register(*STQ_SPECS, *VPQ_SPECS, order=570, clip=ClipPixels)

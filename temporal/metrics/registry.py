@@ -22,6 +22,11 @@ from yolact_temporal.temporal.metrics.contract import (
     Scope,
     without_iou,
 )
+from yolact_temporal.temporal.metrics.truth_contract import (
+    ClipAccumulator,
+    ClipAccumulators,
+    TruthSetting,
+)
 
 _PACKAGE = "yolact_temporal.temporal.metrics"
 _FROM_OUTSIDE = 1000
@@ -54,6 +59,7 @@ class _Entry(NamedTuple):
     accumulator: Callable[[], Accumulator] | None
     pair: PairMeasure | None
     truth: Callable[[], ObjectAccumulator] | None
+    clip: ClipAccumulators | None
 
 
 class MetricRegistry(Mapping[str, MetricSpec]):
@@ -82,6 +88,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         accumulator: Callable[[], Accumulator] | None = None,
         pair: PairMeasure | None = None,
         truth: Callable[[], ObjectAccumulator] | None = None,
+        clip: ClipAccumulators | None = None,
     ) -> tuple[MetricSpec, ...]:
         """Add metrics.
 
@@ -92,6 +99,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
             pair: measures them on a pair of masks; the mean over a track's pairs is then taken by itself.
             truth: makes what measures them over one true object and one model's masks of it; the mean over objects is
                 then taken by itself, at every overlap of `MATCH_IOUS`.
+            clip: makes what measures them over all masks of one model against all true objects.
 
         Returns:
             The specs.
@@ -103,7 +111,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         for name in (name for spec in specs for name in spec.names):
             if name in taken:
                 raise ValueError(f"expected a name that no metric has yet, got {name}")
-        self._entries.append(_Entry(order, specs, accumulator, pair, truth))
+        self._entries.append(_Entry(order, specs, accumulator, pair, truth, clip))
         self._entries.sort(key=lambda entry: entry.order)
         return specs
 
@@ -220,6 +228,11 @@ class MetricRegistry(Mapping[str, MetricSpec]):
     def object_accumulators(self) -> list[ObjectAccumulator]:
         """Return what one true object and one model's masks of it are measured by."""
         return [entry.truth() for entry in self._known() if entry.truth is not None]
+
+    def clip_accumulators(self, setting: TruthSetting) -> list[ClipAccumulator]:
+        """Return what all masks of a model against all true objects are measured by."""
+        made = [entry.clip(setting) for entry in self._known() if entry.clip is not None]
+        return [accumulator for accumulator in made if accumulator is not None]
 
     def pair_measures(self) -> list[PairMeasure]:
         """Return what a pair of masks is measured by; together they give every metric of a pair."""

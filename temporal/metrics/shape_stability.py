@@ -7,6 +7,7 @@ inside: T is reported, and never decides.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from yolact_temporal.temporal.metrics.contours import longest_polygon
 from yolact_temporal.temporal.metrics.contract import Figure, MetricSpec, TruthObservation
 from yolact_temporal.temporal.metrics.outline_matching import matching
 from yolact_temporal.temporal.metrics.registry import REGISTRY
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, TruthFrame, over_objects
 
 SEGMENT_PX = 3.0
 """Segments of the polygon that are longer are cut into equal parts no longer."""
@@ -297,4 +299,32 @@ def _cheapest_of_each(points: NDArray[np.int64], costs: NDArray[np.float32]) -> 
 
 
 REGISTRY.register(SHAPE_STABILITY_SPEC, order=530, truth=ShapeStability)
-REGISTRY.register(TRUE_SHAPE_STABILITY_SPEC, order=530)
+
+
+class TrueShapeStability:
+    """Accumulates T of the true masks themselves, each object from the clip's first frame on."""
+
+    note = None
+
+    def __init__(self) -> None:
+        self._objects: dict[int, ShapeStability] = {}
+        self._absent = ShapeStability()
+
+    def observe(self, frame: TruthFrame) -> None:
+        """Take the next frame."""
+        true = frame.true
+        for key in true.masks.keys() - self._objects.keys():
+            self._objects[key] = copy.deepcopy(self._absent)
+        for key, stability in self._objects.items():
+            mask = true.masks.get(key)
+            stability.add(None if mask is None else true.shapes.of(mask), true.paired, true.shapes.distance)
+        self._absent.add(None, true.paired)
+
+    def figures(self) -> dict[str, TruthFigure]:
+        """Return the figure of the frames so far, by its name."""
+        return {
+            TRUE_SHAPE_STABILITY_SPEC.name: over_objects(each.figure() for each in self._objects.values())
+        }
+
+
+REGISTRY.register(TRUE_SHAPE_STABILITY_SPEC, order=530, clip=lambda setting: TrueShapeStability())

@@ -33,8 +33,7 @@ class Step:
     def __init__(self, motion: Motion | None, cut: bool = False) -> None:
         self.motion, self.cut = motion, cut
         self._still = motion is None or motion.repeated
-        # The given mask is kept beside the carried one, so that no other can take its id.
-        self._forth: dict[int, tuple[MaskCrop, MaskCrop]] = {}
+        # The given mask is kept beside what is made of it, so that no other can take its id.
         self._in_sight: dict[int, tuple[MaskCrop, MaskCrop]] = {}
         self._made: dict[tuple[Any, int], tuple[MaskCrop, Any]] = {}
         self._back: dict[int, tuple[MaskCrop, MaskCrop]] = {}
@@ -55,9 +54,7 @@ class Step:
         """Return a mask of t-1 as it lies in t."""
         if self._still or self.motion is None or not mask.area:
             return mask
-        if id(mask) not in self._forth:
-            self._forth[id(mask)] = (mask, warp_mask(mask, self.motion))
-        return self._forth[id(mask)][1]
+        return warp_mask(mask, self.motion)
 
     def in_sight(self, mask: MaskCrop) -> MaskCrop:
         """Return what is in sight of a mask of t-1 as it lies in t.

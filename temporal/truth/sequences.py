@@ -9,7 +9,7 @@ import numpy as np
 from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.metrics.contract import Figure
 from yolact_temporal.temporal.metrics.region import SPECS, sequence_statistics
-from yolact_temporal.temporal.truth.truth_meter import TruthFigure, over_objects
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure, over_objects
 
 
 def region_sequences(

@@ -17,9 +17,9 @@ from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_cli
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.metrics import REGISTRY, region
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Row
 from yolact_temporal.temporal.truth.sequences import region_sequences
-from yolact_temporal.temporal.truth.truth_meter import TruthFigure
 
 
 @dataclass(frozen=True)

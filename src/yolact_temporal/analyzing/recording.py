@@ -31,6 +31,7 @@ from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, obje
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
+from yolact_temporal.temporal.metrics.truth_contract import TruthFigure
 from yolact_temporal.temporal.reading.moments import Moment, MomentFinder
 from yolact_temporal.temporal.report import (
     FRAME_COLUMNS,
@@ -42,7 +43,7 @@ from yolact_temporal.temporal.report import (
     track_row,
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
-from yolact_temporal.temporal.truth.truth_meter import TruthFigure, TruthMeter
+from yolact_temporal.temporal.truth.truth_meter import TruthMeter
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
@@ -313,11 +314,10 @@ class ObjectsRecording:
         """Return what was measured against the ground truth so far; None of a consensus."""
         if self._measured is None:
             return None
-        notes = {name: self._measured.note(name) for name in self._models}
         return MeasuredTruth(
             self._known,
             {name: self._measured.figures(name) for name in self._models},
-            {name: () if note is None else (note,) for name, note in notes.items()},
+            {name: self._measured.notes(name) for name in self._models},
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -30,7 +31,8 @@ from yolact_temporal.cli import (
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
-from yolact_temporal.errors import UsageError, YolactTemporalError
+from yolact_temporal.cli.streams import StreamError, guard_streams, silence
+from yolact_temporal.errors import YolactTemporalError
 
 COMMANDS = (
     analyze,
@@ -70,6 +72,7 @@ def run_process() -> NoReturn:
     """Run the command line as a process of its own, to the end of the process, whatever signals come."""
     interrupts = Interrupts()
     interrupts.listen()
+    guard_streams()
     try:
         code = main(interrupts=interrupts)
     except KeyboardInterrupt:  # while the command line itself was at work, before the command or after it
@@ -92,11 +95,44 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
     parser = build_parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        args = parser.read(given)
-    except UsageError as error:
+        args = _read(parser, given)
+    except YolactTemporalError as error:
         flags = argparse.Namespace(command=None, debug="--debug" in given, json="--json" in given)
         return _fail(flags, error, error.exit_code)
     args.command_line = shlex.join(["yolact-temporal", *given])
+    # Idle OpenMP threads that spin for long take the cores from decoding and drawing, and threads that sleep at once
+    # wake too late for a small network: measured, a spin of some 20,000 rounds loses least. Read when torch loads.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    _limit_memory_arenas()
+    try:
+        code = _told(args, parser)
+        sys.stdout.flush()  # so that what cannot be written is said, and not found at the process's end
+        return code
+    except YolactTemporalError as error:
+        return _fail(args, error, error.exit_code)
+    except KeyboardInterrupt as error:
+        return _fail(args, error, INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell.
+        silence(sys.stdout)
+        return 1
+    except Exception as error:
+        if interrupts is not None and interrupts.asked:  # a library made another error of it
+            return _fail(args, KeyboardInterrupt(), INTERRUPTED)
+        return _fail(args, error, 1)
+
+
+def _read(parser: CommandParser, given: Sequence[str]) -> argparse.Namespace:
+    try:
+        return parser.read(given)
+    except SystemExit:  # after --help
+        sys.stdout.flush()
+        raise
+
+
+def _told(args: argparse.Namespace, parser: CommandParser) -> int:
+    """Do what the command line says, and return the exit code."""
     if args.version:
         from yolact_temporal import __version__
 
@@ -105,26 +141,8 @@ def main(arguments: Sequence[str] | None = None, interrupts: Interrupts | None =
     if args.command is None:
         parser.print_help()
         return 2
-    # Idle OpenMP threads that spin for long take the cores from decoding and drawing, and threads that sleep at once
-    # wake too late for a small network: measured, a spin of some 20,000 rounds loses least. Read when torch loads.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    _limit_memory_arenas()
-    try:
-        handler: Callable[[argparse.Namespace], int] = args.handler
-        return handler(args)
-    except YolactTemporalError as error:
-        return _fail(args, error, error.exit_code)
-    except KeyboardInterrupt as error:
-        return _fail(args, error, INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has left; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if interrupts is not None and interrupts.asked:  # a library made another error of it
-            return _fail(args, KeyboardInterrupt(), INTERRUPTED)
-        return _fail(args, error, 1)
+    handler: Callable[[argparse.Namespace], int] = args.handler
+    return handler(args)
 
 
 def _open_streams() -> None:
@@ -170,5 +188,6 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
         )
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
-        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
+        with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did
+            print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False), flush=True)
     return code
