@@ -189,6 +189,13 @@ class TestInputs:
         )
         assert len(Path("x.txt").read_text().splitlines()) == 9
 
+    def test_times_finer_than_the_containers_clock_are_counted(self, cases):
+        source = open_clip(cases / "inputs" / "fast-mkv" / "fps3000.mkv")
+        assert [frame.time_s for frame in source] == pytest.approx([t / 3000 for t in range(30)])
+        assert source.info.fps == 3000
+        (said,) = source.warnings
+        assert "too coarse for 3000 frames a second" in said
+
     def test_joined_segments_of_a_transport_stream_are_whole(self, cases):
         source = open_clip(cases / "inputs" / "ts-segments" / "segments.ts")
         reader = _frame_code(cases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,11 +74,19 @@ def video_streams(container: av.container.InputContainer) -> list[av.video.strea
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """A clip's first whole frame, which packet it is of, and whether others before it could not be decoded."""
+    """A clip's first whole frame.
+
+    Attributes:
+        frame: it.
+        packet: which packet it is of.
+        after_damage: whether others before it could not be decoded.
+        rate: frames a second as the pictures tell it; None where they do not.
+    """
 
     frame: av.VideoFrame
     packet: int
     after_damage: bool
+    rate: Fraction | None = None
 
 
 def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
@@ -104,7 +113,8 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
                 continue
             for frame in decoded:
                 if not frame.is_corrupt:
-                    return FirstFrame(frame, frame.opaque if isinstance(frame.opaque, int) else 0, damaged)
+                    number = frame.opaque if isinstance(frame.opaque, int) else 0
+                    return FirstFrame(frame, number, damaged, stream.codec_context.framerate or None)
                 reason = "all its frames are damaged"
     raise InputError(
         f"expected at least one frame in {path}, but none can be decoded ({reason}): copy or record it again"

@@ -28,6 +28,11 @@ from yolact_temporal.errors import InputError
 _HIGH_RANGE = {16, 18}
 """Transfer functions, as FFmpeg numbers them: PQ (SMPTE 2084) and HLG (ARIB B67)."""
 
+_COARSE = (
+    "the container's clock is too coarse for {rate} frames a second: times are counted by that rate, which the "
+    "pictures tell"
+)
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -112,7 +117,11 @@ def probe_clip(path: Path) -> Probe:
         stream = video_stream(container)
         promise = promise_of(path, container, stream, tables, first)
         time_base = stream.time_base or Fraction(1, 1000)
-        fps, variable = _rate(promise.schedule.ticks, time_base, stream.average_rate or stream.guessed_rate)
+        clock = _finer_clock(first.rate, promise.schedule.ticks, time_base)
+        average = stream.average_rate or stream.guessed_rate
+        if clock is not None:
+            time_base, average = clock, 1 / clock
+        fps, variable = _rate(promise.schedule.ticks, time_base, average)
         frame, orientation = first.frame, _orientation(first.frame)
         return Probe(
             path=path,
@@ -123,7 +132,7 @@ def probe_clip(path: Path) -> Probe:
             bit_depth=frame.format.components[0].bits,
             interlaced=frame.interlaced_frame,
             video_streams=len(video_streams(container)),
-            time_base=stream.time_base or 1 / fps,
+            time_base=1 / fps if stream.time_base is None else time_base,
             schedule=promise.schedule,
             frame_count=None if promise.packed else promise.frames,
             hidden=promise.hidden,
@@ -133,10 +142,19 @@ def probe_clip(path: Path) -> Probe:
             promised=promise.promised,
             doubts=promise.doubts,
             ignores_edits=ignores_edits,
-            remarks=_remarks(stream, frame),
+            remarks=(*_remarks(stream, frame), *(() if clock is None else (_COARSE.format(rate=1 / clock),))),
             open_start=promise.open_start,
             open_end=promise.open_end,
         )
+
+
+def _finer_clock(rate: Fraction | None, ticks: array[int], time_base: Fraction) -> Fraction | None:
+    """Return how long a frame lasts where the pictures tell of more a second than the container's clock can; else None.
+
+    Only where no two frames are further apart than a tick: what damage makes of a rate is not believed.
+    """
+    close = all(later - earlier <= 1 for earlier, later in itertools.pairwise(ticks))
+    return 1 / rate if rate is not None and rate * time_base > 1 and close else None
 
 
 def _misleading(path: Path, tables: TrackTables) -> bool:
