@@ -24,7 +24,7 @@ from yolact_temporal.errors import InputError
 MODEL_TABLES = (layout.FRAMES, layout.INSTANCES, layout.TRACKS)
 
 _RUNNING = "It is being written: its figures are here when it is done."
-_INTERRUPTED = "It was interrupted: the same command with --resume goes on with it."
+_INTERRUPTED = "It was interrupted: the same command with --resume continues it."
 
 State = Literal["finished", "running", "unfinished", "unreadable"]
 
@@ -199,7 +199,7 @@ def _require_tables(run: Run) -> None:
         if lacking:
             raise InputError(
                 f"expected the column {lacking[0]} in {file.relative_to(run.root)}, which an older or foreign version "
-                f"has written: analyze the clip anew with --overwrite"
+                f"has written: analyze the clip again with --overwrite"
             )
 
 

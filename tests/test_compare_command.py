@@ -330,7 +330,9 @@ class TestRefusals:
         FORMATS["masks"].write(
             replace(open_masks(RunFolder(run).model("a").path), identified=False), tmp_path / "nameless.jsonl"
         )
-        self.refused(InputError, "an identity each", run, ground_truth=tmp_path / "nameless.jsonl")
+        self.refused(
+            InputError, "an identity for every true mask", run, ground_truth=tmp_path / "nameless.jsonl"
+        )
         self.refused(InputError, "nothing there", run, ground_truth=tmp_path / "absent")
 
     def test_a_folder_that_is_no_run(self, tmp_path):
@@ -393,7 +395,7 @@ class TestRefusals:
         manifest = json.loads((second / "run.json").read_text())
         manifest["models"]["a"]["score_threshold"] = 0.4
         (second / "run.json").write_text(json.dumps(manifest))
-        self.refused(InputError, "one score threshold of a in all runs, got 0.4, 0.5", first, second)
+        self.refused(InputError, "the same score threshold of a in all runs, got 0.4, 0.5", first, second)
 
     @pytest.mark.parametrize(
         ("spoil", "match"),
@@ -402,7 +404,7 @@ class TestRefusals:
             (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
             (
                 lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"),
-                "got 00010.png, which none of them is called",
+                "got 00010.png, which is the name of none of them",
             ),
             (
                 lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
@@ -482,6 +484,8 @@ class TestUnusableRuns:
         assert reason in " ".join(json.loads(printed.out)["remarks"])
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert page.count("Too short to say which of a and b is steadier") == 1
         assert cli.main(arguments) == 4
         assert reason in " ".join(capsys.readouterr().out.split())
 
@@ -491,7 +495,7 @@ class TestUnusableRuns:
         _change(runs[1], frames_measured=1)
         assert cli.main(["compare", *map(str, runs), "--out", str(tmp_path / "out")]) == 3
         (sentence,) = capsys.readouterr().err.splitlines()
-        assert "found none of 2" in sentence
+        assert "found none among 2" in sentence
         assert "interrupted" in sentence
         assert "a single frame cannot jitter" in sentence
         assert not (tmp_path / "out").exists()

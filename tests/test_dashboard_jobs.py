@@ -160,13 +160,13 @@ def test_only_a_run_that_nobody_writes_is_resumed_and_only_once(root, started):
     job = interrupted(root)
     with run_lock(root / "scene"):
         assert not jobs.can_resume(root, job)
-        with pytest.raises(InputError, match="nobody goes on with"):
+        with pytest.raises(InputError, match="no other process continues"):
             jobs.resume_job(root, job)
     assert jobs.can_resume(root, job)
     jobs.resume_job(root, job)
     assert started == [["analyze", "clip.mp4", "--resume"]]
     assert not jobs.can_resume(root, job)
-    with pytest.raises(InputError, match="nobody goes on with"):
+    with pytest.raises(InputError, match="no other process continues"):
         jobs.resume_job(root, job)
     assert len(started) == 1
 

@@ -52,6 +52,16 @@ def test_it_says_the_answers_in_the_words_of_the_comparison(finished_run, text):
         assert answer.sentence in text
 
 
+def test_answers_are_told_once_in_both_reports(finished_run, text):
+    (pair,) = read_comparison_data(finished_run).pairs
+    written = " ".join((finished_run / "report.md").read_text(encoding="utf-8").split())
+    for report in (text, written):
+        assert report.count(pair.answers.headline) == 1
+        assert [report.count(answer.sentence) for answer in pair.answers.answers] == [1] * len(
+            pair.answers.answers
+        )
+
+
 def test_every_object_has_a_row_and_every_model_its_columns(page, text):
     for model in (STEADY, BLINKING):
         assert f"B1 (px) of {model}" in text

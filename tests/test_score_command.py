@@ -311,7 +311,7 @@ class TestRefusals:
     def test_ground_truth_without_identities(self, score, tmp_path):
         masks = write(tmp_path / "a.json", true_frames())
         truth = write(tmp_path / "truth.json", true_frames(identities=False))
-        refused(score, tmp_path, "an identity each", masks, "--ground-truth", truth)
+        refused(score, tmp_path, "an identity for every true mask", masks, "--ground-truth", truth)
 
     def test_an_empty_list_without_the_clip(self, score, tmp_path):
         (tmp_path / "a.json").write_text("[]")

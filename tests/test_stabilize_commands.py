@@ -195,7 +195,7 @@ def test_without_faint_instances_hysteresis_is_left_out_and_it_is_said(clips, tm
     code, told, _ = command(capsys, "what-if", run, "--out", out, "--no-plots")
     assert code == 0
     assert not any(row["method"].startswith("hysteresis") for row in rows(out / "what_if.csv"))
-    assert "hysteresis has nothing to go on with" in told
+    assert "so hysteresis is left out" in told
 
 
 @pytest.mark.slow
@@ -282,10 +282,10 @@ def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, cap
         (["what-if", "RUN", "--method", "blur"], "expected a method of identity", 2),
         (["what-if", "RUN", "--models", "mine"], "expected a model that every clip was run with", 2),
         (["what-if", "RUN", "--bound", "cost=1"], "expected --bound of deviation", 2),
-        (["what-if", "RUN", "--bound", "lag=x"], "expected a number from 0 up as lag, got 'x'", 2),
+        (["what-if", "RUN", "--bound", "lag=x"], "expected a number of 0 or more as lag, got 'x'", 2),
         (["what-if", "NOWHERE"], "which holds no run.json", 2),
         (["what-if", "BROKEN"], "which was interrupted", 3),
-        (["what-if", "GARBLED"], "analyze the clip anew with --overwrite", 3),
+        (["what-if", "GARBLED"], "analyze the clip again with --overwrite", 3),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(arguments, says, code, run, clips, tmp_path, capsys):

@@ -144,7 +144,7 @@ def movement_sentence(reading: ClipReading) -> str:
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
     floor = reading.floor_px
     if floor is None:
-        tail = "how much of it is the motion estimate's error is not known"
+        tail = "how much of it is the motion estimate's own error is not known"
     elif reading.from_truth:
         tail = f"the true masks move {figure(floor)} px"
     elif not floor:

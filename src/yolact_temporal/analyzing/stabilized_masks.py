@@ -123,7 +123,7 @@ def with_followers(
         models: what sees the frames.
         methods: causal ones.
         fps: the clip's frames a second; None where it has no time.
-        stride: every how manieth frame is measured.
+        stride: 1 where every frame is measured, 2 where every second one is, and so on.
 
     Raises:
         UsageError: if a method is named twice, or needs frames of the future.
@@ -186,7 +186,7 @@ class RecordedMasks:
                 raise InputError(
                     f"expected frame {frame.index} next in {self._record}, got "
                     f"{'its end' if record is None else f'frame {record.index}'}: the clip reads differently now, "
-                    f"analyze it anew"
+                    f"analyze it again"
                 )
             found.append(record)
         return found

@@ -159,5 +159,5 @@ class _Fitted:
             lines.append("Classes are left out.")
         if not held.scores:
             left = "are the track's mean" if held.name == "youtube-vis" else "are left out"
-            lines.append(f"Scores {left}; boxes are left out, so that they read as the masks' own.")
+            lines.append(f"Scores {left}; boxes are left out: a reader takes those around the masks.")
         return lines

@@ -149,7 +149,7 @@ class _Raw:
         self._masks = finished.folder.model(name).masks
         if not finished.there(self._masks):
             raise InputError(
-                f"expected the record of {name} in {self._masks}, found none: analyze the clip anew with --overwrite"
+                f"expected the record of {name} in {self._masks}, found none: analyze the clip again with --overwrite"
             )
         self.class_names = own.class_names
         self.cell_px = own.mask_cell_px
