@@ -92,7 +92,7 @@ def _why_nothing(run: Run, model: str) -> str:
         return f"These masks are those of {described.stabilized}, stabilised: see there what its jitter comes from."
     options: Any = run.manifest.document.get("options")
     if isinstance(options, dict) and not options.get("why_every"):
-        return "This run was made without --why: analyze the clip anew to see which part of a mask moves it."
+        return "This run was made without --why: analyze the clip again to see which part of a mask moves it."
     return f"{model} does not say what its masks are assembled from."
 
 

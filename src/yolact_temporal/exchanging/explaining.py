@@ -159,14 +159,14 @@ def _pair(finished: FinishedFolder, name: str, frame: int) -> _Pair:
     manifest, files = finished.manifest, finished.folder.model(name)
     for path in (files.masks, files.instances):
         if not finished.there(path):
-            raise InputError(f"expected {path}, found none: analyze the clip anew with --overwrite")
+            raise InputError(f"expected {path}, found none: analyze the clip again with --overwrite")
     before = frame - manifest.options.stride
     indices = (before, frame)
     try:
         found = read_records_at(files.masks, indices)
     except ValueError as error:
         raise InputError(
-            f"expected a record a line in {files.masks}, got something else: analyze the clip anew with --overwrite"
+            f"expected a record a line in {files.masks}, got something else: analyze the clip again with --overwrite"
         ) from error
     if len(found) < 2:
         raise UsageError(
@@ -179,7 +179,7 @@ def _pair(finished: FinishedFolder, name: str, frame: int) -> _Pair:
     if any(len(record.instances) != len(ids) for record, ids in zip(records, own, strict=True)):
         raise InputError(
             f"expected as many instances in {files.instances} as in {files.masks.name}, got others: analyze the clip "
-            f"anew with --overwrite"
+            f"again with --overwrite"
         )
     with closing(view_clip(manifest.clip)) as viewer:
         motion = motion_between(viewer, manifest.options, before, frame)
@@ -235,7 +235,7 @@ def _seen_anew(source: ExplainedMasks, pair: _Pair) -> list[MaskParts]:
         ):
             raise InputError(
                 f"expected {source.name} to see in frame {frame.index} what the run recorded, got other masks: another "
-                f"version or device made the run, analyze the clip anew"
+                f"version or device made the run, analyze the clip again"
             )
         found.append(parts.select(keep))
     return found
