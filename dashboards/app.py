@@ -14,7 +14,7 @@ from PIL import Image
 
 from yolact_temporal.dashboards.loader import Run, RunEntry, find_runs, open_run
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views import analysis, clips, instances, overview, timeline, viewer
+from yolact_temporal.dashboards.views import analysis, clips, instances, overview, timeline, viewer, why
 from yolact_temporal.dashboards.views.context import FRAME, PAGES, SPAN, Context
 from yolact_temporal.dashboards.views.parts import show_error
 from yolact_temporal.errors import InputError, YolactTemporalError
@@ -22,7 +22,7 @@ from yolact_temporal.errors import InputError, YolactTemporalError
 RUN = "chosen_run"
 
 # Columns in a container whose key begins with "cards_" stand in threes; on a narrow screen in twos, as those of "pair_"
-# do, and those of "stack_" below each other.
+# do, and those of "stack_" below each other. A picture in one of "wide_" keeps a width at which it can be read.
 _NARROW = """
 [class*="st-key-cards_"] [data-testid="stHorizontalBlock"] { display: grid; grid-template-columns: repeat(3, 1fr); }
 [class*="st-key-cards_"] [data-testid="stColumn"] { width: auto; min-width: 0; }
@@ -31,6 +31,8 @@ _NARROW = """
   [class*="st-key-stack_"] [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
   [class*="st-key-pair_"] [data-testid="stColumn"] { min-width: calc(50% - 1.5rem); max-width: calc(50% - 0.5rem); }
 }
+[class*="st-key-wide_"] { overflow-x: auto; }
+[class*="st-key-wide_"] img { min-width: 900px; max-width: none; }
 .stMainBlockContainer { padding: 3.5rem 2rem 4rem; }
 """
 
@@ -39,6 +41,7 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
     ("timeline", "Timeline", ":material/timeline:", timeline.show),
     ("viewer", "Viewer", ":material/smart_display:", viewer.show),
     ("instances", "Instances", ":material/category:", instances.show),
+    ("why", "Why", ":material/help:", why.show),
     ("clips", "Compare clips", ":material/compare_arrows:", clips.show),
     ("analysis", "New analysis", ":material/add_circle:", analysis.show),
 )

@@ -181,7 +181,8 @@ def start_analysis(root: Path, wanted: str, command: Sequence[str]) -> Job:
         for job in list_jobs(root):
             if job.state == "running" and _but_for_name(job.command) == list(command):
                 raise InputError(
-                    f"expected an analysis that is not running yet, got that of {job.name}, which is: wait for it, or "
+                    f"expected an analysis that is not running yet, got that of {job.name}, which is running: wait "
+                    f"for it, or "
                     f"cancel it"
                 )
         name = free_name(root, wanted)
@@ -204,7 +205,8 @@ def resume_job(root: Path, job: Job) -> Job:
     with _STARTING:
         if not can_resume(root, job):
             raise InputError(
-                f"expected an interrupted run that nobody goes on with, got {job.name}: wait for it, or start anew"
+                f"expected an interrupted run that no other process continues, got {job.name}: wait for it, or start "
+                f"again"
             )
         return start_job(root, job.name, [*(part for part in job.command if part != _RESUME), _RESUME])
 
@@ -259,7 +261,8 @@ def read_job(root: Path, key: str) -> Job:
     message = "" if state == "done" or (asked and code is None) else _error_sentence(folder, code)
     if code is None and state_of(root, name) == "running":  # what it had started goes on without it
         message = (
-            "expected the analysis to end by itself, but who watched it is gone; it is still being written"
+            "expected the analysis to be watched to its end, but the process that watched it is gone; the run is still "
+            "being written: wait for it"
         )
     return Job(key, name, command, started, state, frames, total, message)
 
@@ -375,6 +378,6 @@ def _error_sentence(folder: Path, code: int | None) -> str:
     if said:
         return said[-1].removeprefix("yolact-temporal: ")
     if code is None:
-        return "expected the analysis to end by itself, but its process is gone: resume it"
+        return "expected the analysis to come to its end, but its process is gone: resume it"
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
     return f"expected exit code 0, got {code}: {last.strip()[:300]}"

@@ -24,7 +24,7 @@ from yolact_temporal.errors import InputError
 MODEL_TABLES = (layout.FRAMES, layout.INSTANCES, layout.TRACKS)
 
 _RUNNING = "It is being written: its figures are here when it is done."
-_INTERRUPTED = "It was interrupted: the same command with --resume goes on with it."
+_INTERRUPTED = "It was interrupted: the same command with --resume continues it."
 
 State = Literal["finished", "running", "unfinished", "unreadable"]
 
@@ -76,6 +76,11 @@ class Run:
     def table(self, model: str, name: str) -> pd.DataFrame:
         """Return a table of one model: "frames", "instances" or "tracks"; see `tables.read_table`."""
         return read_table(self.file(model, f"{name}.csv"))
+
+    def causes(self, model: str) -> pd.DataFrame | None:
+        """Return what one model's jitter comes from, a row a pair; None where the run does not say."""
+        path = self.file(model, layout.CAUSES)
+        return read_table(path) if path.is_file() else None
 
     def summary(self) -> pd.DataFrame:
         """Return all figures of all models, a row each."""
@@ -194,7 +199,7 @@ def _require_tables(run: Run) -> None:
         if lacking:
             raise InputError(
                 f"expected the column {lacking[0]} in {file.relative_to(run.root)}, which an older or foreign version "
-                f"has written: analyze the clip anew with --overwrite"
+                f"has written: analyze the clip again with --overwrite"
             )
 
 

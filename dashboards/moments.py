@@ -82,7 +82,7 @@ def sighting(run: Run, model: str, frame: int) -> Sighting:
         record = parse_record(line)
     except ValueError as error:
         raise InputError(
-            f"expected a record of frame {frame} in {path}, got something else: analyze the clip anew with --overwrite"
+            f"expected a record of frame {frame} in {path}, got something else: analyze the clip again with --overwrite"
         ) from error
     counted = record.above(described.score_threshold).instances
     rows = _rows_of_frame(run, model, frame)
@@ -186,12 +186,12 @@ def _line(path: Path, frame: int) -> bytes | None:
             line = file.readline(MAX_LINE + 1)
     except OSError as error:
         raise InputError(
-            f"expected the record of masks at {path}, which cannot be read ({error.strerror}): analyze the clip anew"
+            f"expected the record of masks at {path}, which cannot be read ({error.strerror}): analyze the clip again"
         ) from error
     if len(line) > MAX_LINE:
         raise InputError(
             f"expected a record of at most {MAX_LINE >> 20} MB of frame {frame} in {path}, got a longer one: "
-            f"analyze the clip anew with --overwrite"
+            f"analyze the clip again with --overwrite"
         )
     return line
 

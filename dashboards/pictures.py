@@ -98,7 +98,7 @@ def _canvas(run: Run, frame: int) -> NDArray[np.uint8]:
     clip = run.manifest.clip
     if clip.width * clip.height > MAX_PIXELS:
         raise InputError(
-            f"expected frames of at most {MAX_PIXELS} pixels, got {clip.width}x{clip.height}: analyze the clip anew"
+            f"expected frames of at most {MAX_PIXELS} pixels, got {clip.width}x{clip.height}: analyze the clip again"
         )
     try:
         rgb = clip_frame(run, frame)

@@ -164,7 +164,7 @@ def _crop(request: Request, run: Run) -> Response:
 def _overlay(request: Request, run: Run) -> Response:
     path = run.file(_model(run, request.query_params.get("model", "")), "overlay.mp4")
     if not path.is_file():
-        raise InputError("expected an overlay video, found none: analyze the clip anew with --overwrite")
+        raise InputError("expected an overlay video, found none: analyze the clip again with --overwrite")
     return FileResponse(path, media_type="video/mp4", headers=_KEPT)
 
 

@@ -23,6 +23,7 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 TEXT_COLUMNS = frozenset(
     {
@@ -51,6 +52,7 @@ COLUMNS: dict[str, Iterable[Column]] = {
     layout.SUMMARY: SUMMARY_COLUMNS,
     layout.OBJECTS: OBJECT_COLUMNS,
     layout.COMPARISON: COMPARISON_COLUMNS,
+    layout.CAUSES: CAUSE_COLUMNS,
 }
 """The columns that each table must have, by its file's name."""
 
@@ -70,7 +72,7 @@ def read_table(path: Path) -> pd.DataFrame:
         state = path.stat()
     except (OSError, ValueError) as error:
         raise InputError(
-            f"expected a table at {path}, found none: analyze the clip anew with --overwrite"
+            f"expected a table at {path}, found none: analyze the clip again with --overwrite"
         ) from error
     return _read(path, state.st_mtime_ns, state.st_size)
 
@@ -86,10 +88,10 @@ def missing_columns(path: Path) -> list[str]:
             header = next(csv.reader(file), None)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise InputError(
-            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip anew"
+            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip again"
         ) from error
     if header is None:
-        raise InputError(f"expected a table at {path}, got an empty file: analyze the clip anew")
+        raise InputError(f"expected a table at {path}, got an empty file: analyze the clip again")
     return _lacking(path, header)
 
 
@@ -105,13 +107,13 @@ def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
             raise ValueError("a line is cut off")
     except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise InputError(
-            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip anew with "
+            f"expected a table at {path}, which cannot be read ({_reason(error)}): analyze the clip again with "
             f"--overwrite"
         ) from error
     lacking = _lacking(path, list(table.columns))
     if lacking:
         raise InputError(
-            f"expected the column {lacking[0]} in {path}, which another version has written: analyze the clip anew "
+            f"expected the column {lacking[0]} in {path}, which another version has written: analyze the clip again "
             f"with --overwrite"
         )
     for name in table.columns:
@@ -123,7 +125,7 @@ def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
             except (ValueError, TypeError) as error:
                 raise InputError(
                     f"expected numbers in column {name} of {path}, got something else ({_reason(error)}): analyze "
-                    f"the clip anew with --overwrite"
+                    f"the clip again with --overwrite"
                 ) from error
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -125,7 +126,7 @@ class MaskCrop:
             return cls(np.zeros((0, 0), np.uint8), 0, 0, size, 0)
         return cls.from_bitmap(decode_part(mask, x1, y1, x2, y2), size, x1, y1)
 
-    @property
+    @cached_property
     def region(self) -> Region:
         """The tight rectangle in the frame; empty for an empty mask."""
         height, width = self.pixels.shape
@@ -199,7 +200,7 @@ def covered_share(mask: MaskCrop, other: MaskCrop) -> float:
 def _shared_area(first: MaskCrop, second: MaskCrop) -> int:
     """Return how many pixels two masks of a frame share."""
     a, b = first.region, second.region
-    if a.empty or b.empty or not a.meets(b):
+    if not a.meets(b):
         return 0
     common = Region(max(a.x1, b.x1), max(a.y1, b.y1), min(a.x2, b.x2), min(a.y2, b.y2))
     first_part = first.pixels[common.y1 - a.y1 : common.y2 - a.y1, common.x1 - a.x1 : common.x2 - a.x1]
@@ -267,14 +268,29 @@ def may_overlap(first: Sequence[MaskCrop], second: Sequence[MaskCrop], least: fl
     """
     if not (len(first) and len(second)):
         return np.zeros((len(first), len(second)), np.bool_)
-    boxes, others = (np.array([mask.region for mask in masks], np.int64) for masks in (first, second))
     areas, other_areas = (np.array([mask.area for mask in masks], np.float64) for masks in (first, second))
-    size = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(
-        boxes[:, None, :2], others[None, :, :2]
-    )
-    shared = np.minimum(areas[:, None], other_areas[None])
-    shared = np.minimum(shared, size.clip(min=0).prod(axis=2))
+    sides = _shared_sides(*([mask.region for mask in masks] for masks in (first, second)))
+    shared = np.minimum(np.minimum(areas[:, None], other_areas[None]), sides.prod(axis=2))
     # The most that two masks of these areas, in these rectangles, can overlap.
     possible: NDArray[np.bool_] = shared > 0
     possible &= shared >= least * (areas[:, None] + other_areas[None] - shared) * (1 - 1e-9)
     return possible
+
+
+def meeting(first: Sequence[Region], second: Sequence[Region]) -> NDArray[np.bool_]:
+    """Return which rectangles share a pixel, bool (N, M): `Region.meets` of every two, for where they are many.
+
+    Example:
+        >>> meeting([Region(0, 0, 4, 4)], [Region(3, 3, 9, 9), Region(4, 0, 8, 4)]).tolist()
+        [[True, False]]
+    """
+    if not (len(first) and len(second)):
+        return np.zeros((len(first), len(second)), np.bool_)
+    return np.asarray(_shared_sides(first, second).all(axis=2), np.bool_)
+
+
+def _shared_sides(first: Sequence[Region], second: Sequence[Region]) -> NDArray[np.int64]:
+    """Return width and height of what every two rectangles share, (N, M, 2), 0 where they do not meet."""
+    ours, theirs = (np.array(regions, np.int64) for regions in (first, second))
+    starts = np.maximum(ours[:, None, :2], theirs[None, :, :2])
+    return (np.minimum(ours[:, None, 2:], theirs[None, :, 2:]) - starts).clip(min=0)

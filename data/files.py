@@ -68,7 +68,7 @@ def results_in(folder: Path) -> Iterator[None]:
         lost = folder if not folder.is_dir() else Path(str(error.filename))
         raise OutputError(
             f"expected the results to stay in {folder} while they are written, found {lost} gone: leave the folder "
-            f"where it is until the command has ended, and run it again"
+            f"in its place until the command ends, and run it again"
         ) from error
 
 
@@ -173,7 +173,8 @@ def reopen_part(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(descriptor)
         raise UsageError(
-            f"expected the record of an interrupted run in {part}, got a second name of another file: move it away"
+            f"expected the record of an interrupted run in {part}, got another file's second name (a hard link): "
+            f"move it away"
         )
     return descriptor
 

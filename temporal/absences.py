@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop, covered_share
+from yolact_temporal.data.crops import MaskCrop, covered_share, meeting
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.absences import CAUSES, COVERED_SHARE, count_name, share_name
@@ -150,12 +150,13 @@ class AbsenceFinder:
         if cut and not self._identified:
             self._last = {}
         frame = self._linker.update(index, instances, tracks, Step(motion, cut), identities=identities)
+        taken = self._taken(frame)
         for key in self._last.keys() - frame.counted.keys():
             last = self._last[key]
             last.rest = frame.step.in_sight(last.rest)
             last.absent += 1
             if status != "repeated":
-                last.waiting.append(self._absence(key, last, frame, time_s))
+                last.waiting.append(self._absence(key, last, frame, time_s, key in taken))
             faint = frame.faint.get(key)
             if faint is not None:
                 last.rest, last.area = faint.mask, faint.mask.area
@@ -178,16 +179,27 @@ class AbsenceFinder:
         asked = {"faint": self._faint, "left": self._moved}
         return AbsenceCounts({cause: self._counts[cause] for cause in CAUSES if asked.get(cause, True)})
 
-    def _absence(self, key: int, last: _Last, frame: TrackedFrame, time_s: float) -> Absence:
+    def _taken(self, frame: TrackedFrame) -> frozenset[int]:
+        """Return the tracks whose mask, carried here, another object's mask covers."""
+        others = [own.mask for own in frame.counted.values()]
+        carried = self._linker.carried
+        near = meeting([mask.region for mask in carried.values()], [mask.region for mask in others])
+        return frozenset(
+            key
+            for (key, mask), row in zip(carried.items(), near, strict=True)
+            if any(
+                covered_share(mask, others[place]) >= COVERED_SHARE for place in np.flatnonzero(row).tolist()
+            )
+        )
+
+    def _absence(self, key: int, last: _Last, frame: TrackedFrame, time_s: float, taken: bool) -> Absence:
         faint = frame.faint.get(key)
         if faint is not None:
             return Absence(frame.index, time_s, key, "faint", faint.score)
         if last.absent > self._memory:
             before = last.waiting[-1].cause if last.waiting else "unseen"
             return Absence(frame.index, time_s, key, "left" if before == "left" else "unseen")
-        carried = self._linker.carried.get(key)
-        others = [own.mask for own in frame.counted.values()]
-        if carried is not None and any(covered_share(carried, other) >= COVERED_SHARE for other in others):
+        if taken:
             return Absence(frame.index, time_s, key, "taken")
         gone = frame.step.motion is not None and last.rest.area <= (1 - COVERED_SHARE) * last.area
         return Absence(frame.index, time_s, key, "left" if gone else "unseen")

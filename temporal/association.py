@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.data.crops import MaskCrop, meeting, overlaps, union_region
 from yolact_temporal.temporal.metrics.duplicates import best_first, repeated
 from yolact_temporal.temporal.motion import Motion, warp_mask
 
@@ -161,14 +161,9 @@ class Associator:
 
     def _overlap(self, masks: Sequence[MaskCrop]) -> NDArray[np.float64]:
         """Return what the overlap of each track and each mask counts, (tracks, masks); 0 where the two do not fit."""
-        overlap = np.zeros((len(self._tracks), len(masks)))
-        for row, (key, track) in enumerate(self._tracks.items()):
-            weight = self.options.lost_weight if track.absent else 1.0
-            for column, mask in enumerate(masks):
-                iou = mask_iou(self._carried[key], mask)
-                if iou >= self.options.min_iou:
-                    overlap[row, column] = weight * iou
-        return overlap
+        weights = [self.options.lost_weight if track.absent else 1.0 for track in self._tracks.values()]
+        carried = [self._carried[key] for key in self._tracks]
+        return np.array(weights)[:, None] * overlaps(carried, masks, self.options.min_iou)
 
     def _assigned(self, overlap: NDArray[np.float64], groups: Sequence[Sequence[int]]) -> list[int | None]:
         """Return the row of the track that each group of instances is given to; None where it is given to none."""
@@ -205,15 +200,15 @@ class Associator:
 
     def _remember(self, masks: Sequence[MaskCrop], ids: NDArray[np.int64]) -> None:
         seen = {int(key): mask for key, mask in zip(ids, masks, strict=True) if key != NO_TRACK}
-        for key in list(self._tracks):
-            track = self._tracks[key]
-            if key in seen:
-                continue
+        for track in (track for key, track in self._tracks.items() if key not in seen):
             track.absent += 1
-            if track.absent > self.options.max_gap_frames:
-                del self._tracks[key]
-                continue
-            track.mask = mask_behind(track.mask, self._carried[key], list(seen.values()))
+        self._tracks = {
+            key: track for key, track in self._tracks.items() if track.absent <= self.options.max_gap_frames
+        }
+        gone = [key for key in self._tracks if key not in seen]
+        pairs = [(self._tracks[key].mask, self._carried[key]) for key in gone]
+        for key, mask in zip(gone, masks_behind(pairs, list(seen.values())), strict=True):
+            self._tracks[key].mask = mask
         for key, mask in seen.items():
             before = self._tracks[key].seen if key in self._tracks else 0
             self._tracks[key] = _Track(mask, before + 1)
@@ -298,6 +293,16 @@ def _groups(masks: Sequence[MaskCrop], scores: ArrayLike | None) -> list[list[in
         if masks[place].area:
             members[place if of[place] < 0 else int(of[place])].append(place)
     return list(members.values())
+
+
+def masks_behind(absent: Sequence[tuple[MaskCrop, MaskCrop]], in_front: Sequence[MaskCrop]) -> list[MaskCrop]:
+    """Return `mask_behind` of each pair of (still, carried); looks only at what is in front where they stand."""
+    places = [union_region([still.region, carried.region]) for still, carried in absent]
+    near = meeting(places, [mask.region for mask in in_front])
+    return [
+        mask_behind(still, carried, [in_front[place] for place in np.flatnonzero(row).tolist()])
+        for (still, carried), row in zip(absent, near, strict=True)
+    ]
 
 
 def mask_behind(still: MaskCrop, carried: MaskCrop, in_front: Sequence[MaskCrop]) -> MaskCrop:

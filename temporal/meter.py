@@ -119,7 +119,7 @@ class StabilityMeter:
     Args:
         class_names: what `Instances.class_ids` index into.
         fps: the clip's frames a second; None where it has no time, and figures per second are then undefined.
-        stride: every how manieth frame is selected: frames so far apart are consecutive.
+        stride: how far apart the selected frames are, 1 for every frame; frames so far apart are consecutive.
         association: how instances become tracks; by default with a gap memory of about one second.
         identified: whether every instance comes with its identity, which is then its track.
         pictures: whether there are pictures to tell motion from. Without them a pair of consecutive frames counts for
@@ -213,9 +213,8 @@ class StabilityMeter:
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
             seen.append(self._instance(instances, index, key, mask, pair, self._is_pair(status)))
-        lost = tuple(
-            sorted(key for key, track in self._open.items() if track.present and key not in set(ids.tolist()))
-        )
+        here = set(ids.tolist())
+        lost = tuple(sorted(key for key, track in self._open.items() if track.present and key not in here))
         self._observe(seen, status, seconds, frame_index, time_s)
         self._close_forgotten()
         self._last = (frame_index, time_s)

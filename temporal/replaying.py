@@ -154,7 +154,7 @@ class Replay:
                 break
         raise InputError(
             f"expected frame {index} of {self._clip.path}, as in the record of the run, found none: the clip reads "
-            f"differently now, analyze it anew"
+            f"differently now, analyze it again"
         )
 
 

@@ -196,7 +196,7 @@ def write_images(folder: Path, frames: int | Iterable[Rgb], name: str = "frame_{
     folder.mkdir(parents=True)
     images = barcode_frames(frames) if isinstance(frames, int) else frames
     for index, image in enumerate(images):
-        Image.fromarray(image).save(folder / name.format(index))
+        Image.fromarray(image).save(folder / name.format(index), compress_level=1)  # as exact, and fast
     return folder
 
 

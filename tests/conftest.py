@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from clips import write_clip
 
@@ -15,6 +16,26 @@ from clips import write_clip
 # files of tests run side by side, so that threads that share out the work cost several times what they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+TEXTURES = 40
+"""So many are kept, of 1.5 MiB each."""
+
+LONGEST = (
+    "test_attacks.py",
+    "test_dashboard_browser.py",
+    "test_cli.py",
+    "test_calibrate.py",
+    "test_training.py",
+    "test_mask_rcnn_losses.py",
+    "test_gaming.py",
+    "test_training_weights.py",
+    "test_demo.py",
+    "test_interrupts.py",
+    "test_watched_browser.py",
+    "test_gpu_check.py",
+    "test_benchmark.py",
+)
+"""Files of tests that take longest, by and by less: they begin first, so that none runs alone at the end."""
 
 VFR_TIMES = tuple(0.04 * i + (0.1 if i > 10 else 0.0) + 0.013 * (i % 3) for i in range(20))
 """Times of the variable-rate clips' frames: uneven gaps, and a pause."""
@@ -55,6 +76,18 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 """Every kind of clip, by file name, with the arguments of `write_clip` that make it."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let files of tests run in the order given here; by itself pytest-xdist takes those of the most tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return the clip of a kind, built once for all tests: leave it as it is."""
@@ -84,6 +117,49 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dashboard_runs import make_run
 
     return make_run(tmp_path_factory.mktemp("finished") / "runs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_textures() -> Iterator[Callable[..., Any]]:
+    """Most of what a small synthetic scene costs is its textures: they are drawn once for all scenes of a seed.
+
+    Gives what draws them anew, for tests of just that.
+    """
+    from yolact_temporal.data.synthetic import scenes
+
+    draw = scenes._texture
+    known: dict[tuple[object, ...], tuple[object, Any]] = {}
+
+    def remembered(rng: np.random.Generator, contrast: float) -> Any:
+        key = (*rng.bit_generator.state["state"].values(), contrast)
+        if key in known:
+            rng.bit_generator.state, texture = known[key]
+        else:
+            texture = draw(rng, contrast)
+            texture.setflags(write=False)
+            if len(known) == TEXTURES:
+                del known[next(iter(known))]
+            known[key] = (rng.bit_generator.state, texture)
+        return texture
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "_texture", remembered)
+        yield draw
+
+
+@pytest.fixture(scope="session")
+def explained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of a toy that says what its masks are assembled from, every pair explained: copy it first."""
+    from part_models import write_still_clip
+
+    from yolact_temporal.cli.main import main
+
+    folder = tmp_path_factory.mktemp("toy")
+    clip = write_still_clip(folder / "still.mp4")
+    models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
+    plain = ("--no-plots", "--no-overlay", "--quiet", "--why")
+    assert main(["analyze", str(clip), "--out", str(folder / "runs"), *models, *plain]) == 0
+    return folder / "runs" / "still"
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,8 @@ from yolact_temporal.yolact.training.batches import Batch
 GUESSED = 5
 """So many are found wherever it depends on values how many are."""
 ATEN = torch.ops.aten
+_WHOLE = set()
+"""Operations that are not made of others, as far as they were met."""
 
 
 @dataclass
@@ -50,11 +52,12 @@ class Guesses(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         # Without gradients an operation that is made of others comes whole.
-        if func.namespace == "aten":
+        if func.namespace == "aten" and func not in _WHOLE:
             with self:
                 done = func.decompose(*args, **kwargs)
             if done is not NotImplemented:
                 return done
+            _WHOLE.add(func)
         packet = func.overloadpacket
         if packet is ATEN._local_scalar_dense:
             self.ask(func, args[0])
@@ -169,5 +172,8 @@ def fake_gpu(monkeypatch, truth=True):
     monkeypatch.setattr(torch.amp.autocast_mode, "amp_definitely_not_available", lambda: False, raising=False)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
+    # Weights have no values, so there is none to draw.
+    for name in [name for name in vars(torch.nn.init) if name.endswith("_") and not name.startswith("_")]:
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
     with FakeTensorMode(allow_non_fake_inputs=True), Guesses(traffic, truth):
         yield traffic

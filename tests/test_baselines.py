@@ -90,6 +90,7 @@ def small_resnet(name, side=128):
 
 
 class TestConfiguration:
+    @pytest.mark.slow
     def test_every_baseline_builds_and_says_what_it_is(self):
         for name, config in BASELINES.items():
             with torch.device("meta"):

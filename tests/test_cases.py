@@ -47,8 +47,8 @@ WARNED = {
 """What is said on stderr, by folder and line; the command ends with 0."""
 
 REFUSED = {
-    ("soft-masks", 0): "one value an object",
-    ("soft-masks", 1): "one value an object",
+    ("soft-masks", 0): "one value for each object",
+    ("soft-masks", 1): "one value for each object",
 }
 
 RIGHT_MASKS = {

@@ -408,21 +408,14 @@ class TestLosses:
         assert 0 < manifest["frames_measured"] < 40
 
 
-def start(clip, out, *options, frames_before=None):
+def arguments_of(clip, out, *options):
+    return ["analyze", str(clip), "--out", str(out), "--quiet", "--no-plots", *options]
+
+
+def start(clip, out, frames_before=None):
     """Start the command in a process of its own; with `frames_before`, wait until so many frames are recorded."""
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "yolact_temporal",
-            "analyze",
-            str(clip),
-            "--out",
-            str(out),
-            "--quiet",
-            "--no-plots",
-            *options,
-        ],
+        [sys.executable, "-m", "yolact_temporal", *arguments_of(clip, out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -445,9 +438,7 @@ def long_clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def unbroken(long_clip, tmp_path_factory):
     out = tmp_path_factory.mktemp("unbroken")
-    process = start(long_clip, out)
-    assert process.wait(300) == 0
-    process.communicate()
+    assert cli.main(arguments_of(long_clip, out)) == 0
     return out / "long"
 
 
@@ -455,7 +446,7 @@ def unbroken(long_clip, tmp_path_factory):
 class TestInterruption:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
-        self, long_clip, unbroken, tmp_path, number
+        self, long_clip, unbroken, tmp_path, capsys, number
     ):
         process = start(long_clip, tmp_path, frames_before=6)
         process.send_signal(number)
@@ -467,9 +458,7 @@ class TestInterruption:
         assert not json.loads((run / "run.json").read_text())["completed"]
         assert not list(run.rglob("*.csv"))
         assert not list(run.rglob("*.mp4"))
-        resumed = start(long_clip, tmp_path, "--resume")
-        _, err = resumed.communicate(timeout=120)
-        assert resumed.returncode == 0, err
+        assert cli.main(arguments_of(long_clip, tmp_path, "--resume")) == 0, capsys.readouterr().err
         same = ["summary.csv", "objects.csv", "comparison.csv"]
         for model in ("yolact_compact", "mask_rcnn_compact"):
             same += [
@@ -501,7 +490,7 @@ class TestInterruption:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path):
+def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path, capsys):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -516,9 +505,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_r
         assert "free some space" in one_sentence(err)
         assert not json.loads((disk / "runs" / "film" / "run.json").read_text())["completed"]
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        resumed = start(clip, disk / "runs", "--resume")
-        _, err = resumed.communicate(timeout=60)
-        assert resumed.returncode == 0, err
+        assert cli.main(arguments_of(clip, disk / "runs", "--resume")) == 0, capsys.readouterr().err
         assert json.loads((disk / "runs" / "film" / "run.json").read_text())["completed"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)

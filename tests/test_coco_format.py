@@ -12,21 +12,21 @@ from yolact_temporal.data.formats import ReadOptions, contract, open_masks
 from yolact_temporal.data.rle import MAX_PIXELS
 
 BAD_FILES = {
-    "coco: not json": ("a.json", "coco", '[{"image_id": 0,', "no JSON"),
+    "coco: not json": ("a.json", "coco", '[{"image_id": 0,', "not JSON"),
     "coco: deep": ("a.json", "coco", "[" * 100_000, "nested too deeply"),
     "coco: not UTF-8": ("a.json", "coco", b'[{"image_id": "\xff"}]', "UTF-8"),
     "coco: half of annotations": (
         "a.json",
         "coco",
         {"images": [], "annotations": []},
-        "got no categories",
+        "found no categories",
     ),
     "coco: empty": ("a.json", "coco", [], "pass the clip too"),
     "coco: negative image": ("a.json", "coco", [coco_row(image_id=-1)], "whole image_id from 0"),
     "coco: huge image": ("a.json", "coco", [coco_row(image_id=contract.MAX_FRAMES)], "--first-frame"),
     "coco: image is text": ("a.json", "coco", [coco_row(image_id="a")], "whole image_id"),
     "coco: image is true": ("a.json", "coco", [coco_row(image_id=True)], "whole image_id"),
-    "coco: many digits": ("a.json", "coco", '[{"image_id": ' + "9" * 5000 + "}]", "no JSON"),
+    "coco: many digits": ("a.json", "coco", '[{"image_id": ' + "9" * 5000 + "}]", "not JSON"),
     "coco: score NaN": ("a.json", "coco", [coco_row(score=float("nan"))], "number from 0 to 1 as score"),
     "coco: score 2": ("a.json", "coco", [coco_row(score=2)], "number from 0 to 1 as score"),
     "coco: no score": (
@@ -174,7 +174,7 @@ class TestAnnotations:
         [
             (coco_annotations(images=3), "images of COCO annotations"),
             (coco_annotations(annotations={}), "a list of objects, got an object"),
-            (coco_annotations(categories=[3]), "a list of other things"),
+            (coco_annotations(categories=[3]), "a list of something else"),
             (changed(coco_annotations(), "images", 1, id=7), "7 twice"),
             (changed(coco_annotations(), "images", 1, height=5), "masks of 6x4 pixels"),
             (changed(coco_annotations(), "images", 1, height=None), "a field height"),

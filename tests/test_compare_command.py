@@ -36,6 +36,7 @@ class Clip:
         self.images, self.truth = folder / "clips" / name, folder / "truth" / name
         self.images.mkdir(parents=True)
         self.truth.mkdir(parents=True)
+        self.known = {}
         self.frames = list(
             SyntheticScene(SceneOptions(seed=seed, size=(96, 128), frames=FRAMES, camera="pan"))
         )
@@ -45,6 +46,13 @@ class Clip:
             for key, mask in frame.masks.items():
                 labels[mask] = key
             Image.fromarray(labels).save(self.truth / f"{frame.index:05d}.png")
+
+    def seen(self, *stand_in):
+        """A stand-in of this fault, dose and seed, and what it sees in every frame."""
+        if stand_in not in self.known:
+            model = make_stand_in(*stand_in)
+            self.known[stand_in] = model, [model.see(frame) for frame in self.frames]
+        return self.known[stand_in]
 
     def run(self, path, models, **changes):
         """Write a finished run of stand-in models, {name: (fault, dose)}, as `analyze` leaves it but for its tables."""
@@ -59,11 +67,11 @@ class Clip:
             "frames_measured": FRAMES,
         }
         for number, (name, (fault, dose)) in enumerate(models.items()):
-            model = make_stand_in(fault, dose, number)
+            model, seen = self.seen(fault, dose, number)
             folder.model(name).path.mkdir(parents=True)
             writer = RecordWriter.start(folder.model(name).masks, model.class_names)
-            for frame in self.frames:
-                writer.write(FrameRecord(frame.index, frame.index / 24, model.see(frame)))
+            for frame, instances in zip(self.frames, seen, strict=True):
+                writer.write(FrameRecord(frame.index, frame.index / 24, instances))
             writer.close()
             manifest["models"][name] = {
                 "score_threshold": 0.5,
@@ -98,6 +106,8 @@ def test_runs_of_one_clip_in_different_folders_are_put_together(clips, tmp_path)
     assert apart.models == joint.models
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_folder_of_runs_is_all_its_runs_and_three_models_are_three_comparisons(clips, tmp_path):
     models = {"a": STEADY, "b": NOISY, "c": ("boundary_noise", 0.8)}
     for clip in clips:
@@ -146,23 +156,30 @@ def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):
     assert one.objects == 3
 
 
+@pytest.fixture(scope="module")
+def judged(clips, tmp_path_factory):
+    """Runs of both clips, made once, and the comparison of the first one's models by the PNG masks."""
+    runs = tmp_path_factory.mktemp("judged") / "runs"
+    for clip in clips:
+        clip.run(runs / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
+    return runs, compare_runs([runs / "one"], ground_truth=clips[0].truth).pairs[0].comparison
+
+
 @pytest.mark.parametrize("name", ["masks", "coco", "youtube-vis", "mots", "mots-png", "davis"])
-def test_the_truth_may_be_of_any_format(clips, tmp_path, name):
+def test_the_truth_may_be_of_any_format(clips, judged, tmp_path, name):
     """Written anew from the PNG masks, a file or folder for each clip, it gives the same figures."""
     ending = {"masks": ".jsonl", "mots": ".txt", "coco": ".json", "youtube-vis": ".json"}.get(name, "")
+    runs, expected = judged
     for clip in clips:
-        clip.run(tmp_path / "runs" / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
         (tmp_path / "truth").mkdir(exist_ok=True)
         FORMATS[name].write(open_masks(clip.truth), tmp_path / "truth" / f"{clip.name}{ending}")
-    runs = [tmp_path / "runs" / "one"]
-    expected = compare_runs(runs, ground_truth=clips[0].truth).pairs[0].comparison
     path = tmp_path / "truth" / f"one{ending}"
-    found = compare_runs(runs, ground_truth=path).pairs[0].comparison
+    found = compare_runs([runs / "one"], ground_truth=path).pairs[0].comparison
     for metric in ("truth_j", "boundary_px", "loss_1"):
         one, other = found.find(metric), expected.find(metric)
         assert (one.first, one.second) == pytest.approx((other.first, other.second)), metric
     if name in ("coco", "davis"):
-        both = compare_runs([tmp_path / "runs"], ground_truth=tmp_path / "truth").pairs[0].comparison
+        both = compare_runs([runs], ground_truth=tmp_path / "truth").pairs[0].comparison
         assert both.objects == 6
 
 
@@ -259,6 +276,8 @@ class TestRunsThatDoNotGoTogether:
             == 3
         )
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_clips_of_another_motion_are_left_out_and_compared_when_it_is_estimated_anew(
         self, clips, tmp_path
     ):
@@ -311,7 +330,9 @@ class TestRefusals:
         FORMATS["masks"].write(
             replace(open_masks(RunFolder(run).model("a").path), identified=False), tmp_path / "nameless.jsonl"
         )
-        self.refused(InputError, "an identity each", run, ground_truth=tmp_path / "nameless.jsonl")
+        self.refused(
+            InputError, "an identity for every true mask", run, ground_truth=tmp_path / "nameless.jsonl"
+        )
         self.refused(InputError, "nothing there", run, ground_truth=tmp_path / "absent")
 
     def test_a_folder_that_is_no_run(self, tmp_path):
@@ -374,7 +395,7 @@ class TestRefusals:
         manifest = json.loads((second / "run.json").read_text())
         manifest["models"]["a"]["score_threshold"] = 0.4
         (second / "run.json").write_text(json.dumps(manifest))
-        self.refused(InputError, "one score threshold of a in all runs, got 0.4, 0.5", first, second)
+        self.refused(InputError, "the same score threshold of a in all runs, got 0.4, 0.5", first, second)
 
     @pytest.mark.parametrize(
         ("spoil", "match"),
@@ -383,7 +404,7 @@ class TestRefusals:
             (lambda folder: [path.unlink() for path in folder.iterdir()], "found neither"),
             (
                 lambda folder: shutil.copy(folder / "00009.png", folder / "00010.png"),
-                "got 00010.png, which none of them is called",
+                "got 00010.png, which is the name of none of them",
             ),
             (
                 lambda folder: shutil.copytree(folder, folder.with_name("one.masks")),
@@ -463,6 +484,8 @@ class TestUnusableRuns:
         assert reason in " ".join(json.loads(printed.out)["remarks"])
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert page.count("Too short to say which of a and b is steadier") == 1
         assert cli.main(arguments) == 4
         assert reason in " ".join(capsys.readouterr().out.split())
 
@@ -472,7 +495,7 @@ class TestUnusableRuns:
         _change(runs[1], frames_measured=1)
         assert cli.main(["compare", *map(str, runs), "--out", str(tmp_path / "out")]) == 3
         (sentence,) = capsys.readouterr().err.splitlines()
-        assert "found none of 2" in sentence
+        assert "found none among 2" in sentence
         assert "interrupted" in sentence
         assert "a single frame cannot jitter" in sentence
         assert not (tmp_path / "out").exists()

@@ -263,6 +263,26 @@ class TestVerdict:
         assert "a sees less (coverage" in verdict.headline
         assert "a blinks more" in verdict.headline
 
+    def test_a_guard_asserts_no_more_than_the_question_that_asks_the_same(self):
+        # Of eight clips five differ: the interval excludes 0 and the guard speaks, but p is 2 / 2^5.
+        tables = clips(8) | dict(list(clips(8, drop=0.2).items())[:5])
+        _, verdict = compared(tables)
+        (coverage,) = [answer for answer in verdict.answers if answer.question == "coverage"]
+        (guard,) = [guard for guard in verdict.guards if guard.name == "sees_less"]
+        assert (coverage.outcome, guard.against, verdict.steadier) == ("not_shown", ("a",), None)
+        assert "but whether a sees as much is not shown (coverage" in verdict.headline
+        assert "sees less" not in verdict.headline
+
+    @pytest.mark.parametrize(
+        ("dropped", "words"),
+        [(8, "a sees less (coverage"), (0, "neither sees less by more than 0.05 (coverage")],
+    )
+    def test_a_guard_says_it_where_the_question_is_answered(self, dropped, words):
+        tables = clips(8) | dict(list(clips(8, drop=0.2).items())[:dropped])
+        _, verdict = compared(tables)
+        (guard,) = [guard for guard in verdict.guards if guard.name == "sees_less"]
+        assert words in guard.words
+
     def test_equal_models_are_alike(self):
         _, verdict = compared(clips(8, better=0.0))
         assert [answer.outcome for answer in verdict.answers] == ["alike"] * 3

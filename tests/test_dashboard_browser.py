@@ -34,9 +34,10 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def server(browser, finished_run, tmp_path_factory):
+def server(browser, finished_run, explained_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(finished_run.parent, folder / "runs")
+    shutil.copytree(explained_run, folder / "runs" / "still")
     with ServedDashboard(folder / "runs", folder / "server.log") as started:
         yield started
 
@@ -115,7 +116,7 @@ def test_a_person_sees_who_is_steadier_and_takes_the_figures_home(page, server):
 
 
 def test_every_page_is_one_click_away_and_every_chart_saves_as_a_picture(page):
-    for name in ("Timeline", "Viewer", "Instances", "Compare clips", "New analysis", "Timeline"):
+    for name in ("Timeline", "Viewer", "Instances", "Why", "Compare clips", "New analysis", "Timeline"):
         go(page, name)
     page.get_by_test_id("stVegaLiteChart").first.hover()
     with page.expect_download() as waiting:
@@ -243,6 +244,25 @@ def test_a_track_is_chosen_and_its_table_downloaded(page, server):
     shown(page, frame)
 
 
+def test_what_the_jitter_comes_from_is_shown_and_a_mask_is_asked_for(page, server):
+    go(page, "Why")
+    page.get_by_text("This run was made without").wait_for()
+    page.goto(f"{server.url}/why?run=still&frame=5")
+    title(page, "Why")
+    page.get_by_role("heading", name=re.compile("^One mask: frame 5")).wait_for()
+    settle(page)
+    canvas = page.locator(".vega-embed canvas, .vega-embed svg").first
+    box = canvas.bounding_box()
+    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"])
+    page.wait_for_url(re.compile(r"frame=([6-9]|1\d)\b"))
+    settle(page)
+    got = download(page, "Download toy_parts_why.csv")
+    assert got == (server.root / "still" / "toy_parts" / "why.csv").read_bytes()
+    page.get_by_role("button", name="Show its parts").click()
+    # A run folder's word never has code imported, not even by the process that is asked.
+    page.get_by_text("which your own code makes").wait_for()
+
+
 def test_the_folder_is_compared(page):
     go(page, "Compare clips")
     page.get_by_role("heading", name="Steady, or seeing less?").wait_for()
@@ -350,7 +370,7 @@ def test_screens_are_whole_at_both_widths(page, tmp_path):
     folder.mkdir(parents=True, exist_ok=True)
     for width in (1440, 820):
         page.set_viewport_size({"width": width, "height": 1000})
-        for name in ("Timeline", "Viewer", "Instances", "Compare clips", "New analysis", "Overview"):
+        for name in ("Timeline", "Viewer", "Instances", "Why", "Compare clips", "New analysis", "Overview"):
             if name == "Overview":
                 page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
                 page.get_by_role("heading", name="is not known").or_(

@@ -154,17 +154,19 @@ def interrupted(root):
     return jobs.Job("k", "scene", ("analyze", "clip.mp4"), 0.0, "failed", 9, 24, "it stopped")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_only_a_run_that_nobody_writes_is_resumed_and_only_once(root, started):
     job = interrupted(root)
     with run_lock(root / "scene"):
         assert not jobs.can_resume(root, job)
-        with pytest.raises(InputError, match="nobody goes on with"):
+        with pytest.raises(InputError, match="no other process continues"):
             jobs.resume_job(root, job)
     assert jobs.can_resume(root, job)
     jobs.resume_job(root, job)
     assert started == [["analyze", "clip.mp4", "--resume"]]
     assert not jobs.can_resume(root, job)
-    with pytest.raises(InputError, match="nobody goes on with"):
+    with pytest.raises(InputError, match="no other process continues"):
         jobs.resume_job(root, job)
     assert len(started) == 1
 

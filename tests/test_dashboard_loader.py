@@ -146,7 +146,7 @@ FAULTS = {
     "a rate of nonsense": (
         lambda f: edit(f / "run.json", lambda d: d["clip"].update(fps="1/0")),
         "unreadable",
-        "lacks or garbles",
+        "a missing or invalid value",
     ),
     "a model outside": (
         lambda f: edit(f / "run.json", lambda d: d["models"].update({"../../x": d["models"][STEADY]})),
@@ -243,7 +243,7 @@ def test_the_verdict_is_read_from_the_data_whatever_the_text_says(root):
     told = json.loads((root / "scene" / "comparison.json").read_text())["comparisons"][0]
     assert (verdict.sentence, list(verdict.scope)) == (told["sentence"], told["scope"])
     edit(root / "scene" / "comparison.json", lambda data: data["comparisons"][0].pop("sentence"))
-    with pytest.raises(InputError, match="lacks or garbles"):
+    with pytest.raises(InputError, match="a missing or invalid value"):
         comparisons.run_comparison(loader.find_run(root, "scene"))
 
 

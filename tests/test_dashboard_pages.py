@@ -24,7 +24,7 @@ from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.reading.jitter_picture import CARRIED
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
-PAGES = ("overview", "timeline", "viewer", "instances", "clips", "analysis")
+PAGES = ("overview", "timeline", "viewer", "instances", "why", "clips", "analysis")
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_table_broken_inside_is_one_sentence_on_its_page(root):
     path.write_text(path.read_text().replace("person", "person,", 1))
     test = whole_app(root)
     assert not test.exception  # the overview needs no tracks
-    with pytest.raises(InputError, match="analyze the clip anew"):
+    with pytest.raises(InputError, match="analyze the clip again"):
         loader.find_run(root, "scene").table(STEADY, "tracks")
 
 

@@ -89,6 +89,8 @@ def test_two_models_have_a_card_for_each_figure_of_quality(root):
     assert plain(REGISTRY["truth_j"].meaning) in helps
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_one_model_shows_every_figure_against_the_truth_in_a_table(root):
     test = overview(root, "alone")
     assert "Nothing to compare" in [item.value for item in test.subheader]
@@ -102,6 +104,8 @@ def test_one_model_shows_every_figure_against_the_truth_in_a_table(root):
         assert (str(value) == "nan") if row["value"] == "" else (float(row["value"]) == value)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_without_a_ground_truth_it_is_said_and_how_to_get_one(finished_run):
     test = overview(finished_run.parent, "scene")
     assert "is not known" in shown(test)

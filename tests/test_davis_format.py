@@ -85,7 +85,7 @@ class TestDavis:
             ([frame(0, [full], SIZE, [255])], "at most 254"),
             ([frame(0, [full, part], SIZE, [1, 2])], "got 1 pixels in several masks at frame 0"),
             ([frame(0, [], SIZE, [], void=full)], "an object beside the void"),
-            ([frame(0, [full], SIZE)], "an identity each"),
+            ([frame(0, [full], SIZE)], "an identity for every mask"),
         ):
             with pytest.raises(InputError, match=sentence):
                 FORMATS["davis"].write(sequence(frames, ("object",)), tmp_path / "out")

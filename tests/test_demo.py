@@ -65,6 +65,8 @@ def test_the_demo_measures_both_models_by_exact_motion_and_shows_the_floor_of_fl
     moves = rows(run / "camera_moves.csv")
     assert {row["motion"] for row in moves} == {"exact", "flow"}
     assert {row["segment"].split("/")[0] for row in moves} == {own.name for own in PHOTOGRAPHS}
+    for model in ("yolact_compact", "mask_rcnn_compact"):
+        assert "why_boundary_box_px" in rows(run / model / "why.csv")[0]
     still = [float(row["boundary_px_mean"]) for row in moves
              if row["segment"].endswith("still") and row["motion"] == "exact"]  # fmt: skip
     assert still

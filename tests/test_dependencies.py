@@ -37,9 +37,20 @@ def names_in(requirements: Sequence[str]) -> set[str]:
     return {canonicalize_name(each.name) for each in parsed if each.marker is None or each.marker.evaluate()}
 
 
-def imported_by(source: str) -> Iterator[str]:
+@cache
+def imported_below(*folders: str) -> Mapping[Path, tuple[frozenset[str], frozenset[str]]]:
+    """Of every module of folders the names that it imports anywhere, and those at its top; read once for all tests."""
+    found = {}
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_top = [each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
+        found[path] = (frozenset(imported_by(tree)), frozenset(imported_by(ast.Module(at_top, []))))
+    return found
+
+
+def imported_by(tree: ast.AST) -> Iterator[str]:
     """Top-level names of absolute imports, wherever they stand."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -57,9 +68,9 @@ def undeclared(names: set[str], declared: set[str]) -> dict[str, list[str]]:
 
 
 def imports_below(*folders: str) -> set[str]:
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    assert files
-    return {name for path in files for name in imported_by(path.read_text(encoding="utf-8"))}
+    found = imported_below(*folders)
+    assert found
+    return {name for anywhere, _ in found.values() for name in anywhere}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +84,7 @@ def imports_below(*folders: str) -> set[str]:
     ],
 )
 def test_the_check_sees_what_is_not_declared(source: str, found: dict[str, list[str]]) -> None:
-    assert undeclared(set(imported_by(source)), {"numpy"}) == found
+    assert undeclared(set(imported_by(ast.parse(source))), {"numpy"}) == found
 
 
 def test_all_that_the_product_imports_is_declared() -> None:
@@ -88,11 +99,8 @@ def test_what_extras_bring_is_imported_only_where_it_may_be_absent() -> None:
     }
     at_top = [
         (path.name, name)
-        for folder in PRODUCT
-        for path in (ROOT / folder).rglob("*.py")
-        for statement in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(statement, ast.Import | ast.ImportFrom)
-        for name in imported_by(ast.unparse(statement))
+        for path, (_, names) in imported_below(*PRODUCT).items()
+        for name in names
         if extras.intersection(distributions_of().get(name, [name]))
     ]
     assert extras

@@ -1,7 +1,9 @@
 """The pages of the documentation hold together: what they name is there, what they show runs, and they read well."""
 
+import ast
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,19 @@ UNPLAIN = (
     "to speak of",
 )
 
+#: The same in what the program prints, where they are said to whoever runs it and not to whoever reads the code.
+UNPLAIN_PRINTED = (
+    *UNPLAIN,
+    " anew",
+    "lacks or garbles",
+    "nobody goes on with",
+    "than anybody has",
+    "which is none",
+    "is no JSON",
+    "Where they part",
+    "with a reserve",
+)
+
 
 def headings(page: str) -> set[str]:
     """The anchors that GitHub and MkDocs give a page's headings."""
@@ -53,6 +68,29 @@ def headings(page: str) -> set[str]:
 def test_the_help_is_plain(command):
     shown = " ".join(cli.build_parser().commands[command].format_help().split())
     assert [words for words in UNPLAIN if words in shown] == []
+
+
+def printed(path: Path) -> Iterator[str]:
+    """Every text in a module that is not a docstring, with the names in braces of f-strings left out."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    documented = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+            yield node.value
+
+
+@pytest.mark.parametrize("room", ["src", "data", "temporal", "yolact", "dashboards"])
+def test_what_is_printed_is_plain(room):
+    found = [
+        (path.name, words, text)
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for text in printed(path)
+        for words in UNPLAIN_PRINTED
+        if words in text
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("page", GENERATED)

@@ -429,7 +429,10 @@ class Payload:
         (lambda state: saved(state)[:-5000], ("neither or is damaged",)),
         (lambda _: b"<!doctype html><p>Please log in", ("neither or is damaged",)),
         (lambda _: saved([1, 2]), ("named tensors", "found a list")),
-        (lambda state: saved({"net": state, "epoch": 3}), ("named tensors", "'net', which is none")),
+        (
+            lambda state: saved({"net": state, "epoch": 3}),
+            ("named tensors", "'net', which is no named tensor"),
+        ),
         (lambda _: b"", ("empty",)),
     ],
     ids=[
@@ -489,7 +492,7 @@ def test_two_processes_do_not_fetch_the_same_at_once(server: Server, content: by
     def meanwhile(done: int, total: int | None) -> None:
         if not first:
             first.append(done)
-            with pytest.raises(UsageError, match="found another process at it"):
+            with pytest.raises(UsageError, match="no other process to be fetching"):
                 fetch(NAME, registry=registry(url))
 
     assert fetch(NAME, progress=meanwhile, registry=registry(url)).path.read_bytes() == content

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from fake_gpu import GUESSED, fake_batch, fake_frames, fake_gpu, moved
+from model_names import small_ones_first
 
 from yolact_temporal.yolact import config
 from yolact_temporal.yolact.families import (
@@ -18,6 +19,7 @@ from yolact_temporal.yolact.training.schedule import build_optimizer, freeze, gr
 
 YOLACTS = [name for name in model_names() if name.startswith("yolact")]
 BASELINES = [name for name in model_names() if name not in YOLACTS]
+TRAINABLE = [entry.name for entry in model_entries() if entry.recipe is not None]
 FRAMES, SLOTS = 2, 100
 SIDE = 320
 """Of the training square: enough for the rescoring network, whose convolutions are not padded."""
@@ -48,7 +50,7 @@ def second_launch(traffic, name, precision, **options):
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
-@pytest.mark.parametrize("name", YOLACTS)
+@pytest.mark.parametrize("name", small_ones_first(YOLACTS))
 def test_frames_go_up_once_and_masks_come_down_once_and_nobody_waits(monkeypatch, name, precision):
     with fake_gpu(monkeypatch) as traffic:
         second_launch(traffic, name, precision)
@@ -58,7 +60,7 @@ def test_frames_go_up_once_and_masks_come_down_once_and_nobody_waits(monkeypatch
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", small_ones_first(BASELINES))
 def test_a_baseline_too_moves_frames_and_masks_once(monkeypatch, name, precision):
     with fake_gpu(monkeypatch) as traffic:
         second_launch(traffic, name, precision)
@@ -91,7 +93,7 @@ def test_suppression_across_classes_moves_frames_and_masks_once(monkeypatch):
 
 
 @pytest.mark.parametrize("truth", [True, False])
-@pytest.mark.parametrize("name", [entry.name for entry in model_entries() if entry.recipe is not None])
+@pytest.mark.parametrize("name", small_ones_first(TRAINABLE))
 def test_a_training_step_stays_on_the_device(monkeypatch, name, truth):
     with fake_gpu(monkeypatch, truth):
         recipe, trainee = find_model(name).recipe, trainee_for(name, size=SIDE)

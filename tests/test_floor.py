@@ -117,6 +117,8 @@ class TestOfARun:
         assert series["boundary_px"].n > series["sample_boundary_px"].n or every == "1"
         assert series["second_boundary_px"].n_undefined == 0, "the other pairs lack nothing"
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_by_the_other_motion_it_is_another_and_the_run_says_so(self, run):
         by_dis, _ = run()
         by_farneback, _ = run("--motion", "farneback", out="other")

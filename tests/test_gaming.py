@@ -91,6 +91,8 @@ def test_a_model_that_drops_its_worst_frames_is_never_declared_steadier(scenes, 
     assert abs(comparison.find("boundary_px").difference) < 1e-9
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
 def test_empty_masks_decide_nothing_and_have_no_jitter(scenes, truth):
     if truth:

@@ -351,7 +351,7 @@ def test_a_record_that_is_a_second_name_of_somebodys_file_is_not_cut(home, capsy
     os.link(home / "thesis.tex", folder / "masks.jsonl.part")
     before = snapshot(home)
     assert cli.main([*command, "--resume"]) == 2
-    assert "second name of another file" in capsys.readouterr().err
+    assert "another file's second name" in capsys.readouterr().err
     assert lost(before, home, {"runs/single/run.json"}) == []
 
 

@@ -34,13 +34,14 @@ def table(a=None, b=None, truth=None, drop=0):
             known["boundary_px"] *= wobble
             score = 0.9 if seen else None
             figures = known if seen else dict.fromkeys(known)
+            true = (truth or (None, None))[place]
+            true_j, true_f = true if isinstance(true, tuple) else (true, true)
             rows.append(
                 ObjectRow(
                     frame=index, time_s=index / 20, object_id=1, model="ab"[place],
                     pair_status="counted" if index else "first", score=score, class_name=None,
                     previous_score=None, boundary_share=None,
-                    truth_iou=(truth or (None, None))[place] if seen else None,
-                    truth_boundary_f=(truth or (None, None))[place] if seen else None,
+                    truth_iou=true_j if seen else None, truth_boundary_f=true_f if seen else None,
                     iou_between=tuple(ious) if seen else (None, None), **figures,
                 )
             )  # fmt: skip
@@ -107,6 +108,37 @@ def test_less_true_masks_are_spoken_against_with_a_truth_and_things_need_not_be_
     assert ("less_true", ("a",)) in found
     assert "J 0.700 against 0.900" in verdict.headline
     assert "not known" not in verdict.headline
+
+
+@pytest.mark.parametrize(
+    ("truths", "outcome", "words"),
+    [
+        (
+            [(0.7, 0.9)],
+            "second",
+            "the masks of a are less true (J 0.700 against 0.900, F 0.700 against 0.900)",
+        ),
+        (
+            [((0.9, 0.8), (0.85, 0.85))],
+            "alike",
+            "lower is F of a, J of b (J 0.900 against 0.850, F 0.800",
+        ),
+        ([(0.895, 0.9)], "second", "neither's masks are less true by more than 0.02"),
+        (
+            [(0.7, 0.9)] * 5 + [(0.9, 0.9)] * 3,
+            "not_shown",
+            "whether the masks of a are as true is not shown (J 0.775",
+        ),
+    ],
+)
+def test_the_guard_of_truth_and_the_answer_do_not_contradict_each_other(truths, outcome, words):
+    """Of each clip the truth of a and of b, as one number for J and F, or as both."""
+    tables = {f"clip {place}": table(a={"boundary_px": 1.0}, truth=own) for place, own in enumerate(truths)}
+    verdict = verdict_of(compare_models(tables, ("a", "b"), (0.5, 0.5)))
+    (answer,) = [answer for answer in verdict.answers if answer.question == "truth"]
+    (guard,) = [guard for guard in verdict.guards if guard.name == "less_true"]
+    assert answer.outcome == outcome
+    assert words in guard.words
 
 
 def test_seeing_less_is_spoken_against_once():

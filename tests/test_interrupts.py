@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from clips import write_images
 
 from yolact_temporal.cli import interrupts
+from yolact_temporal.cli import main as cli
 from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -60,10 +62,10 @@ def start(*command: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(process: subprocess.Popen[str], there: Callable[[], bool]) -> None:
-    """Wait until something is there, or the process has ended."""
+def wait_for(there: Callable[[], bool], ended: Callable[[], bool]) -> None:
+    """Wait until something is there, or the run has ended."""
     deadline = time.monotonic() + 120
-    while not there() and process.poll() is None and time.monotonic() < deadline:
+    while not there() and not ended() and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
@@ -108,7 +110,7 @@ def test_ctrl_c_three_times_ends_a_run_with_130_and_leaves_one_that_resumes(
 ) -> None:
     run = tmp_path / "film"
     process = start("-m", "yolact_temporal", *arguments(clip, tmp_path))
-    wait_for(process, has_come_to(run, moment))
+    wait_for(has_come_to(run, moment), lambda: process.poll() is not None)
     for _ in range(TIMES):
         process.send_signal(signal.SIGINT)
         time.sleep(APART_S)
@@ -121,15 +123,22 @@ def test_ctrl_c_three_times_ends_a_run_with_130_and_leaves_one_that_resumes(
 @pytest.mark.slow
 @pytest.mark.parametrize(("moment", "lost"), [("frames", "."), ("frames", "yolact_compact"), ("plots", ".")])
 def test_an_output_folder_that_vanishes_ends_in_one_sentence_that_names_it(
-    clip: Path, tmp_path: Path, moment: str, lost: str
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], moment: str, lost: str
 ) -> None:
-    run = tmp_path / "film"
-    process = start("-m", "yolact_temporal", *arguments(clip, tmp_path))
-    wait_for(process, has_come_to(run, moment))
-    (run / lost).rename(tmp_path / "gone")  # at once and whole, whatever is written meanwhile
-    shutil.rmtree(tmp_path / "gone", ignore_errors=True)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 1, err
+    run, ended = tmp_path / "film", threading.Event()
+
+    def take_away() -> None:
+        wait_for(has_come_to(run, moment), ended.is_set)
+        (run / lost).rename(tmp_path / "gone")  # at once and whole, whatever is written meanwhile
+        shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+
+    thief = threading.Thread(target=take_away)
+    thief.start()
+    code = cli.main(arguments(clip, tmp_path))
+    ended.set()
+    thief.join()
+    err = capsys.readouterr().err
+    assert code == 1, err
     assert err.startswith(f"yolact-temporal: expected the results to stay in {run}")
     assert err.count("\n") == 1
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from model_names import small_ones_first
 
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
@@ -72,16 +73,17 @@ def require_the_same_masks(segmenter, frames):
     return count
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", small_ones_first(PRESETS))
 def test_of_every_yolact_with_random_weights(name):
     assert require_the_same_masks(small_yolact(name), np.stack((FRAME, FRAME[::-1]))) > 5
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", small_ones_first(BASELINES))
 def test_of_every_mask_rcnn_with_random_weights(name):
     assert require_the_same_masks(small_mask_rcnn(name), FRAME[None]) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="needs real clips")
 @pytest.mark.parametrize("name", COMPACT)
 def test_of_the_compact_models_on_real_frames(name):

@@ -140,7 +140,7 @@ def test_all_of_a_list_are_looked_at_before_any_is_measured(command):
     code, sentence = command("analyze", "good.mp4", "gone.mp4", zipped("a.zip"), "0")
     assert code == 3
     assert "found nothing at gone.mp4" in sentence
-    assert "2 more of what was given" in sentence
+    assert "2 more of the given clips" in sentence
     assert "(a.zip, 0)" in sentence
     assert not Path("runs").exists()
 
@@ -214,6 +214,11 @@ def test_a_name_is_compared_without_capitals_and_dashes():
 
 HEAVY = ("torch", "torchvision", "scipy", "matplotlib", "streamlit")
 
+
+def _train(model):
+    return ["train", "--model", model, "--annotations", "a.json", "--images", "images", "--out", "out"]
+
+
 ANSWERED_AT_ONCE = {
     "help": ["--help"],
     "help of a command": ["score", "--help"],
@@ -227,6 +232,21 @@ ANSWERED_AT_ONCE = {
     "wrong threshold": ["analyze", "images", "--score-threshold", "30"],
     "wrong batch": ["demo", "--batch", "0"],
     "wrong model of the demo": ["demo", "--model", "yolact_bse"],
+    "wrong model of train": _train("yolact_bse"),
+    "wrong model of evaluate": [
+        "evaluate",
+        "--model",
+        "yolact_bse",
+        "--annotations",
+        "a.json",
+        "--images",
+        "images",
+    ],
+    "wrong model of benchmark": ["benchmark", "--models", "yolact_compact", "yolact_bse"],
+    "wrong model of weights fetch": ["weights", "fetch", "yolact_bse"],
+    "wrong model of weights import": ["weights", "import", "w.pth", "--model", "yolact_bse"],
+    "wrong model of weights verify": ["weights", "verify", "w.pth", "--model", "yolact_bse"],
+    "wrong name to weights verify": ["weights", "verify", "yolact_bse"],
     "missing masks": ["score", "gone.jsonl"],
     "missing clip of masks": ["score", "masks.jsonl", "--clip", "gone.mp4"],
     "no run": ["compare", "gone"],
@@ -254,6 +274,16 @@ def test_what_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_path):
         name: 0 if "help" in name else 3 if "missing" in name else 2 for name in ANSWERED_AT_ONCE
     }
     assert [name for name, _, *loaded in found if loaded] == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ANSWERED_AT_ONCE if "yolact_bse" in ANSWERED_AT_ONCE[name]]
+)
+def test_a_misspelt_model_is_answered_with_the_one_that_was_meant(command, name):
+    write_images(Path("images"), 2)
+    code, sentence = command(*ANSWERED_AT_ONCE[name])
+    assert code == 2
+    assert "got 'yolact_bse': did you mean yolact_base?" in sentence
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def verdicts(truth: list[float]) -> list:
     return made
 
 
-@pytest.mark.parametrize("count", [3, 5, 21])
+@pytest.mark.parametrize("count", [3, 5, pytest.param(21, marks=[pytest.mark.slow, pytest.mark.smoke])])
 def test_any_number_of_models_gives_one_picture_of_a_size_that_can_be_looked_at(tmp_path, count):
     truth = np.linspace(1, 3, count).tolist()
     path = plot_overview(verdicts(truth), tmp_path / "comparison.png", "clip $1$")

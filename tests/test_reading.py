@@ -8,6 +8,7 @@ from yolact_temporal.data.runs.answers import Answer, ComparedClip, Verdict
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.documents import Items, Paragraph, Section, Table, as_console, as_markdown
+from yolact_temporal.temporal.reading import first_lines as first_lines_module
 from yolact_temporal.temporal.reading.clip_reading import ClipReading, reading_data
 from yolact_temporal.temporal.reading.first_lines import (
     LINES,
@@ -180,6 +181,17 @@ def test_they_are_never_more_than_can_be_taken_in(objects, moments, models):
         assert any(line.strip().startswith("person #1 ") and "1.2 / 2" in line for line in lines)
     if objects == 60:
         assert "more objects" in text
+
+
+def test_thousands_of_objects_take_no_more_tries_than_there_are_lines(monkeypatch):
+    tries = []
+    monkeypatch.setattr(
+        first_lines_module, "as_console", lambda *given, **how: tries.append(1) or as_console(*given, **how)
+    )
+    text = console_lines(reading(objects=3000, moments=20))
+    assert len(text.split("\n")) <= LINES
+    assert "more objects" in text
+    assert len(tries) <= first_lines_module.MOMENTS * LINES
 
 
 def test_the_report_leaves_nothing_out():

@@ -80,6 +80,8 @@ def test_a_films_motion_and_cuts_are_its_own(film, tmp_path):
     assert len(cuts) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_two_models_of_three_are_compared_as_if_they_had_been_run_alone(film, tmp_path):
     """From the record, cuts and the film's own motion included."""
     three = run_of(film, tmp_path / "three" / "film", MODELS)

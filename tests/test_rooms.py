@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+@cache
+def imports(source: str) -> tuple[tuple[int, str], ...]:
+    """Every import of a module, read once for all tests."""
+    return tuple(imported(ast.parse(source)))
+
+
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every import, wherever it stands, as (line, full name); a relative one starts with a dot."""
     for node in ast.walk(tree):
@@ -48,7 +55,7 @@ def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def faults(source: str, room: str) -> list[str]:
     """What breaks the rule in a module of this room."""
     found = []
-    for line, name in imported(ast.parse(source)):
+    for line, name in imports(source):
         parts = name.split(".")
         if name.startswith("."):
             found.append(f"line {line}: relative import {name}")
@@ -115,7 +122,7 @@ def test_imports_are_absolute_everywhere() -> None:
     relative = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in (*modules(TOP), *modules("tests"))
-        for line, name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in imports(path.read_text(encoding="utf-8"))
         if name.startswith(".")
     ]
     assert not relative
@@ -191,7 +198,7 @@ def import_graph(sources: dict[str, str]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for module, source in sources.items():
         graph[module] = set()
-        for _, name in imported(ast.parse(source)):
+        for _, name in imports(source):
             found = name if name in sources else name.rpartition(".")[0]
             if found in sources and found != module:
                 graph[module].add(found)

@@ -19,6 +19,9 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
+# The run that they look at has pictures and plots, which take some seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.smoke]
+
 
 @pytest.fixture(scope="module", name="finished_run")
 def pictured_run(tmp_path_factory):
@@ -47,6 +50,16 @@ def test_it_says_the_answers_in_the_words_of_the_comparison(finished_run, text):
     assert pair.answers.headline in text
     for answer in pair.answers.answers:
         assert answer.sentence in text
+
+
+def test_answers_are_told_once_in_both_reports(finished_run, text):
+    (pair,) = read_comparison_data(finished_run).pairs
+    written = " ".join((finished_run / "report.md").read_text(encoding="utf-8").split())
+    for report in (text, written):
+        assert report.count(pair.answers.headline) == 1
+        assert [report.count(answer.sentence) for answer in pair.answers.answers] == [1] * len(
+            pair.answers.answers
+        )
 
 
 def test_every_object_has_a_row_and_every_model_its_columns(page, text):

@@ -66,6 +66,8 @@ def test_with_the_clip_it_writes_what_analyze_writes(score, images, tmp_path):
     assert {row["track_id"] for row in rows(run / "theirs" / "tracks.csv")} == {"11", "12"}
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_pictures_can_be_left_out(score, images, tmp_path):
     theirs, others = (write(tmp_path / f"{name}.json", true_frames()) for name in ("theirs", "others"))
     arguments = (theirs, others, "--clip", images, "--fps", FPS)
@@ -84,6 +86,8 @@ def test_pictures_can_be_left_out(score, images, tmp_path):
             assert path.read_bytes() == files[0][name].read_bytes(), name
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, tmp_path):
     stand_in = make_stand_in("boundary_noise", 1.0, 3)
     frames = iter(SCENE)
@@ -105,6 +109,8 @@ def test_masks_of_a_model_score_to_the_tables_that_analyze_made(images, score, t
         assert (tmp_path / "runs" / "walk" / "noisy" / name).read_bytes() == (own / name).read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_every_mask_of_a_run_is_decoded_once(images, score, tmp_path, monkeypatch):
     """By meter, comparison, ground truth and overlay of two models together."""
     theirs = write(tmp_path / "theirs.json", true_frames())
@@ -305,7 +311,7 @@ class TestRefusals:
     def test_ground_truth_without_identities(self, score, tmp_path):
         masks = write(tmp_path / "a.json", true_frames())
         truth = write(tmp_path / "truth.json", true_frames(identities=False))
-        refused(score, tmp_path, "an identity each", masks, "--ground-truth", truth)
+        refused(score, tmp_path, "an identity for every true mask", masks, "--ground-truth", truth)
 
     def test_an_empty_list_without_the_clip(self, score, tmp_path):
         (tmp_path / "a.json").write_text("[]")

@@ -82,7 +82,7 @@ def test_without_the_clip_no_loss_is_made_of_the_misses_alone(score, images, tmp
         assert found["a", name] == "", name
     assert "Without the clip the motion between frames is not known" in " ".join(out.split())
     text = (tmp_path / "runs/a/report.md").read_text()
-    assert "a sum over the misses alone is no loss" in text
+    assert "misses alone are not a loss" in text
     code, out, _ = score(masks, "--fps", FPS, "--ground-truth", truth, "--json", "--overwrite")
     figure = json.loads(out)["runs"][0]["quality"][0]["figures"]["loss_1"]
     assert figure["value"] is None
@@ -195,7 +195,7 @@ def test_a_truth_that_does_not_fit(score, images, tmp_path):
     odd = write(tmp_path / "odd", true_frames(keep=range(7, FRAMES)), "davis")
     for truth, sentence, code in (
         ([small], "masks of 128x96 pixels in", 3),
-        ([nameless], "an identity each", 3),
+        ([nameless], "an identity for every true mask", 3),
         ([late], "--ground-truth-first-frame", 3),
         ([tmp_path / "nowhere"], "cannot be read", 3),
         ([images], "got mode RGB: save object indices", 3),

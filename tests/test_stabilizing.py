@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from stabilizing import SIZE, THRESHOLD, measured, motions, scene, seen, stabilized, tracked, with_scores
@@ -228,13 +230,18 @@ def test_the_identity_is_the_raw_run_to_the_digit():
 
 
 class TestRecommendation:
-    def clip(self, fault="boundary_noise", dose=1.5, extra=(), **changes):
+    @staticmethod
+    @cache
+    def clip(fault="boundary_noise", dose=1.5, extra=(), **changes):
+        """The figures of a clip, measured once for all tests."""
         frames = scene(50, **changes)
         given = tracked(frames, seen(frames, fault, dose))
         return list(measured(frames, given, [*ALL, *extra]).values())
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_freeze_and_lagging_means_are_never_recommended(self):
-        extra = [lagging(1), lagging(3)]
+        extra = (lagging(1), lagging(3))
         for fault, dose, speed in (("boundary_noise", 1.5, 3.0), ("truth", 0.0, 3.0), ("dropped", 0.2, 3.0)):
             found = {"clip": self.clip(fault, dose, extra, speed=speed)}
             result = recommend(found, CostBounds(), lambda candidate: candidate.causal)
@@ -264,6 +271,8 @@ class TestRecommendation:
         assert result.best is None or not result.best.spec.needs_motion
         assert any("second motion" in each.text for own in result.judged for each in own.objections)
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_parameters_are_chosen_on_the_other_clips(self):
         clips = {str(seed): self.clip(seed=seed) for seed in (1, 2, 3)}
         result = recommend(clips, CostBounds())
@@ -276,7 +285,7 @@ class TestRecommendation:
                 assert candidate == alone.final
 
     def test_the_order_of_clips_changes_nothing(self):
-        clips = {str(seed): self.clip(seed=seed) for seed in (1, 2)}
+        clips = {"one": self.clip(), "other": self.clip(seed=1)}
         first, second = (
             recommend(dict(items), CostBounds()) for items in (clips.items(), reversed(list(clips.items())))
         )

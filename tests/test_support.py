@@ -440,6 +440,6 @@ def test_duplicates_are_not_said_to_be_seen_by_nobody_else():
         "no other model sees an object there: a 0 of 6 instances (0%), b 1 of 4 instances (25%) above" in said
     )
     assert (
-        "they repeat what the model reports better: a 3 of 6 instances (50%), b 0 of 4 instances (0%)."
+        "the model reports the same object again with a higher score: a 3 of 6 instances (50%), b 0 of 4"
         in said
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from yolact_temporal.data.synthetic import STAND_INS, SceneOptions, SyntheticScene, make_stand_in
+from yolact_temporal.data.synthetic import STAND_INS, SceneOptions, SyntheticScene, make_stand_in, scenes
 from yolact_temporal.data.synthetic.stand_ins import BURST_FRAMES
 
 SIZE = (96, 128)
@@ -194,7 +194,8 @@ class TestPicture:
     @pytest.mark.parametrize(
         "changes", [{"noise": 2.0}, {"quality": 40}, {"noise": 3.0, "quality": 60, "seed": 5}]
     )
-    def test_is_the_same_to_the_bit_from_a_seed(self, changes):
+    def test_is_the_same_to_the_bit_from_a_seed(self, changes, monkeypatch, shared_textures):
+        monkeypatch.setattr(scenes, "_texture", shared_textures)  # each scene draws its own
         source = SyntheticScene(replace(BASE, **changes))
         for once, again, other in zip(source, source, SyntheticScene(source.options), strict=True):
             for frame in (again, other):

@@ -1,5 +1,7 @@
 """What leaves a device as packed bits is what was found there, and fixed slots hold what counting finds."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -65,23 +67,27 @@ def network(name):
     return model
 
 
+@cache
+def outputs_for_two_images(device):
+    """What the network gives for noise and for a plain image, computed once for all tests."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.inference_mode():
+        images = torch.randn(2, 3, 384, 384, generator=generator).to(device)
+        images[1] = 0
+        return network("yolact_compact").to(device)(images)
+
+
 @device
 @pytest.mark.parametrize("nms", ["fast", "cross-class"])
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("rescored", [False, True])
 def test_fixed_slots_hold_what_counting_finds(device, nms, threshold, rescored):
-    model = network("yolact_compact").to(device)
-    generator = torch.Generator().manual_seed(1)
-
     def rescore(masks):
         """Expect another IoU of every mask, at times more than 1."""
         return masks.mean(dim=(1, 2, 3))[:, None].expand(-1, 3) * 40
 
     with torch.inference_mode():
-        images = torch.randn(2, 3, 384, 384, generator=generator).to(device)
-        images[1] = 0
-        outputs = model(images)
-        arguments = (outputs, nms, threshold, rescore if rescored else None)
+        arguments = (outputs_for_two_images(device), nms, threshold, rescore if rescored else None)
         counted, slots = detect(*arguments), detect(*arguments, fixed_slots=True)
     assert len({len(one.scores) for one in slots}) == 1
     for expected, own in zip(counted, slots, strict=True):

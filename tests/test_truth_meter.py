@@ -139,7 +139,7 @@ def test_a_truth_in_which_nothing_ever_is_leaves_all_undefined(tmp_path, capsys)
     run = json.loads(capsys.readouterr().out)["runs"][0]
     found = run["quality"][0]
     assert found["objects"] == 0
-    assert any("has no object" in warning for warning in run["warnings"])
+    assert any("holds no object" in warning for warning in run["warnings"])
     left = {name for name, figure in found["figures"].items() if figure["value"] is not None}
     # A false alarm is false whatever there is.
     assert left == {"segmentation_quality", *(f"video_panoptic_quality_{window}" for window in (1, 2, 3))}

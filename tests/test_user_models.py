@@ -113,6 +113,8 @@ def test_it_is_measured_alone_unless_a_baseline_is_named():
     assert chosen_models("yolact_compact", ["a:b"]) == ["yolact_compact", "a:b"]
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_it_is_timed(folder, monkeypatch):
     monkeypatch.setattr(networks, "ROUNDS", 1)
     figures = networks.run_benchmark(

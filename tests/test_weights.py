@@ -235,7 +235,7 @@ def test_a_file_is_checked_against_the_named_model(state: State, tmp_path: Path)
 
 def test_a_file_that_fits_nothing_names_the_closest_model(state: State, tmp_path: Path) -> None:
     path = as_pth(state | {"extra": torch.zeros(1)}, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match=r"none \(closest is small: extra is unexpected\)"):
+    with pytest.raises(WeightsError, match=r"no known model \(closest is small: extra is unexpected\)"):
         import_file(path, registry=KNOWN)
 
 
@@ -262,7 +262,7 @@ def test_among_models_of_equal_shapes_the_files_name_decides(
 
 @pytest.mark.slow
 def test_bundled_weights_cannot_be_shadowed_by_an_import(state: State, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="yolact_compact, whose are part of the package"):
+    with pytest.raises(UsageError, match="yolact_compact, whose weights are part of the package"):
         import_file(as_pth(state, tmp_path / "a.pth"))
 
 

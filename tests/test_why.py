@@ -370,6 +370,8 @@ class TestThePictureOfTheParts:
         model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
         return cli.main(["analyze", str(clip), "--out", str(out), *model, *arguments])
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_is_drawn_of_the_frame_that_was_asked_for(self, clip, tmp_path):
         assert self.analyzed(clip, tmp_path, "--prototypes", "5", "--quiet") == 0
         picture = cv2.imread(str(tmp_path / "still" / "toy_parts" / "prototypes.png"))
@@ -386,6 +388,8 @@ class TestThePictureOfTheParts:
         assert "expected --prototypes without --no-why" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
     from yolact_temporal.temporal.calibration.causes import cause_measurements
     from yolact_temporal.temporal.calibration.expectations import causes_are_found
@@ -401,13 +405,9 @@ def test_calibration_blames_the_part_that_is_disturbed_and_no_other():
     assert not all(check.holds for check in causes_are_found(Table(kept), plan))
 
 
-@pytest.fixture(scope="module")
-def run(clip, tmp_path_factory):
-    out = tmp_path_factory.mktemp("boxes")
-    models = ("--model", "part_models:ToySegmenter", "--baseline", "part_models:SteadyToy")
-    plain = ("--no-plots", "--no-overlay", "--quiet", "--why")
-    assert cli.main(["analyze", str(clip), "--out", str(out), *models, *plain]) == 0
-    return out / "still"
+@pytest.fixture
+def run(explained_run):
+    return explained_run
 
 
 class TestComparingTheBoxes:
@@ -456,11 +456,32 @@ class TestComparingTheBoxes:
             read_box_causes(path)
 
 
-@pytest.mark.parametrize(("options", "frames"), [((), [3, 6, 9, 12]), (("--why",), list(range(1, 14)))])
+@pytest.mark.parametrize(("options", "frames"), [((), [6, 12]), (("--why",), list(range(1, 14)))])
 def test_by_default_a_sample_of_pairs_is_explained_and_all_with_why(clip, tmp_path, options, frames):
     model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay", "--quiet")
     assert cli.main(["analyze", str(clip), "--out", str(tmp_path), *model, *options]) == 0
     with (tmp_path / "still" / "toy_parts" / "why.csv").open(newline="") as file:
         assert [int(row["frame"]) for row in csv.DictReader(file)] == frames
     said = (tmp_path / "still" / "report.md").read_text()
-    assert ("one of 3 pairs of frames" in said) == (not options)
+    assert ("one of 6 pairs of frames" in said) == (not options)
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--no-why",), False), (("--end", "6"), False)])
+def test_the_first_lines_say_what_it_comes_from_where_there_are_pairs_enough(
+    clip, tmp_path, capsys, options, told
+):
+    model = ("--model", "part_models:ToySegmenter", "--no-baseline", "--no-plots", "--no-overlay")
+    every = () if "--no-why" in options else ("--why",)
+    assert cli.main(["analyze", str(clip), "--out", str(tmp_path), *model, *every, *options]) == 0
+    out = capsys.readouterr().out
+    assert ("Why they move: box " in out) == told
+    assert out.split("toy_parts", 1)[-1].count("\n") <= 25
+
+
+@pytest.mark.parametrize("command", ["analyze", "demo"])
+def test_analyze_and_demo_are_asked_for_causes_alike(command):
+    from yolact_temporal.cli.options import why_every
+
+    words = [command, *(["clip.mp4"] if command == "analyze" else [])]
+    given = [[], ["--why"], ["--no-why"]]
+    assert [why_every(cli.build_parser().parse_args([*words, *each])) for each in given] == [6, 1, 0]

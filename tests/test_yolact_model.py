@@ -46,6 +46,7 @@ def case(request, reference_folder):
     return model, output, segmenter.segment(frame)[0], expected
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 class TestAgainstTheOriginal:
     @pytest.mark.slow

@@ -80,8 +80,8 @@ class TestAnnotations:
         ("content", "sentence"),
         [
             (vis_annotations(), "2 videos: choose one with --video"),
-            (vis_annotations(videos=[]), "got 0: pass a file that has it once"),
-            ({"videos": [{"id": 1}], "annotations": []}, "got no categories"),
+            (vis_annotations(videos=[]), "got 0: pass a file that holds it once"),
+            ({"videos": [{"id": 1}], "annotations": []}, "found no categories"),
         ],
     )
     def test_bad_ones_are_one_sentence(self, tmp_path, content, sentence):

@@ -29,7 +29,7 @@ from yolact_temporal.yolact.segmenter import SeenParts, offers_parts
 GROUP = "yolact_temporal.models"
 """The entry point group by which an installed package gives its segmenters names."""
 
-_SEE_WHERE = "mend it (--debug shows where)"
+_SEE_WHERE = "correct it (--debug shows where)"
 
 
 def entry_point_models() -> dict[str, str]:
@@ -71,7 +71,7 @@ class UserSegmenter:
         if missing:
             raise UsageError(
                 f"expected {factory} to return a segmenter with name, class_names and segment, got a "
-                f"{type(inner).__name__} without {', '.join(missing)}: give it what it lacks"
+                f"{type(inner).__name__} without {', '.join(missing)}: add what is missing"
             )
         self._segment = inner.segment
         self._mask_cell_px = getattr(inner, "mask_cell_px", None)
@@ -132,7 +132,7 @@ class UserSegmenter:
         numbers = len(sides) == 2 and all(isinstance(side, int | float) for side in sides)
         if not numbers or not all(0 < side <= max(size) for side in sides):
             raise UsageError(
-                f"expected {what} in pixels, or None, got {_described(cell)}: mend {self.factory}"
+                f"expected {what} in pixels, or None, got {_described(cell)}: correct {self.factory}"
             )
         return float(sides[0]), float(sides[1])
 
@@ -143,7 +143,7 @@ class UserSegmenter:
         if not fits or not all(map(_is_seen, seen)):
             raise UsageError(
                 f"expected {what} {len(frames)} pairs of Instances and MaskParts of as many, one a frame, got "
-                f"{_described(seen)}: mend {self.factory}"
+                f"{_described(seen)}: correct {self.factory}"
             )
         size = (frames.shape[1], frames.shape[2])
         found = []
@@ -158,7 +158,7 @@ class UserSegmenter:
         fits = isinstance(masks, list | tuple) and len(masks) == len(parts)
         if not fits or not all(isinstance(mask, MaskCrop) and mask.size == parts.size for mask in masks):
             raise UsageError(
-                f"expected {what} {len(parts)} MaskCrops of the frame's size, got {_described(masks)}: mend "
+                f"expected {what} {len(parts)} MaskCrops of the frame's size, got {_described(masks)}: correct "
                 f"{self.factory}"
             )
         made: Sequence[MaskCrop] = masks
@@ -181,7 +181,7 @@ class UserSegmenter:
 
     def _unfit(self, expected: str, got: str) -> UsageError:
         return UsageError(
-            f"expected {self.name}.segment to return {expected}, got {got}: mend {self.factory}"
+            f"expected {self.name}.segment to return {expected}, got {got}: correct {self.factory}"
         )
 
 
@@ -265,7 +265,7 @@ def _parameters(factory: Any) -> set[str]:
 def _checked(factory: str, what: str, value: Any, expected: str, fits: bool) -> Any:
     if not fits:
         raise UsageError(
-            f"expected {expected} as {what} of what {factory} makes, got {_described(value)}: mend it"
+            f"expected {expected} as {what} of what {factory} makes, got {_described(value)}: correct it"
         )
     return value
 

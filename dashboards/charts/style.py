@@ -96,6 +96,16 @@ def time_axis(timed: bool, span: tuple[float, float]) -> alt.X:
     return alt.X("x:Q", title="time (s)" if timed else "frame", scale=scale)
 
 
+def now_rule(now: float, x: alt.X) -> alt.Chart:
+    """Return an upright line at the moment where the viewer stands."""
+    rule: alt.Chart = (
+        alt.Chart(pd.DataFrame({"x": [now]}))
+        .mark_rule(color=RULE_COLOR, strokeWidth=1.5, strokeDash=[3, 3], clip=True)
+        .encode(x=x)
+    )
+    return rule
+
+
 def trust_charts() -> None:
     """Spare every chart Altair's check against its schema, half the time of drawing one; the tests check them."""
     disable_debug_mode()

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from yolact_temporal.dashboards.charts.style import (
     AROUND_PX,
     AXIS_PX,
-    RULE_COLOR,
     AnyChart,
     finish,
     floor_band,
@@ -21,6 +20,7 @@ from yolact_temporal.dashboards.charts.style import (
     model_scale,
     model_shapes,
     note,
+    now_rule,
     time_axis,
 )
 from yolact_temporal.dashboards.colors import ColorKeys, key_hex
@@ -137,7 +137,7 @@ def jitter_chart(
         _moments_to_choose(rows, x, color, timed),
     ]
     if now is not None:
-        layers.insert(0, _now_rule(now, x))
+        layers.insert(0, now_rule(now, x))
     return finish(alt.layer(*layers).properties(height=290), title)
 
 
@@ -229,7 +229,7 @@ def presence_chart(
     )
     layers = [_stretches(bars, x, y, color), _signs(marks, x, y)]
     if now is not None:
-        layers.insert(0, _now_rule(now, x))
+        layers.insert(0, now_rule(now, x))
     return finish(alt.layer(*layers).properties(height=AROUND_PX + 24 * len(names_in_order)), title)
 
 
@@ -298,15 +298,6 @@ def _event_marks(events: pd.DataFrame, models: Sequence[str], x: alt.X, height: 
         )
     )
     return drawn
-
-
-def _now_rule(now: float, x: alt.X) -> alt.Chart:
-    rule: alt.Chart = (
-        alt.Chart(pd.DataFrame({"x": [now]}))
-        .mark_rule(color=RULE_COLOR, strokeWidth=1.5, strokeDash=[3, 3], clip=True)
-        .encode(x=x)
-    )
-    return rule
 
 
 def _isolated(rows: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def show(context: Context) -> None:
     )
     clip = _choose_clip(context, source)
     model, baseline, threshold = _choose_models()
-    stride = 1 if source == DEMO else st.number_input("Every how manieth frame", 1, 1000, 1, key="stride")
+    stride = 1 if source == DEMO else st.number_input("Take every N-th frame, N =", 1, 1000, 1, key="stride")
     ready = source == DEMO or clip is not None
     if st.button("Analyze", type="primary", disabled=not ready, key="analyze", icon=":material/play_arrow:"):
         try:
@@ -67,7 +67,7 @@ def analysis_command(
         model: the measured one; `STANDARD` for the command line's own choice.
         baseline: what it is compared with; `COUNTERPART` for the command line's own choice, None for nothing.
         threshold: the score above which an instance counts; None for each model's own.
-        stride: take every how manieth frame.
+        stride: 1 for every frame, 2 for every second one, and so on.
     """
     if clip is None:
         wanted, command = "demo", ["demo"]

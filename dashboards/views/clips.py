@@ -14,6 +14,7 @@ from yolact_temporal.dashboards.views.context import Context
 from yolact_temporal.dashboards.views.overview import show_first_steps
 from yolact_temporal.dashboards.views.parts import show_chart, show_error, show_table, show_verdict
 from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.metrics import REGISTRY
 
 
@@ -42,7 +43,7 @@ def show(context: Context) -> None:
         st.subheader("Not compared over clips yet", anchor=False)
         st.markdown(
             f"Below is each clip by itself ({rows['clip'].nunique()} of them). A verdict takes all clips together, and "
-            f"at least 8 of them."
+            f"at least {LEAST_CLIPS} of them."
         )
         command = ["compare", str(context.root), "--out", str(context.root / "comparison")]
         st.code(jobs.command_text(command), language=None, wrap_lines=True)

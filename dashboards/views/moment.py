@@ -12,7 +12,8 @@ from yolact_temporal.dashboards.views.client import pictures
 from yolact_temporal.temporal.plot_style import model_color
 
 JITTER_HELP = (
-    "White: the outline of the frame before, carried here by the motion. Colour: the outline here. Where they part, "
+    "White: the outline of the frame before, carried here by the motion. Colour: the outline here. Where the two "
+    "differ, "
     "the mask moved and the object did not."
 )
 CLIP_GONE = "The clip's own pictures cannot be shown ({}). The masks are."

@@ -115,7 +115,7 @@ def _to_analysis() -> None:
 
 def _described(run: Run) -> str:
     clip, manifest = run.manifest.clip, run.manifest
-    rate = "no time of its own" if clip.fps is None else f"{clip.fps:.4g} frames a second"
+    rate = "unknown frame rate" if clip.fps is None else f"{clip.fps:.4g} frames a second"
     parts = [
         f"{manifest.frames_measured or 0} frames measured",
         f"{clip.width}x{clip.height}",
@@ -135,7 +135,7 @@ def _nothing_compared(run: Run) -> None:
                 f"the same frames."
             )
         else:
-            st.markdown("No object counts for two models in this clip, so that they cannot be compared here.")
+            st.markdown("No object counts for two models in this clip, so they cannot be compared here.")
 
 
 def _show_pairs(run: Run, comparison: Comparison) -> None:

@@ -178,10 +178,10 @@ def _show_worst(run: Run) -> None:
         show_error(error)
         return
     if worst is None:
-        st.markdown("An older version made this run and noted no moments: analyze the clip anew.")
+        st.markdown("An older version made this run and noted no moments: analyze the clip again.")
         return
     if worst.empty:
-        st.markdown("Nothing moved that should not: no moment stands out.")
+        st.markdown("No moment stands out: nothing moved that should have stayed still.")
         return
     columns = {
         "x": st.column_config.NumberColumn("time (s)" if run.timed else "frame", format="%.3f"),

@@ -60,7 +60,7 @@ function viewer(root, tell) {
     slider.setAttribute("aria-valuetext", "frame " + data.frames[place]);
     label.textContent = "frame " + data.frames[place]
       + (data.times ? ", " + data.times[place].toFixed(3) + " s" : "")
-      + (lost.has(place) ? ": its pictures cannot be had" : "");
+      + (lost.has(place) ? ": its pictures cannot be shown" : "");
     toggle.textContent = timer ? "Pause" : "Play";
     one("previous").disabled = place === 0;
     one("next").disabled = place === last();

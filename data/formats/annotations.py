@@ -35,7 +35,7 @@ class Annotations:
         lacking = [name for name in (frames, "annotations", "categories") if name not in content]
         if lacking:
             raise InputError(
-                f"expected {what} in {path}, lists of {frames}, annotations and categories, got no "
+                f"expected {what} in {path} with lists of {frames}, annotations and categories, found no "
                 f"{' and no '.join(lacking)}: pass an annotation file, or a list of results"
             )
         self._path, self._what = path, what

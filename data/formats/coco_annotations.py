@@ -100,8 +100,9 @@ def _frames(images: list[Fields], path: Path, options: ReadOptions) -> tuple[Kno
     folders = sorted({str(PurePosixPath(name).parent) for name in names})
     if len(folders) > 1:
         raise InputError(
-            f"expected images of one clip in {path}, got those of the folders {folders[0]} and {folders[1]}: keep one "
-            f"clip's"
+            f"expected images of one clip in {path}, got those of the folders {folders[0]} and {folders[1]}: keep "
+            f"those "
+            f"of one clip"
         )
     counted = all(image.row.get("frame_id") is not None for image in images)
     if images and counted and not options.known.names and options.first_frame is None:

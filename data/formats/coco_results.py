@@ -62,7 +62,7 @@ def read_coco(path: Path, options: ReadOptions) -> MaskSequence:
     if options.video is not None:
         raise UsageError(
             f"expected {options.option('video')} with masks of several videos, got it with {path}, which are COCO "
-            f"results of one: leave it out"
+            f"results of one video: leave it out"
         )
     rows = [Fields(row, path, f"entry {i}") for i, row in enumerate(rows_of(content, path, "COCO results"))]
     matched = _frames([fields.whole("image_id") for fields in rows], path, options)
@@ -100,7 +100,7 @@ def _detection(fields: Fields, first_class: int) -> Detection:
         x, y, width, height = fields.numbers("bbox", 4)
         box = (x, y, x + width, y + height)
         if max(map(abs, box)) > float(np.finfo(np.float32).max):
-            raise fields.fault("a finite bbox", "one that ends nowhere")
+            raise fields.fault("a finite bbox", "one with a number that is too large")
     return Detection(
         mask=fields.rle("segmentation", fields.value("segmentation")),
         class_id=fields.class_id("category_id", first_class),

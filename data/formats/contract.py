@@ -226,13 +226,13 @@ def require_frame(index: int, options: ReadOptions, path: Path, number: int | No
     if not 0 <= index < MAX_FRAMES:
         raise InputError(
             f"expected frame numbers from {shown - index} to {shown - index + MAX_FRAMES - 1} in {path}, got {shown}: "
-            f"number frames as the clip has them, and say what the first is called with "
+            f"number the frames as in the clip, and give the number of the first with "
             f"{options.option('first-frame')}"
         )
     if options.frame_count is not None and index >= options.frame_count:
         raise InputError(
             f"expected masks of a clip of {options.frame_count} frames in {path}, got frame {shown}, which is after "
-            f"its end: pass the clip's own masks, or say what its first frame is called with "
+            f"its end: pass the clip's own masks, or give the number of its first frame with "
             f"{options.option('first-frame')}"
         )
     return index
@@ -247,5 +247,5 @@ def require_size(size: tuple[int, int], expected: tuple[int, int] | None, path: 
     if expected is not None and size != expected:
         raise InputError(
             f"expected masks of {expected[1]}x{expected[0]} pixels in {path}, got {size[1]}x{size[0]} at {where}: "
-            f"masks must be of the clip's own size, all of them"
+            f"all masks must have the clip's own size"
         )

@@ -60,9 +60,9 @@ def read_davis(path: Path, options: ReadOptions) -> MaskSequence:
         values.see(read_labels(image))
     if values.soft:
         raise InputError(
-            f"expected one value an object in {path}, got {len(values.seen)} values, of which "
-            f"{len(values.seen) - len(values.solid)} are slivers, as in masks with soft edges: threshold the masks, "
-            f"and save them as PNG"
+            f"expected one value for each object in {path}, got {len(values.seen)} values, of which "
+            f"{len(values.seen) - len(values.solid)} are thin seams, as in masks with soft edges: threshold the "
+            f"masks, and save them as PNG again"
         )
     binary = values.seen <= {VOID}
     classes = class_table({0: "object"}, 0, options, path)
@@ -125,7 +125,9 @@ def write_davis(sequence: MaskSequence, path: Path) -> None:
         )
     if void and not highest:
         raise InputError(
-            "expected an object beside the void, got none in the whole clip: such images would read as one object"
+            "expected an object beside the void, got none in the whole clip, and such images would be read as one "
+            "object: "
+            "write another format"
         )
     with folder_of_images(path) as folder:
         for frame in sequence:

@@ -164,5 +164,5 @@ def refuse_void(frame: MaskFrame, format_name: str) -> None:
 def no_size(path: Path) -> InputError:
     """Return what to say of a file without a mask, which does not tell how large a frame is."""
     return InputError(
-        f"expected a mask in {path}, got none, so that it does not tell how large a frame is: pass the clip too"
+        f"expected a mask in {path}, found none, so the size of its frames is not known: pass the clip too"
     )

@@ -51,16 +51,18 @@ def frames_of_names(names: Sequence[str], path: Path, options: ReadOptions, orde
     if known.names and options.first_frame is None and any(stem in known.names for stem in stems):
         for stem, name in zip(stems, names, strict=True):
             if stem not in known.names:
-                raise _no_such_image(f"{name}, which none of them is called", path, options)
+                raise _no_such_image(f"{name}, which is the name of none of them", path, options)
         indices = [known.names[stem] for stem in stems]
         found = Matched(indices, f"by the names of the images of {known.source}")
     elif numbers is None:
         if known.names and len(names) != len(known.names):
-            raise _no_such_image(f"{len(names)} images of other names", path, options)
+            raise _no_such_image(f"{len(names)} images with other names", path, options)
         found = Matched(
             [require_frame(index, options, path) for index in range(len(names))],
             f"in the order of {order}",
-            (f"The images of {path} are not numbered alike: they are frames in the order of {order}.",),
+            (
+                f"The images of {path} do not share one numbering: they are taken as frames in the order of {order}.",
+            ),
         )
     else:
         found = frames_of_numbers(numbers, path, options, 1 if min(numbers, default=0) == 1 else 0)
@@ -136,7 +138,7 @@ def first_numbers(
         elif low == 1 and others:
             raise InputError(
                 f"expected one numbering of frames, got {_span(spans[others[0]])} in {others[0]} and "
-                f"{_span(spans[source])} in {source}: say how each calls the first frame with {option} and "
+                f"{_span(spans[source])} in {source}: give the number of each one's first frame with {option} and "
                 f"--ground-truth-first-frame"
             )
     return found
@@ -150,7 +152,7 @@ def _span(numbers: Iterable[int]) -> str:
 def _no_such_image(got: str, path: Path, options: ReadOptions) -> InputError:
     return InputError(
         f"expected masks named or numbered as the images of {options.known.source}, got {got}, in {path}: name them "
-        f"alike, or say what their first is called with {options.option('first-frame')}"
+        f"alike, or give the number of their first with {options.option('first-frame')}"
     )
 
 

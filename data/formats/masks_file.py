@@ -62,12 +62,12 @@ def read_masks_file(path: Path, options: ReadOptions) -> MaskSequence:
             known = record.identities is not None
             if identified not in (None, known):
                 raise InputError(
-                    f"expected a track_id for every instance of {file} or for none, got a frame of the other kind at "
+                    f"expected a track_id for every instance of {file} or for none, found both kinds at "
                     f"{where}: complete them, or leave them all out"
                 )
             identified = known
     if size is None or not times:
-        raise InputError(f"expected a frame in {file}, found none: pass a record that is whole")
+        raise InputError(f"expected a frame in {file}, found none: pass a complete record")
 
     def frames() -> Iterator[MaskFrame]:
         """Read one line after the other."""

@@ -63,7 +63,7 @@ def mots_ids(sequence: MaskSequence, tracks: Mapping[int, Track], highest: int) 
     above = max(ids.values(), default=0)
     if above > highest:
         raise InputError(
-            f"expected ids of at most {highest}, got {above}: the class is numbered too high for this format, write "
-            f"another"
+            f"expected ids of at most {highest}, got {above}: the class number is too high for this format, write "
+            f"another format"
         )
     return ids

@@ -98,7 +98,7 @@ def _line(line: str, path: Path, number: int) -> Fields:
     if len(parts) != len(_NAMES) + 1:
         raise InputError(
             f"expected frame, id, class, height, width and runs at {where} of {path}, got {len(parts)} fields "
-            f"({one_line(line)}): pass a MOTS text file that is whole"
+            f"({one_line(line)}): pass a complete MOTS text file"
         )
     whole = {name: int(part) if _is_whole(part) else part for name, part in zip(_NAMES, parts, strict=False)}
     return Fields({**whole, "runs": parts[-1]}, path, where)

@@ -209,8 +209,8 @@ def recognise(path: Path, option: str = "--format") -> MaskFormat:
         if places:
             return FORMATS[places[min(places)]]
     raise InputError(
-        f"expected masks of a format that is known ({', '.join(FORMATS)}) in {path}, got a file of another kind: say "
-        f"which it is with {option}"
+        f"expected masks in a known format ({', '.join(FORMATS)}) in {path}, got a file that is not recognised: name "
+        f"its format with {option}"
     )
 
 

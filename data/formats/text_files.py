@@ -38,7 +38,8 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"expected UTF-8 text in {path}, got byte {data[error.start]:#04x} at place {error.start}: save it as UTF-8"
+            f"expected UTF-8 text in {path}, got byte {data[error.start]:#04x} at position {error.start}: save it as "
+            f"UTF-8"
         ) from error
 
 
@@ -68,7 +69,7 @@ def read_json(path: Path, what: str) -> Any:
         ) from error
     except ValueError as error:
         raise InputError(
-            f"expected {what} in {path}, got text that is no JSON ({one_line(str(error))}): it may be cut short"
+            f"expected {what} in {path}, got text that is not JSON ({one_line(str(error))}): it may be cut short"
         ) from error
 
 
@@ -111,7 +112,7 @@ def one_line(text: str) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list of other things", str: "a string", bool: "a truth value"}
+    names = {dict: "an object", list: "a list of something else", str: "a string", bool: "a truth value"}
     return names.get(type(value), "null" if value is None else "a number")
 
 

@@ -52,6 +52,7 @@ def require_tracks(sequence: MaskSequence, format_name: str) -> None:
     """
     if not sequence.identified and len(sequence):
         raise InputError(
-            f"expected masks with an identity each for the format {format_name}, got {sequence.path} without: score "
-            f"them first, which makes tracks of them, and export the run"
+            f"expected an identity for every mask for the format {format_name}, got {sequence.path} without: run "
+            f"score on "
+            f"it first, which matches masks into tracks, and export that run"
         )

@@ -104,7 +104,7 @@ def _read_annotations(content: Mapping[str, Any], path: Path, options: ReadOptio
     videos = of_one_video(known.frames, "id", path, options)
     if len(videos) != 1:
         raise InputError(
-            f"expected one video of its id in {path}, got {len(videos)}: pass a file that has it once"
+            f"expected one video with that id in {path}, got {len(videos)}: pass a file that holds it once"
         )
     (video,) = videos
     size = frame_size(video)

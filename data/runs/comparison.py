@@ -91,7 +91,7 @@ def read_comparison_data(folder: Path) -> ComparisonData | None:
         return ComparisonData(top.text("title", ""), pairs, top.texts("remarks"))
     except FieldError as error:
         raise InputError(
-            f"expected {_WHAT} in {path}, got one that lacks or garbles {error}: {ADVICE}"
+            f"expected {_WHAT} in {path}, got one with a missing or invalid value ({error}): {ADVICE}"
         ) from error
 
 

@@ -92,7 +92,7 @@ def _unreadable(path: Path, what: str, reason: str) -> InputError:
 
 
 class FieldError(ValueError):
-    """Something that a document lacks or garbles, by its name."""
+    """A value of a document that is missing or invalid, by its name."""
 
 
 class Fields:

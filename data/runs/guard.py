@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from yolact_temporal.data.files import kind_of, part_path
 from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.errors import InputError, UsageError
 
@@ -69,6 +70,24 @@ def require_outside_inputs(path: Path, what: str, inputs: Iterable[Path]) -> Non
                 raise UsageError(
                     f"expected {what} outside of what it is made from, got {path}, which lies in {guarded}: {_ADVICE}"
                 )
+
+
+def require_new_path(path: Path, what: str, inputs: Iterable[Path]) -> None:
+    """Refuse a path at which something lies, or that is in a run or in what is read.
+
+    Args:
+        path: the file or folder that is to be written.
+        what: how to call it.
+        inputs: files and folders that are read.
+
+    Raises:
+        UsageError: naming what is in the way.
+    """
+    for each in (path, part_path(path)):
+        if kind_of(each) != "nothing":
+            raise UsageError(f"expected a new path to write, got {each}, which exists: pass another --out")
+    require_outside_runs(path, what)
+    require_outside_inputs(path, what, inputs)
 
 
 def is_run(folder: Path) -> bool:

@@ -89,7 +89,7 @@ class RunOptions:
 
     Attributes:
         start, end: a frame's index (int) or seconds (float); `end` is exclusive, None for the clip's end.
-        stride: every how manieth frame was taken.
+        stride: 1 where every frame was taken, 2 where every second one was, and so on.
         batch: frames a forward pass.
         flow_long_side: pixels of the long side at which motion was estimated; None where it is not known.
         motion: the method of the main motion estimate, where motion is estimated.
@@ -192,7 +192,7 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         return _manifest(data)
     except FieldError as error:
         raise InputError(
-            f"expected a run's manifest in {path}, got one that lacks or garbles {error}: {ADVICE}"
+            f"expected a run's manifest in {path}, got one with a missing or invalid value ({error}): {ADVICE}"
         ) from error
 
 

@@ -28,6 +28,25 @@ class FinishedFolder:
         """Say whether one of the run's files is there; see `plain_file`."""
         return plain_file(self.folder.path, path)
 
+    def model_name(self, wanted: str | None) -> str:
+        """Return the name of the model that is meant.
+
+        Args:
+            wanted: what a person named; None where they named none, which does where the run has one model.
+
+        Raises:
+            UsageError: if the run has no such model, or several and none was named.
+        """
+        names, path = list(self.manifest.models), self.folder.path
+        told = ", ".join(names)
+        if wanted is None and len(names) != 1:
+            raise UsageError(f"expected --model, since {path} has {told}: name one of them")
+        if wanted is not None and wanted not in names:
+            raise UsageError(
+                f"expected a model of {path}, which has {told}, got {wanted!r}: name one of them"
+            )
+        return wanted or names[0]
+
 
 def open_finished(path: Path) -> FinishedFolder:
     """Open a finished run.

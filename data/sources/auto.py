@@ -78,7 +78,7 @@ def open_clip(
         return ImageFolderSource(path, None if fps is None else Fraction(fps).limit_denominator(100_000))
     if fps is not None:
         raise UsageError(
-            f"expected --fps only with a folder of images, but {path} is a file, which has its own rate"
+            f"expected --fps only with a folder of images, but {path} is a file, which has its own rate: leave it out"
         )
     require_readable_file(path)
     probe = probe_clip(path)
@@ -127,7 +127,7 @@ def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
         doubt = "the clip's frames change size, which decord hides"
     source = DecordSource(probe, _info(probe, "decord", "decord was asked for."), reader, found.damaged_at)
     if doubt is not None:
-        source.warnings.append(f"frames by decord may be wrong: {doubt}; --decoder pyav reads them rightly")
+        source.warnings.append(f"frames by decord may be wrong: {doubt}; --decoder pyav reads them correctly")
     return source
 
 

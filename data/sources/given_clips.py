@@ -93,7 +93,7 @@ def _each_once(clips: Sequence[str]) -> tuple[list[str], list[str]]:
         if same is None or same == clip:
             kept.append(clip)
         else:
-            repeated.append(f"{clip} is the same file as {same}: it is passed over")
+            repeated.append(f"{clip} is the same file as {same}: it is skipped")
     return kept, repeated
 
 
@@ -164,7 +164,7 @@ def _all_of(faults: dict[str, InputError]) -> InputError:
     if not others:
         return first
     named = ", ".join(name for name, _ in others[:5]) + (" and others" if len(others) > 5 else "")
-    return InputError(f"{first}; nor can {len(others)} more of what was given be read ({named})")
+    return InputError(f"{first}; {len(others)} more of the given clips cannot be read either ({named})")
 
 
 def _is_folder(path: Path) -> bool:

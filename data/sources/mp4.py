@@ -246,7 +246,7 @@ class _Tables:
             off = int(((gaps == 0) | (np.mod(gaps, max(int(self.durations[0, 1]), 1)) != 0)).sum())
             if 0 < off <= _FRAMES_OF_DOUBT:
                 return TableFault(
-                    "one of its offsets of display times is odd", self.count, distrusts_order=True
+                    "one of its offsets of display times is implausible", self.count, distrusts_order=True
                 )
         return None
 

@@ -53,7 +53,7 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream"
         path = container.name.removeprefix("file:")
-        raise InputError(f"expected a video stream in {path}, found only {kinds}: give a file with pictures")
+        raise InputError(f"expected a video stream in {path}, found only {kinds}: give a file that has one")
     # PyAV leaves the decoder out where FFmpeg has none.
     if cast(Any, streams[0]).codec_context is None:
         raise InputError(

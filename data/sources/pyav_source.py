@@ -282,9 +282,8 @@ class MarkedPackets:
             stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
             stream.codec_context.options = dict(FAULTS_TOLD)
             number = 0
-            with contextlib.suppress(
-                av.error.FFmpegError
-            ):  # what is behind where reading stops is not told of
+            # What lies behind a place where reading stops is not told of.
+            with contextlib.suppress(av.error.FFmpegError):
                 for packet in container.demux(stream):
                     if packet.is_corrupt:
                         marked.add(number)

@@ -27,13 +27,15 @@ def plot_power(power: Power, path: Path) -> Path:
         style_axes(
             axes, "share of comparisons" if axes is panels[0] else "", "true difference of the outlines"
         )
-        write_heading(axes, f"the difference varies by {spread:g} (log) over clips")
+        write_heading(axes, f"the measured difference varies by {spread:g} (log) over clips")
         for number, clips in enumerate(count for count in CLIPS if count >= LEAST_CLIPS):
-            shares = [power.outcomes[Setting(clips, effect, spread)].share("outlines") for effect in EFFECTS]
+            found = [power.outcomes[Setting(clips, effect, spread)] for effect in EFFECTS]
+            shares = [own.share("outlines") for own in found]
+            errors = [2 * own.error("outlines") for own in found]
             places = [100 * (effect - 1) for effect in EFFECTS]
-            axes.plot(
-                places, shares, color=model_color(number), marker=model_marker(number), markersize=5,
-                label=f"{clips} clips",
+            axes.errorbar(
+                places, shares, errors, color=model_color(number), marker=model_marker(number), markersize=4,
+                elinewidth=1.2, label=f"{clips} clips",
             )  # fmt: skip
         for level in (SIGNIFICANCE, POWER):
             axes.axhline(level, color=FAINT, linewidth=0.8, linestyle=":")
@@ -43,7 +45,8 @@ def plot_power(power: Power, path: Path) -> Path:
     panels[-1].legend(loc="lower right", fontsize=9, frameon=False)
     figure.supxlabel(
         f"At 0%: equal models of which one is favoured (dotted: {SIGNIFICANCE:.0%}; {POWER:.0%}). Both miss "
-        f"{MISSES:.0%} of the frames; {power.plan.trials} trials and more a point, seed {power.plan.seed}.",
+        f"{MISSES:.0%} of the frames. Bars: two standard errors, of {power.plan.trials} trials and more; seed "
+        f"{power.plan.seed}.",
         fontsize=8.5, color=INK, x=0.012, ha="left",
     )  # fmt: skip
     return save_png(figure, path, "How often a true difference is found")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from yolact_temporal.temporal.calibration.verdict_power import CLIPS, EFFECTS, MISSES, Power, Setting
+from yolact_temporal.temporal.calibration.verdict_power import (
+    CLIPS,
+    EFFECTS,
+    MISSES,
+    Power,
+    PowerCheck,
+    Setting,
+)
 from yolact_temporal.temporal.documents import Cell, Items, Number, Paragraph, Section, Table
 from yolact_temporal.temporal.report import Column, Row
 
@@ -16,7 +23,12 @@ VERDICT_COLUMNS: tuple[Column, ...] = (
         "How many clips a trial compares; 1 and 3 are answered from their frames, the others as clips.",
     ),
     Column("effect", "1", "How many times as much the outlines of the one model move; 1 of equal models."),
-    Column("spread", "1", "Standard deviation of the logarithm of that factor over the clips."),
+    Column(
+        "spread",
+        "1",
+        "Standard deviation over the clips of the logarithm of the ratio as it is measured; 0: no more of it than "
+        "measuring equal models makes.",
+    ),
     Column("misses", "1", "Share of the frames that each model misses by chance."),
     Column("trials", "", "How many comparisons were simulated."),
     Column(
@@ -48,9 +60,17 @@ def verdict_data(power: Power) -> dict[str, Any]:
     """Return the simulation as data."""
     return {
         "seed": power.plan.seed,
+        "measured_spread_of_equal_models": power.noise,
         "holds": power.holds,
         "checks": [
-            {"expectation": check.rule, "found": check.found, "bound": check.bound, "holds": check.holds}
+            {
+                "expectation": check.rule,
+                "found": check.found,
+                "standard_error": check.error,
+                "trials": check.trials,
+                "bound": check.bound,
+                "holds": check.holds,
+            }
             for check in power.checks
         ],
         "rows": list(verdict_rows(power)),
@@ -65,23 +85,30 @@ def verdict_section(power: Power) -> Section:
             shares = (power.outcomes[Setting(clips, effect, spread)].share("outlines") for effect in EFFECTS)
             rows.append([f"{clips} clips, spread {spread:g}", *(Number(share, ".0%") for share in shares)])
     heads = ["called for one", *("equal" if effect == 1 else f"{effect - 1:.0%} more" for effect in EFFECTS)]
-    bars = [
-        f"{'holds' if check.holds else 'FAILS'}: {check.rule} in {check.found:.1%} of {check.trials} "
-        f"({'at least' if check.at_least else 'at most'} {check.bound:.0%})"
-        for check in power.checks
-    ]
     return Section(
         "What verdicts find, and how often they are wrong",
         [
             Paragraph(
                 f"Simulated comparisons of two models whose outlines move by a known factor, both missing "
-                f"{MISSES:.0%} of the frames: how often the truly steadier one's outlines are said to move less."
+                f"{MISSES:.0%} of the frames: how often the truly steadier one's outlines are said to move less. The "
+                f"spread is the standard deviation of the clips' log ratio as it is measured; {power.noise:.2g} of it "
+                f"is there between equal models."
             ),
             Table(heads, rows),
-            Items(bars),
+            Items([_told(check) for check in power.checks]),
             Paragraph(
-                "A figure holds within two standard errors of so many trials. With 12 clips and a spread of 0.2 no "
-                "exact test at 5% finds a difference of 20% more often than in 82%."
+                "Behind ± stands the standard error of so many trials. With 12 clips and a spread of 0.2 no exact test "
+                "at 5% finds a difference of 20% more often than in 82%; and no exact test calls one of two equal "
+                "models steadier more often than in 5%, whatever a finite number of trials comes to."
             ),
         ],
+    )
+
+
+def _told(check: PowerCheck) -> str:
+    """Return a bar in words: whether it holds, to the letter or but for chance, with its standard error."""
+    head = "holds" if check.is_met else "holds within two standard errors" if check.holds else "FAILS"
+    return (
+        f"{head}: {check.rule} in {check.found:.1%} ± {100 * check.error:.1f} of {check.trials} trials "
+        f"({'at least' if check.at_least else 'at most'} {check.bound:.0%})"
     )

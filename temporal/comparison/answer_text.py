@@ -178,7 +178,7 @@ def _power(question: Question, found: Found, effect: Effect, smallest: float | N
         clips = effect.clips_needed()
         wanted = None if clips is None else f"about {clips} clips"
     if wanted is None:
-        return f"{told}; showing one as small as the one observed takes more than anybody has"
+        return f"{told}; a difference as small as the one observed is beyond what any realistic number could show"
     return f"{told}; showing the one observed takes {wanted}"
 
 

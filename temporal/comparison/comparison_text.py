@@ -10,6 +10,7 @@ from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.documents import (
     UNDEFINED,
+    Block,
     Cell,
     Items,
     Number,
@@ -22,9 +23,7 @@ from yolact_temporal.temporal.metrics import REGISTRY
 
 MANY_CLIPS = 12
 """Under so many clips a BCa interval is too narrow to show anything without its p."""
-_NARROW = (
-    "Of so few clips the intervals are somewhat too narrow: only where p is below 0.05 too is anything shown."
-)
+_NARROW = "With so few clips the intervals are too narrow: a difference is shown only where p is below 0.05 as well."
 
 
 def scope_sentences(comparison: ModelComparison) -> list[str]:
@@ -40,10 +39,10 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
     lines = [
         f"{comparison.pairs} pairs of {comparison.objects} objects in {_clips(len(comparison.clips))} "
         f"({'ground truth' if truth else 'consensus'}); both models see "
-        f"{comparison.common / comparison.pairs:.0%} of the pairs (coverage a clip: {sees})."
+        f"{comparison.common / comparison.pairs:.0%} of the pairs (coverage per clip: {sees})."
     ]
     for reason, what in (
-        ("repeated", "pairs of identical frames are left out: they flatter everyone"),
+        ("repeated", "pairs of identical frames are left out: they flatter every model"),
         ("after_lost_frames", "pairs across lost frames are left out"),
     ):
         if comparison.left_out.get(reason):
@@ -79,7 +78,9 @@ def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str
     sentence = f"Not compared, because {what}: {alone} above the operating threshold."
     if any(own.duplicates for own in outside.values()):
         twice = _counts({model: (own.duplicates, own.of) for model, own in outside.items()})
-        sentence += f" Not compared, because they repeat what the model reports better: {twice}."
+        sentence += (
+            f" Not compared, because the model reports the same object again with a higher score: {twice}."
+        )
     return sentence
 
 
@@ -90,15 +91,24 @@ def _counts(counts: Mapping[str, tuple[int, int]]) -> str:
     )
 
 
-def comparison_section(comparison: ModelComparison, verdict: Verdict) -> Section:
-    """Return a comparison of two models: the headline, the answers, the guards, what it speaks of, and every figure."""
+def comparison_section(comparison: ModelComparison, verdict: Verdict, answered: bool = False) -> Section:
+    """Return a comparison of two models: the headline, the answers, the guards, what it speaks of, and every figure.
+
+    Args:
+        comparison: of them.
+        verdict: what it comes to.
+        answered: whether the reader has been told the headline and the answers above: they are then left out.
+    """
     first, second = comparison.models
     guards = "; ".join(guard.words for guard in verdict.guards)
+    answers: list[Block] = [
+        Paragraph(verdict.headline, strong=True),
+        Items([answer.sentence for answer in verdict.answers]),
+    ]
     return Section(
         f"{first} against {second}",
         [
-            Paragraph(verdict.headline, strong=True),
-            Items([answer.sentence for answer in verdict.answers]),
+            *([] if answered else answers),
             Paragraph(f"Guards: {guards}."),
             *(Paragraph(line) for line in scope_sentences(comparison)),
             Paragraph(verdict.rules),

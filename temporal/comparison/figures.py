@@ -5,8 +5,9 @@ All pure functions of the table of objects (`ObjectRow`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -210,6 +211,7 @@ def compare_clip(
     thresholds: Sequence[float],
     truth_iou: float | None = None,
     timed: bool = True,
+    figures: Container[str] | None = None,
 ) -> PairFigures:
     """Measure two models on one clip.
 
@@ -219,57 +221,23 @@ def compare_clip(
         thresholds: the score above which each one's masks are taken for seen.
         truth_iou: a mask is taken for seen only where it overlaps the true one by so much; None for any.
         timed: whether the clip has a time; without one, flips per second are undefined.
+        figures: names of those that are wanted; None for all.
     """
-    columns = objects.columns(*models)
-    seen, before = seen_by(objects, models, thresholds, truth_iou)
+    sight = seen_by(objects, models, thresholds, truth_iou)
+    both = sight.now & sight.before
     pair = objects.pair
-    both, one = seen & before, seen ^ before
-    common = pair & both.all(axis=1)
-    sums = _Sums(objects)
-    jitter = objects.jitter[:, columns]
-    # These are of a sample of pairs: the others lack nothing.
-    second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
-    sampled = common & np.isfinite(second).any(axis=1)
-    series = {
-        "boundary_px": sums.mean(objects.boundary_px[:, columns], common),
-        "boundary_share": sums.mean(objects.boundary_share[:, columns], common),
-        "motion_compensated_jitter": sums.mean(jitter, common),
-        "round_trip_px": sums.mean(objects.round_trip_px[:, columns], common),
-        "round_trip_jitter": sums.mean(objects.round_trip_jitter[:, columns], common),
-        "true_boundary_px": sums.mean(_for_both(objects.true_boundary_px), common),
-        "true_jitter": sums.mean(_for_both(objects.true_jitter), common),
-        "second_boundary_px": sums.mean(second, sampled),
-        "sample_boundary_px": sums.mean(objects.boundary_px[:, columns], sampled),
-        "true_second_boundary_px": sums.mean(true_second, common & np.isfinite(true_second).any(axis=1)),
-        **{
-            name: sums.mean(values[:, columns], common & np.isfinite(values[:, columns]).any(axis=1))
-            for name, values in zip(BOX_CAUSES, (objects.box_cause_jitter, objects.box_cause_px), strict=True)
-        },
-        "presence_flips_per_s": sums.rate(one, pair, _seconds(objects) * timed),
-        "coverage": sums.share(both, pair),
-        "misses_one_sided": sums.share(one, pair),
-    }
-    losses = loss_terms(before, seen, jitter, objects.motion_known)
-    series |= {name: sums.share(own, pair, losses.undefined) for name, own in losses.by_name.items()}
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
-    known = np.full(len(objects.frame), truth_iou is not None or objects.has_truth)
-    region, outline = (
-        _or_zero(values[:, columns], seen) for values in (objects.truth_iou, objects.truth_boundary_f)
-    )
-    series |= {
-        "truth_j": sums.mean(region, known),
-        "truth_f": sums.mean(outline, known),
-        "truth_jf": sums.mean((region + outline) / 2, known),
-    }
+    judged = truth_iou is not None or objects.has_truth
+    makers = _makers(objects, objects.columns(*models), sight, judged, timed)
     count = int(pair.sum())
     covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
     return PairFigures(
         pairs=count,
-        common=int(common.sum()),
+        common=int((pair & both.all(axis=1)).sum()),
         objects=len(set(objects.object_id[pair].tolist())),
         coverage=(covered[0], covered[1]),
         thresholds=(float(thresholds[0]), float(thresholds[1])),
-        series=series,
+        series={name: make() for name, make in makers.items() if figures is None or name in figures},
     )
 
 
@@ -325,6 +293,55 @@ def _between(rows: Sequence[ObjectRow], models: int) -> Floats:
     unknown = (None,) * models
     ious = [[np.nan if iou is None else iou for iou in (row.iou_between or unknown)] for row in rows]
     return np.array(ious, np.float64).reshape(-1, models, models)
+
+
+def _makers(
+    objects: ClipObjects, columns: list[int], sight: Seen, judged: bool, timed: bool
+) -> dict[str, Callable[[], Series]]:
+    """Return what makes each figure of two models, by its name in `comparison.csv`."""
+    seen, before = sight
+    pair, both, one = objects.pair, seen & before, seen ^ before
+    common = pair & both.all(axis=1)
+    sums = _Sums(objects)
+
+    def where_both(values: Floats) -> Callable[[], Series]:
+        return lambda: sums.mean(values, common)
+
+    def sampled(values: Floats, sample: Floats) -> Callable[[], Series]:
+        # These are of a sample of pairs: the others lack nothing.
+        return lambda: sums.mean(values, common & np.isfinite(sample).any(axis=1))
+
+    boundary, jitter = objects.boundary_px[:, columns], objects.jitter[:, columns]
+    second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
+    causes = [values[:, columns] for values in (objects.box_cause_jitter, objects.box_cause_px)]
+    losses = loss_terms(before, seen, jitter, objects.motion_known)
+    known = np.full(len(objects.frame), judged)
+    region, outline = (
+        _or_zero(values[:, columns], seen) for values in (objects.truth_iou, objects.truth_boundary_f)
+    )
+    return {
+        "boundary_px": where_both(boundary),
+        "boundary_share": where_both(objects.boundary_share[:, columns]),
+        "motion_compensated_jitter": where_both(jitter),
+        "round_trip_px": where_both(objects.round_trip_px[:, columns]),
+        "round_trip_jitter": where_both(objects.round_trip_jitter[:, columns]),
+        "true_boundary_px": where_both(_for_both(objects.true_boundary_px)),
+        "true_jitter": where_both(_for_both(objects.true_jitter)),
+        "second_boundary_px": sampled(second, second),
+        "sample_boundary_px": sampled(boundary, second),
+        "true_second_boundary_px": sampled(true_second, true_second),
+        **{name: sampled(values, values) for name, values in zip(BOX_CAUSES, causes, strict=True)},
+        "presence_flips_per_s": lambda: sums.rate(one, pair, _seconds(objects) * timed),
+        "coverage": lambda: sums.share(both, pair),
+        "misses_one_sided": lambda: sums.share(one, pair),
+        **{
+            name: partial(sums.share, values, pair, losses.undefined)
+            for name, values in losses.by_name.items()
+        },
+        "truth_j": lambda: sums.mean(region, known),
+        "truth_f": lambda: sums.mean(outline, known),
+        "truth_jf": lambda: sums.mean((region + outline) / 2, known),
+    }
 
 
 class _Sums:

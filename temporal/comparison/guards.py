@@ -1,20 +1,23 @@
 """Guards: what takes the word "steadier" away, whatever the questions say (METRICS J4).
 
-Each is a figure and a bound, and speaks against a model, with its figures in the same words.
+Each is a figure and a bound, and speaks against a model, with its figures in the same words. Two of them look at what a
+question asks too. A guard needs less than an answer, as it only takes a word away. So it asserts no more than the
+answer: where that is "not shown", the guard says that it is not shown that the model is as good.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.runs.answers import Guard, GuardFigure, GuardName
+from yolact_temporal.data.runs.answers import Guard, GuardFigure, GuardName, Question
 from yolact_temporal.temporal.comparison.effects import Effect, effect_of
 from yolact_temporal.temporal.comparison.figures import PairFigures
 from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, over_clips
+from yolact_temporal.temporal.comparison.questions import Found
 from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_BOUNDARY_PX, Rules
 
 Floats = NDArray[np.float64]
@@ -28,7 +31,11 @@ clips are at 3 to 30 times that half, of made-up scenes at 1.5 and more."""
 
 
 def guards_of(
-    models: Models, clips: Mapping[str, PairFigures], raw: Sequence[ClipGuards], truth: bool, rules: Rules
+    models: Models,
+    clips: Mapping[str, PairFigures],
+    raw: Sequence[ClipGuards],
+    found: Mapping[Question, Found],
+    rules: Rules,
 ) -> tuple[Guard, ...]:
     """Return all guards, silent ones too.
 
@@ -36,15 +43,15 @@ def guards_of(
         models: their names.
         clips: what the two made of each clip.
         raw: what guards look at, one a clip.
-        truth: whether there is a ground truth.
+        found: what the data say to each question; with a ground truth, to whose masks are truer as well.
         rules: bounds.
     """
     guards = [_propagated(models, raw, place, rules) for place in (0, 1)]
-    if truth:
-        guards.append(_less_true(models, clips, rules))
+    if "truth" in found:
+        guards.append(_less_true(models, clips, found["truth"], rules))
     else:
         guards.append(_different_things(models, raw, rules))
-    guards.append(_sees_less(models, clips, rules))
+    guards.append(_sees_less(models, clips, found.get("coverage"), rules))
     duplicates, unshared = (
         over_clips(getattr(one, name) for one in raw) for name in ("duplicates", "unshared")
     )
@@ -131,36 +138,56 @@ def _different_things(models: Models, raw: Sequence[ClipGuards], rules: Rules) -
     )
 
 
-def _less_true(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
+def _less_true(models: Models, clips: Mapping[str, PairFigures], found: Found, rules: Rules) -> Guard:
     effects = {symbol: _effect(clips, name) for symbol, name in (("J", "truth_j"), ("F", "truth_f"))}
-    against = _lower_in([effect for effect in effects.values() if effect is not None], models, rules.truth)
-    told = ", ".join(
-        f"{symbol} {effect.first:.3f} against {effect.second:.3f}" if not against or against[0] == models[0]
-        else f"{symbol} {effect.second:.3f} against {effect.first:.3f}"
-        for symbol, effect in effects.items()
-        if effect is not None
-    )  # fmt: skip
-    known = all(effect is not None for effect in effects.values())
-    if not known:
-        words = "how true the masks are was not measured"
-    elif against:
-        words = f"the masks of {' and '.join(against)} are less true ({told})"
-    else:
-        words = f"neither's masks are less true ({told})"
     figures = tuple(_difference(symbol, models, effect, rules.truth) for symbol, effect in effects.items())
-    return Guard("less_true", against, known, figures, words)
+    known = {symbol: effect for symbol, effect in effects.items() if effect is not None}
+    if len(known) < len(effects):
+        return Guard("less_true", (), False, figures, "how true the masks are was not measured")
+    against = _lower_in(known.values(), models, rules.truth)
+    if not against:
+        words = f"neither's masks are less true by more than {rules.truth:g} ({_means_of(known, 0)})"
+    elif len(against) == 1 and _place_of(found) == 1 - models.index(against[0]):
+        words = f"the masks of {against[0]} are less true ({_means_of(known, models.index(against[0]))})"
+    elif len(against) == 1 and found.outcome in ("not_shown", "too_short"):
+        told = _means_of(known, models.index(against[0]))
+        words = f"whether the masks of {against[0]} are as true is not shown ({told})"
+    else:  # in the mean of both they are not less true: it is one of the two that is lower
+        low = {
+            name: [symbol for symbol, own in known.items() if name in _lower_in([own], models, rules.truth)]
+            for name in against
+        }
+        told = ", ".join(f"{' and '.join(symbols)} of {name}" for name, symbols in low.items())
+        words = f"lower is {told} ({_means_of(known, models.index(against[0]))})"
+    return Guard("less_true", against, True, figures, words)
 
 
-def _sees_less(models: Models, clips: Mapping[str, PairFigures], rules: Rules) -> Guard:
+def _sees_less(models: Models, clips: Mapping[str, PairFigures], found: Found | None, rules: Rules) -> Guard:
     effect = _effect(clips, "coverage")
     figures = (_difference("coverage", models, effect, rules.coverage),)
-    if effect is None:
+    if effect is None or found is None:
         return Guard("sees_less", (), False, figures, "how much each sees was not measured")
     against = _lower_in([effect], models, rules.coverage)
     own = effect.turned() if against and against[0] == models[1] else effect
     told = f"coverage {own.first:.0%} against {own.second:.0%}"
-    words = f"{against[0]} sees less ({told})" if against else f"neither sees less ({told})"
+    if not against:
+        words = f"neither sees less by more than {rules.coverage:g} ({told})"
+    elif _place_of(found) is not None:
+        words = f"{against[0]} sees less ({told})"
+    else:
+        words = f"whether {against[0]} sees as much is not shown ({told})"
     return Guard("sees_less", against, True, figures, words)
+
+
+def _place_of(found: Found) -> int | None:
+    """Return the model that a question is answered for, by its place."""
+    return None if found.winner is None else ("first", "second").index(found.winner)
+
+
+def _means_of(effects: Mapping[str, Effect], place: int) -> str:
+    """Return both models' means in each figure, that of the model at a place first."""
+    turned = {symbol: own if place == 0 else own.turned() for symbol, own in effects.items()}
+    return ", ".join(f"{symbol} {own.first:.3f} against {own.second:.3f}" for symbol, own in turned.items())
 
 
 def _more(models: Models, name: GuardName, shares: Floats, bound: float, what: str) -> Guard:
@@ -174,7 +201,7 @@ def _more(models: Models, name: GuardName, shares: Floats, bound: float, what: s
     place = 0 if excess > bound else 1 if -excess > bound else None
     if place is None:
         told = f"{models[0]} {first:.0%}, {models[1]} {second:.0%}"
-        return Guard(name, (), True, figures, f"of neither more instances {what} ({told})")
+        return Guard(name, (), True, figures, f"about as many instances of each {what} ({told})")
     own, other = (first, second) if place == 0 else (second, first)
     words = (
         f"{own:.0%} of the instances of {models[place]} {what}, {other:.0%} of those of {models[1 - place]}"
@@ -191,11 +218,12 @@ def _effect(clips: Mapping[str, PairFigures], name: str) -> Effect | None:
     return effect_of({clip: figures.series[name] for clip, figures in clips.items()})
 
 
-def _lower_in(effects: Sequence[Effect], models: Models, bound: float) -> tuple[str, ...]:
+def _lower_in(effects: Iterable[Effect], models: Models, bound: float) -> tuple[str, ...]:
     """Return the models that are lower in one of the figures by more than a bound, its 95% interval excluding 0."""
     found = []
+    looked_at = tuple(effects)
     for place, name in enumerate(models):
-        for effect in effects:
+        for effect in looked_at:
             own = effect if place == 0 else effect.turned()
             interval = own.interval(CONFIDENCE)
             if own.estimate < -bound and interval is not None and interval.high < 0:

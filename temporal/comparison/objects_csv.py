@@ -130,7 +130,7 @@ def _parsed(cells: list[str], count: int, path: Path, number: int) -> ObjectRow:
     except ValueError as error:
         raise InputError(
             f"expected one object a line in {path}, got something else at line {number} ({error}): analyze the clip "
-            f"anew with --overwrite"
+            f"again with --overwrite"
         ) from error
 
 

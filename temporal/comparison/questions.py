@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -64,26 +65,82 @@ QUESTIONS: Mapping[Question, Deciding] = MappingProxyType(
 """The outline is primary and tested by itself; the others are adjusted by Holm among themselves."""
 
 
+DECIDING_FIGURES = frozenset(
+    (*LOSSES, *(name for own in QUESTIONS.values() for name in (own.figure, *own.agreeing)))
+)
+"""All that is looked at before a model is called steadier, guards apart."""
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What the data say to a question, before it is put into words.
+    """What the data say to a question, before it is put into words. Intervals are made when they are asked for.
 
     Attributes:
-        outcome: as of `Answer`.
+        question: the question.
         effect: of the deciding figure; None where no clip has it.
-        interval, confidence: of the effect; of alike models the 90% one that lies within the margin.
+        margin: the least difference that matters, on the scale of the effect.
+        level: of the interval that must exclude 0.
         p_adjusted: None where it is not tested.
         agrees: whether the agreeing figures have the same sign.
-        small: whether the difference is shown to be within the margin.
     """
 
-    outcome: Outcome
+    question: Question
     effect: Effect | None
-    interval: Interval | None
-    confidence: float
+    margin: float
+    level: float
     p_adjusted: float | None
     agrees: bool
-    small: bool
+
+    @cached_property
+    def winner(self) -> Literal["first", "second"] | None:
+        """The model that the question is answered for."""
+        if self.effect is None or self._is_too_short or not self.agrees or not self._p_allows:
+            return None
+        interval = self.effect.interval(self.level)
+        if interval is None or not interval.excludes_zero:
+            return None
+        lower = interval.high < 0
+        return "first" if lower == (QUESTIONS[self.question].better == "down") else "second"
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the difference is shown to be within the margin."""
+        return self.effect is not None and not self._is_too_short and self.effect.is_within(self.margin)
+
+    @property
+    def outcome(self) -> Outcome:
+        """As of `Answer`."""
+        if self.effect is None:
+            return "undefined"
+        if self._is_too_short:
+            return "too_short"
+        if self.winner is not None:
+            return self.winner
+        return "alike" if self.small else "not_shown"
+
+    @property
+    def confidence(self) -> float:
+        """Of `interval`: of alike models it is the narrower one that lies within the margin."""
+        return ALIKE_CONFIDENCE if self.outcome == "alike" else self.level
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Of the effect; None where it is undefined or there is too little to say."""
+        if self.effect is None or self._is_too_short:
+            return None
+        return self.effect.interval(self.confidence)
+
+    @property
+    def _p_allows(self) -> bool:
+        if self.effect is None or self.effect.scope != "clips":
+            return True
+        return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANCE
+
+    @cached_property
+    def _is_too_short(self) -> bool:
+        if self.effect is None or self.effect.scope == "clips":
+            return False
+        return self.effect.pairs < LEAST_PAIRS or self.effect.interval(self.level) is None
 
 
 def asked(truth: bool) -> tuple[Question, ...]:
@@ -123,7 +180,7 @@ def decide(
     if outline is not None:
         adjusted["outline"] = outline.p_value
     return {
-        question: _decided(question, effect, clips, adjusted.get(question), len(effects), rules)
+        question: _found(question, effect, clips, adjusted.get(question), len(effects), rules)
         for question, effect in effects.items()
     }
 
@@ -138,11 +195,11 @@ def margin_of(question: Question, rules: Rules) -> float:
 
 def lost_by(found: Mapping[Question, Found], place: int) -> tuple[Question, ...]:
     """Return the questions beside the outline that are answered for the other model, by more than matters."""
-    other: Outcome = "second" if place == 0 else "first"
+    other = "second" if place == 0 else "first"
     return tuple(
         question
         for question, own in found.items()
-        if question != "outline" and own.outcome == other and not own.small
+        if question != "outline" and own.winner == other and not own.small
     )
 
 
@@ -160,7 +217,7 @@ def not_worse_in_losses(clips: Mapping[str, PairFigures], place: int, rules: Rul
     return True
 
 
-def _decided(
+def _found(
     question: Question,
     effect: Effect | None,
     clips: Mapping[str, PairFigures],
@@ -168,24 +225,15 @@ def _decided(
     questions: int,
     rules: Rules,
 ) -> Found:
-    if effect is None:
-        return Found("undefined", None, None, CONFIDENCE, None, True, False)
-    over_clips = effect.scope == "clips"
-    confidence = CONFIDENCE if over_clips else 1 - SIGNIFICANCE / questions
-    interval = effect.interval(confidence)
-    agrees = _agrees(question, effect, clips)
-    if interval is None or (not over_clips and effect.pairs < LEAST_PAIRS):
-        return Found("too_short", effect, None, confidence, p_adjusted, agrees, False)
-    small = effect.is_within(margin_of(question, rules))
-    significant = not over_clips or (p_adjusted is not None and p_adjusted < SIGNIFICANCE)
-    if interval.excludes_zero and significant and agrees:
-        lower = interval.high < 0
-        outcome: Outcome = "first" if lower == (QUESTIONS[question].better == "down") else "second"
-        return Found(outcome, effect, interval, confidence, p_adjusted, agrees, small)
-    if small:
-        narrow = effect.interval(ALIKE_CONFIDENCE)
-        return Found("alike", effect, narrow, ALIKE_CONFIDENCE, p_adjusted, agrees, small)
-    return Found("not_shown", effect, interval, confidence, p_adjusted, agrees, small)
+    over_clips = effect is None or effect.scope == "clips"
+    return Found(
+        question,
+        effect,
+        margin_of(question, rules),
+        CONFIDENCE if over_clips else 1 - SIGNIFICANCE / questions,
+        p_adjusted,
+        effect is None or _agrees(question, effect, clips),
+    )
 
 
 def _agrees(question: Question, effect: Effect, clips: Mapping[str, PairFigures]) -> bool:

@@ -111,7 +111,7 @@ class Rules:
     def sentence(self) -> str:
         """All of them for a reader."""
         return (
-            f"Alike is: outlines within a factor of {self.outline:g}, misses within {self.presence:g} per pair, "
+            f"Alike means: outlines within a factor of {self.outline:g}, misses within {self.presence:g} per pair, "
             f"coverage within {self.coverage:g}, J and F within {self.truth:g}. Guards speak at: B1 "
             f"{self.propagated:g} px below half the round trip, {self.second:g} px above what the other motion "
             f"estimate lets expect; IoU of the two models' masks below {self.overlap:g} or falling by {self.drift:g} a "

@@ -135,7 +135,7 @@ class SupportMeter:
     Args:
         models: by name, in the order of the rows.
         rate: the clip's frames a second; None where it has no time.
-        stride: every how manieth frame is selected: frames so far apart are consecutive.
+        stride: how far apart the selected frames are, 1 for every frame; frames so far apart are consecutive.
         truth: whether the objects are those of a ground truth, given with every frame; else the models' consensus.
         options: how objects are found.
 

@@ -27,7 +27,7 @@ def verdict_of(comparison: ModelComparison) -> Verdict:
         for question, found in comparison.found.items()
     )
     guards = guards_of(
-        comparison.models, comparison.clips, comparison.guards, comparison.has_truth, comparison.rules
+        comparison.models, comparison.clips, comparison.guards, comparison.found, comparison.rules
     )
     unknown = _unknown(comparison, guards)
     steadier, word, head = _headline(comparison, answers, guards)
@@ -65,7 +65,7 @@ def _headline(
         return None, f"{winner}'s outlines move less, with a doubt", head
     if objections:
         head = f"{winner}'s outlines are steadier (by {by} {where}), but {_joined(objections)}."
-        return None, f"{winner}'s outlines are steadier, with a reserve", head
+        return None, f"{winner}'s outlines are steadier, with a reservation", head
     if not not_worse_in_losses(comparison.clips, place, comparison.rules, comparison.seed):
         head = f"{winner}'s outlines are steadier (by {by} {where}); whether it misses more is not shown."
         return None, f"{winner}'s outlines are steadier", head
@@ -88,7 +88,7 @@ def _without_winner(
     if outline.outcome == "undefined":
         return (
             "cannot be said",
-            f"Which of {first} and {second} is steadier cannot be said{more or ': they share too little'}.",
+            f"Which of {first} and {second} is steadier cannot be said{more or ': too few objects are seen by both'}.",
         )
     if not others:
         return "not shown", f"Nothing is shown of which of {first} and {second} is steadier {where}{more}."

@@ -30,8 +30,8 @@ SPECS = (
     _spec(
         "centre_bias",
         "D5",
-        "Mean error of the box centre's x, in true widths, over the frames in which a mask overlaps the true one at "
-        "all to speak of.",
+        "Mean error of the box centre's x, in true widths, over the frames in which a mask overlaps the true one "
+        "noticeably.",
         "the masks and the true ones, matched by their overlap",
         "1",
         (-math.inf, math.inf),

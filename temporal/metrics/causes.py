@@ -51,6 +51,18 @@ PARTS = {
 """What a mask may be assembled from, and what a reader is told it is. The two halves of a box add up to it."""
 
 HALVES = ("box_pooled", "box_pasted")
+
+
+def short_name(part: str) -> str:
+    """Return what a picture calls a part, where there is little room.
+
+    Example:
+        >>> short_name("box_pooled"), short_name("prototypes")
+        ('box, pooled', 'prototypes')
+    """
+    return part.replace("_", ", ")
+
+
 FLOOR, TOTAL = "floor", "total"
 
 SWITCH = "why_switch"

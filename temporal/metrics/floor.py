@@ -20,7 +20,7 @@ from yolact_temporal.temporal.metrics.contract import (
 from yolact_temporal.temporal.metrics.jitter import motion_compensated_jitter
 from yolact_temporal.temporal.metrics.registry import REGISTRY
 
-AT_LEAST = "at least so much: a flow that is consistently wrong does not show in it"
+AT_LEAST = "a lower bound, since a flow that is consistently wrong does not show in it"
 """What must be said of the round trip wherever it is called a floor."""
 
 FLOOR_GROUP = "What the true masks measure, on the pairs that the model sees"

@@ -53,7 +53,8 @@ def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = L
     fewest = min(len(reading.objects), 1)
     text = ""
     for moments in range(MOMENTS, _LEAST_MOMENTS - 1, -1):
-        for objects in range(len(reading.objects), fewest - 1, -1):
+        # Each object takes a line: more of them than lines never fit, and a clip may have thousands.
+        for objects in range(min(len(reading.objects), most), fewest - 1, -1):
             text = as_console(_short_lines(reading, objects, moments, where), width=WIDTH, spaced=False)
             if text.count("\n") < most:
                 return text
@@ -143,7 +144,7 @@ def movement_sentence(reading: ClipReading) -> str:
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
     floor = reading.floor_px
     if floor is None:
-        tail = "how much of it is the motion estimate's error is not known"
+        tail = "how much of it is the motion estimate's own error is not known"
     elif reading.from_truth:
         tail = f"the true masks move {figure(floor)} px"
     elif not floor:

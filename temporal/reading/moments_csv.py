@@ -68,7 +68,7 @@ def read_moments(path: Path) -> list[Moment] | None:
         return [_moment(row) for row in read_rows(path)]
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise InputError(
-            f"expected a table of moments in {path}, which cannot be read ({error}): analyze the clip anew with "
+            f"expected a table of moments in {path}, which cannot be read ({error}): analyze the clip again with "
             f"--overwrite"
         ) from error
 

@@ -14,8 +14,13 @@ ALL = "all"
 """What the last row is called."""
 
 
-def compared_clips(verdict: Verdict) -> Section:
-    """Return what a comparison of two models over clips comes to: the headline, the answers, and a row a clip."""
+def compared_clips(verdict: Verdict, brief: bool = True) -> Section:
+    """Return what a comparison of two models over clips comes to: the headline, the answers, and a row a clip.
+
+    Args:
+        verdict: what it comes to.
+        brief: whether answers are in one line each, for a terminal.
+    """
     first, second = verdict.models
     truth = verdict.answer("truth") is not None
     heads = ["", "both see", "outline px", "change", "floor px", "missed", "seen"]
@@ -27,7 +32,9 @@ def compared_clips(verdict: Verdict) -> Section:
         rows.append(_all_row(verdict, truth))
     blocks: list[Block] = [
         Paragraph(verdict.headline, strong=True),
-        Items([brief_answer(answer, verdict.models) for answer in verdict.answers]),
+        Items(
+            [brief_answer(answer, verdict.models) if brief else answer.sentence for answer in verdict.answers]
+        ),
         Table(heads, rows, keys=keys),
     ]
     return Section(f"{first} / {second}", blocks)

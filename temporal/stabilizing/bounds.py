@@ -46,7 +46,7 @@ class CostBounds:
             except ValueError:
                 value = math.nan
             if not value >= 0:
-                raise UsageError(f"expected a number from 0 up as {name}, got {text!r}: pass {name}=VALUE")
+                raise UsageError(f"expected a number of 0 or more as {name}, got {text!r}: pass {name}=VALUE")
             found[name] = value
         return replace(self, **found)
 

@@ -58,7 +58,7 @@ def read_box_causes(path: Path) -> BoxCauses:
                 found[key] = (jitter, px)
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"expected a table of causes in {path}, which cannot be read ({error}): analyze the clip anew"
+            f"expected a table of causes in {path}, which cannot be read ({error}): analyze the clip again"
         ) from error
     return found
 

@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from yolact_temporal.temporal.documents import Block, Paragraph, Section
 from yolact_temporal.temporal.metrics.causes import (
     FLOOR,
+    HALVES,
     MEASURES,
     PARTS,
+    SWITCH,
     SWITCH_SHARE,
     TOTAL,
     WITH_SWITCH,
     WITHOUT_SWITCH,
 )
-from yolact_temporal.temporal.why.causes_summary import ClipCauses
+from yolact_temporal.temporal.why.causes_summary import CauseFigure, CauseSums, ClipCauses
+from yolact_temporal.temporal.why.explaining import PairCauses
 
 _LEAST = 0.005
 """Shares that would be printed as 0% are not named."""
+
+LEAST_PAIRS = 10
+"""Of fewer the first lines say nothing."""
 
 _BOUNDARY = MEASURES[1]
 
@@ -25,6 +31,46 @@ FLOOR_WORDS = (
     "The floor is what remains where nothing but the last frame's parts, carried along by the flow, makes the mask: "
     "no part is blamed for it. A share below 0 steadies."
 )
+
+
+def brief_causes(causes: Mapping[str, ClipCauses]) -> str | None:
+    """Return in one sentence what share of each model's boundary displacement comes from which part.
+
+    Args:
+        causes: by model; one with fewer than `LEAST_PAIRS` explained pairs is left out.
+
+    Returns:
+        None where nothing is to be said of any.
+
+    Example:
+        >>> names = [_BOUNDARY.name(part) for part in ("box", "prototypes", FLOOR, TOTAL)]
+        >>> sums = CauseSums()
+        >>> for frame in range(LEAST_PAIRS):
+        ...     sums.add(PairCauses(frame, 0.1, 1, 0.9, 50, 0.2, dict(zip(names, (1.0, 0.5, 0.5, 2.0)))))
+        >>> brief_causes({"yolact": ClipCauses(sums.figures(), 10, 10)})
+        "Why they move: box 50%, prototypes 25% (25% no part's)."
+    """
+    told = {model: brief for model, own in causes.items() if (brief := _brief(own.figures))}
+    if not told:
+        return None
+    several = len(causes) > 1
+    parts = [f"{model} {brief}" if several else brief for model, brief in told.items()]
+    return f"Why they move: {'; '.join(parts)}."
+
+
+def _brief(figures: Mapping[str, CauseFigure]) -> str:
+    floor = figures[_BOUNDARY.name(FLOOR, share=True)]
+    if floor.value is None or floor.n < LEAST_PAIRS:
+        return ""
+    named = [f"{part} {share:.0%}" for share, part in _shares(figures)]
+    return f"{', '.join(named) or 'no part'} ({floor.value:.0%} no part's)"
+
+
+def _shares(figures: Mapping[str, CauseFigure]) -> list[tuple[float, str]]:
+    """Return the share of each whole part that is worth naming, largest first."""
+    shares = {part: figures[_BOUNDARY.name(part, share=True)].value for part in PARTS if "_" not in part}
+    known = [(share, part) for part, share in shares.items() if share is not None and abs(share) >= _LEAST]
+    return sorted(known, reverse=True)
 
 
 def causes_section(
@@ -67,31 +113,44 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
         >>> print(*cause_sentences("yolact", ClipCauses(sums.figures(), 1, 1)))
         Of yolact's 2.0 px of boundary displacement here 75% comes from the box, -25% from the prototypes; 50% is floor.
     """
-    figures = causes.figures
-    total = figures[_BOUNDARY.name(TOTAL)].value
-    floor = figures[_BOUNDARY.name(FLOOR, share=True)].value
-    if total is None or floor is None:
+    lines = _part_sentences(model, causes.figures)
+    if not lines:
         return []
-    shares = {part: figures[_BOUNDARY.name(part, share=True)].value for part in PARTS}
-    whole = [(share, part) for part, share in shares.items() if share is not None and "_" not in part]
-    named = [
-        f"{share:.0%} from {PARTS[part]}"
-        for share, part in sorted(whole, reverse=True)
-        if abs(share) >= _LEAST
-    ]
-    told = ", ".join(named).replace(" from", " comes from", 1) if named else "nothing comes from any part"
-    lines = [f"Of {model}'s {total:.1f} px of boundary displacement here {told}; {floor:.0%} is floor."]
-    halves = [shares[half] for half in ("box_pooled", "box_pasted")]
-    if halves[0] is not None and halves[1] is not None:
-        lines.append(
-            f"Of the box, {halves[0]:.0%} is where features are pooled from and {halves[1]:.0%} where the mask is "
-            f"pasted into."
-        )
     lines += _switches(causes)
     if causes.told < causes.pairs:
         lines.append(
             f"These are {causes.told} of {causes.pairs} pairs: an interrupted run saw the others, and the parts of "
             f"their masks are not recorded."
+        )
+    return lines
+
+
+def pair_sentences(model: str, causes: PairCauses) -> list[str]:
+    """Return what the boundary displacement of one pair of masks comes from, a sentence each; none where undefined."""
+    sums = CauseSums()
+    sums.add(causes)
+    lines = _part_sentences(model, sums.figures())
+    switched = causes.values.get(SWITCH)
+    if switched is not None:
+        lines.append(
+            f"{'Another anchor won than' if switched else 'The same anchor won as'} in the frame before."
+        )
+    return lines
+
+
+def _part_sentences(model: str, figures: Mapping[str, CauseFigure]) -> list[str]:
+    total = figures[_BOUNDARY.name(TOTAL)].value
+    floor = figures[_BOUNDARY.name(FLOOR, share=True)].value
+    if total is None or floor is None:
+        return []
+    named = [f"{share:.0%} from {PARTS[part]}" for share, part in _shares(figures)]
+    told = ", ".join(named).replace(" from", " comes from", 1) if named else "nothing comes from any part"
+    lines = [f"Of {model}'s {total:.1f} px of boundary displacement here {told}; {floor:.0%} is floor."]
+    halves = [figures[_BOUNDARY.name(half, share=True)].value for half in HALVES]
+    if halves[0] is not None and halves[1] is not None:
+        lines.append(
+            f"Of the box, {halves[0]:.0%} is where features are pooled from and {halves[1]:.0%} where the mask is "
+            f"pasted into."
         )
     return lines
 

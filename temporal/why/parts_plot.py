@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, Region, union_region
 from yolact_temporal.data.mask_parts import Assemble, MaskParts
-from yolact_temporal.temporal.metrics.causes import PARTS
+from yolact_temporal.temporal.metrics.causes import PARTS, short_name
 from yolact_temporal.temporal.plot_style import (
     FAINT,
     INK,
@@ -34,6 +35,10 @@ _MOST_MAPS = 32
 """Of more, those are drawn whose values vary most: features have hundreds of channels."""
 _MARGIN_PX = 24
 _NOW, _THEN = model_color(0), model_color(1)
+_KEY = (
+    "Filled: the mask so assembled. Orange outline: the mask as it is. Boxes: blue of this frame, orange of the one "
+    "before, carried here."
+)
 
 
 def plot_parts(
@@ -55,6 +60,7 @@ def plot_parts(
     figure = new_figure(11.5, 0.75 + 0.95 * rows + 1.6 + 4.6)
     heights = [0.95 * rows + 0.3, 1.6, 4.6]
     top, middle, bottom = np.asarray(figure.subfigures(3, 1, height_ratios=heights)).ravel()
+    bottom.suptitle(_KEY, x=0.012, ha="left", fontsize=9.5, color=FAINT)
     _draw_maps(top, parts, channels, coefficients)
     _draw_bars(middle, parts, channels, coefficients)
     axes = bottom.subplots(2, 4).ravel()
@@ -124,20 +130,28 @@ def _draw_masks(
         (uncropped,) = assemble(replace(now, boxes=whole))
         ahead.append(("before the crop by its box", uncropped, recorded))
     carried = [
-        (f"with the earlier {name.replace('_', ', ')}", masks[everything - {name}], recorded)
+        (f"with the earlier {short_name(name)}", masks[everything - {name}], recorded)
         for name in PARTS
         if name in everything and everything - {name} in masks
     ]
     shown = [*ahead, *carried, ("with all earlier: the floor", masks[frozenset()], recorded)]
     shown = shown[: len(axes) - 1]
     # Before the crop a mask may reach all over the frame: the others say what is looked at.
-    region = union_region([mask.region for _, mask, _ in (shown[0], *shown[2:])]).grown(_MARGIN_PX, now.size)
+    seen = [mask.region for _, mask, _ in (shown[0], *shown[2:])]
+    region = union_region([*seen, _box_region(now)]).grown(_MARGIN_PX, now.size)
     for each, (heading, mask, beside) in zip(axes, shown, strict=False):
         _draw_mask(each, rgb, region, mask, beside)
         write_heading(each, heading)
     _draw_grid(axes[len(shown)], now, mixtures.then.select([index]), recorded, region)
     for each in axes[len(shown) + 1 :]:
         each.set_axis_off()
+
+
+def _box_region(parts: MaskParts) -> Region:
+    """Return what of the frame lies in the first instance's box; of a box beside the frame a line of no pixel."""
+    height, width = parts.size
+    x1, y1, x2, y2 = np.clip(parts.boxes[0], 0, [width, height, width, height])
+    return Region(math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2))
 
 
 def _draw_mask(

@@ -3,19 +3,24 @@
 Nothing downloads by itself. A model whose weights are missing says so with the one command that brings them.
 """
 
-from yolact_temporal.yolact.weights.access import (
-    WeightsFile,
-    WeightsRow,
-    completed_weights,
-    find_weights,
-    list_weights,
-    load_weights,
-)
-from yolact_temporal.yolact.weights.checkpoint import clean_state_dict, read_state
-from yolact_temporal.yolact.weights.download import progress_bar
-from yolact_temporal.yolact.weights.manage import WeightsReport, fetch, import_file, verify
-from yolact_temporal.yolact.weights.registry import REGISTRY, WeightsEntry
-from yolact_temporal.yolact.weights.store import cache_dir
+from typing import TYPE_CHECKING
+
+from yolact_temporal.yolact.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from yolact_temporal.yolact.weights.access import (
+        WeightsFile,
+        WeightsRow,
+        completed_weights,
+        find_weights,
+        list_weights,
+        load_weights,
+    )
+    from yolact_temporal.yolact.weights.checkpoint import clean_state_dict, read_state
+    from yolact_temporal.yolact.weights.download import progress_bar
+    from yolact_temporal.yolact.weights.manage import WeightsReport, fetch, import_file, verify
+    from yolact_temporal.yolact.weights.registry import REGISTRY, WeightsEntry
+    from yolact_temporal.yolact.weights.store import cache_dir
 
 __all__ = [
     "REGISTRY",
@@ -35,3 +40,25 @@ __all__ = [
     "read_state",
     "verify",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "REGISTRY": "registry",
+        "WeightsEntry": "registry",
+        "WeightsFile": "access",
+        "WeightsReport": "manage",
+        "WeightsRow": "access",
+        "cache_dir": "store",
+        "clean_state_dict": "checkpoint",
+        "completed_weights": "access",
+        "fetch": "manage",
+        "find_weights": "access",
+        "import_file": "manage",
+        "list_weights": "access",
+        "load_weights": "access",
+        "progress_bar": "download",
+        "read_state": "checkpoint",
+        "verify": "manage",
+    },
+)

@@ -8,8 +8,9 @@ from typing import Literal
 
 from torch import nn
 
-from yolact_temporal.errors import UsageError, WeightsError
+from yolact_temporal.errors import WeightsError
 from yolact_temporal.yolact.weights.checkpoint import load_into, read_state
+from yolact_temporal.yolact.weights.given import require_file_or_model
 from yolact_temporal.yolact.weights.registry import REGISTRY, Registry, WeightsEntry, find_entry
 from yolact_temporal.yolact.weights.store import find_in_cache, sha256_of
 
@@ -84,7 +85,7 @@ def find_weights(
         if not entry.bundled.is_file():
             raise WeightsError(
                 f"expected the weights of {name} inside the package at {entry.bundled}, found none: "
-                "install yolact-temporal anew"
+                "install yolact-temporal again"
             )
         return WeightsFile(entry.bundled, sha256_of(entry.bundled), "bundled", name)
     stored = find_in_cache(name)
@@ -153,12 +154,8 @@ def locate(name_or_path: str | Path, registry: Registry = REGISTRY) -> WeightsFi
     """
     if isinstance(name_or_path, str) and name_or_path in registry:
         return find_weights(name_or_path, registry=registry)
+    require_file_or_model(name_or_path, registry)
     path = Path(name_or_path)
-    if not path.exists() and path.name == str(name_or_path) and not path.suffix:
-        raise UsageError(
-            f"expected a weights file or a model out of {', '.join(registry)}, got {str(name_or_path)!r}: "
-            "check its spelling"
-        )
     return WeightsFile(path, sha256_of(path), "file")
 
 

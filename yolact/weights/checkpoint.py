@@ -109,7 +109,7 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
         other = [key for key, value in content.items() if not _is_plain(key, value)]
         if content and not other:
             return dict(content)
-        found = f"{other[0]!r}, which is none" if other else "nothing"
+        found = f"{other[0]!r}, which is no named tensor" if other else "nothing"
     raise WeightsError(
         f"expected a state dict of named tensors in {path}, found {found}: save model.state_dict() alone"
     )

@@ -142,7 +142,7 @@ def fetch(
     if address is None:
         raise no_address(name)
     part = _part_path(name, address)
-    busy = f"expected to be alone in fetching {name}, found another process at it: wait for it, or stop it"
+    busy = f"expected no other process to be fetching {name}, found one: wait for it, or stop it"
     with exclusive(part.with_name(part.name + ".lock"), busy):
         download(address, part, progress)
         suffix = _accept(part, entry)
@@ -257,8 +257,8 @@ def verify(
 def _not_replaceable(entry: WeightsEntry) -> UsageError:
     """Bundled weights are never shadowed by the cache, so that a model's name means the same everywhere."""
     return UsageError(
-        f"expected a model whose weights are not bundled, got {entry.name}, whose are part of the package: "
-        "name the file itself where weights are asked for"
+        f"expected a model whose weights are not bundled, got {entry.name}, whose weights are part of the package: "
+        "pass the file itself with --weights"
     )
 
 
@@ -301,7 +301,7 @@ def _guess(path: Path, state: Mapping[str, Tensor], registry: Registry) -> Weigh
     if not fits:
         closest = min(candidates, key=lambda name: len(candidates[name]))
         raise WeightsError(
-            f"expected the keys and shapes of a known model in {path}, found those of none "
+            f"expected the keys and shapes of a known model in {path}, found those of no known model "
             f"(closest is {closest}: {first_few(candidates[closest])}): choose another file"
         )
     chosen = fits[0] if len(fits) == 1 else _by_file_name(path, fits)

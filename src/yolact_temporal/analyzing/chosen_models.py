@@ -53,7 +53,7 @@ def require_distinct(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(
-            f"expected models to compare that differ, got {twice[0]} more than once: a model is as steady as itself"
+            f"expected different models to compare, got {twice[0]} more than once: name each of them once"
         )
 
 

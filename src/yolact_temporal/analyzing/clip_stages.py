@@ -207,16 +207,18 @@ def _segment(
 
 def _records(recording: ModelRecording, frames: Sequence[Frame], clock: StageClock) -> Sequence[_Told]:
     recorded = recording.recorded(frames[0].index, len(frames))
+    # Handing parts out costs time too: it is done where a pair of frames is explained.
+    explained = recording.explained if any(recording.explains(frame.index) for frame in frames) else None
     if recorded is not None:
-        if recording.explained is None or not any(recording.explains(frame.index) for frame in frames):
+        if explained is None:
             return [(record, None) for record in recorded]
         # Parts are not recorded: only for them is a frame seen anew, so that a resumed run says the same.
         with clock.running(recording.name):
-            seen = recording.explained.see_parts(frames)
+            seen = explained.see_parts(frames)
         return [(record, parts) for record, (_, parts) in zip(recorded, seen, strict=True)]
     with clock.running(recording.name):
-        if recording.explained is not None:
-            return recording.explained.see_parts(frames)
+        if explained is not None:
+            return explained.see_parts(frames)
         return [(record, None) for record in recording.mask_source.see(frames)]
 
 

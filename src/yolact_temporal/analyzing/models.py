@@ -136,5 +136,5 @@ def _require_own_name(name: str, factory: str) -> None:
     require_free(name, f"the attribute name of what {factory} makes")
     if name in model_names():
         raise UsageError(
-            f"expected a name of its own for what {factory} makes, got {name}, which another model has: change it"
+            f"expected a name that no other model has for what {factory} makes, got {name}: change it"
         )

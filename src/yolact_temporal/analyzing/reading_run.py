@@ -18,6 +18,7 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.moments import Moment, with_shared_ids
 from yolact_temporal.temporal.reading.object_rows import ObjectReading, object_readings, track_readings
 from yolact_temporal.temporal.reading.shared_ids import MaskKey, objects_of_tracks
+from yolact_temporal.temporal.why.causes_text import brief_causes
 
 _KEY_COLUMNS = ("frame", "area_px", "score", "track_id")
 
@@ -74,8 +75,10 @@ def read_run(
 
 
 def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
-    """Return what must be said beside the figures: what pixels depend on, that there are none, why masks lack."""
-    found = [stride_sentence(stride)] if stride > 1 else []
+    """Return what must be said beside the figures: why they move, what pixels depend on, why masks lack."""
+    why = brief_causes(result.causes)
+    found = [] if why is None else [why]
+    found += [stride_sentence(stride)] if stride > 1 else []
     if not any(own.pictures for own in result.stability.values()):
         found.append("Without the clip the motion between frames is not known, nor how far outlines move.")
     for model, own in list(result.absences.items())[:1]:  # of the others the report's tables tell

@@ -17,7 +17,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
-from yolact_temporal.analyzing.run_page import run_page
+from yolact_temporal.analyzing.run_page import TOLD_PAIRS, run_page
 from yolact_temporal.analyzing.summary_text import (
     CAVEAT,
     FLOOR_NOTE,
@@ -225,7 +225,7 @@ def _compare(
     table = ClipObjects.from_rows(with_box_causes(rows, causes))
     if not table.pair.any():
         return ComparisonResult(
-            (), ("No object counts for two models, so that they cannot be compared here.", *outside)
+            (), ("No object counts for two models, so they cannot be compared here.", *outside)
         )
     untimed = frozenset() if result.clip.fps is not None else frozenset({name})
     thresholds = {source.name: source.score_threshold for source in mask_sources}
@@ -314,7 +314,8 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
 def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> None:
     """Write a run's `report.html`, from what lies in its folder by then, with or without pictures of moments."""
     said = [*done.comparison.remarks, *remarks(done.result)]
-    page = run_page(done.reading, _figures(done), said, done.folder, manifest, pictures)
+    answered = len(done.reading.verdicts) <= TOLD_PAIRS
+    page = run_page(done.reading, _figures(done, answered=answered), said, done.folder, manifest, pictures)
     with atomic_write(done.folder.page) as file:
         file.write(page)
 
@@ -354,10 +355,16 @@ def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> S
     return Section(f"Stability of masks in {done.name}", blocks)
 
 
-def _figures(done: FinishedRun, notes: bool = True) -> list[Block]:
-    """Return every figure: of every two models, against the truth, of each model by itself."""
+def _figures(done: FinishedRun, notes: bool = True, answered: bool = True) -> list[Block]:
+    """Return every figure: of every two models, against the truth, of each model by itself.
+
+    Args:
+        done: the run.
+        notes: whether it says what each model is.
+        answered: whether the comparisons' answers have been told above.
+    """
     blocks: list[Block] = [
-        comparison_section(pair.comparison, pair.verdict) for pair in done.comparison.pairs
+        comparison_section(pair.comparison, pair.verdict, answered) for pair in done.comparison.pairs
     ]
     if done.quality:
         blocks.append(truth_section(done.quality))

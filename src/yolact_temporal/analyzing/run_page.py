@@ -29,7 +29,7 @@ TOLD_PAIRS = 3
 
 _MOMENTS_NOTE = (
     "Left the frame before, with the object's outline. Right the frame itself: in white the outline that the motion "
-    "carries there, in colour the one that the model saw. Where they part, the mask moved and the object did not."
+    "carries there, in colour the one that the model saw. Where the two differ, the mask moved and the object did not."
 )
 
 
@@ -66,7 +66,7 @@ def run_page(
         *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
         Section("How it was read", [Items([*said, *_how_measured(manifest)])], folded=True),
-        Section("How to do it again", _reproduce(manifest), folded=True),
+        Section("How to reproduce it", _reproduce(manifest), folded=True),
     ]
     return as_page(Section(lines.title, blocks), definitions(), page_footer(manifest.started))
 
@@ -80,7 +80,7 @@ def _each_pair(reading: ClipReading, overview: Sequence[Picture]) -> Section:
 
 def _what_was_measured(manifest: Manifest) -> str:
     clip = manifest.clip
-    rate = "no time of its own" if clip.fps is None else f"{clip.fps:.4g} frames a second"
+    rate = "unknown frame rate" if clip.fps is None else f"{clip.fps:.4g} frames a second"
     return f"{rate[0].upper()}{rate[1:]}; models: {', '.join(manifest.models)}."
 
 

@@ -194,7 +194,7 @@ class RecordedMasks:
                 raise InputError(
                     f"expected frame {frame.index} next in {self._record}, got "
                     f"{'its end' if record is None else f'frame {record.index}'}: the clip reads differently now, "
-                    f"analyze it anew"
+                    f"analyze it again"
                 )
             found.append(record)
         return found

@@ -18,7 +18,7 @@ INTERVAL_NOTE = (
 
 FLOOR_NOTE = (
     f"The floor is what the motion estimate itself costs: each mask carried to the next frame and back, against "
-    f"itself. Of B1 and B2, {AT_LEAST}."
+    f"itself. For B1 and B2 it is {AT_LEAST}."
 )
 
 

@@ -11,8 +11,8 @@ from yolact_temporal.temporal.metrics import REGISTRY, MetricSpec
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 
 NO_LOSS = (
-    "The losses L are undefined: of masks that are there in both frames the overlap is not known, since without the "
-    "clip there is no motion to carry them by, and a sum over the misses alone is no loss. Pass the clip with --clip."
+    "The losses L are undefined: without the clip the motion is not known, so the masks of two frames cannot be laid "
+    "over each other, and misses alone are not a loss. Pass the clip with --clip."
 )
 
 
@@ -34,7 +34,7 @@ def truth_section(quality: Sequence[TruthFit]) -> Section:
     ):
         notes.append(NO_LOSS)
     if not identity.available():
-        notes.append(f"HOTA, MOTSA and IDF1 need one package more: {identity.INSTALL}")
+        notes.append(f"HOTA, MOTSA and IDF1 need one more package: {identity.INSTALL}")
     return Section("Against the ground truth", [*blocks, *([Items(notes)] if notes else [])])
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import add_run_options, command, destination, motion_options, rules
+from yolact_temporal.cli.options import (
+    add_run_options,
+    add_why_option,
+    command,
+    destination,
+    motion_options,
+    rules,
+    why_every,
+)
 from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -19,10 +27,6 @@ if TYPE_CHECKING:
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.selection import Position
     from yolact_temporal.temporal.stabilizing.registry import Candidate
-
-
-_WHY_SAMPLE = 3
-"""By default jitter is explained on one of so many pairs of frames: of all it took up to a third of the run."""
 
 
 def add(commands: Any) -> None:
@@ -74,13 +78,7 @@ def add(commands: Any) -> None:
         "`what-if` tells what each method gains and costs",
     )
     add_run_options(parser)
-    parser.add_argument(
-        "--why",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
-        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}rd, which costs less)",
-    )
+    add_why_option(parser)
     parser.add_argument(
         "--prototypes",
         type=int,
@@ -115,8 +113,8 @@ def run(args: argparse.Namespace) -> int:
         end=asked.end,
         stride=args.stride,
         batch=args.batch,
-        why_every=_WHY_SAMPLE if args.why is None else int(args.why),
         record_soft=args.record_soft,
+        why_every=why_every(args),
         **motion_options(args),
     )
     bounds = rules(args)

@@ -43,6 +43,11 @@ def run(args: argparse.Namespace) -> int:
     frames = at_least_one("--frames", args.frames)
     if args.metrics:
         return _benchmark_metrics(args, frames)
+    from yolact_temporal.analyzing.chosen_models import require_known
+
+    for name in args.models or ():
+        require_known(name)  # a wrong one is told before PyTorch is loaded
+
     from yolact_temporal.benchmarking.networks import format_benchmark, run_benchmark
 
     figures = run_benchmark(

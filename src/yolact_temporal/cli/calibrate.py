@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
         "--verdicts",
         action="store_true",
         help="instead, simulate how often comparisons of 1 to 20 clips find a true difference, and how often they call "
-        "one of two equal models steadier; writes verdicts.csv and verdicts.png; some minutes",
+        "one of two equal models steadier; writes verdicts.csv and verdicts.png; ten minutes",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of scenes and faults (default: 0)")
     add_output_options(parser)

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import at_least_one, progress_bar, say
-from yolact_temporal.cli.options import add_run_options, command, destination, motion_options, rules
+from yolact_temporal.cli.options import (
+    add_run_options,
+    add_why_option,
+    command,
+    destination,
+    motion_options,
+    rules,
+    why_every,
+)
 from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
 from yolact_temporal.errors import UsageError
 
@@ -43,6 +51,7 @@ def add(commands: Any) -> None:
         help="name of the run of the photographs that ship with the package (default: demo)",
     )
     add_run_options(parser)
+    add_why_option(parser)
     parser.set_defaults(handler=run)
 
 
@@ -67,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
     if len(names) > 1:
         claim_comparison(args.out)
-    options = AnalyzeOptions(batch=batch, **motion_options(args))
+    options = AnalyzeOptions(batch=batch, why_every=why_every(args), **motion_options(args))
     models = load_models(args)
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:

@@ -37,6 +37,10 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report AP on COCO-format data."""
+    from yolact_temporal.analyzing.chosen_models import require_known
+
+    require_known(args.model)  # a wrong name is told before PyTorch is loaded
+
     from yolact_temporal.analyzing.models import ModelRequest, load_model
     from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 

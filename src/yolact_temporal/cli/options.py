@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
 
+_WHY_SAMPLE = 6
+"""By default jitter is explained on one of so many pairs of frames, so that it takes less than 15% of the run also
+where there are thirty instances in a frame."""
+
 EXIT_CODES = """exit codes:
   0    done
   1    a fault in the program (calibrate: a check failed), or no space for the results
@@ -221,6 +225,22 @@ def motion_options(args: argparse.Namespace) -> dict[str, Any]:
         )
     given = {"motion": method, "second_motion_every": every}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def add_why_option(parser: argparse.ArgumentParser) -> None:
+    """Add whether the causes of jitter are looked for."""
+    parser.add_argument(
+        "--why",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
+        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}th, which costs less)",
+    )
+
+
+def why_every(args: argparse.Namespace) -> int:
+    """Return of how many pairs of frames one is explained; 0 for none."""
+    return _WHY_SAMPLE if args.why is None else int(args.why)
 
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:

@@ -254,12 +254,12 @@ def compare_all(
             motion=motion,
         )
     write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
-    lines, report = comparison_lines(result), comparison_report(result)
     folders, _ = run_folders(runs)
-    write_comparison_page(out, lines, report, folders, args.command_line)
+    first, details = comparison_lines(result, brief=False), comparison_report(result, answered=True)
+    write_comparison_page(out, first, details, folders, args.command_line)
+    told = comparison_report(result) if args.verbose else comparison_lines(result)
     say(
         args,
-        f"\n{as_console(report if args.verbose else lines, width=WIDTH)}\n\n"
-        f"  Every figure: {out / REPORT_PAGE}, {out / COMPARISON_TEXT}",
+        f"\n{as_console(told, width=WIDTH)}\n\n  Every figure: {out / REPORT_PAGE}, {out / COMPARISON_TEXT}",
     )
     return result

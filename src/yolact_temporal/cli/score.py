@@ -64,7 +64,7 @@ def add(commands: Any) -> None:
         "--name",
         action="append",
         metavar="NAME",
-        help="a name for the masks; one for each, in order",
+        help="a name for the masks; one for each file or folder, in order",
     )
     parser.add_argument(
         "--clip-name", metavar="NAME", help="what to call the clip (default: by --clip, or the masks)"

@@ -72,6 +72,10 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train a model."""
+    from yolact_temporal.yolact.families import recipe_for
+
+    recipe_for(args.model)  # a wrong name is told before PyTorch is loaded
+
     from tqdm import tqdm
 
     from yolact_temporal.data.files import results_in

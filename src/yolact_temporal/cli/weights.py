@@ -36,6 +36,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List, fetch, import or verify weights."""
+    _require_known(args)
+
     from yolact_temporal.yolact import weights as store
 
     if args.action == "list":
@@ -62,3 +64,16 @@ def run(args: argparse.Namespace) -> int:
     report = store.verify(args.file, args.model)
     print(report)
     return 0 if report.ok else InputError.exit_code
+
+
+def _require_known(args: argparse.Namespace) -> None:
+    """Refuse names that no model has, before PyTorch is loaded."""
+    from yolact_temporal.yolact.families import find_model, model_names
+    from yolact_temporal.yolact.weights.given import require_file_or_model
+
+    if args.action == "fetch":
+        find_model(args.name)
+    elif args.action in ("import", "verify") and args.model is not None:
+        find_model(args.model)
+    if args.action == "verify":
+        require_file_or_model(args.file, model_names())

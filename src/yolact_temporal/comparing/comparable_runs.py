@@ -149,7 +149,7 @@ def nothing_left(reasons: Sequence[InputError]) -> InputError:
     if len(reasons) == 1:
         return reasons[0]
     told = "; ".join(str(reason) for reason in reasons)
-    return InputError(f"expected a run that can be compared, found none of {len(reasons)}: {told}")
+    return InputError(f"expected a run that can be compared, found none among {len(reasons)}: {told}")
 
 
 def _usable(folder: RunFolder) -> FinishedFolder:
@@ -255,8 +255,9 @@ def frame_rates_sentence(clips: Sequence[ClipRuns]) -> str | None:
         return None
     told = ", ".join(f"{float(rate):.4g}" for rate in sorted(rates))
     return (
-        f"The clips are of several frame rates ({told} measured frames a second), with which figures in pixels shrink: "
-        f"the models are compared clip by clip, and the means over the clips are of no one rate."
+        f"The clips have several frame rates ({told} measured frames a second), and the higher the rate, the smaller "
+        f"are "
+        f"figures in pixels: the models are compared clip by clip, and means over the clips are of no single rate."
     )
 
 
@@ -336,7 +337,7 @@ def models_to_compare(clips: Sequence[ClipRuns], models: Sequence[str] | None) -
         levels = {clip.models[name].score_threshold for clip in clips}
         if len(levels) > 1:
             raise InputError(
-                f"expected one score threshold of {name} in all runs, got {', '.join(map(str, sorted(levels)))}: "
-                f"analyze the clips with the same one"
+                f"expected the same score threshold of {name} in all runs, got {', '.join(map(str, sorted(levels)))}: "
+                f"analyze the clips again with one threshold"
             )
     return chosen

@@ -254,16 +254,18 @@ def _holds_comparison(folder: Path) -> bool:
     return has_header(folder / COMPARISON, [column.name for column in COMPARISON_COLUMNS[:6]])
 
 
-def comparison_report(result: ComparisonResult, title: str = "") -> Section:
-    """Return what a comparison says to a reader."""
-    blocks: list[Block] = [comparison_section(pair.comparison, pair.verdict) for pair in result.pairs]
+def comparison_report(result: ComparisonResult, title: str = "", answered: bool = False) -> Section:
+    """Return what a comparison says to a reader; without the answers where `comparison_lines` has told them."""
+    blocks: list[Block] = [
+        comparison_section(pair.comparison, pair.verdict, answered) for pair in result.pairs
+    ]
     blocks += [Items(result.remarks)] if result.remarks else []
     return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
 
 
-def comparison_lines(result: ComparisonResult) -> Section:
+def comparison_lines(result: ComparisonResult, brief: bool = True) -> Section:
     """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
-    blocks: list[Block] = [compared_clips(pair.verdict) for pair in result.pairs]
+    blocks: list[Block] = [compared_clips(pair.verdict, brief) for pair in result.pairs]
     blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
     return Section("Which model is steadier", blocks)
 
@@ -350,7 +352,7 @@ def _made_rows(
     run = Replay(manifest.clip, manifest.options, {name: clip.models[name].files.masks for name in chosen})
     if not run.pictures:
         gathered.remarks.append(
-            f"{clip.name}: the clip is not there ({manifest.clip.path or 'none was given'}), so that its motion is not "
+            f"{clip.name}: the clip was not found ({manifest.clip.path or 'none was given'}), so its motion is not "
             f"known: B1, B2 and the losses are undefined, and nothing is decided."
         )
     indices: list[int] = []

@@ -44,7 +44,7 @@ def write_comparison_page(
         *([Section("Each clip's own report", [Links(links)])] if links else []),
         folded(details),
         *(
-            [Section("How to do it again", [Paragraph(f"Command: {command}")], folded=True)]
+            [Section("How to reproduce it", [Paragraph(f"Command: {command}")], folded=True)]
             if command
             else []
         ),

@@ -93,11 +93,12 @@ def open_truth(
     )
     found = open_masks(path, options.format, known)
     if not sum(len(frame.instances) for frame in found):
-        note = f"The ground truth in {path} has no object: only false alarms can be told against it."
+        note = f"The ground truth in {path} holds no object, so only false alarms can be counted."
         return replace(found, notes=(*found.notes, note))
     if not found.identified:
         raise InputError(
-            f"expected true masks with an identity each in {path}, got {found.format} without: pass another format, or "
+            f"expected an identity for every true mask in {path}, got {found.format} without any: pass another "
+            f"format, or "
             f"add a track_id to every instance"
         )
     return found
@@ -141,7 +142,7 @@ def coverage_notes(truth: MaskSequence, indices: Collection[int]) -> list[str]:
     if not known:
         raise InputError(
             f"expected true masks of the frames that are measured, {min(indices)} to {max(indices)}, got none of them "
-            f"in {truth.path}: pass the truth of this clip, or say what its first frame is called with "
+            f"in {truth.path}: pass the truth of this clip, or give the number of its first frame with "
             f"--ground-truth-first-frame"
         )
     if known == len(indices):

@@ -138,7 +138,7 @@ def what_if(
         names = dict.fromkeys(each.spec.name for each in tried if each.spec.needs_motion)
         tried = [each for each in tried if not each.spec.needs_motion]
         remarks.append(
-            f"The clip of {', '.join(unseen)} is not there, so that its motion is not known: {', '.join(names)} are "
+            f"The clip of {', '.join(unseen)} was not found, so its motion is not known: {', '.join(names)} are "
             f"left out, B1, B2 and L are undefined, and nothing is recommended."
         )
     found: dict[str, dict[str, list[CandidateFigures]]] = {model: {} for model in chosen}
@@ -149,10 +149,7 @@ def what_if(
         faint |= replay.faint
         remarks += replay.remarks
     if not faint and any(each.spec.needs_faint for each in tried):
-        remarks.append(
-            "No instance below the operating threshold was recorded: hysteresis has nothing to go on with, and is left "
-            "out."
-        )
+        remarks.append("No instance below the operating threshold was recorded, so hysteresis is left out.")
         found = {
             model: {
                 name: [own for own in figures if not own.candidate.spec.needs_faint]
@@ -367,5 +364,5 @@ def tracked_frame(
     except ValueError as error:
         raise InputError(
             f"expected {files.instances} to have the instances of {files.masks.name}, got others at frame "
-            f"{record.index} ({error}): analyze the clip anew with --overwrite"
+            f"{record.index} ({error}): analyze the clip again with --overwrite"
         ) from error

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from yolact_temporal.data.files import kind_of, part_path
 from yolact_temporal.data.formats import MaskFormat, MaskFrame, MaskSequence, mask_format
 from yolact_temporal.data.formats.tracks import tracks_of
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.rle import encode_masks, mask_areas, overlap
-from yolact_temporal.data.runs.guard import require_outside_inputs, require_outside_runs
-from yolact_temporal.data.runs.manifest import Manifest
+from yolact_temporal.data.runs.guard import require_new_path
 from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.data.runs.tracked_masks import run_masks
 from yolact_temporal.errors import UsageError
@@ -60,8 +58,8 @@ def export_run(run: Path, format_name: str, out: Path, model: str | None = None)
     chosen = mask_format(format_name)
     finished = open_finished(run)
     manifest = finished.manifest
-    name = _model_name(list(manifest.models), run, model)
-    _require_free(out, manifest)
+    name = finished.model_name(model)
+    require_new_path(out, "a path for an export", manifest.inputs)
     own = manifest.models[name]
     masks = run_masks(finished.folder, manifest.clip.rate, name, own.score_threshold, own.class_names)
     fitted = _Fitted(masks, chosen)
@@ -88,25 +86,6 @@ def _parents_of(path: Path) -> Iterator[None]:
             with suppress(OSError):
                 folder.rmdir()
         raise
-
-
-def _require_free(out: Path, manifest: Manifest) -> None:
-    """Refuse a path at which something lies, or that is in a run or in the images that the run was made of."""
-    for path in (out, part_path(out)):
-        if kind_of(path) != "nothing":
-            raise UsageError(f"expected a new path to write, got {path}, which exists: pass another --out")
-    require_outside_runs(out, "a path for an export")
-    require_outside_inputs(out, "a path for an export", manifest.inputs)
-
-
-def _model_name(names: list[str], run: Path, model: str | None) -> str:
-    if model is None and len(names) != 1:
-        raise UsageError(f"expected --model, since {run} has {', '.join(names)}: name one of them")
-    if model is not None and model not in names:
-        raise UsageError(
-            f"expected a model of {run}, which has {', '.join(names)}, got {model!r}: name one of them"
-        )
-    return model or names[0]
 
 
 class _Fitted:
@@ -180,5 +159,5 @@ class _Fitted:
             lines.append("Classes are left out.")
         if not held.scores:
             left = "are the track's mean" if held.name == "youtube-vis" else "are left out"
-            lines.append(f"Scores {left}; boxes are left out, so that they read as the masks' own.")
+            lines.append(f"Scores {left}; boxes are left out: a reader takes those around the masks.")
         return lines

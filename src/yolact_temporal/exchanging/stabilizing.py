@@ -71,7 +71,7 @@ def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] |
     """
     finished = open_finished(request.run)
     manifest = finished.manifest
-    name = _model_name(request, list(manifest.models))
+    name = finished.model_name(request.model)
     names = [require_free(stabilized_name(name, each), "--method") for each in request.candidates]
     if (twice := twice_named(names)) is not None:
         raise UsageError(f"expected every method once, got {twice} twice: name it once")
@@ -109,16 +109,6 @@ def stabilize_run(request: StabilizeRequest, progress: Callable[[int], object] |
             RunRequest(destination, _options(manifest), motion=motion, truth=truth),
             progress,
         )
-
-
-def _model_name(request: StabilizeRequest, models: Sequence[str]) -> str:
-    if request.model is None and len(models) != 1:
-        raise UsageError(f"expected --model, since {request.run} has {', '.join(models)}: name one of them")
-    if request.model is not None and request.model not in models:
-        raise UsageError(
-            f"expected a model of {request.run}, which has {', '.join(models)}, got {request.model!r}: name one of them"
-        )
-    return request.model or models[0]
 
 
 def _options(manifest: Manifest) -> AnalyzeOptions:
@@ -160,7 +150,7 @@ class _Raw:
         self._soft = finished.folder.model(name).soft
         if not finished.there(self._masks):
             raise InputError(
-                f"expected the record of {name} in {self._masks}, found none: analyze the clip anew with --overwrite"
+                f"expected the record of {name} in {self._masks}, found none: analyze the clip again with --overwrite"
             )
         self.class_names = own.class_names
         self.cell_px = own.mask_cell_px
