@@ -129,7 +129,7 @@ def with_soft(records: Iterator[FrameRecord], path: Path) -> Iterator[FrameRecor
 def _refuse(path: Path, number: int, found: str, error: Exception | None = None) -> NoReturn:
     raise InputError(
         f"expected soft masks of the instances of masks.jsonl in {path}, got something else at line {number} "
-        f"({found}): restore the file, or analyze the clip anew with --record-soft and --overwrite"
+        f"({found}): restore the file, or analyze the clip again with --record-soft and --overwrite"
     ) from error
 
 

@@ -233,7 +233,7 @@ class _Raw:
         if not self._finished.there(self._soft):
             raise InputError(
                 f"expected soft masks of {self._name} in {self._soft} for {', '.join(needing)}, found none: analyze "
-                f"the clip anew with --record-soft, or take another method"
+                f"the clip again with --record-soft, or take another method"
             )
         return {self._name: self._soft}
 
