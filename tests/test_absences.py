@@ -126,6 +126,8 @@ def test_given_identities_may_come_back_after_any_time():
     assert counts.total == 10
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_they_add_up_to_the_absent_frames(seed):
     rng = np.random.default_rng(seed)

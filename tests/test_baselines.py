@@ -246,6 +246,7 @@ class TestSegmenter:
 
 
 class TestMaskScoring:
+    @pytest.mark.slow
     @pytest.mark.real_data
     def test_the_head_agrees_with_the_authors(self):
         root = os.environ.get("YOLACT_TEMPORAL_TEST_DATA")

@@ -44,6 +44,8 @@ def figures():
     return run_metrics_benchmark(frames=9, memory_frames=6, scene=SCENE, small_scene=SCENE)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_what_is_derived_follows_from_what_was_timed(figures):
     stability, region, shape = figures["stability"], figures["region"], figures["shape_stability"]
     assert figures["frame_size"] == [96, 128]

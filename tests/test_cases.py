@@ -141,12 +141,16 @@ def mean_j(said: str) -> float:
 
 
 class TestInputs:
+    @pytest.mark.slow
+    @pytest.mark.smoke
     @pytest.mark.parametrize(("name", "line"), SCORED)
     def test_masks_meet_their_frames(self, cases, tmp_path, monkeypatch, capsys, name, line):
         code, _ = run(cases / "inputs" / name, line, tmp_path / "case", monkeypatch)
         assert code == 0
         assert mean_j(capsys.readouterr().out) == SCORED[name, line]
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     @pytest.mark.parametrize(("name", "line"), WARNED)
     def test_what_is_odd_is_said(self, cases, tmp_path, monkeypatch, capsys, name, line):
         code, _ = run(cases / "inputs" / name, line, tmp_path / "case", monkeypatch)
@@ -229,6 +233,8 @@ class TestInputs:
 
 
 class TestRight:
+    @pytest.mark.slow
+    @pytest.mark.smoke
     @pytest.mark.parametrize("name", _rows("right", ("masks-", "png-")))
     def test_masks(self, cases, tmp_path, monkeypatch, capsys, name):
         code, _ = run(cases / "right" / name, 0, tmp_path / "case", monkeypatch)

@@ -514,6 +514,8 @@ class TestUnusableRuns:
 
 
 class TestCommand:
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_it_writes_tables_and_prints_the_verdict(self, clips, tmp_path, capsys):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
         assert cli.main(["compare", str(run), "--out", str(tmp_path / "out")]) == 0

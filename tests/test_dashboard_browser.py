@@ -267,7 +267,7 @@ def test_the_folder_is_compared(page):
     go(page, "Compare clips")
     page.get_by_role("heading", name="Steady, or seeing less?").wait_for()
     got = list(csv.DictReader(io.StringIO(download(page, "Download clips.csv").decode())))
-    assert {row["model_a"] for row in got} == {STEADY}
+    assert {row["model_a"] for row in got} == {STEADY, "toy_parts"}
 
 
 _ATTACK = """async (at) => {

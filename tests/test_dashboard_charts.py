@@ -37,6 +37,8 @@ def data_of(spec, layer):
     return spec["datasets"][layer["data"]["name"]]
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_jitter_rows_keep_every_frame_and_undefined_ones_undefined(frames):
     rows = timeline.jitter_rows(frames, timed=True)
     assert len(rows) == 48

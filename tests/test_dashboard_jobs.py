@@ -171,6 +171,8 @@ def test_only_a_run_that_nobody_writes_is_resumed_and_only_once(root, started):
     assert len(started) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_finished_run_is_not_resumed(root):
     assert not jobs.can_resume(root, replace(interrupted(root), state="done"))
     assert not jobs.can_resume(root, replace(interrupted(root), name="gone"))

@@ -91,6 +91,8 @@ def test_a_long_clip_has_as_many_bars_as_can_be_seen_each_leading_to_its_worst_f
     }
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("measure", MEASURES)
 def test_the_bars_of_a_run_are_the_tables(root, measure):
     causes = find_run(root, "still").causes(MODEL)
@@ -105,6 +107,8 @@ def texts(test):
     return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_page_stands_where_most_moves_and_offers_what_can_be_asked(root):
     test = one_page(root, "why")
     assert not test.exception
@@ -147,6 +151,8 @@ def settled():
             thread.join(timeout=30)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_mask_is_asked_for_once_and_its_picture_shown(root, monkeypatch):
     import io
 
@@ -169,6 +175,8 @@ def test_a_mask_is_asked_for_once_and_its_picture_shown(root, monkeypatch):
     assert (args.frame, args.track) == (test.session_state["current_frame"], 1)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_what_cannot_be_answered_is_one_sentence(root, monkeypatch):
     answered(monkeypatch, fails="expected the weights of x, found none: fetch them")
     test = one_page(root, "why")
@@ -228,6 +236,8 @@ def test_the_process_that_answers_is_ended_when_its_time_is_up(monkeypatch):
         explaining._run(["explain"])
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_command_that_fails_says_its_own_sentence(tmp_path):
     with pytest.raises(explaining.InputError, match=r"^expected a run folder, or a folder of them"):
         explaining._run(["explain", str(tmp_path), "--frame", "1"])

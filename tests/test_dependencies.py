@@ -73,6 +73,8 @@ def imports_below(*folders: str) -> set[str]:
     return {name for anywhere, _ in found.values() for name in anywhere}
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("source", "found"),
     [
@@ -87,6 +89,8 @@ def test_the_check_sees_what_is_not_declared(source: str, found: dict[str, list[
     assert undeclared(set(imported_by(ast.parse(source))), {"numpy"}) == found
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_all_that_the_product_imports_is_declared() -> None:
     users = [text for extra, texts in OPTIONAL.items() if extra not in DEVELOPERS for text in texts]
     assert undeclared(imports_below(*PRODUCT), names_in([*PROJECT["dependencies"], *users])) == {}
@@ -114,6 +118,8 @@ def test_all_that_is_declared_is_imported() -> None:
     assert names_in(PROJECT["dependencies"]) - brought == set()
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_all_that_the_tests_import_is_declared_for_developers() -> None:
     own = {path.stem for folder in ("tests", "tools") for path in (ROOT / folder).glob("*.py")}
     own |= {"tests", "reference_weights"}  # the folder itself, and a file beside the real data

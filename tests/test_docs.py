@@ -81,6 +81,8 @@ def printed(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("room", ["src", "data", "temporal", "yolact", "dashboards"])
 def test_what_is_printed_is_plain(room):
     found = [

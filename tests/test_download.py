@@ -245,6 +245,8 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
         download(f"http://127.0.0.1:{port}/x.pth", tmp_path / "x.part")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_server_that_falls_silent_is_given_up_and_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

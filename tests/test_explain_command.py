@@ -63,6 +63,8 @@ def files(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("model", MODELS)
 def test_it_says_of_every_mask_what_the_run_says_of_it(run, tmp_path, capsys, model):
     before = files(run)
@@ -84,6 +86,8 @@ def test_it_says_of_every_mask_what_the_run_says_of_it(run, tmp_path, capsys, mo
     assert files(run) == before
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_without_a_track_it_takes_the_best_scored_and_says_so(run, tmp_path, capsys):
     assert explained(run, tmp_path / "one.png") == 0
     said = capsys.readouterr().out

@@ -49,6 +49,7 @@ def second_launch(traffic, name, precision, **options):
         segmenter.launch(fake_frames(FRAMES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("name", small_ones_first(YOLACTS))
 def test_frames_go_up_once_and_masks_come_down_once_and_nobody_waits(monkeypatch, name, precision):
@@ -59,6 +60,7 @@ def test_frames_go_up_once_and_masks_come_down_once_and_nobody_waits(monkeypatch
     assert traffic.waits == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("name", small_ones_first(BASELINES))
 def test_a_baseline_too_moves_frames_and_masks_once(monkeypatch, name, precision):
@@ -71,6 +73,7 @@ def test_a_baseline_too_moves_frames_and_masks_once(monkeypatch, name, precision
     assert not any("scalar" in wait for wait in traffic.waits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}, {"nms": "cross-class"}],
@@ -84,6 +87,7 @@ def test_what_is_chosen_of_a_segmenter_costs_no_transfer(monkeypatch, name, opti
     assert traffic.waits == []
 
 
+@pytest.mark.slow
 def test_suppression_across_classes_moves_frames_and_masks_once(monkeypatch):
     with fake_gpu(monkeypatch) as traffic:
         second_launch(traffic, "mask_rcnn_compact", "float32", nms="cross-class")
@@ -92,6 +96,7 @@ def test_suppression_across_classes_moves_frames_and_masks_once(monkeypatch):
     assert not any("scalar" in wait for wait in traffic.waits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [True, False])
 @pytest.mark.parametrize("name", small_ones_first(TRAINABLE))
 def test_a_training_step_stays_on_the_device(monkeypatch, name, truth):

@@ -83,6 +83,8 @@ class TestOfARun:
         assert AT_LEAST in printed.replace("\n", " ")
         assert AT_LEAST in (folder / "report.md").read_text()
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_with_a_ground_truth_is_what_the_true_masks_measure_on_the_same_pairs(self, run):
         """Here the models' masks are the true ones, and so are their figures."""
         folder, printed = run()
@@ -98,6 +100,8 @@ class TestOfARun:
         order = [row["metric"] for row in rows(folder / "comparison.csv") if row["clip"] == "walk"]
         assert order[:2] == ["boundary_px", "round_trip_px"]
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     @pytest.mark.parametrize(("every", "pairs"), [("1", FRAMES - 1), ("4", 3), ("0", 0), (None, 2)])
     def test_the_second_estimate_is_of_a_sample_of_pairs(self, run, every, pairs):
         folder, _ = run(*([] if every is None else ["--second-motion-every", every]))

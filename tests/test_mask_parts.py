@@ -97,6 +97,7 @@ def test_of_the_compact_models_on_real_frames(name):
     assert require_the_same_masks(segmenter, np.stack(frames)) > 3
 
 
+@pytest.mark.slow
 def test_the_anchor_that_won_is_where_the_object_is():
     network = build_model("yolact_compact")
     load_weights("yolact_compact", network)

@@ -98,6 +98,8 @@ class TestJitterIsRecovered:
             assert values[0] == 0
             assert min(np.diff(values)) > 0, name
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     @pytest.mark.parametrize("shake", [0.25, 0.5])
     def test_a_sub_pixel_shake_of_the_centroid_is_recovered(self, shake):
         rng = np.random.default_rng(2)

@@ -144,6 +144,8 @@ def run_with_toys(toys, tmp_path_factory) -> Path:
 
 
 class TestAMetricFromOutside:
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_is_in_the_summary_with_its_interval(self, run_with_toys):
         rows = {row["metric"]: row for row in table(run_with_toys / "summary.csv")}
         own = [

@@ -254,6 +254,8 @@ ANSWERED_AT_ONCE = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_what_is_wrong_is_told_before_anything_heavy_is_loaded(tmp_path):
     """In one process for all, where a module that is loaded once stays and is found after every later command."""
     write_images(tmp_path / "images", 2)

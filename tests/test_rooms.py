@@ -107,6 +107,8 @@ def test_the_check_lets_good_imports_be(source: str, room: str) -> None:
     assert faults(source, room) == []
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_room_knows_what_it_may_not(room: str) -> None:
     assert modules(room), f"{room} holds no module"
@@ -118,6 +120,8 @@ def test_no_room_knows_what_it_may_not(room: str) -> None:
     assert not found
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_imports_are_absolute_everywhere() -> None:
     relative = [
         f"{path.relative_to(ROOT)}:{line}"
@@ -140,6 +144,8 @@ def loaded_after(*names: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("room", ["data", "temporal"])
 def test_importing_every_module_of_a_room_without_networks_loads_no_torch(room: str) -> None:
     names = [

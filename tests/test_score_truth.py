@@ -26,6 +26,8 @@ from yolact_temporal.comparing.compare_runs import compare_runs
 BOXES = ("box_fragment_error", "box_centre_error", "box_scale_ratio_error")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("truth_format", ["davis", "coco"])
 def test_against_the_ground_truth_the_truth_is_perfect(score, images, tmp_path, truth_format):
     truth = write(tmp_path / "truth", true_frames(), truth_format)
@@ -62,6 +64,8 @@ def test_frames_without_truth_are_left_out_of_what_is_measured_against_it(score,
     assert figures["dtssd"]["n"] == 6
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_without_the_clip_no_loss_is_made_of_the_misses_alone(score, images, tmp_path):
     truth = write(tmp_path / "truth", true_frames(), "davis")
     missing = [
@@ -92,6 +96,8 @@ def test_without_the_clip_no_loss_is_made_of_the_misses_alone(score, images, tmp
     assert "is no loss" not in out
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("kind", ["coco", "youtube-vis"])
 def test_a_truth_may_be_annotations(score, images, tmp_path, kind):
     """The same truth as PNG masks and as an annotation file has the same figures; a crowd is what void is."""

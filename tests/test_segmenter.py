@@ -167,6 +167,8 @@ def test_new_weights_are_used_at_once(compact):
     assert segmenter.segment(FRAMES)[0] == before
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", ["yolact_compact", "yolact_plus_resnet50"])
 def test_folding_normalisation_changes_nothing(name):
     torch.manual_seed(0)

@@ -86,6 +86,7 @@ def test_every_option_keeps_scores_of_what_both_find_and_changes_what_it_should(
             assert not np.any(first & ~second)
 
 
+@pytest.mark.slow
 def test_nothing_chosen_is_the_published_model_to_the_bit():
     network = build_model("yolact_compact")
     load_weights("yolact_compact", network)
@@ -93,6 +94,7 @@ def test_nothing_chosen_is_the_published_model_to_the_bit():
     assert plain.segment(FRAME[None]) == compact(crop="cells", crop_margin=0, nms="fast").segment(FRAME[None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize(
     "options", [{"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}]
@@ -200,6 +202,7 @@ def run(*arguments):
     return cli.main(["analyze", *map(str, arguments), "--no-plots", "--no-overlay", "--device", "cpu"])
 
 
+@pytest.mark.slow
 def test_a_run_says_what_was_chosen_and_resumes_with_nothing_else(film, tmp_path, capsys):
     told = (
         film,

@@ -279,6 +279,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_run_keeps_soft_masks_of_both_families_beside_their_masks(recorded):
     for name in ("yolact_compact", "mask_rcnn_compact"):
         files = recorded / name
@@ -289,6 +291,8 @@ def test_a_run_keeps_soft_masks_of_both_families_beside_their_masks(recorded):
     assert json.loads((recorded / "run.json").read_text())["options"]["record_soft"] is True
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_what_if_and_stabilize_average_them_as_analyze_does(recorded, tmp_path, capsys):
     assert cli.main(["what-if", str(recorded), "--out", str(tmp_path / "w"), "--quiet"]) == 0
     tried = {row["method"] for row in rows(tmp_path / "w" / "what_if.csv")}
@@ -300,6 +304,8 @@ def test_what_if_and_stabilize_average_them_as_analyze_does(recorded, tmp_path, 
     assert list(read_records(again)) == list(read_records(live))
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_a_broken_run_resumes_with_its_soft_masks(recorded, images, tmp_path, capsys):
     folder = tmp_path / "astronaut"
     shutil.copytree(recorded, folder)

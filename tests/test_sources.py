@@ -407,6 +407,8 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
         assert resident[1] - resident[0] < 20e6  # 199 frames are 46 MB
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_opening_leaves_no_file_open(clip: Clip) -> None:
     psutil = pytest.importorskip("psutil")
     before = psutil.Process().num_fds()

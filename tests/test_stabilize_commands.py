@@ -111,6 +111,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_what_if_tries_every_method_and_writes_three_files(run, tmp_path, capsys):
     out = tmp_path / "what_if"
     code, told, err = command(capsys, "what-if", run, "--out", out)
@@ -168,6 +170,8 @@ def test_a_ground_truth_adds_quality_and_is_what_is_judged_on(run, clips, tmp_pa
     )
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_of_two_models_the_objects_are_their_consensus(clips, tmp_path, capsys):
     masks = [clips[0].masks("noisy"), clips[0].masks("steady", fault="truth", dips={3})]
     run = scored(capsys, tmp_path / "runs", *masks, clip=clips[0])
@@ -190,6 +194,8 @@ def test_without_the_clip_only_methods_without_flow_are_tried_and_it_is_said(cli
     assert told.count("None of these is recommended") == 2
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_without_faint_instances_hysteresis_is_left_out_and_it_is_said(clips, tmp_path, capsys):
     run = scored(capsys, tmp_path / "runs", clips[0].masks("noisy"), clip=clips[0], threshold=0.1)
     out = tmp_path / "out"

@@ -142,6 +142,8 @@ def test_nothing_is_carried_across_a_cut():
         assert shown[7] is None, method
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 @pytest.mark.parametrize("camera", ["still", "pan"])
 def test_median_lowers_jitter_over_the_floor_by_a_third_without_lag(camera):
     frames = scene(60, camera=camera)
@@ -250,6 +252,8 @@ class TestRecommendation:
             assert "freeze" not in by_name
             assert by_name["lagging3"].objections
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_noise_is_mended_by_what_smooths_and_dropouts_by_what_bridges(self):
         noisy = recommend({"clip": self.clip()}, CostBounds(), lambda own: not own.causal)
         assert noisy.best.spec.name == "median"
@@ -284,6 +288,8 @@ class TestRecommendation:
                 alone = next(each for each in recommend(others, CostBounds()).judged if each.spec is own.spec)
                 assert candidate == alone.final
 
+    @pytest.mark.slow
+    @pytest.mark.smoke
     def test_the_order_of_clips_changes_nothing(self):
         clips = {"one": self.clip(), "other": self.clip(seed=1)}
         first, second = (

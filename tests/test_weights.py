@@ -203,6 +203,8 @@ def test_a_truncated_file_is_damaged(state: State, tmp_path: Path) -> None:
             read_state(path)
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_an_imported_file_is_copied_by_content_and_found_by_name(
     state: State, tmp_path: Path, cache: Path
 ) -> None:
