@@ -42,6 +42,9 @@ def answer(question="outline", outcome="first", **changes):
     return Answer(question=question, outcome=outcome, **told | changes)  # fmt: skip
 
 
+WHY = "Why they move: yolact prototypes 68%, box 6%, coefficients 2% (24% no part's)."
+
+
 @pytest.mark.parametrize(
     ("told", "line"),
     [
@@ -171,8 +174,9 @@ def test_they_are_never_more_than_can_be_taken_in(objects, moments, models):
     )
     told = reading(moments=moments, objects=0, models=models, verdicts=(long,))
     text = console_lines(
-        ClipReading(**{**vars(told), "objects": rows}), ["report.md, x/overlay.mp4, y/overlay.mp4 in runs/street", "b"]
-    )  # fmt: skip
+        ClipReading(**{**vars(told), "objects": rows, "causes": WHY}),
+        ["report.md, x/overlay.mp4, y/overlay.mp4 in runs/street", "b"],
+    )
     lines = text.split("\n")
     assert len(lines) <= LINES
     assert max(map(len, lines)) <= WIDTH
@@ -181,6 +185,16 @@ def test_they_are_never_more_than_can_be_taken_in(objects, moments, models):
         assert any(line.strip().startswith("person #1 ") and "1.2 / 2" in line for line in lines)
     if objects == 60:
         assert "more objects" in text
+
+
+@pytest.mark.parametrize(
+    ("most", "moments", "causes"), [(30, 5, True), (16, 3, True), (15, 3, False), (13, 1, False)]
+)
+def test_what_the_movement_comes_from_gives_way_to_three_moments(most, moments, causes):
+    told = reading(objects=1, moments=5)
+    text = console_lines(ClipReading(**{**vars(told), "causes": WHY}), most=most)
+    assert text.count("gone for 3 frames") == moments
+    assert ("Why they move" in text) == causes
 
 
 def test_thousands_of_objects_take_no_more_tries_than_there_are_lines(monkeypatch):

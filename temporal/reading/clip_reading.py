@@ -54,6 +54,7 @@ class ClipReading:
         numbers: by model and track, the object of the comparison that it is; None where none are compared.
         from_truth: whether objects and floor are those of a ground truth.
         quality: against a ground truth, mean J and F of each model; empty without one.
+        causes: what the outlines' movement comes from, a sentence; "" where that is not known.
         remarks: what must be said beside the figures, a sentence each.
     """
 
@@ -68,6 +69,7 @@ class ClipReading:
     numbers: Mapping[str, Mapping[int, int]] | None = None
     from_truth: bool = False
     quality: Mapping[str, tuple[float | None, float | None]] | None = None
+    causes: str = ""
     remarks: tuple[str, ...] = ()
 
     @property
@@ -124,6 +126,7 @@ def reading_data(reading: ClipReading) -> dict[str, Any]:
             asdict(own) | {"who": own.who, "too_short_to_weigh": not own.weighs} for own in reading.objects
         ],
         "moments": [asdict(own) | {"who": own.who, "what": own.what} for own in reading.moments],
+        "causes": reading.causes or None,
         "remarks": list(reading.remarks),
         "answers": [verdict_data(verdict) for verdict in reading.verdicts],
     }

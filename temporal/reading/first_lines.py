@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table, as_console
@@ -22,7 +23,8 @@ MOMENTS = 5
 NONE = "-"
 """How a value that is not defined reads in a cell that holds several."""
 
-_LEAST_MOMENTS = 1
+_ENOUGH_MOMENTS = 3
+"""Fewer are told only where there is no room even without what the movement comes from."""
 _NAMED = 5
 
 
@@ -43,7 +45,7 @@ def first_lines(reading: ClipReading) -> Section:
 def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = LINES) -> str:
     """Return the first lines for the terminal, in as many rows as `most` lines have room for.
 
-    Objects give way first, then moments; the answers never.
+    Objects give way first, then moments down to three, then what the movement comes from; the answers never.
 
     Args:
         reading: the clip.
@@ -52,13 +54,21 @@ def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = L
     """
     fewest = min(len(reading.objects), 1)
     text = ""
-    for moments in range(MOMENTS, _LEAST_MOMENTS - 1, -1):
+    for moments, told in _givings_way(reading):
         # Each object takes a line: more of them than lines never fit, and a clip may have thousands.
         for objects in range(min(len(reading.objects), most), fewest - 1, -1):
-            text = as_console(_short_lines(reading, objects, moments, where), width=WIDTH, spaced=False)
+            text = as_console(_short_lines(told, objects, moments, where), width=WIDTH, spaced=False)
             if text.count("\n") < most:
                 return text
     return text
+
+
+def _givings_way(reading: ClipReading) -> Iterator[tuple[int, ClipReading]]:
+    """Yield how many moments are told, and of what reading, in the order in which things give way."""
+    for moments in range(MOMENTS, _ENOUGH_MOMENTS - 1, -1):
+        yield moments, reading
+    for moments in range(_ENOUGH_MOMENTS, 0, -1):
+        yield moments, replace(reading, causes="")
 
 
 def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequence[str]) -> Section:
@@ -89,7 +99,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
 def _sizes(reading: ClipReading) -> list[Block]:
     """Return how large the movement is, and of one model how true its masks are."""
     sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
-    return [Paragraph(sentence) for sentence in (*sentences, *reading.remarks) if sentence]
+    return [Paragraph(sentence) for sentence in (*sentences, reading.causes, *reading.remarks) if sentence]
 
 
 def moment_table(moments: Sequence[Moment], several: bool) -> Table:

@@ -69,16 +69,15 @@ def read_run(
         numbers=numbers,
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
+        causes=brief_causes(result.causes) or "",
         remarks=_remarks(result, stride),
         quality={own.model: (_value(own, "truth_j"), _value(own, "truth_f")) for own in quality},
     )
 
 
 def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:
-    """Return what must be said beside the figures: why they move, what pixels depend on, why masks lack."""
-    why = brief_causes(result.causes)
-    found = [] if why is None else [why]
-    found += [stride_sentence(stride)] if stride > 1 else []
+    """Return what must be said beside the figures: what pixels depend on, that there are none, why masks lack."""
+    found = [stride_sentence(stride)] if stride > 1 else []
     if not any(own.pictures for own in result.stability.values()):
         found.append("Without the clip the motion between frames is not known, nor how far outlines move.")
     for model, own in list(result.absences.items())[:1]:  # of the others the report's tables tell

@@ -163,9 +163,8 @@ class ModelRecording:
         """Record all that was seen in the next frame, and measure what counts; at a cut all tracks end."""
         if self._written >= self._kept:
             record = seen.records[self.name]
-            if (
-                self._soft is not None
-            ):  # before the record, so that none of its frames lacks them when a run breaks
+            # Before the record, so that none of its frames lacks them when a run breaks.
+            if self._soft is not None:
                 self._soft.write(record.index, record.instances.size, record.soft or ())
             self._record.write(record)
         self._written += 1
