@@ -260,7 +260,8 @@ def test_what_the_jitter_comes_from_is_shown_and_a_mask_is_asked_for(page, serve
     assert got == (server.root / "still" / "toy_parts" / "why.csv").read_bytes()
     page.get_by_role("button", name="Show its parts").click()
     # A run folder's word never has code imported, not even by the process that is asked.
-    page.get_by_text("which your own code makes").wait_for()
+    answer = page.get_by_text("which your own code makes")
+    answer.wait_for(timeout=90_000)  # of a process that loads PyTorch
 
 
 def test_the_folder_is_compared(page):
