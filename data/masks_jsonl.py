@@ -203,7 +203,35 @@ def read_records(path: Path) -> Iterator[FrameRecord]:
                 ) from error
 
 
-class RecordWriter:
+class LineWriter:
+    """Writes `<path>.part`, a whole line at a time, and renames it when closed whole.
+
+    Args:
+        path: of the finished file.
+        file: the part file, open where the next line goes.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path = path
+        self.part = part_path(path)
+        self._file = file
+
+    def append(self, line: str) -> None:
+        """Append a line, given without its break, and hand it to the operating system."""
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Finish the file and put it in its place."""
+        self._file.close()
+        finish_part(self.path)
+
+    def abandon(self) -> None:
+        """Stop writing and leave the part file for `resume`."""
+        self._file.close()
+
+
+class RecordWriter(LineWriter):
     """Writes records to `<path>.part`, a whole line at a time, and renames it when closed whole.
 
     A process that dies leaves the lines it wrote; `resume` takes them up again.
@@ -221,10 +249,8 @@ class RecordWriter:
     """
 
     def __init__(self, path: Path, class_names: Sequence[str], file: IO[bytes]) -> None:
-        self.path = path
-        self.part = part_path(path)
+        super().__init__(path, file)
         self._class_names = tuple(class_names)
-        self._file = file
 
     @classmethod
     def resume(cls, path: Path, class_names: Sequence[str], multiple_of: int = 1) -> tuple[RecordWriter, int]:
@@ -264,17 +290,7 @@ class RecordWriter:
 
     def write(self, record: FrameRecord) -> None:
         """Append one record and hand it to the operating system."""
-        self._file.write(format_record(record, self._class_names).encode() + b"\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Finish the file and put it in its place."""
-        self._file.close()
-        finish_part(self.path)
-
-    def abandon(self) -> None:
-        """Stop writing and leave the part file for `resume`."""
-        self._file.close()
+        self.append(format_record(record, self._class_names))
 
 
 def shortest(value: np.float32) -> float:

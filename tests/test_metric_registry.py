@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,18 +68,14 @@ TOY_TRUTH = MetricSpec(
     group="Toys",
     matched=True,
 )
-TOY_CLIP = MetricSpec(
+TOY_CLIP = replace(
+    TOY_TRUTH,
     name="toy_busiest",
     symbol="X4",
     meaning="Most masks that a frame has for each true object.",
     inputs="all masks and all true objects",
-    unit="1",
-    range=(0.0, math.inf),
-    direction="down",
-    undefined="there is no true object",
-    source="made up for a test",
-    scope="truth",
-    group="Toys",
+    label="",
+    matched=False,
 )
 
 

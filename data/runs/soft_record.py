@@ -16,13 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import create_part, finish_part, open_regular, part_path, reopen_part
-from yolact_temporal.data.masks_jsonl import FrameRecord
+from yolact_temporal.data.files import create_part, open_regular, part_path, reopen_part
+from yolact_temporal.data.masks_jsonl import FrameRecord, LineWriter
 from yolact_temporal.data.soft_masks import Edges, SoftMask
 from yolact_temporal.errors import InputError
 
@@ -133,7 +133,7 @@ def _refuse(path: Path, number: int, found: str, error: Exception | None = None)
     ) from error
 
 
-class SoftWriter:
+class SoftWriter(LineWriter):
     """Writes soft masks to `<path>.part`, a whole line at a time, and renames it when closed whole.
 
     Example:
@@ -146,11 +146,6 @@ class SoftWriter:
         ...     print(path.read_text().strip())
         {"frame":0,"size":[4,6],"masks":[],"data":""}
     """
-
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self.path = path
-        self.part = part_path(path)
-        self._file = file
 
     @classmethod
     def start(cls, path: Path) -> SoftWriter:
@@ -179,17 +174,7 @@ class SoftWriter:
 
     def write(self, index: int, size: tuple[int, int], masks: Sequence[SoftMask]) -> None:
         """Append those of one frame and hand them to the operating system."""
-        self._file.write(format_soft(index, size, masks).encode() + b"\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Finish the file and put it in its place."""
-        self._file.close()
-        finish_part(self.path)
-
-    def abandon(self) -> None:
-        """Stop writing and leave the part file for `resume`."""
-        self._file.close()
+        self.append(format_soft(index, size, masks))
 
 
 def _differences(values: NDArray[np.uint8]) -> bytes:

@@ -121,6 +121,7 @@ class _ObjectMeters:
         self._absent = ObjectMeter(shapes)
 
     def observe(self, frame: TruthFrame, status: PairStatus) -> None:
+        """Take the next frame, and the status of its pair with the last one."""
         true = frame.true.masks
         nothing = MaskCrop.from_bitmap(np.zeros((0, 0), np.bool_), frame.true.size)
         for iou, objects in self._objects.items():
@@ -134,6 +135,7 @@ class _ObjectMeters:
         self._absent.add(nothing, nothing, status)
 
     def figures(self) -> dict[str, TruthFigure]:
+        """Return the means over objects so far, by metric name and overlap."""
         found = {}
         for iou, objects in self._objects.items():
             rows = [meter.figures() for meter in objects.values()]
