@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 from typing import Literal, NamedTuple
 
+from yolact_temporal.dashboards.command_line import own_sentence, program
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.errors import InputError
 
@@ -24,7 +24,6 @@ LIMIT_S = 180.0
 """Seconds that an answer may take."""
 
 _KEPT = 8
-_SAID = "yolact-temporal: "
 
 
 class Question(NamedTuple):
@@ -132,17 +131,14 @@ def _run(command: list[str]) -> Mapping[str, list[str]]:
     Raises:
         InputError: with its own sentence if it fails, or if its time is up.
     """
-    program = [sys.executable, "-m", __name__.partition(".")[0]]
     try:
-        done = subprocess.run([*program, *command], capture_output=True, check=False, timeout=LIMIT_S)
+        done = subprocess.run([*program(), *command], capture_output=True, check=False, timeout=LIMIT_S)
     except subprocess.TimeoutExpired as error:
         raise InputError(
             f"expected the parts of one mask within {LIMIT_S:.0f} s, got nothing: ask again when the machine is less "
             f"busy, or run the command explain"
         ) from error
     if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").splitlines()
-        said = [line for line in lines if line.startswith(_SAID)] or ["it said nothing"]
-        raise InputError(said[-1].removeprefix(_SAID)[:500])
+        raise InputError((own_sentence(done.stderr.decode("utf-8", "replace")) or "it said nothing")[:500])
     told: Mapping[str, list[str]] = json.loads(done.stdout)
     return told

@@ -22,6 +22,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
+from yolact_temporal.dashboards.command_line import own_sentence, program
 from yolact_temporal.dashboards.loader import read_manifest
 from yolact_temporal.dashboards.paths import VIDEO_SUFFIXES, inside, upload_name
 from yolact_temporal.data.files import atomic_write, kind_of, open_regular, part_path
@@ -137,7 +138,7 @@ def known_models() -> tuple[tuple[str, bool], ...]:
         InputError: if it cannot.
     """
     done = subprocess.run(
-        [*_program(), "weights", "list", "--json"], capture_output=True, text=True, check=False, timeout=120
+        [*program(), "weights", "list", "--json"], capture_output=True, text=True, check=False, timeout=120
     )
     try:
         rows = json.loads(done.stdout)
@@ -306,10 +307,6 @@ def _but_for_name(command: Sequence[str]) -> list[str]:
     return kept
 
 
-def _program() -> list[str]:
-    return [sys.executable, "-m", __name__.partition(".")[0]]
-
-
 def _exit_code(folder: Path) -> int | None:
     try:
         return int(_text(folder / "exit_code"))
@@ -374,9 +371,9 @@ def _error_sentence(folder: Path, code: int | None) -> str:
         text = _text(folder / "output.txt")
     except (InputError, OSError):
         text = ""
-    said = [line for line in text.splitlines() if line.startswith("yolact-temporal: ")]
-    if said:
-        return said[-1].removeprefix("yolact-temporal: ")
+    said = own_sentence(text)
+    if said is not None:
+        return said
     if code is None:
         return "expected the analysis to come to its end, but its process is gone: resume it"
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")

@@ -8,7 +8,7 @@ from devices import devices
 from yolact_temporal.errors import UsageError
 from yolact_temporal.yolact import YolactSegmenter, build_yolact
 from yolact_temporal.yolact.boxes import decode_boxes, encode_boxes, pairwise_iou
-from yolact_temporal.yolact.detect import assemble_masks, box_region, frame_masks
+from yolact_temporal.yolact.detect import box_region, combine_masks, cropped_by_cells, frame_masks
 from yolact_temporal.yolact.device import resolve_device
 from yolact_temporal.yolact.fuse import fused_for_inference
 from yolact_temporal.yolact.nms import cross_class_fast_nms, fast_nms, standard_nms
@@ -85,7 +85,8 @@ def test_assembly_is_the_sigmoid_of_the_linear_combination_inside_the_box(device
     prototypes[..., 0] = 1
     prototypes[:2, :, 1] = 1
     coefficients = torch.tensor([[-1.0, 3.0]], device=device)
-    masks = assemble_masks(prototypes, coefficients, torch.tensor([[0.0, 0.0, 0.25, 1.0]], device=device))
+    box = torch.tensor([[0.0, 0.0, 0.25, 1.0]], device=device)
+    masks = cropped_by_cells(combine_masks(prototypes, coefficients), box)
     expected = torch.zeros(4, 4, device=device)
     expected[:2, :2] = torch.sigmoid(torch.tensor(2.0))  # one cell of box and one of padding wide
     expected[2:, :2] = torch.sigmoid(torch.tensor(-1.0))

@@ -132,24 +132,11 @@ def _rescored(score: Tensor, predicted_iou: Tensor, threshold: float) -> Tensor:
     return emptied(product, (score >= 0) & (product > threshold if threshold > 0 else product >= 0))
 
 
-def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """Combine prototypes linearly and crop: sigmoid(P C^T) inside each box.
-
-    Args:
-        prototypes: (h, w, k).
-        coefficients: (N, k).
-        boxes: (N, 4) xyxy relative to the image.
-
-    Returns:
-        (N, h, w) in 0..1, zero outside the box (which is widened by one cell a side).
+def combine_masks(prototypes: Tensor, coefficients: Tensor) -> Tensor:
+    """Combine prototypes (h, w, k) linearly by coefficients (N, k): sigmoid(P C^T), (N, h, w) in 0..1, not cropped.
 
     Source: arXiv 1904.02689, equation 1.
     """
-    return cropped_by_cells(combine_masks(prototypes, coefficients), boxes)
-
-
-def combine_masks(prototypes: Tensor, coefficients: Tensor) -> Tensor:
-    """Return the masks before any crop, sigmoid(P C^T); as `assemble_masks`."""
     height, width, count = prototypes.shape
     linear = coefficients @ prototypes.reshape(-1, count).T
     return torch.sigmoid(linear).view(-1, height, width)
