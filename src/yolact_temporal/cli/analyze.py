@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
             return run_clip(
                 source,
                 with_followers(models, asked.methods, source.info.fps, options),
-                RunRequest(destination(args, name), options, rules=bounds),
+                RunRequest(destination(args, name, drawing=progress.drawing), options, rules=bounds),
                 progress,
             )
 

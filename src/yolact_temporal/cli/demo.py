@@ -85,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
             return run_film(
                 film,
                 models,
-                destination(args, name, () if args.photographs is None else (args.photographs,)),
+                destination(
+                    args, name, () if args.photographs is None else (args.photographs,), progress.drawing
+                ),
                 options,
                 progress,
                 bounds,
