@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.cli.console import at_least_one, say
-from yolact_temporal.cli.options import add_device_options, add_output_options, command
+from yolact_temporal.cli.console import at_least_one, passing_note, say
+from yolact_temporal.cli.options import WHY_SAMPLE, add_device_options, add_output_options, command
 
 
 def add(commands: Any) -> None:
@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
         "benchmark",
         "time networks, stages and the whole of analyze in milliseconds a frame, or time the metrics",
     )
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--metrics",
         action="store_true",
         help="time the metrics instead, without any network: jitter and flicker of a synthetic 854x480 scene with 10 "
@@ -31,7 +32,23 @@ def add(commands: Any) -> None:
         help="models to time, named as for --model of analyze (default: both compact models, and YOLACT and Mask R-CNN "
         "on ResNet-50)",
     )
-    parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a round (default: 60)")
+    parser.add_argument(
+        "--stages",
+        action="store_true",
+        help="also say what each stage of analyze takes of the processor, and which stage waits for which",
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        metavar="N",
+        help="frames of each turn (default: 16; with --metrics 60)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="rounds, in each of which everything that is compared takes a turn (default: 5)",
+    )
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")
     add_device_options(parser)
     add_output_options(parser)
@@ -40,34 +57,52 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Time networks and the whole of analyze, or the metrics."""
-    frames = at_least_one("--frames", args.frames)
+    for option, value in (("--frames", args.frames), ("--rounds", args.rounds)):
+        if value is not None:
+            at_least_one(option, value)
     if args.metrics:
-        return _benchmark_metrics(args, frames)
-    from yolact_temporal.analyzing.chosen_models import require_known
+        return _benchmark_metrics(args)
+    _require(args)
 
-    for name in args.models or ():
-        require_known(name)  # a wrong one is told before PyTorch is loaded
-
-    from yolact_temporal.benchmarking.networks import format_benchmark, run_benchmark
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.network_table import format_benchmark
+        from yolact_temporal.benchmarking.networks import FRAMES, run_benchmark
 
     figures = run_benchmark(
         args.models,
-        frames=frames,
+        frames=args.frames or FRAMES,
         clip=args.clip,
         device=args.device,
         precision=args.precision,
+        rounds=args.rounds,
+        why_every=WHY_SAMPLE,
     )
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        say(args, format_benchmark(figures))
+        say(args, format_benchmark(figures, args.stages))
     return 0
 
 
-def _benchmark_metrics(args: argparse.Namespace, frames: int) -> int:
+def _require(args: argparse.Namespace) -> None:
+    """Refuse what is wrong with the arguments before PyTorch is loaded."""
+    from yolact_temporal.analyzing.chosen_models import require_known
+    from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
+
+    for name in args.models or ():
+        require_known(name)
+    require_device_name(args.device)
+    require_precision(args.precision)
+    if args.clip is not None:
+        from yolact_temporal.data.sources import require_clip
+
+        require_clip(args.clip)
+
+
+def _benchmark_metrics(args: argparse.Namespace) -> int:
     from yolact_temporal.benchmarking.metrics import format_metrics_benchmark, run_metrics_benchmark
 
-    figures = run_metrics_benchmark(frames)
+    figures = run_metrics_benchmark(60 if args.frames is None else args.frames)
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
