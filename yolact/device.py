@@ -39,3 +39,14 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
     """
     found: torch.dtype = getattr(torch, require_precision(precision))
     return None if found == torch.float32 else found
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Say whether a device computes bfloat16 by itself; where it is emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    # PyTorch's own questions to the processor (x86), which some versions do not have.
+    asked = (getattr(torch.cpu, f"_is_{part}_supported", None) for part in ("avx512_bf16", "amx_tile"))
+    return any(ask is not None and ask() for ask in asked)

@@ -9,6 +9,9 @@ from yolact_temporal.errors import UsageError, advice_on_name
 PRECISIONS = ("float32", "float16", "bfloat16")
 """Of a network's arithmetic, the default first; the others are by autocast."""
 
+AUTO = "auto"
+"""In place of a precision: bfloat16 where that is found to change nothing."""
+
 _DEVICE = re.compile(r"auto|(cpu|mps|cuda)(:\d+)?")
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import WHY_SAMPLE, add_device_options, add_output_options, command
+from yolact_temporal.errors import UsageError
+
+MODES = ("metrics", "precision_noise")
+"""What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 
 def add(commands: Any) -> None:
@@ -18,12 +24,17 @@ def add(commands: Any) -> None:
         "benchmark",
         "time networks, stages and the whole of analyze in milliseconds a frame, or time the metrics",
     )
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument(
+    parser.add_argument(
         "--metrics",
         action="store_true",
         help="time the metrics instead, without any network: jitter and flicker of a synthetic 854x480 scene with 10 "
         "instances, J and F, T, and memory over a long clip",
+    )
+    parser.add_argument(
+        "--precision-noise",
+        action="store_true",
+        help="measure instead how much jitter reduced precision itself adds: float16 and bfloat16 against float32 on "
+        "the same frames (default: the models whose weights ship with the package)",
     )
     parser.add_argument(
         "--models",
@@ -41,7 +52,7 @@ def add(commands: Any) -> None:
         "--frames",
         type=int,
         metavar="N",
-        help="frames of each turn (default: 16; with --metrics 60)",
+        help="frames of each turn (default: 16), or in all (default with --metrics and --precision-noise: 60)",
     )
     parser.add_argument(
         "--rounds",
@@ -60,9 +71,16 @@ def run(args: argparse.Namespace) -> int:
     for option, value in (("--frames", args.frames), ("--rounds", args.rounds)):
         if value is not None:
             at_least_one(option, value)
+    chosen = [f"--{mode.replace('_', '-')}" for mode in MODES if getattr(args, mode)]
+    if len(chosen) > 1:
+        raise UsageError(
+            f"expected one kind of benchmark, got {' and '.join(chosen)}: ask for one after the other"
+        )
     if args.metrics:
         return _benchmark_metrics(args)
     _require(args)
+    if args.precision_noise:
+        return _precision_noise(args)
 
     with passing_note(args, "loading PyTorch ..."):
         from yolact_temporal.benchmarking.network_table import format_benchmark
@@ -77,11 +95,7 @@ def run(args: argparse.Namespace) -> int:
         rounds=args.rounds,
         why_every=WHY_SAMPLE,
     )
-    if args.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        say(args, format_benchmark(figures, args.stages))
-    return 0
+    return _tell(args, figures, partial(format_benchmark, stages=args.stages))
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -102,9 +116,28 @@ def _require(args: argparse.Namespace) -> None:
 def _benchmark_metrics(args: argparse.Namespace) -> int:
     from yolact_temporal.benchmarking.metrics import format_metrics_benchmark, run_metrics_benchmark
 
-    figures = run_metrics_benchmark(60 if args.frames is None else args.frames)
+    figures = run_metrics_benchmark(**({} if args.frames is None else {"frames": args.frames}))
+    return _tell(args, figures, format_metrics_benchmark)
+
+
+def _precision_noise(args: argparse.Namespace) -> int:
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.precision_noise import (
+            FRAMES,
+            format_precision_noise,
+            run_precision_noise,
+        )
+    from yolact_temporal.yolact.families import model_entries
+
+    bundled = [entry.name for entry in model_entries() if entry.weights.bundled is not None]
+    figures = run_precision_noise(args.models or bundled, args.frames or FRAMES, args.clip, args.device)
+    return _tell(args, figures, format_precision_noise)
+
+
+def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> int:
+    """Print figures, for a machine or a person."""
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        say(args, format_metrics_benchmark(figures))
+        say(args, table(figures))
     return 0

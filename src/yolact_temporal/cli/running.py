@@ -17,6 +17,7 @@ from yolact_temporal.cli.options import rules, segmenter_options
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 if TYPE_CHECKING:
+    from yolact_temporal.analyzing.checked_precision import Pictures
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
@@ -73,17 +74,23 @@ def require_models(args: argparse.Namespace) -> None:
         UsageError: naming what is wrong.
     """
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
-    from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
+    from yolact_temporal.yolact.how_to_run import AUTO, PRECISIONS, require_device_name, require_precision
 
     chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
     require_threshold(args.score_threshold)
     require_device_name(args.device)
-    require_precision(args.precision)
+    require_precision(args.precision, (*PRECISIONS, AUTO))
 
 
-def load_models(args: argparse.Namespace) -> list[Any]:
-    """Load the model and its baselines, and say which they are."""
+def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
+    """Load the model and its baselines, and say which they are.
+
+    Args:
+        args: of the command.
+        pictures: gives the first frames, by which the precision is chosen where that is asked for.
+    """
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.yolact.how_to_run import AUTO
 
     models = []
     names = chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
@@ -91,15 +98,21 @@ def load_models(args: argparse.Namespace) -> list[Any]:
         weights = args.weights if name == names[0] else None
         try:
             with passing_note(args, f"loading {name} ..."):
-                from yolact_temporal.analyzing.models import ModelRequest, load_model  # which loads PyTorch
+                # These load PyTorch.
+                from yolact_temporal.analyzing.checked_precision import load_checked
+                from yolact_temporal.analyzing.models import ModelRequest, load_model
 
                 request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
-                models.append(load_model(request))
+                models.append(
+                    load_checked(request, pictures) if args.precision == AUTO else load_model(request)
+                )
         except WeightsError as error:
             if name == names[0] or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, models[-1].note)
+        if (check := models[-1].manifest.get("precision_check")) is not None:
+            announce(args, check)
     require_distinct([model.name for model in models])
     return models
 
