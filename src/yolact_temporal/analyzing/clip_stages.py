@@ -16,7 +16,7 @@ from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
-from yolact_temporal.analyzing.stage_clock import StageClock
+from yolact_temporal.analyzing.stage_clock import StageClock, StageTimes
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
@@ -61,6 +61,7 @@ class AnalyzeResult:
         causes: by model, what its jitter comes from; only of models that were explained.
         moments: the worst of every model, worst first, by its own tracks.
         absences: why masks are absent inside their tracks' lives, by model.
+        times: what each stage took of the clock and of the processor, and which waited for which.
     """
 
     clip: ClipInfo
@@ -75,6 +76,7 @@ class AnalyzeResult:
     causes: Mapping[str, ClipCauses] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
+    times: StageTimes | None = None
 
 
 def analyze_clip(
@@ -112,15 +114,18 @@ def analyze_clip(
         tables = object_tables(folder, mask_sources, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 
-        def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+        def ahead(
+            items: Iterator[T], name: str, taker: str, niceness: int = BACKGROUND_NICENESS
+        ) -> Iterator[T]:
             """Return the items, made in a thread of their own, which ends with this stack."""
-            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
+            handover = clock.handover(name, taker)
+            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness, handover)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
-        frames = ahead(clock.timed("decode", selected), "decode")
-        moved = ahead(with_motion(frames, motion, clock), "flow")
-        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
-        measured = ahead(_measure(seen, recordings, objects, clock), "measure")
+        frames = ahead(clock.timed("decode", selected), "decode", "flow")
+        moved = ahead(with_motion(frames, motion, clock), "flow", "network")
+        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
+        measured = ahead(_measure(seen, recordings, objects, clock), "measure", "overlay")
         count = 0
         for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
@@ -156,6 +161,7 @@ def analyze_clip(
         causes,
         tuple(moments),
         {recording.name: recording.absences() for recording in recordings},
+        clock.times(),
     )
 
 

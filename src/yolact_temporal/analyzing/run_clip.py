@@ -178,6 +178,8 @@ def _run(
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, request, motion, progress)
+    if destination.drawing is not None and destination.pictures.plots:
+        destination.drawing()
     with results_in(folder.path):
         comparison = _compare(folder, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()

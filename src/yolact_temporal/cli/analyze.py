@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +22,13 @@ from yolact_temporal.cli.options import (
     why_every,
 )
 from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from yolact_temporal.analyzing.options import AnalyzeOptions
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.selection import Position
     from yolact_temporal.temporal.stabilizing.registry import Candidate
@@ -118,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         **motion_options(args),
     )
     bounds = rules(args)
-    models = load_models(args)
+    models = load_models(args, cache(partial(_first_pictures, args, list(asked.jobs), options)))
 
     def run(clip: str, name: str) -> FinishedRun:
         """Open one clip and measure it."""
@@ -128,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
             return run_clip(
                 source,
                 with_followers(models, asked.methods, source.info.fps, options),
-                RunRequest(destination(args, name), options, rules=bounds),
+                RunRequest(destination(args, name, drawing=progress.drawing), options, rules=bounds),
                 progress,
             )
 
@@ -196,6 +201,23 @@ def _names(clips: Sequence[str], given: str | None) -> list[str]:
             f"an --out of its own"
         )
     return [require_free(name, "--clip-name") for name in names]
+
+
+def _first_pictures(
+    args: argparse.Namespace, clips: Sequence[str], options: AnalyzeOptions
+) -> list[NDArray[np.uint8]]:
+    """Return the first frames that will be measured, of the first clip that can be read; empty where none can."""
+    from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
+    from yolact_temporal.data.sources import open_clip, select_frames
+
+    for clip in clips:
+        try:
+            with closing(open_clip(clip, decoder=args.decoder, fps=args.fps)) as source:
+                selected = select_frames(source, options.start, options.end, options.stride)
+                return [frame.rgb for frame in islice(selected, CHECKED_FRAMES)]
+        except InputError:
+            continue  # it is told when its turn comes
+    return []
 
 
 def _expected_frames(count: int | None, options: Any) -> int | None:

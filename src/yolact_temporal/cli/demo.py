@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ from yolact_temporal.cli.running import conclude, load_models, print_run, requir
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import Photograph
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if len(names) > 1:
         claim_comparison(args.out)
     options = AnalyzeOptions(batch=batch, why_every=why_every(args), **motion_options(args))
-    models = load_models(args)
+    models = load_models(args, cache(partial(_first_pictures, args.seed, photographs)))
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
         """Measure one film."""
@@ -85,7 +89,9 @@ def run(args: argparse.Namespace) -> int:
             return run_film(
                 film,
                 models,
-                destination(args, name, () if args.photographs is None else (args.photographs,)),
+                destination(
+                    args, name, () if args.photographs is None else (args.photographs,), progress.drawing
+                ),
                 options,
                 progress,
                 bounds,
@@ -118,6 +124,15 @@ def _names(args: argparse.Namespace, photographs: Sequence[Photograph] | None) -
     if twice is not None:
         raise UsageError(f"expected photographs of different names, got {twice} more than once: rename one")
     return [require_free(name, "another name of the photograph") for name in names]
+
+
+def _first_pictures(seed: int, photographs: Sequence[Photograph] | None) -> list[NDArray[np.uint8]]:
+    """Return the first frames of the film, or of that of the first photograph."""
+    from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
+    from yolact_temporal.data.photo_film import PhotoFilm, film_of
+
+    film = PhotoFilm(seed=seed) if photographs is None else film_of(photographs[0], seed)
+    return [frame.rgb for frame in islice(film, CHECKED_FRAMES)]
 
 
 def _filmed(photograph: Photograph, seed: int, run: Callable[[PhotoFilm, str], FinishedRun]) -> FinishedRun:

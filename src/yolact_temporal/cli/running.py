@@ -7,15 +7,17 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.cli.console import announce, progress_bar, say
+from yolact_temporal.cli.console import DRAWING, announce, passing_note, progress_bar, say
 from yolact_temporal.cli.options import rules, segmenter_options
 from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
 
 if TYPE_CHECKING:
+    from yolact_temporal.analyzing.checked_precision import Pictures
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
@@ -66,34 +68,51 @@ def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
 
 
 def require_models(args: argparse.Namespace) -> None:
-    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+    """Refuse models, devices and precisions that there are not, and thresholds that are none, before PyTorch is loaded.
 
     Raises:
         UsageError: naming what is wrong.
     """
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+    from yolact_temporal.yolact.how_to_run import AUTO, PRECISIONS, require_device_name, require_precision
 
     chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
     require_threshold(args.score_threshold)
+    require_device_name(args.device)
+    require_precision(args.precision, (*PRECISIONS, AUTO))
 
 
-def load_models(args: argparse.Namespace) -> list[Any]:
-    """Load the model and its baselines, and say which they are."""
+def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
+    """Load the model and its baselines, and say which they are.
+
+    Args:
+        args: of the command.
+        pictures: gives the first frames, by which the precision is chosen where that is asked for.
+    """
     from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
-    from yolact_temporal.analyzing.models import ModelRequest, load_model
+    from yolact_temporal.yolact.how_to_run import AUTO
 
     models = []
     names = chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
     for name in names:
         weights = args.weights if name == names[0] else None
         try:
-            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
-            models.append(load_model(request))
+            with passing_note(args, f"loading {name} ..."):
+                # These load PyTorch.
+                from yolact_temporal.analyzing.checked_precision import load_checked
+                from yolact_temporal.analyzing.models import ModelRequest, load_model
+
+                request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+                models.append(
+                    load_checked(request, pictures) if args.precision == AUTO else load_model(request)
+                )
         except WeightsError as error:
             if name == names[0] or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, models[-1].note)
+        if (check := models[-1].manifest.get("precision_check")) is not None:
+            announce(args, check)
     require_distinct([model.name for model in models])
     return models
 
@@ -253,10 +272,13 @@ def compare_all(
             rules=bounds,
             motion=motion,
         )
-    write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
-    folders, _ = run_folders(runs)
-    first, details = comparison_lines(result, brief=False), comparison_report(result, answered=True)
-    write_comparison_page(out, first, details, folders, args.command_line)
+    with ExitStack() as notes:
+        if not args.no_plots:
+            notes.enter_context(passing_note(args, DRAWING))
+        write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
+        folders, _ = run_folders(runs)
+        first, details = comparison_lines(result, brief=False), comparison_report(result, answered=True)
+        write_comparison_page(out, first, details, folders, args.command_line)
     told = comparison_report(result) if args.verbose else comparison_lines(result)
     say(
         args,
