@@ -35,7 +35,7 @@ from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
+from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
@@ -146,6 +146,26 @@ def run_clip(
         destination.overwrite,
     ) as claimed:
         return _run(source, mask_sources, request, claimed, progress)
+
+
+def finished_before(
+    source: FrameSource, models: Sequence[LoadedModel | MaskSource], request: RunRequest
+) -> Manifest | None:
+    """Return what a run says that is finished already, just as it is asked for; None where there is none.
+
+    Raises:
+        UsageError: if it was made with other settings, or of another clip.
+        InputError: if what the folder says of its run cannot be read.
+    """
+    destination, options = request.destination, request.options
+    earlier = read_manifest(destination.folder)
+    if earlier is None or not earlier.completed:
+        return None
+    mask_sources = [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
+    motion = request.motion or FlowMotion(flow_options(options))
+    asked = _manifest(source.info, destination.name, mask_sources, options, motion.kind)
+    _require_same_run(RunFolder(destination.folder), earlier.document, asked)
+    return earlier
 
 
 def _inputs(clip: ClipInfo, mask_sources: Sequence[MaskSource], request: RunRequest) -> list[Path]:
@@ -289,8 +309,8 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
     ):
         if old != new:
             raise UsageError(
-                f"expected the settings of the interrupted run in {folder.path} to resume it, got {what} {new} "
-                f"where it had {old}: pass the same settings, or --overwrite to start over"
+                f"expected the settings of the run in {folder.path} to go on with it, got {what} {new} where it had "
+                f"{old}: pass the same settings, or --overwrite to start over"
             )
 
 

@@ -40,6 +40,14 @@ class Progress:
         """Move the bar to so many done."""
         self._bar.update(done - self._bar.n)
 
+    def advance(self) -> None:
+        """Move the bar on by one."""
+        self._bar.update()
+
+    def note(self, text: str) -> None:
+        """Say something beside the bar."""
+        self._bar.set_postfix_str(text)
+
     def drawing(self) -> None:
         """Say that plots are drawn, which takes a while after the bar has come to its end."""
         self._bar.close()

@@ -19,7 +19,7 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,12 +74,15 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
 
+    from yolact_temporal.analyzing.clips_csv import claim_clips
     from yolact_temporal.analyzing.demo import compare_motions, run_film
     from yolact_temporal.analyzing.options import AnalyzeOptions
+    from yolact_temporal.cli.several import in_turn, tell_outcomes
     from yolact_temporal.comparing.compare_runs import claim_comparison
 
     if len(names) > 1:
         claim_comparison(args.out)
+        claim_clips(args.out)
     options = AnalyzeOptions(batch=batch, why_every=why_every(args), **motion_options(args))
     models = load_models(args, cache(partial(_first_pictures, args.seed, photographs)))
 
@@ -98,15 +101,24 @@ def run(args: argparse.Namespace) -> int:
             )
 
     if photographs is not None:
-        jobs = {str(own.path): partial(_filmed, own, args.seed, run) for own in photographs}
-        return run_all(args, jobs)
+        clips = dict(zip([str(own.path) for own in photographs], names, strict=True))
+        by_path = {str(own.path): own for own in photographs}
+        if len(clips) > 1:
+            return tell_outcomes(
+                args,
+                clips,
+                in_turn(args, clips, lambda clip, _name, _told: _filmed(by_path[clip], args.seed, run)),
+            )
+        done = _filmed(photographs[0], args.seed, run)
+        print_run(args, done)
+        return conclude(args, done)
     film = PhotoFilm(seed=args.seed)
     done = run(film, names[0])
     by_move = compare_motions(film, done, models, destination(args, names[0]).pictures)
     print_run(args, done, spare=2)
     say(args, f"\n{by_move}" if args.verbose else f"By camera move: {done.folder.camera_moves}, or --verbose")
     say(args, "Now your own clip:  yolact-temporal analyze CLIP.mp4")
-    return conclude(args, [done], [])
+    return conclude(args, done)
 
 
 def _names(args: argparse.Namespace, photographs: Sequence[Photograph] | None) -> list[str]:

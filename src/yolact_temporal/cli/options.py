@@ -29,7 +29,8 @@ EXIT_CODES = """exit codes:
   2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
   3    input that cannot be read or holds no frame, or weights that are missing or do not fit;
        also a single frame, where there is nothing to measure
-  4    done in part: damaged frames were lost, or some runs could not be compared; they are named
+  4    done in part: damaged frames were lost, some of several clips failed, or some runs could not be compared;
+       they are named
   130  interrupted; run the same command with --resume to go on
 """
 

@@ -1,4 +1,4 @@
-"""What the commands that make runs share: loading models, one clip after another, printing, comparing at the end."""
+"""What the commands that make runs share: loading models, printing a run, comparing runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.cli.console import DRAWING, announce, passing_note, progress_bar, say
 from yolact_temporal.cli.options import rules, segmenter_options
-from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
+from yolact_temporal.errors import InputError, WeightsError
 
 if TYPE_CHECKING:
     from yolact_temporal.analyzing.checked_precision import Pictures
@@ -25,46 +25,6 @@ if TYPE_CHECKING:
 
 IN_PART = 4
 """Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
-
-
-def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
-    """Make one run after another, and compare the models over all; a run that fails does not keep others from it.
-
-    Args:
-        args: of the command.
-        jobs: by what they are of, such as a clip's path.
-    """
-    runs: list[FinishedRun] = []
-    errors: list[YolactTemporalError] = []
-    for what, run in jobs.items():
-        try:
-            done = run()
-        except (InputError, UsageError) as error:
-            if len(jobs) == 1:
-                raise
-            print(f"yolact-temporal: {what}: {error}", file=sys.stderr)
-            errors.append(error)
-            continue
-        runs.append(done)
-        print_run(args, done, alone=len(jobs) == 1)
-    measured = [done for done in runs if nothing_to_measure(done) is None]
-    if len(measured) > 1 and len(measured[0].result.stability) > 1:
-        try:
-            compare_all(args, [done.folder.path for done in measured], args.out)
-        except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
-            print(f"yolact-temporal: {error}", file=sys.stderr)
-    elif runs and len(jobs) > 1:
-        _print_clips(args, runs)
-    return conclude(args, runs, errors)
-
-
-def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
-    """Print a row for each clip of a model that was measured alone, and one for all."""
-    from yolact_temporal.temporal.documents import as_console
-    from yolact_temporal.temporal.reading.several_clips import measured_clips
-
-    say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
-    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
 
 
 def require_models(args: argparse.Namespace) -> None:
@@ -173,10 +133,11 @@ def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
     several = (
         "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
     )
-    return [", ".join([str(folder.page), *([several] if several else [])]), _dashboard(args.out)]
+    return [", ".join([str(folder.page), *([several] if several else [])]), dashboard_command(args.out)]
 
 
-def _dashboard(runs: Path) -> str:
+def dashboard_command(runs: Path) -> str:
+    """Return what is typed to look at runs."""
     return f"yolact-temporal dashboard {shlex.quote(str(runs))}"
 
 
@@ -190,24 +151,22 @@ def nothing_to_measure(done: Any) -> InputError | None:
     )
 
 
-def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
-    """Print the machine-readable result where asked for, and return the exit code of all clips together."""
-    empty = [nothing for done in runs if (nothing := nothing_to_measure(done)) is not None]
-    errors = [*errors, *empty]
-    code = max((error.exit_code for error in errors), default=0)
-    if code == 0 and any(done.result.losses for done in runs):
-        code = IN_PART
+def conclude(args: argparse.Namespace, done: FinishedRun) -> int:
+    """Print the machine-readable result of the one run there is, where asked for, and return the exit code."""
+    nothing = nothing_to_measure(done)
+    code = nothing.exit_code if nothing is not None else IN_PART if done.result.losses else 0
     if args.json:
         result = {
             "exit_code": code,
-            "runs": [_run_json(done) for done in runs],
-            "errors": [str(error) for error in errors],
+            "runs": [run_json(done)],
+            "errors": [] if nothing is None else [str(nothing)],
         }
         print(json.dumps(result, indent=2, ensure_ascii=False))
     return code
 
 
-def _run_json(done: Any) -> dict[str, Any]:
+def run_json(done: Any) -> dict[str, Any]:
+    """Return what --json holds of one run."""
     from yolact_temporal.analyzing.against_truth import truth_fit_json
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.temporal.comparison.comparison_data import comparison_data

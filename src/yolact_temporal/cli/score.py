@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
             progress,
         )
     print_run(args, done, notes=True)
-    return conclude(args, [done], [])
+    return conclude(args, done)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -62,4 +62,4 @@ def run(args: argparse.Namespace) -> int:
         )
         done = stabilize_run(request, progress)
     print_run(args, done)
-    return conclude(args, [done], [])
+    return conclude(args, done)
