@@ -77,7 +77,9 @@ def test_each_clip_fails_alone_and_the_same_command_does_what_is_missing(
     assert [run["clip"] for run in printed["runs"]] == ["b"]
     assert before == {name: (tmp_path / name / "run.json").stat().st_mtime_ns for name in "ac"}
 
-    assert cli.main([*arguments, "--stride", "2"]) == 3  # the worst of their codes: none of them can be gone on with
+    assert (
+        cli.main([*arguments, "--stride", "2"]) == 3
+    )  # the worst of their codes: none of them can be gone on with
     assert "got stride 2 where it had 1" in capsys.readouterr().err
 
 
