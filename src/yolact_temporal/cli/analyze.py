@@ -20,7 +20,7 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
+from yolact_temporal.cli.running import load_models, require_models, run_all
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _methods(given: Sequence[str]) -> list[Candidate]:
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:
     """Return what to call clips: as told, else by their files' or folders' names."""
-    from yolact_temporal.data.runs.names import require_free, twice_named
+    from yolact_temporal.data.runs.names import clip_name, require_free, twice_named
 
     if given is not None and len(clips) > 1:
         raise UsageError(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
-
-_WHY_SAMPLE = 6
-"""By default jitter is explained on one of so many pairs of frames, so that it takes less than 15% of the run also
-where there are thirty instances in a frame."""
 
 EXIT_CODES = """exit codes:
   0    done
@@ -234,13 +231,13 @@ def add_why_option(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
-        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}th, which costs less)",
+        f"on every pair of frames, --no-why on none (default: on every {WHY_SAMPLE}th, which costs less)",
     )
 
 
 def why_every(args: argparse.Namespace) -> int:
     """Return of how many pairs of frames one is explained; 0 for none."""
-    return _WHY_SAMPLE if args.why is None else int(args.why)
+    return WHY_SAMPLE if args.why is None else int(args.why)
 
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
