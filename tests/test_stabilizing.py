@@ -369,5 +369,5 @@ class TestLive:
         assert len(own.instances) == 0
 
     def test_masks_of_a_wrong_shape_are_refused(self):
-        with pytest.raises(ValueError, match=r"expected masks of shape \(N, H, W\)"):
-            Stabilizer("vote:3").push(np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.bool_))
+        with pytest.raises(ValueError, match=r"expected masks \(N, H, W\)"):
+            Stabilizer("vote:3").push(np.zeros((40, 60, 3), np.uint8), np.ones((2, 3, 40, 60), np.bool_))

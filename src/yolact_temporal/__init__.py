@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yolact_temporal.errors import InputError, UsageError
+    from yolact_temporal.interface.clip_analysis import analyze
     from yolact_temporal.interface.comparisons import Comparison, WhatIf
     from yolact_temporal.interface.measuring import measure
     from yolact_temporal.interface.meter import Meter
+    from yolact_temporal.interface.recorded import compare, load, score, what_if
     from yolact_temporal.interface.results import Result
-    from yolact_temporal.interface.running import analyze, compare, load, score, what_if
     from yolact_temporal.temporal.stabilizing.live import Stabilizer
 
 __all__ = [
@@ -63,14 +64,14 @@ _HOMES = {
     "Stabilizer": "temporal.stabilizing.live",
     "UsageError": "errors",
     "WhatIf": "interface.comparisons",
-    "analyze": "interface.running",
-    "compare": "interface.running",
-    "load": "interface.running",
+    "analyze": "interface.clip_analysis",
+    "compare": "interface.recorded",
+    "load": "interface.recorded",
     "measure": "interface.measuring",
-    "score": "interface.running",
-    "what_if": "interface.running",
+    "score": "interface.recorded",
+    "what_if": "interface.recorded",
 }
-"""Where each name is at home: its module is loaded when the name is first asked for, so that importing stays instant."""
+"""Where each name is at home: its module is loaded when the name is first asked for, so that importing is instant."""
 
 
 def __getattr__(name: str) -> Any:

@@ -25,8 +25,8 @@ from yolact_temporal.data.runs.layout import (
     RunFolder,
 )
 from yolact_temporal.errors import UsageError
-from yolact_temporal.interface.places import Scratch
 from yolact_temporal.interface.results import PlotName, Result, picture_of
+from yolact_temporal.interface.scratch import Scratch
 from yolact_temporal.interface.tables import data_frame
 from yolact_temporal.temporal.documents import Section
 

@@ -78,8 +78,8 @@ class FrameItems:
         """
         if None not in (count, self.count) and count != self.count:
             raise UsageError(
-                f"expected masks{self.whose} of {count} frames, as there are, got those of {self.count}: pass one item a "
-                f"frame, None or an empty array where nothing was seen"
+                f"expected masks{self.whose} of {count} frames, as there are, got those of {self.count}: pass one item "
+                f"a frame, None or an empty array where nothing was seen"
             )
 
     def __iter__(self) -> Iterator[FrameItem]:
@@ -106,8 +106,8 @@ class FrameItems:
             own = None if value is None else as_array(value)
             if own is not None and own.shape[:1] != used.shape:
                 raise UsageError(
-                    f"expected {what}{self.whose} for the {len(used)} masks of frame {index}, got {own.shape}: pass one "
-                    f"for each place of the array"
+                    f"expected {what}{self.whose} for the {len(used)} masks of frame {index}, got {own.shape}: pass "
+                    f"one for each place of the array"
                 )
             chosen[what] = None if own is None else own[used]
         return FrameItem(masks[used], **chosen)
@@ -116,8 +116,8 @@ class FrameItems:
         """Return scores, ids or classes as an iterable of one item a frame."""
         if not isinstance(value, Iterable):
             raise UsageError(
-                f"expected {what}{self.whose} as (T, N), or one item a frame, got a {type(value).__name__}: pass one for "
-                f"each mask"
+                f"expected {what}{self.whose} as (T, N), or one item a frame, got a {type(value).__name__}: pass one "
+                f"for each mask"
             )
         if hasattr(value, "shape"):
             value = as_array(value)
@@ -146,8 +146,8 @@ def _require_masks(masks: Any, whose: str) -> bool:
             told = f"a dictionary with {', '.join(map(str, masks))}" if isinstance(masks, dict) else ""
             raise UsageError(
                 f"expected masks{whose} (T, N, H, W), or a list with one item a frame, got "
-                f"{told or 'a ' + type(masks).__name__}: of a single frame's result make a list, and of masks in a file "
-                f"use score()"
+                f"{told or 'a ' + type(masks).__name__}: of a single frame's result make a list, and for masks in a "
+                f"file use score()"
             )
         return False
     if len(shape) not in (4, 5) or (len(shape) == 5 and shape[2] != 1):

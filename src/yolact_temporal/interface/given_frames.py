@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from yolact_temporal.data.frames import FrameSource
 from yolact_temporal.data.sources import open_clip, require_clip
 from yolact_temporal.errors import UsageError
@@ -37,8 +39,8 @@ def opened_clip(frames: Any, fps: float | None, default: float | None = None) ->
         if fps is not None and known is not None and fps != default and abs(float(known) - fps) > 0.01 * fps:
             source.close()
             raise UsageError(
-                f"expected the rate of {path.name}, {float(known):.4g} frames a second, got fps={fps:g}: leave fps out, "
-                f"the clip says it itself"
+                f"expected the rate of {path.name}, {float(known):.4g} frames a second, got fps={fps:g}: leave fps "
+                f"out, the clip says it itself"
             )
         return source
     if frames is None or not isinstance(frames, Iterable):
@@ -46,6 +48,29 @@ def opened_clip(frames: Any, fps: float | None, default: float | None = None) ->
             f"expected frames, uint8 (T, H, W, 3) in RGB, or the path of a clip, got {frames!r}: pass one of these"
         )
     return FramesInMemory(frames, fps)
+
+
+def written_frames(frames: Any, fps: float | None, folder: Path) -> Path:
+    """Write frames in memory into a folder, which is then a clip of its own; return the folder.
+
+    Raises:
+        UsageError: if there are no frames in memory, or the folder is not empty.
+    """
+    if frames is None or isinstance(frames, str | Path):
+        raise UsageError(
+            f"expected frames in memory beside frames_folder, got {frames!r}: leave frames_folder out, what lies in a "
+            f"file can be read again"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"expected a new or empty folder for the frames, got {folder}: pass another frames_folder"
+        )
+    source = FramesInMemory(frames, fps)
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in source:
+        _, png = cv2.imencode(".png", frame.rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        (folder / f"{frame.index:06d}.png").write_bytes(png.tobytes())
+    return folder
 
 
 def opened_frames(

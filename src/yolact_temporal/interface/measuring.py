@@ -15,11 +15,12 @@ from yolact_temporal.data.runs import names as run_names
 from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.errors import UsageError
 from yolact_temporal.interface.frame_items import FrameItems
-from yolact_temporal.interface.given_frames import opened_frames
+from yolact_temporal.interface.given_frames import opened_frames, written_frames
 from yolact_temporal.interface.given_truth import true_masks
 from yolact_temporal.interface.meter import ClassNames, MeterOptions, Pusher, model_names_of
-from yolact_temporal.interface.places import Place, Scratch
+from yolact_temporal.interface.places import Place
 from yolact_temporal.interface.results import Result
+from yolact_temporal.interface.scratch import Scratch
 
 DEFAULT_FPS = 30.0
 """Frames a second of what does not say so."""
@@ -41,6 +42,7 @@ def measure(
     clip_name: str | None = None,
     folder: str | Path | None = None,
     overwrite: bool = False,
+    frames_folder: str | Path | None = None,
     motion: FlowMethod = AnalyzeOptions.motion,
 ) -> Result:
     """Measure how steady masks are that you have in memory.
@@ -67,8 +69,10 @@ def measure(
         identified: whether ids are the tracks (True) or are left aside (False); by default the former where there are
             any.
         clip_name: what to call the clip; by default as its file or folder is called.
-        folder: keep the run there, with overlay video and plots; by default it lies in a temporary folder until `save`.
+        folder: keep the run there, with overlay video and plots; by default it is temporary, until `save`.
         overwrite: replace a run that is there.
+        frames_folder: write the frames there first, as PNG, so that the dashboard can show them, and `what_if` and
+            `compare` can read them again; by default only the masks are kept.
         motion: the optical flow that motion is estimated by, "dis" or "farneback".
 
     Raises:
@@ -91,6 +95,8 @@ def measure(
     several = _is_by_model(masks)
     names = model_names_of(list(masks) if several else [name])
     own = _items_by_model(names, several, {"masks": masks, "scores": scores, "ids": ids, "classes": classes})
+    if frames_folder is not None:
+        frames = written_frames(frames, fps, Path(frames_folder))
     source = opened_frames(frames, fps, own[names[0]])
     with closing(source):
         info = source.info
@@ -105,7 +111,9 @@ def measure(
             place, names, class_names, score_threshold, identified, motion, true, pictures=frames is not None
         )
         pusher = Pusher(options)
-        given = {key: _adapted(each, pusher.adapters[key], size) for key, each in own.items()}
+        given = {
+            key: _adapted(each, pusher.adapters[key], size, source.warnings) for key, each in own.items()
+        }
         if true is not None:  # classes are compared by name, so that all must be known
             given = {key: iter(list(each)) for key, each in given.items()}
             source.warnings.extend(true.notes)
@@ -143,8 +151,10 @@ def _items_by_model(names: tuple[str, ...], several: bool, parts: Mapping[str, A
     }
 
 
-def _adapted(items: FrameItems, adapter: InstanceAdapter, size: tuple[int, int]) -> Iterator[GivenFrame]:
-    """Yield what was seen in every frame."""
+def _adapted(
+    items: FrameItems, adapter: InstanceAdapter, size: tuple[int, int], remarks: list[str]
+) -> Iterator[GivenFrame]:
+    """Yield what was seen in every frame, and add to the remarks what a reader should know of it."""
     if items.ids_from_zero is not None:
         adapter.ids_from_zero = items.ids_from_zero
     for index, item in enumerate(items):
@@ -152,8 +162,8 @@ def _adapted(items: FrameItems, adapter: InstanceAdapter, size: tuple[int, int])
             item.seen, size, f"frame {index}{items.whose}", item.scores, item.ids, item.classes
         )
     if items.unused:
-        adapter.notes.append(
-            f"{items.unused} masks of the array have no pixel, and were taken for places that are not used."
+        remarks.append(
+            f"{items.unused} masks of the array{items.whose} have no pixel: they count as places that are not used."
         )
 
 

@@ -195,12 +195,12 @@ class Pusher:
         self._warned: set[str] = set()
 
     def begin(
-        self, info: ClipInfo, losses: list[FrameLoss] | None = None, warnings: list[str] | None = None
+        self, info: ClipInfo, losses: list[FrameLoss] | None = None, remarks: list[str] | None = None
     ) -> None:
         """Say of what clip the frames will be."""
         self._info = info
         self._losses = [] if losses is None else losses
-        self._warnings = [] if warnings is None else warnings
+        self._remarks = [] if remarks is None else remarks
 
     def adapted(
         self, parts: Mapping[str, Mapping[str, Any]], size: tuple[int, int], where: str
@@ -286,7 +286,7 @@ class Pusher:
                 truth=options.truth,
             ),
             self._losses,
-            self._warnings,
+            self._remarks,
         )
         self._abandoned = weakref.finalize(self, run.abandon)
         return run
@@ -302,10 +302,7 @@ class Pusher:
         done = self._run.finish()
         if self._abandoned is not None:
             self._abandoned.detach()
-        place = self._options.place
-        self._result = Result(
-            [place.folder], scratch=place.scratch, undrawn=None if place.scratch is None else done
-        )
+        self._result = self._options.place.result(done)
         return self._result
 
     def abandon(self) -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 
 from yolact_temporal.analyzing.request import Destination, Pictures
+from yolact_temporal.analyzing.run_clip import FinishedRun
 from yolact_temporal.data.runs.names import require_free
-
-
-class Scratch:
-    """A temporary folder that is removed when nobody holds this any more, at the latest when Python ends."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="yolact-temporal-"))
-        self._removed = weakref.finalize(self, shutil.rmtree, self.path, True)
-
-    def remove(self) -> None:
-        """Remove it now."""
-        self._removed()
+from yolact_temporal.interface.results import Result
+from yolact_temporal.interface.scratch import Scratch
 
 
 class Place:
@@ -34,27 +22,26 @@ class Place:
         name: the clip's name; by default the folder's, else "clip".
 
     Attributes:
-        scratch: the temporary folder; None where one was named.
+        destination: the same, as a run is asked for.
 
     Raises:
         UsageError: if the name cannot name a folder of a run.
     """
 
-    def __init__(
-        self,
-        folder: str | Path | None,
-        overwrite: bool = False,
-        name: str | None = None,
-    ) -> None:
-        named = None if folder is None else Path(folder)
-        self.name = require_free(
-            name or (named.absolute().name if named is not None else "clip"), "clip_name"
-        )
-        self.scratch = None if named is not None else Scratch()
-        self.folder = named if named is not None else self._temporary()
-        drawn = named is not None
-        self.destination = Destination(self.name, self.folder, False, overwrite, Pictures(drawn, drawn))
+    def __init__(self, folder: str | Path | None, overwrite: bool = False, name: str | None = None) -> None:
+        own = "clip" if folder is None else Path(folder).absolute().name
+        self._scratch = Scratch() if folder is None else None
+        name = require_free(name or own, "clip_name")
+        path = Path(folder) if folder is not None else self._temporary / name
+        drawn = folder is not None
+        self.destination = Destination(name, path, False, overwrite, Pictures(drawn, drawn))
 
+    @property
     def _temporary(self) -> Path:
-        assert self.scratch is not None, "made before"
-        return self.scratch.path / self.name
+        assert self._scratch is not None, "no folder was named"
+        return self._scratch.path
+
+    def result(self, done: FinishedRun) -> Result:
+        """Return the result of the run that went here."""
+        undrawn = None if self._scratch is None else done
+        return Result([self.destination.folder], scratch=self._scratch, undrawn=undrawn)

@@ -25,7 +25,7 @@ from yolact_temporal.data.runs.layout import (
 from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.data.runs.reader import FinishedFolder, open_finished
 from yolact_temporal.errors import UsageError, advice_on_name
-from yolact_temporal.interface.places import Scratch
+from yolact_temporal.interface.scratch import Scratch
 from yolact_temporal.interface.tables import data_frame, stacked
 from yolact_temporal.temporal.documents import Block, Paragraph, Section, Table, as_console
 from yolact_temporal.temporal.markdown_reading import read_markdown

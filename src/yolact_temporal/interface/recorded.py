@@ -1,30 +1,21 @@
-"""`analyze`, `score`, `load`, `compare` and `what_if`: what the commands of these names do, called from Python."""
+"""`score`, `load`, `compare` and `what_if`: what the commands of these names do, called from Python."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
-from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.analyzing.options import AnalyzeOptions
-from yolact_temporal.analyzing.request import RunRequest
-from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
-from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.comparing.comparable_runs import run_folders
 from yolact_temporal.comparing.compare_runs import compare_runs
 from yolact_temporal.comparing.true_masks import TruthOptions
 from yolact_temporal.comparing.what_if import what_if as replayed
 from yolact_temporal.data.runs import names as run_names
-from yolact_temporal.data.runs.manifest import FlowMethod
+from yolact_temporal.data.runs.manifest import FlowMethod, Manifest
 from yolact_temporal.data.runs.reader import open_finished
-from yolact_temporal.data.selection import check_range, parse_position
 from yolact_temporal.errors import UsageError
 from yolact_temporal.exchanging.scoring import ScoreOptions, ScoreRequest, run_name, score_masks
 from yolact_temporal.interface.comparisons import Comparison, WhatIf
-from yolact_temporal.interface.given_frames import opened_clip
 from yolact_temporal.interface.memory import rate_of
 from yolact_temporal.interface.places import Place
 from yolact_temporal.interface.results import Result
@@ -35,86 +26,6 @@ from yolact_temporal.temporal.stabilizing.registry import parse_method
 
 Folder = str | Path
 Runs = Folder | Result
-
-COUNTERPART = "counterpart"
-"""Stands for the baseline that a model is measured beside where none is named."""
-
-
-def analyze(
-    clip: Any,
-    model: str = "yolact_compact",
-    baseline: str | Sequence[str] | None = COUNTERPART,
-    *,
-    fps: float | None = None,
-    start: str | float = 0,
-    end: str | float | None = None,
-    stride: int = 1,
-    score_threshold: float | None = None,
-    weights: Folder | None = None,
-    device: str = "auto",
-    clip_name: str | None = None,
-    folder: Folder | None = None,
-    overwrite: bool = False,
-    why: bool = True,
-    motion: FlowMethod = AnalyzeOptions.motion,
-) -> Result:
-    """Run a model and its baseline over a clip and measure both, as `yolact-temporal analyze` does.
-
-    Args:
-        clip: a video, a folder of images, or frames in memory, uint8 (T, H, W, 3) in RGB.
-        model: a model's name (`yolact-temporal weights list`), or your own as "package.module:factory".
-        baseline: the models to compare it with, by name; by default its counterpart, a Mask R-CNN; None for none.
-        fps: frames a second of images or frames, which have no rate of their own.
-        start, end: which part of the clip: an index of a frame, or a time as "2.5s" or "1:02.5".
-        stride: take every so many frames.
-        score_threshold: instances whose score is above it count; by default the models' own.
-        weights: a weights file of the model; by default the one that is bundled or was fetched.
-        device: "auto", "cpu", "cuda" and so on.
-        clip_name: what to call the clip; by default as its file or folder is called.
-        folder: keep the run there, with overlay videos and plots; by default it lies in a temporary folder until `save`.
-        overwrite: replace a run that is there.
-        why: look for what the jitter comes from, on a sample of the pairs of frames.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
-
-    Raises:
-        UsageError: if an argument is wrong, such as a model that there is not.
-        WeightsError: if a model's weights are missing.
-        InputError: if the clip cannot be read.
-
-    Example:
-        >>> import numpy as np
-        >>> frames = np.random.default_rng(0).integers(0, 255, (3, 72, 96, 3), np.uint8)
-        >>> result = analyze(frames, baseline=None, fps=24)
-        >>> result.models, len(result.frames)
-        (['yolact_compact'], 3)
-    """
-    first, last = (
-        parse_position(str(start), "start"),
-        None if end is None else parse_position(str(end), "end"),
-    )
-    check_range(first, last, stride)
-    named = [baseline] if isinstance(baseline, str) else list(baseline or ())
-    named = [] if named == [COUNTERPART] else named
-    names = chosen_models(model, named, without=baseline is None)
-    source = opened_clip(clip, fps)
-    with closing(source):
-        place = Place(folder, overwrite, clip_name or _name_of(clip))
-        models = [
-            load_model(
-                ModelRequest(
-                    name,
-                    score_threshold,
-                    device,
-                    weights=Path(weights) if weights is not None and name == names[0] else None,
-                )
-            )
-            for name in names
-        ]
-        require_distinct([own.name for own in models])
-        options = AnalyzeOptions(
-            start=first, end=last, stride=stride, motion=motion, why_every=WHY_SAMPLE if why else 0
-        )
-        return _result(run_clip(source, models, RunRequest(place.destination, options)), place)
 
 
 def score(
@@ -145,7 +56,7 @@ def score(
         fps, frames: frames a second, and how many there are, where neither clip nor masks say so.
         first_frame: the number by which the masks count the clip's first frame.
         clip_name: what to call the clip; by default as the clip, or the masks, are called.
-        folder: keep the run there, with overlay videos and plots; by default it lies in a temporary folder until `save`.
+        folder: keep the run there, with overlay videos and plots; by default it is temporary, until `save`.
         overwrite: replace a run that is there.
         motion: the optical flow that motion is estimated by, "dis" or "farneback".
 
@@ -187,7 +98,7 @@ def score(
         None if clip is None else Path(clip),
         None if truth is None else Path(truth),
     )
-    return _result(score_masks(request), place)
+    return place.result(score_masks(request))
 
 
 def load(folder: Folder | Iterable[Folder]) -> Result:
@@ -260,20 +171,18 @@ def what_if(
         InputError: if a run cannot be read.
     """
     paths, kept = _run_paths(runs)
+    lost = _without_frames(paths)
+    if lost:
+        raise UsageError(
+            f"expected runs whose clip can be read again, got {lost[0].name}, whose frames were in memory: pass "
+            f"frames_folder to measure, so that they are kept"
+        )
     limits = CostBounds().with_set([f"{name}={value}" for name, value in (bounds or {}).items()])
     candidates = None if methods is None else [parse_method(text) for text in methods]
     found = replayed(
         paths, models, candidates, limits, None if truth is None else Path(truth), TruthOptions()
     )
     return WhatIf(found, paths, kept)
-
-
-def _result(done: FinishedRun, place: Place) -> Result:
-    return Result([place.folder], scratch=place.scratch, undrawn=None if place.scratch is None else done)
-
-
-def _name_of(clip: Any) -> str | None:
-    return run_names.clip_name(str(clip)) if isinstance(clip, str | Path) else None
 
 
 def _run_paths(runs: Runs | Sequence[Runs]) -> tuple[list[Path], list[Result]]:
@@ -294,11 +203,17 @@ def _require_motion(paths: Sequence[Path]) -> None:
     Raises:
         UsageError: saying how to compare them.
     """
-    manifests = [open_finished(path).manifest for path in paths]
-    lost = [own for own in manifests if not own.clip.path and own.motion != NoMotion.kind]
+    lost = _without_frames(paths)
     clips = [own.clip.sha256 for own in lost]
     if len(set(clips)) < len(clips) or any(len(own.models) < 2 for own in lost):
         raise UsageError(
             "expected runs of a clip that can be read again, or one run of all models, got some whose frames were in "
-            "memory: measure the models together, as in measure(frames, {'mine': masks, 'other': others})"
+            "memory: measure the models together, as in measure(frames, {'mine': masks, 'other': others}), or pass "
+            "frames_folder to measure"
         )
+
+
+def _without_frames(paths: Sequence[Path]) -> list[Manifest]:
+    """Return what is said of runs whose frames were seen once and lie in no file."""
+    manifests = [open_finished(path).manifest for path in paths]
+    return [own for own in manifests if not own.clip.path and own.motion != NoMotion.kind]
