@@ -7,6 +7,7 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.data.other_libraries.arrays import as_array
 from yolact_temporal.errors import UsageError
@@ -70,12 +71,23 @@ class FrameItems:
         self._masks = chain([first], self._masks)
         return first
 
-    def require_frames(self, count: int | None) -> None:
-        """Refuse masks of another number of frames, where both are known.
+    def require_fit(self, count: int | None, size: tuple[int, int]) -> None:
+        """Refuse masks of another number of frames, where both are known, and an array with instances last.
+
+        Args:
+            count: frames that there are; None where that is not known.
+            size: their (height, width).
 
         Raises:
             UsageError: naming both.
         """
+        if self._array:
+            shape = tuple(self._masks.shape)
+            if shape[-2:] != size and shape[1:3] == size:
+                raise UsageError(
+                    f"expected masks{self.whose} (T, N, H, W), got an array {shape}, whose instances are last: put "
+                    f"them second, as in masks.transpose(0, 3, 1, 2)"
+                )
         if None not in (count, self.count) and count != self.count:
             raise UsageError(
                 f"expected masks{self.whose} of {count} frames, as there are, got those of {self.count}: pass one item "
@@ -99,7 +111,7 @@ class FrameItems:
     def _used(self, seen: Any, parts: dict[str, Any], index: int) -> FrameItem:
         """Return a frame of an array without the places that are not used."""
         masks = as_array(seen)
-        used = masks.reshape(len(masks), -1).any(axis=1) if masks.size else np.zeros(len(masks), np.bool_)
+        used: NDArray[np.bool_] = np.array([bool(mask.any()) for mask in masks], np.bool_)
         self.unused += int(len(used) - used.sum())
         chosen: dict[str, Any] = {}
         for what, value in parts.items():
@@ -125,7 +137,8 @@ class FrameItems:
             return repeat(as_array(value), len(self._masks))
         if isinstance(value, Sequence | np.ndarray) and self.count is not None and len(value) != self.count:
             raise self._unequal(what, len(value))
-        return value
+        found: Iterable[Any] = value
+        return found
 
     def _unequal(self, what: str, got: int) -> UsageError:
         several = "every frame" if self.count is None else f"{self.count} frames"

@@ -38,7 +38,7 @@ def true_masks(
         return open_truth(Path(truth), options or TruthOptions(), size, clip.frame_count, found)
     by_place = range(1, truth.shape[1] + 1) if getattr(truth, "ndim", 0) in (4, 5) else None
     items = FrameItems(truth, ids=None if by_place is None else np.array(by_place), whose=" of the truth")
-    items.require_frames(clip.frame_count)
+    items.require_fit(clip.frame_count, size)
     adapter = InstanceAdapter()
     frames: list[MaskFrame] = []
     for index, item in enumerate(items):

@@ -102,7 +102,7 @@ def measure(
         info = source.info
         size = (info.height, info.width)
         for each in own.values():
-            each.require_frames(info.frame_count)
+            each.require_fit(info.frame_count, size)
         scratch = Scratch()  # of the truth, as long as it is measured
         true = None if truth is None else true_masks(truth, info, scratch.path)
         name_of_clip = clip_name or (run_names.clip_name(info.path) if info.path else None)

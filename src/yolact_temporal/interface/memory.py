@@ -7,7 +7,7 @@ import itertools
 import queue
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from fractions import Fraction
 from typing import Any
 
@@ -115,7 +115,7 @@ class FramesInMemory:
                 f"expected frames (T, H, W, 3), uint8 in RGB, got an array {tuple(shape)}: stack the frames along a "
                 f"first axis"
             )
-        count = len(frames) if hasattr(frames, "__len__") else None
+        count = len(frames) if isinstance(frames, Sized) else None
         self._lasting = shape is not None or isinstance(frames, Sequence)
         pictures = iter(frames)
         first = next(pictures, None)
