@@ -228,7 +228,8 @@ class TestSeveral:
         other = measured(SHAKEN, tmp_path / "walk", name="shaken")
         assert yt.compare([one, other]).comparison.equals(yt.compare(two).comparison)
         found = yt.what_if(one, methods=["vote:3"])
-        assert set(found.methods["method"]) >= {"vote"}
+        assert set(found.methods["method"]) == {"identity", "freeze", "vote3"}
+        assert found.methods["control"].tolist() == [True, True, False]
         assert list(found.recommended) == ["still"]
         assert (found.save(tmp_path / "what_if") / "what_if.csv").is_file()
         with pytest.raises(yt.UsageError, match="expected a new or empty folder for the frames"):

@@ -74,22 +74,22 @@ _HOMES = {
 """Where each name is at home: its module is loaded when the name is first asked for, so that importing is instant."""
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        from importlib import import_module
+if not TYPE_CHECKING:  # else a checker of types would take every name for one that there is
 
-        found = getattr(import_module(f"yolact_temporal.{_HOMES[name]}"), name)
-    elif (
-        name == "__version__"
-    ):  # reading it takes longer than everything else at start-up, and is rarely needed
-        from yolact_temporal.version import installed_version
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            from importlib import import_module
 
-        found = installed_version()
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
-    return found
+            found = getattr(import_module(f"yolact_temporal.{_HOMES[name]}"), name)
+        elif name == "__version__":
+            # Reading it takes longer than everything else at start-up, and is rarely needed.
+            from yolact_temporal.version import installed_version
 
+            found = installed_version()
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
