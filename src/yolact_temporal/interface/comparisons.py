@@ -25,10 +25,10 @@ from yolact_temporal.data.runs.layout import (
     RunFolder,
 )
 from yolact_temporal.errors import UsageError
-from yolact_temporal.interface.results import PlotName, Result, picture_of
+from yolact_temporal.interface.results import GO_ON, PlotName, Result, picture_of
 from yolact_temporal.interface.scratch import Scratch
 from yolact_temporal.interface.tables import data_frame
-from yolact_temporal.temporal.documents import Section
+from yolact_temporal.temporal.documents import Paragraph, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,10 @@ class Comparison(_OverRuns):
         write_comparison_page(folder, first, details, runs)
 
     def _told(self) -> list[Section]:
-        return [comparison_lines(self.found)]
+        return [
+            comparison_lines(self.found),
+            _next("a data frame .comparison; a picture .plot(); .save(folder)"),
+        ]
 
 
 class WhatIf(_OverRuns):
@@ -150,4 +153,8 @@ class WhatIf(_OverRuns):
         }
 
     def _told(self) -> list[Section]:
-        return [what_if_report(self.found)]
+        return [what_if_report(self.found), _next("a data frame .methods; a picture .plot(); .save(folder)")]
+
+
+def _next(what: str) -> Section:
+    return Section(GO_ON, [Paragraph(f"{what} to keep it.")])

@@ -20,7 +20,6 @@ from yolact_temporal.data.runs.layout import (
     TIMELINE_PLOT,
     TRACKS,
     TRACKS_PLOT,
-    RunFolder,
 )
 from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.data.runs.reader import FinishedFolder, open_finished
@@ -52,6 +51,9 @@ _SHOWN_ROWS = 6
 """Rows that a table has in `repr`."""
 
 _SHOWN_RUNS = 3
+
+GO_ON = "Go on with"
+"""Heads what can be done with a result."""
 
 
 class Result:
@@ -220,16 +222,14 @@ class Result:
         ]
         rest = len(self._runs) - len(told)
         more = [Paragraph(f"{rest} more: {', '.join(self.clips[len(told) :])}.")] if rest else []
-        return [*told, Section("Go on with", [*more, Paragraph(self._next())])]
+        return [*told, Section(GO_ON, [*more, Paragraph(self._next())])]
 
     def _next(self) -> str:
         """Return what can be done with this, in a sentence."""
-        where = (
-            "in a temporary folder, which goes with this result"
-            if self._scratch is not None
-            else self._places()
-        )
-        return f".summary .frames .instances .tracks (data frames), .plot(), .save(folder). It lies {where}."
+        tables = "data frames .summary .frames .instances .tracks; a picture .plot()"
+        if self._scratch is not None:
+            return f"{tables}; .save(folder) to keep it, since it lies in a temporary folder."
+        return f"{tables}. It lies {self._places()}."
 
     def _places(self) -> str:
         return f"in {self.folders[0]}" if len(self._runs) == 1 else f"in {self.folders[0]} and others"
@@ -320,6 +320,3 @@ def _shortened(section: Section) -> Section:
         elif isinstance(block, Paragraph):
             blocks.append(block)
     return Section(section.title, blocks)
-
-
-__all__ = ["PlotName", "Result", "RunFolder", "picture_of"]

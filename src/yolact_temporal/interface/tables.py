@@ -10,8 +10,8 @@ import pandas as pd
 from yolact_temporal.dashboards.tables import TEXT_COLUMNS, read_table
 from yolact_temporal.temporal.report import FRAME_COLUMNS, INSTANCE_COLUMNS, TRACK_COLUMNS, Column
 
-_COUNTS = ("n", "n_undefined", "tracks", "tracks_undefined")
-"""Columns of the summary that count."""
+_COUNTS = ("n", "n_undefined", "tracks", "tracks_undefined", "look_ahead_frames")
+"""Columns that count, of tables whose columns are not told apart by what they hold."""
 
 
 def whole_columns() -> frozenset[str]:
