@@ -162,7 +162,10 @@ class TestResult:
             assert getattr(again, table).equals(getattr(plain, table))
         assert repr(again).splitlines()[:8] == repr(plain).splitlines()[:8]
         assert again.plot("tracks").size == plain.plot("tracks").size
-        with pytest.raises(yt.UsageError, match="which holds a finished run"):
+        with pytest.raises(
+            yt.UsageError,
+            match="which holds a finished run: pass overwrite=True to replace it, or another folder",
+        ):
             plain.save(folder)
         plain.save(folder, overwrite=True)
         assert json.loads((folder / "run.json").read_text())["completed"] is True
@@ -191,7 +194,10 @@ class TestResult:
         result = measured(folder=tmp_path / "mine")
         assert (tmp_path / "mine" / "masks" / "overlay.mp4").is_file()
         assert result.folder == tmp_path / "mine"
-        with pytest.raises(yt.UsageError, match="which holds a finished run"):
+        with pytest.raises(
+            yt.UsageError,
+            match="which holds a finished run: pass overwrite=True to replace it, or another folder",
+        ):
             measured(folder=tmp_path / "mine")
 
 
@@ -234,6 +240,14 @@ class TestSeveral:
         assert (found.save(tmp_path / "what_if") / "what_if.csv").is_file()
         with pytest.raises(yt.UsageError, match="expected a new or empty folder for the frames"):
             measured(frames_folder=tmp_path / "walk")
+
+    def test_one_place_takes_a_score_a_frame(self):
+        found = measured(MASKS[:, :1], scores=list(SCORES[:, 0]))
+        assert found.tracks["mean_score"].tolist() == pytest.approx([SCORES[:, 0].mean()], rel=1e-5)
+
+    def test_nothing_is_no_run(self):
+        with pytest.raises(yt.UsageError, match="expected runs, got none"):
+            yt.compare([])
 
     def test_scores_by_model(self):
         found = measured({"a": MASKS, "b": MASKS}, scores={"a": SCORES})
@@ -349,9 +363,20 @@ WRONG = [
     ((SMALL[0][:0], SMALL[1]), {}, "expected frames, got none"),
     ((7, SMALL[1]), {}, "expected frames, uint8 .* or the path of a clip, got 7"),
     (SMALL, {"scores": np.ones((2, 1))}, "expected scores of 3 frames, as masks are, got those of 2"),
-    (SMALL, {"scores": np.ones((3, 2))}, "expected scores for the 1 masks of frame 0"),
-    (SMALL, {"scores": 0.5}, r"expected scores as \(T, N\), or one item a frame, got a float"),
-    (SMALL, {"ids": [[1], [1], [1, 2]]}, "expected ids for the 1 masks of frame 2"),
+    (SMALL, {"scores": np.ones((3, 2))}, "expected scores for 1 mask at frame 0, got"),
+    (
+        SMALL,
+        {"scores": [0.5, 0.6]},
+        r"expected scores as \(3, 1\), as masks are, or \(1,\) for all frames, got \(2,\)",
+    ),
+    ((SMALL[0][:1], SMALL[1][:1]), {}, "expected at least two frames, got 1"),
+    (SMALL, {"motion": "raft"}, "expected dis or farneback as motion"),
+    (SMALL, {"fps": "25"}, "expected fps above 0"),
+    (SMALL, {"class_names": "person"}, "expected class names in a list"),
+    (SMALL, {"score_threshold": 3}, "pass one to score_threshold"),
+    (SMALL, {"folder": "/proc/mine"}, "pass another one to folder"),
+    (SMALL, {"scores": 0.5}, r"expected scores as \(T, N\), or one item a frame, got float"),
+    (SMALL, {"ids": [[1], [1], [1, 2]]}, "expected ids for 1 mask at frame 2"),
     (SMALL, {"fps": 0}, "expected fps above 0"),
     (SMALL, {"name": "../mine"}, "give another one with name"),
     (SMALL, {"clip_name": "plots"}, "give another one with clip_name"),
@@ -363,8 +388,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("given", "options", "sentence"), WRONG)
 def test_what_does_not_fit_is_told_in_one_sentence(given, options, sentence):
-    with pytest.raises(yt.UsageError, match=sentence) as told:
+    with pytest.raises((yt.UsageError, yt.InputError), match=sentence) as told:
         yt.measure(*given, **options)
+    assert "--" not in str(told.value)
     assert "\n" not in str(told.value)
     assert threading.active_count() < 10
 

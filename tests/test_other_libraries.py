@@ -222,7 +222,7 @@ WRONG = [
     (two_masks(), {"classes": [0, -2]}, "expected classes from 0 to 9999 at frame 3, got -2"),
     (two_masks(), {"classes": [0.5, 1]}, "expected classes as whole numbers or names"),
     (two_masks(), {"classes": ["a", "b\n"]}, "expected printable class names"),
-    ("masks.npz", {}, r"expected masks \(N, H, W\), or one of .*got a str"),
+    ("masks.npz", {}, r"expected masks \(N, H, W\), or one of .*got str"),
     ({"logits": 1}, {}, "got a dictionary with logits"),
     (foreign.supervision(None, BOXES, [1, 1], [0, 0]), {}, "got boxes alone: use a model that segments"),
     (foreign.supervision(two_masks(), BOXES, [1, 1], [0, 0]), {"scores": [1, 1]}, "beside masks alone"),

@@ -57,6 +57,8 @@ class InstanceAdapter:
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         ids_from_zero: bool | None = None,
     ) -> None:
+        if isinstance(class_names, str):
+            raise UsageError(f"expected class names in a list, got {class_names!r}: pass [{class_names!r}]")
         self.class_names: list[str] = []
         self.notes: list[str] = []
         self.ids_from_zero = ids_from_zero
@@ -202,7 +204,7 @@ def _require_arrays(seen: Any, where: str) -> None:
         return
     told = f"a dictionary with {', '.join(map(str, seen)) or 'nothing'}" if isinstance(seen, Mapping) else ""
     raise UsageError(
-        f"expected masks (N, H, W), or one of {LIBRARIES}, at {where}, got {told or 'a ' + type(seen).__name__}: pass "
+        f"expected masks (N, H, W), or one of {LIBRARIES}, at {where}, got {told or type(seen).__name__}: pass "
         f"one of these"
     )
 

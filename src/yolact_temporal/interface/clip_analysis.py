@@ -16,8 +16,9 @@ from yolact_temporal.data.runs import names as run_names
 from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.data.selection import check_range, parse_position
 from yolact_temporal.interface.given_frames import opened_clip
-from yolact_temporal.interface.places import Place
+from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
+from yolact_temporal.interface.words import in_python_words
 
 Folder = str | Path
 
@@ -25,6 +26,7 @@ COUNTERPART = "counterpart"
 """Stands for the baseline that a model is measured beside where none is named."""
 
 
+@in_python_words
 def analyze(
     clip: Any,
     model: str = "yolact_compact",
@@ -68,8 +70,9 @@ def analyze(
 
     Example:
         >>> import numpy as np
+        >>> import yolact_temporal as yt
         >>> frames = np.random.default_rng(0).integers(0, 255, (3, 72, 96, 3), np.uint8)
-        >>> result = analyze(frames, baseline=None, fps=24)
+        >>> result = yt.analyze(frames, baseline=None, fps=24)
         >>> result.models, len(result.frames)
         (['yolact_compact'], 3)
     """
@@ -82,6 +85,7 @@ def analyze(
     named = [] if named == [COUNTERPART] else named
     names = chosen_models(model, named, without=baseline is None)
     require_threshold(score_threshold)
+    require_motion(motion)
     named_by = run_names.clip_name(str(clip)) if isinstance(clip, str | Path) else None
     source = opened_clip(clip, fps)
     from yolact_temporal.analyzing.models import ModelRequest, load_model  # PyTorch, once all else is right

@@ -118,8 +118,8 @@ class FrameItems:
             own = None if value is None else as_array(value)
             if own is not None and own.shape[:1] != used.shape:
                 raise UsageError(
-                    f"expected {what}{self.whose} for the {len(used)} masks of frame {index}, got {own.shape}: pass "
-                    f"one for each place of the array"
+                    f"expected {what}{self.whose} for {len(used)} mask{'s' * (len(used) != 1)} at frame {index}, "
+                    f"got {own.shape}: pass one for each place of the array"
                 )
             chosen[what] = None if own is None else own[used]
         return FrameItem(masks[used], **chosen)
@@ -128,17 +128,29 @@ class FrameItems:
         """Return scores, ids or classes as an iterable of one item a frame."""
         if not isinstance(value, Iterable):
             raise UsageError(
-                f"expected {what}{self.whose} as (T, N), or one item a frame, got a {type(value).__name__}: pass one "
+                f"expected {what}{self.whose} as (T, N), or one item a frame, got {type(value).__name__}: pass one "
                 f"for each mask"
             )
         if hasattr(value, "shape"):
             value = as_array(value)
         if self._array and isinstance(value, Sequence | np.ndarray) and len(value) and _is_plain(value[0]):
-            return repeat(as_array(value), len(self._masks))
+            return self._of_places(what, as_array(value))
         if isinstance(value, Sequence | np.ndarray) and self.count is not None and len(value) != self.count:
             raise self._unequal(what, len(value))
         found: Iterable[Any] = value
         return found
+
+    def _of_places(self, what: str, values: NDArray[Any]) -> Iterable[Any]:
+        """Return (N,) once for each frame; or of a single place, (T,), each by itself."""
+        frames, places = self._masks.shape[:2]
+        if len(values) == places:
+            return repeat(values, frames)
+        if places == 1 and len(values) == frames:
+            return values[:, None]
+        raise UsageError(
+            f"expected {what}{self.whose} as ({frames}, {places}), as masks are, or ({places},) for all frames, got "
+            f"{values.shape}: pass one for each mask"
+        )
 
     def _unequal(self, what: str, got: int) -> UsageError:
         several = "every frame" if self.count is None else f"{self.count} frames"
@@ -159,7 +171,7 @@ def _require_masks(masks: Any, whose: str) -> bool:
             told = f"a dictionary with {', '.join(map(str, masks))}" if isinstance(masks, dict) else ""
             raise UsageError(
                 f"expected masks{whose} (T, N, H, W), or a list with one item a frame, got "
-                f"{told or 'a ' + type(masks).__name__}: of a single frame's result make a list, and for masks in a "
+                f"{told or type(masks).__name__}: of a single frame's result make a list, and for masks in a "
                 f"file use score()"
             )
         return False

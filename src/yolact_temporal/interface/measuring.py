@@ -18,14 +18,16 @@ from yolact_temporal.interface.frame_items import FrameItems
 from yolact_temporal.interface.given_frames import opened_frames, written_frames
 from yolact_temporal.interface.given_truth import true_masks
 from yolact_temporal.interface.meter import ClassNames, MeterOptions, Pusher, model_names_of
-from yolact_temporal.interface.places import Place
+from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
 from yolact_temporal.interface.scratch import Scratch
+from yolact_temporal.interface.words import in_python_words
 
 DEFAULT_FPS = 30.0
 """Frames a second of what does not say so."""
 
 
+@in_python_words
 def measure(
     frames: Any,
     masks: Any,
@@ -80,18 +82,21 @@ def measure(
         InputError: if the clip or the truth cannot be read.
 
     Example:
+        >>> import numpy as np
+        >>> import yolact_temporal as yt
         >>> rng = np.random.default_rng(0)
         >>> frames = rng.integers(0, 255, (6, 96, 128, 3), np.uint8)
         >>> masks = np.zeros((6, 1, 96, 128), np.bool_)
         >>> masks[:, :, 20:60, 30:80] = True
         >>> masks[3] = False  # the object is gone for one frame
-        >>> result = measure(frames, masks, fps=25)
-        >>> result.figure("dropout_rate")
-        0.2
+        >>> result = yt.measure(frames, masks, fps=25)
+        >>> result.figure("dropout_rate")  # in one of six frames
+        0.166667
         >>> result.frames[["frame", "instances", "lost"]].values.tolist()[2:4]
         [[2, 1, 0], [3, 0, 1]]
     """
     require_threshold(score_threshold)
+    require_motion(motion)
     several = _is_by_model(masks)
     names = model_names_of(list(masks) if several else [name])
     own = _items_by_model(names, several, {"masks": masks, "scores": scores, "ids": ids, "classes": classes})
@@ -124,7 +129,7 @@ def measure(
         finally:
             pusher.abandon()
             scratch.remove()
-    pusher.warn(3)
+    pusher.warn(4)  # to whoever called measure, behind what puts errors in its words
     return result
 
 

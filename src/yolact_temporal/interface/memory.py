@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,11 @@ def rate_of(fps: float | None) -> Fraction | None:
     """
     if fps is None:
         return None
-    if not 1e-3 <= fps <= 1e6:
+    if not isinstance(fps, Real) or not 1e-3 <= fps <= 1e6:
         raise UsageError(
-            f"expected fps above 0, or None where there is no time, got {fps:g}: pass frames a second"
+            f"expected fps above 0, or None where there is no time, got {fps!r}: pass frames a second"
         )
-    return Fraction(fps).limit_denominator(100_000)
+    return Fraction(float(fps)).limit_denominator(100_000)
 
 
 def clip_in_memory(

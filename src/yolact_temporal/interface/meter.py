@@ -22,8 +22,9 @@ from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.data.runs.names import require_free, twice_named
 from yolact_temporal.errors import UsageError
 from yolact_temporal.interface.memory import PushedRun, clip_in_memory, rate_of, time_of
-from yolact_temporal.interface.places import Place
+from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
+from yolact_temporal.interface.words import in_python_words
 from yolact_temporal.temporal.motion_sources import NoMotion
 
 ClassNames = Sequence[str] | Mapping[int, str] | None
@@ -83,9 +84,11 @@ class Meter:
         UsageError: if one of these is wrong.
 
     Example:
+        >>> import numpy as np
+        >>> import yolact_temporal as yt
         >>> rng = np.random.default_rng(0)
         >>> picture = rng.integers(0, 255, (96, 128, 3), np.uint8)
-        >>> meter = Meter(fps=25)
+        >>> meter = yt.Meter(fps=25)
         >>> for index in range(4):
         ...     masks = np.zeros((1, 96, 128), np.bool_)
         ...     masks[0, 20:60, 30 + index % 2 : 80] = True  # the left edge moves to and fro
@@ -95,6 +98,7 @@ class Meter:
         [[1, 'object', 4]]
     """
 
+    @in_python_words
     def __init__(
         self,
         fps: float | None = 30.0,
@@ -116,7 +120,7 @@ class Meter:
             class_names,
             score_threshold,
             identified,
-            motion,
+            require_motion(motion),
         )
         self._several = names is not None
         self._rate = rate_of(fps)

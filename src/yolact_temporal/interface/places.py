@@ -6,7 +6,9 @@ from pathlib import Path
 
 from yolact_temporal.analyzing.request import Destination, Pictures
 from yolact_temporal.analyzing.run_clip import FinishedRun
+from yolact_temporal.data.runs.manifest import FLOW_METHODS, FlowMethod
 from yolact_temporal.data.runs.names import require_free
+from yolact_temporal.errors import InputError, UsageError, advice_on_name
 from yolact_temporal.interface.results import Result
 from yolact_temporal.interface.scratch import Scratch
 
@@ -42,6 +44,30 @@ class Place:
         return self._scratch.path
 
     def result(self, done: FinishedRun) -> Result:
-        """Return the result of the run that went here."""
+        """Return the result of the run that went here.
+
+        Raises:
+            InputError: if it is of a single frame, and there is nothing to measure.
+        """
+        if done.result.frames < 2:
+            raise InputError(
+                f"expected at least two frames, got {done.result.frames}: a single frame cannot jitter, pass more of "
+                f"the clip"
+            )
         undrawn = None if self._scratch is None else done
         return Result([self.destination.folder], scratch=self._scratch, undrawn=undrawn)
+
+
+def require_motion(method: str) -> FlowMethod:
+    """Return a method of optical flow, or refuse what is none.
+
+    Raises:
+        UsageError: naming the methods.
+    """
+    found = next((known for known in FLOW_METHODS if known == method), None)
+    if found is None:
+        raise UsageError(
+            f"expected {' or '.join(FLOW_METHODS)} as motion, got {method!r}: "
+            f"{advice_on_name(str(method), FLOW_METHODS)}"
+        )
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from yolact_temporal.analyzing.chosen_models import require_threshold
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.comparing.comparable_runs import run_folders
 from yolact_temporal.comparing.compare_runs import compare_runs
@@ -17,8 +18,9 @@ from yolact_temporal.errors import UsageError
 from yolact_temporal.exchanging.scoring import ScoreOptions, ScoreRequest, run_name, score_masks
 from yolact_temporal.interface.comparisons import Comparison, WhatIf
 from yolact_temporal.interface.memory import rate_of
-from yolact_temporal.interface.places import Place
+from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
+from yolact_temporal.interface.words import in_python_words
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import NoMotion
 from yolact_temporal.temporal.stabilizing.bounds import CostBounds
@@ -28,6 +30,7 @@ Folder = str | Path
 Runs = Folder | Result
 
 
+@in_python_words
 def score(
     masks: Folder | Sequence[Folder] | Mapping[str, Folder],
     clip: Folder | None = None,
@@ -65,9 +68,11 @@ def score(
         InputError: if masks, clip or truth cannot be read, or do not go together.
 
     Example:
-        >>> score("no_such_masks.json")
+        >>> import yolact_temporal as yt
+        >>> yt.score("no_such_masks.json")
         Traceback (most recent call last):
-        yolact_temporal.errors.InputError: expected masks at no_such_masks.json, found nothing there: check the path
+        yolact_temporal.errors.InputError: expected masks in no_such_masks.json, which cannot be read
+        (No such file or directory): check the path and its permissions
     """
     named = masks if isinstance(masks, Mapping) else None
     given = (
@@ -80,6 +85,8 @@ def score(
     paths = [Path(path) for path in given]
     if not paths:
         raise UsageError("expected masks, got none: pass a file or folder of masks")
+    require_threshold(score_threshold)
+    require_motion(motion)
     name = clip_name or (run_name(paths) if clip is None else run_names.clip_name(str(clip)))
     place = Place(folder, overwrite, name)
     request = ScoreRequest(
@@ -101,6 +108,7 @@ def score(
     return place.result(score_masks(request))
 
 
+@in_python_words
 def load(folder: Folder | Iterable[Folder]) -> Result:
     """Open finished runs.
 
@@ -112,7 +120,8 @@ def load(folder: Folder | Iterable[Folder]) -> Result:
         InputError: if one is not finished, or cannot be read.
 
     Example:
-        >>> load("no_such_folder")
+        >>> import yolact_temporal as yt
+        >>> yt.load("no_such_folder")
         Traceback (most recent call last):
         yolact_temporal.errors.UsageError: expected a run folder, or a folder of them, got no_such_folder,
         which holds no run.json: pass a folder that analyze or score has written
@@ -120,6 +129,7 @@ def load(folder: Folder | Iterable[Folder]) -> Result:
     return Result(_run_paths(folder if isinstance(folder, str | Path) else list(folder))[0])
 
 
+@in_python_words
 def compare(
     runs: Runs | Sequence[Runs],
     models: Sequence[str] | None = None,
@@ -140,14 +150,28 @@ def compare(
     Raises:
         UsageError: if there are not two models to compare, or a path is no run.
         InputError: if nothing is left that goes together.
+
+    Example:
+        >>> import numpy as np
+        >>> import yolact_temporal as yt
+        >>> frames = np.random.default_rng(0).integers(0, 255, (4, 96, 128, 3), np.uint8)
+        >>> masks = np.zeros((4, 1, 96, 128), np.bool_)
+        >>> masks[:, :, 20:60, 30:80] = True
+        >>> both = yt.measure(frames, {"mine": masks, "other": np.roll(masks, 2, axis=3)}, fps=25)
+        >>> yt.compare(both).answers[0]
+        'Which of mine and other is steadier cannot be said: too few objects are seen by both. How true the masks
+        are is not known.'
     """
     paths, kept = _run_paths(runs)
-    _require_motion(paths)
+    if motion is not None:
+        require_motion(motion)
+    _require_frames(paths)
     rules = Rules().with_bounds([f"{name}={value}" for name, value in (bounds or {}).items()])
     found = compare_runs(paths, models, None if truth is None else Path(truth), rules=rules, motion=motion)
     return Comparison(found, paths, kept)
 
 
+@in_python_words
 def what_if(
     runs: Runs | Sequence[Runs],
     models: Sequence[str] | None = None,
@@ -169,6 +193,20 @@ def what_if(
     Raises:
         UsageError: if a path is no run, or a model or method there is not.
         InputError: if a run cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> import yolact_temporal as yt
+        >>> frames = np.random.default_rng(0).integers(0, 255, (4, 96, 128, 3), np.uint8)
+        >>> masks = np.zeros((4, 1, 96, 128), np.bool_)
+        >>> masks[:, :, 20:60, 30:80] = True
+        >>> with TemporaryDirectory() as folder:
+        ...     result = yt.measure(frames, masks, fps=25, frames_folder=Path(folder) / "frames")
+        ...     steadied = yt.what_if(result, methods=["vote:3"])
+        >>> steadied.methods["method"].tolist()
+        ['identity', 'freeze', 'vote3']
     """
     paths, kept = _run_paths(runs)
     lost = _without_frames(paths)
@@ -188,6 +226,8 @@ def what_if(
 def _run_paths(runs: Runs | Sequence[Runs]) -> tuple[list[Path], list[Result]]:
     """Return the folders of runs, each once, and the results among them, whose folders must stay."""
     given = [runs] if isinstance(runs, str | Path | Result) else list(runs)
+    if not given:
+        raise UsageError("expected runs, got none: pass results or run folders")
     paths: list[Path] = []
     for each in given:
         paths += each.folders if isinstance(each, Result) else [Path(each)]
@@ -197,7 +237,7 @@ def _run_paths(runs: Runs | Sequence[Runs]) -> tuple[list[Path], list[Result]]:
     return [run.path for run in found], [each for each in given if isinstance(each, Result)]
 
 
-def _require_motion(paths: Sequence[Path]) -> None:
+def _require_frames(paths: Sequence[Path]) -> None:
     """Refuse to put runs together whose frames were in memory: they cannot be read again to lay masks over each other.
 
     Raises:

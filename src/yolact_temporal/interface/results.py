@@ -26,6 +26,7 @@ from yolact_temporal.data.runs.reader import FinishedFolder, open_finished
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.interface.scratch import Scratch
 from yolact_temporal.interface.tables import data_frame, stacked
+from yolact_temporal.interface.words import in_python_words
 from yolact_temporal.temporal.documents import Block, Paragraph, Section, Table, as_console
 from yolact_temporal.temporal.markdown_reading import read_markdown
 from yolact_temporal.temporal.page.fragment import as_fragment
@@ -185,6 +186,7 @@ class Result:
             )
         return _drawn(run, kind)
 
+    @in_python_words
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Keep the run in a folder, as the commands would have written it: with report, plots and all tables.
 
