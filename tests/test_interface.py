@@ -407,6 +407,16 @@ def test_how_masks_are_taken_is_warned_of_once_and_stands_in_the_report():
     )
 
 
+def test_of_frames_that_lie_nowhere_the_dashboard_says_so(plain, tmp_path):
+    from yolact_temporal.dashboards.loader import find_runs, open_run
+    from yolact_temporal.dashboards.pictures import View, clip_fault, model_picture
+
+    plain.save(tmp_path / "mine")
+    run = open_run(tmp_path, find_runs(tmp_path)[0])
+    assert "whose frames lie in no file" in clip_fault(run, 3)
+    assert model_picture(run, "mine", 3, View()).shape[2] == 3
+
+
 def test_a_video_keeps_its_own_rate(tmp_path):
     from clips import write_clip
 
