@@ -15,6 +15,8 @@ from scored_masks import FPS, FRAMES, NAMES, SCENE, SIZE, images_fixture, true_f
 import yolact_temporal as yt
 from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.temporal.documents import as_markdown
+from yolact_temporal.temporal.markdown_reading import read_markdown
 
 FRAMES_RGB = np.stack([each.rgb for each in SCENE])
 KEYS = sorted({key for each in SCENE for key in each.masks})
@@ -140,6 +142,11 @@ class TestResult:
         )
         with pytest.raises(yt.UsageError, match="did you mean boundary_px_mean"):
             plain.figure("boundary_px_maen")
+
+    def test_its_report_is_read_as_it_was_written(self, plain):
+        text = (plain.folder / "report.md").read_text()
+        assert len(text.splitlines()) > 40
+        assert as_markdown(read_markdown(text)) == text
 
     def test_it_tells_the_essentials(self, plain):
         told = repr(plain)
@@ -343,6 +350,21 @@ class TestMeter:
         with pytest.raises(yt.UsageError, match="which holds other files"):
             go_on()
 
+    @pytest.mark.slow
+    def test_several_models_are_measured_at_once(self, two):
+        meter = yt.Meter(FPS, names=("still", "shaken"), clip_name="walk")
+        with pytest.raises(
+            yt.UsageError, match="expected masks by model at frame 0, for still, shaken, got still"
+        ):
+            meter.update(FRAMES_RGB[0], {"still": MASKS[0]})
+        with pytest.raises(yt.UsageError, match=r"expected masks by model .* got ndarray"):
+            meter.update(FRAMES_RGB[0], MASKS[0])
+        for index in range(FRAMES):
+            meter.update(FRAMES_RGB[index], {"still": MASKS[index], "shaken": SHAKEN[index]})
+        found = meter.result()
+        assert tables_of(found.folder, "shaken") == tables_of(two.folder, "shaken")
+        assert (found.folder / "comparison.csv").read_bytes() == (two.folder / "comparison.csv").read_bytes()
+
     def test_no_frame_is_no_clip(self):
         with pytest.raises(yt.UsageError, match="expected frames, got none"):
             yt.Meter(FPS).result()
@@ -407,6 +429,7 @@ def test_how_masks_are_taken_is_warned_of_once_and_stands_in_the_report():
     )
 
 
+@pytest.mark.slow
 def test_of_frames_that_lie_nowhere_the_dashboard_says_so(plain, tmp_path):
     from yolact_temporal.dashboards.loader import find_runs, open_run
     from yolact_temporal.dashboards.pictures import View, clip_fault, model_picture
@@ -417,6 +440,7 @@ def test_of_frames_that_lie_nowhere_the_dashboard_says_so(plain, tmp_path):
     assert model_picture(run, "mine", 3, View()).shape[2] == 3
 
 
+@pytest.mark.slow
 def test_a_video_keeps_its_own_rate(tmp_path):
     from clips import write_clip
 

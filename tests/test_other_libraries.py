@@ -265,6 +265,8 @@ def test_what_is_no_picture_is_told_with_what_makes_it_one(picture, advice):
         rgb_picture(picture, "frame 0")
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_the_real_supervision_is_taken():
     sv = pytest.importorskip(
         "supervision", reason="supervision is not installed (it comes with the extra dev)"

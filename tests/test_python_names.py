@@ -45,6 +45,8 @@ def test_help_reads_as_a_page():
     assert "result.save(" in page[: page.index("What there is:")]
 
 
+@pytest.mark.slow
+@pytest.mark.smoke
 def test_importing_loads_nothing_and_measuring_loads_no_network():
     program = (
         "import sys, yolact_temporal as yt\n"
