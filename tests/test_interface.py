@@ -417,6 +417,19 @@ def test_what_does_not_fit_is_told_in_one_sentence(given, options, sentence):
     assert threading.active_count() < 10
 
 
+def test_a_call_that_fails_leaves_its_folder_free(tmp_path):
+    folder = tmp_path / "runs" / "mine"
+    for masks in (iter(MASKS[:6]), iter([*MASKS[:6], "wrong"])):
+        with pytest.raises(yt.UsageError):
+            measured(masks, folder=folder)
+        assert not folder.exists()
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"version": 2, "completed": False}))
+    with pytest.raises((yt.UsageError, yt.InputError)):
+        measured(folder=folder)
+    assert (folder / "run.json").is_file()  # somebody else's
+
+
 def test_how_masks_are_taken_is_warned_of_once_and_stands_in_the_report():
     soft = [np.where(own, 0.9, 0.1) for own in MASKS]
     with warnings.catch_warnings(record=True) as caught:

@@ -21,6 +21,7 @@ from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.other_libraries import rgb_picture
+from yolact_temporal.data.runs.claim import discard_unfinished
 from yolact_temporal.data.sources.image_folder import ASSUMED_FPS
 from yolact_temporal.errors import UsageError
 
@@ -155,8 +156,10 @@ class _PushedFrames:
         self.waiting: queue.Queue[tuple[Frame, Mapping[str, FrameRecord]] | None] = queue.Queue(_WAITING)
         self.seen: dict[int, Mapping[str, FrameRecord]] = {}
         self.abandoned = threading.Event()
+        self.begun = False
 
     def __iter__(self) -> Iterator[Frame]:
+        self.begun = True
         while True:
             try:
                 item = self.waiting.get(timeout=_PATIENCE_S)
@@ -250,6 +253,7 @@ class PushedRun:
             masks.append(own)
         masks[-1].last = True
         self._outcome = _Outcome()
+        self._folder = request.destination.folder
         self._thread = threading.Thread(
             target=_measure, args=(self._frames, masks, request, self._outcome), name="measure", daemon=True
         )
@@ -277,6 +281,8 @@ class PushedRun:
         """End the measurement; nothing stays of it."""
         self._frames.abandoned.set()
         self._thread.join()
+        if self._frames.begun and self._outcome.done is None:  # else the folder is not ours
+            discard_unfinished(self._folder)
 
     def _put(self, item: tuple[Frame, Mapping[str, FrameRecord]] | None) -> None:
         while self._thread.is_alive():
