@@ -327,7 +327,7 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
             summary.write_all(cause_rows(done.name, model, causes))
     write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
-        _draw_plots(done, request.sections)
+        draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
     write_page(done, manifest, request.destination.pictures.plots)
@@ -342,7 +342,8 @@ def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> 
         file.write(page)
 
 
-def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
+def draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]] = ()) -> None:
+    """Draw a run's plots from its tables; `sections` as of a `RunRequest`."""
     make_folder(done.folder.plots)
     tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(

@@ -22,7 +22,7 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import clip_name, conclude, load_models, print_run, require_models
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
 from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def _methods(given: Sequence[str]) -> list[Candidate]:
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:
     """Return what to call clips: as told, else by their files' or folders' names."""
-    from yolact_temporal.data.runs.names import require_free, twice_named
+    from yolact_temporal.data.runs.names import clip_name, require_free, twice_named
 
     if given is not None and len(clips) > 1:
         raise UsageError(

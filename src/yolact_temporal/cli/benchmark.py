@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.cli.console import at_least_one, passing_note, say
-from yolact_temporal.cli.options import WHY_SAMPLE, add_device_options, add_output_options, command
+from yolact_temporal.cli.options import add_device_options, add_output_options, command
 from yolact_temporal.errors import UsageError
 
 MODES = ("metrics", "precision_noise")

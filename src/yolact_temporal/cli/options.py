@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
-
-WHY_SAMPLE = 6
-"""By default jitter is explained on one of so many pairs of frames, so that it takes less than 15% of the run also
-where there are thirty instances in a frame."""
 
 EXIT_CODES = """exit codes:
   0    done

@@ -77,14 +77,6 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
     return models
 
 
-def clip_name(clip: str) -> str:
-    """Return the name of a clip's run folder: the file's name without its ending, or the folder's name."""
-    path = Path(clip)
-    if not path.name or path.name in (".", ".."):
-        path = path.resolve()
-    return path.name if path.is_dir() else path.stem
-
-
 def print_run(
     args: argparse.Namespace, done: FinishedRun, alone: bool = True, spare: int = 0, notes: bool = False
 ) -> None:
