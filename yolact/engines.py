@@ -89,7 +89,10 @@ def _openvino(network: Yolact) -> EngineNetwork:
         """Run it."""
         found = compiled([_plain_layout(images)])
         # Copied, as the next pass writes to the same memory.
-        return YolactOutput(*(torch.from_numpy(np.array(part)) for part in found.values()), anchors)
+        boxes, scores, coefficients, prototypes = (
+            torch.from_numpy(np.array(part)) for part in found.values()
+        )
+        return YolactOutput(boxes, scores, coefficients, prototypes, anchors)
 
     return run
 
@@ -102,7 +105,7 @@ class _WithoutAnchors(torch.nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        said = self.network(images)
+        said: YolactOutput = self.network(images)
         return said[:-1]
 
 

@@ -36,7 +36,7 @@ def onnx_bytes(model: Yolact) -> bytes:
     import onnx
 
     config = model.config
-    network = fused_for_inference(model)
+    network: Any = fused_for_inference(model)
     # Two images, since a batch of one would be taken for a batch that is always one.
     images = torch.zeros(2, 3, config.input_size, config.input_size)
     with torch.no_grad():
@@ -49,7 +49,7 @@ def onnx_bytes(model: Yolact) -> bytes:
     return held.getvalue()
 
 
-def _exported(network: Yolact, images: torch.Tensor) -> Any:
+def _exported(network: Any, images: torch.Tensor) -> Any:
     log = logging.getLogger("onnxscript")
     before, log.level = log.level, logging.ERROR
     try:

@@ -151,9 +151,7 @@ class _Asked(NamedTuple):
 
 def _checked(args: argparse.Namespace) -> _Asked:
     """Read the arguments, and refuse what is wrong with them before anything heavy is loaded."""
-    from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.selection import check_range, parse_position
-    from yolact_temporal.data.sources import given_clips, require_decoder
 
     start = parse_position(args.start, "--start")
     end = None if args.end is None else parse_position(args.end, "--end")
@@ -161,6 +159,11 @@ def _checked(args: argparse.Namespace) -> _Asked:
     at_least_one("--batch", args.batch)
     if args.prototypes is not None and args.why is False:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
+
+    # These load PyAV, which what is wrong above need not wait for.
+    from yolact_temporal.data.runs.guard import require_apart
+    from yolact_temporal.data.sources import given_clips, require_decoder
+
     require_decoder(args.decoder)
     motion_options(args)
     rules(args)
