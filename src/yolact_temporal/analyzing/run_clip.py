@@ -79,10 +79,11 @@ _MODEL_SETTINGS = (
     "crop_margin",
     "precision",
     "device",
+    "engine",
 )
 """What a resumed run must find unchanged of each model, as far as it is said of it."""
 
-_OLDER = {"crop": "cells", "crop_margin": 0.0}
+_OLDER = {"crop": "cells", "crop_margin": 0.0, "engine": "pytorch"}
 """What a run of an older version had, which did not say so."""
 
 

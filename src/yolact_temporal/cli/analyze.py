@@ -247,9 +247,7 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
         args: of the command.
         told: whether to say what is passed over.
     """
-    from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.selection import check_range, parse_position
-    from yolact_temporal.data.sources import given_clips, require_decoder
 
     start = parse_position(args.start, "--start")
     end = None if args.end is None else parse_position(args.end, "--end")
@@ -259,6 +257,11 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
     shard = None if args.shard is None else _shard(args.shard)
     if args.prototypes is not None and args.why is False:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
+
+    # These load PyAV, which what is wrong above need not wait for.
+    from yolact_temporal.data.runs.guard import require_apart
+    from yolact_temporal.data.sources import given_clips, require_decoder
+
     require_decoder(args.decoder)
     motion_options(args)
     rules(args)

@@ -14,7 +14,7 @@ from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import add_device_options, add_output_options, command
 from yolact_temporal.errors import UsageError
 
-MODES = ("metrics", "precision_noise")
+MODES = ("metrics", "precision_noise", "engines")
 """What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 
@@ -36,6 +36,12 @@ def add(commands: Any) -> None:
         action="store_true",
         help="measure instead how much jitter reduced precision itself adds: float16 and bfloat16 against float32 on "
         "the same frames (default: the models whose weights ship with the package)",
+    )
+    parser.add_argument(
+        "--engines",
+        action="store_true",
+        help="time instead the forward pass by each engine that is installed, see --engine of analyze, on the CPU "
+        "(default: yolact_compact)",
     )
     parser.add_argument(
         "--models",
@@ -82,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     _require(args)
     if args.precision_noise:
         return _precision_noise(args)
+    if args.engines:
+        return _engines(args)
 
     with passing_note(args, "loading PyTorch ..."):
         from yolact_temporal.benchmarking.network_table import format_benchmark
@@ -133,6 +141,17 @@ def _precision_noise(args: argparse.Namespace) -> int:
     bundled = [entry.name for entry in model_entries() if entry.weights.bundled is not None]
     figures = run_precision_noise(args.models or bundled, args.frames or FRAMES, args.clip, args.device)
     return _tell(args, figures, format_precision_noise)
+
+
+def _engines(args: argparse.Namespace) -> int:
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.engines import format_engine_benchmark, run_engine_benchmark
+        from yolact_temporal.benchmarking.networks import FRAMES
+
+    figures = run_engine_benchmark(
+        args.models or ["yolact_compact"], args.frames or FRAMES, args.clip, args.rounds
+    )
+    return _tell(args, figures, format_engine_benchmark)
 
 
 def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> int:

@@ -128,6 +128,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what every run of models has: thresholds, baselines, batch and destination."""
     add_model_options(parser, auto=True)
     parser.add_argument(
+        "--engine",
+        default="pytorch",
+        metavar="E",
+        help="what runs the network: pytorch, compile (by PyTorch, which takes minutes), or on the CPU onnxruntime or "
+        "openvino (extras: pip install 'yolact-temporal[onnx]' or '[openvino]'). Of YOLACT's models; a baseline "
+        "that it cannot run is run by pytorch (default: pytorch)",
+    )
+    parser.add_argument(
         "--score-threshold",
         type=float,
         default=None,

@@ -33,10 +33,22 @@ def require_models(args: argparse.Namespace) -> None:
     Raises:
         UsageError: naming what is wrong.
     """
-    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
-    from yolact_temporal.yolact.how_to_run import AUTO, PRECISIONS, require_device_name, require_precision
+    from yolact_temporal.analyzing.chosen_models import (
+        chosen_models,
+        require_engine_of,
+        require_threshold,
+    )
+    from yolact_temporal.yolact.how_to_run import (
+        AUTO,
+        PRECISIONS,
+        require_device_name,
+        require_engine,
+        require_precision,
+    )
 
     chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
+    require_engine(args.engine, args.device, args.precision)
+    require_engine_of(args.model, args.engine)
     require_threshold(args.score_threshold)
     require_device_name(args.device)
     require_precision(args.precision, (*PRECISIONS, AUTO))
@@ -49,7 +61,7 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
         args: of the command.
         pictures: gives the first frames, by which the precision is chosen where that is asked for.
     """
-    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
+    from yolact_temporal.analyzing.chosen_models import chosen_models, engine_of, require_distinct
     from yolact_temporal.yolact.how_to_run import AUTO
 
     models = []
@@ -62,7 +74,10 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
                 from yolact_temporal.analyzing.checked_precision import load_checked
                 from yolact_temporal.analyzing.models import ModelRequest, load_model
 
-                request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
+                engine = engine_of(name, args.engine)
+                request = ModelRequest(
+                    name, args.score_threshold, args.device, args.precision, weights, engine=engine
+                )
                 models.append(
                     load_checked(request, pictures) if args.precision == AUTO else load_model(request)
                 )
@@ -71,6 +86,8 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, models[-1].note)
+        if engine != args.engine:
+            announce(args, f"{name} is run by {engine}: --engine {args.engine} cannot run it.")
         if (check := models[-1].manifest.get("precision_check")) is not None:
             announce(args, check)
     require_distinct([model.name for model in models])
