@@ -21,7 +21,13 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
+from yolact_temporal.cli.running import (
+    clip_name,
+    load_models,
+    require_how_to_run,
+    require_models,
+    run_all,
+)
 from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -151,6 +157,7 @@ class _Asked(NamedTuple):
 
 def _checked(args: argparse.Namespace) -> _Asked:
     """Read the arguments, and refuse what is wrong with them before anything heavy is loaded."""
+    require_how_to_run(args)
     from yolact_temporal.data.selection import check_range, parse_position
 
     start = parse_position(args.start, "--start")
