@@ -1,6 +1,8 @@
 """Other engines than PyTorch: who may be asked for, and that they see what PyTorch sees."""
 
 import io
+import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +22,9 @@ from yolact_temporal.yolact.families import build_model, family_of
 from yolact_temporal.yolact.how_to_run import ENGINES, engine_installed, require_engine
 from yolact_temporal.yolact.model import YolactOutput
 from yolact_temporal.yolact.weights import load_weights
+
+COMPILED = "YOLACT_TEMPORAL_TEST_COMPILE"
+"""An environment variable; set, a network is compiled in earnest."""
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +110,8 @@ def test_a_model_that_the_engine_cannot_run_is_refused(tmp_path, capsys, frames)
 def test_an_engine_sees_what_pytorch_sees(engine, frames):
     if not engine_installed(engine):
         pytest.skip(f"{engine} is not installed")
+    if engine == "compile" and not os.environ.get(COMPILED):
+        pytest.skip(f"compiling takes minutes: set {COMPILED}=1 to try it")
     plain, other = (
         load_model(ModelRequest("yolact_compact", device="cpu", engine=one)) for one in (ENGINES[0], engine)
     )
@@ -119,6 +126,18 @@ def test_an_engine_sees_what_pytorch_sees(engine, frames):
             assert theirs.boxes == pytest.approx(mine.boxes, abs=0.01)
             assert (theirs.bitmaps() == mine.bitmaps()).mean() > 0.9999
     assert other.segmenter.network() is other.segmenter.network()  # made once
+
+
+@pytest.mark.slow
+def test_a_network_is_recorded_for_the_compiler_with_its_anchors(frames, monkeypatch):
+    """All of `compile` but the compiling, which takes minutes."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    plain, other = (
+        load_model(ModelRequest("yolact_compact", device="cpu", engine=one)) for one in ("pytorch", "compile")
+    )
+    expected, got = plain.segmenter.segment(frames[:1]), other.segmenter.segment(frames[:1])
+    assert len(expected[0]) > 0
+    assert got == expected
 
 
 @pytest.mark.slow

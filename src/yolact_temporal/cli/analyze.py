@@ -22,7 +22,13 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
+from yolact_temporal.cli.running import (
+    conclude,
+    load_models,
+    print_run,
+    require_how_to_run,
+    require_models,
+)
 from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -247,6 +253,7 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
         args: of the command.
         told: whether to say what is passed over.
     """
+    require_how_to_run(args)
     from yolact_temporal.data.selection import check_range, parse_position
 
     start = parse_position(args.start, "--start")

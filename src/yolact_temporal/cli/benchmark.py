@@ -109,13 +109,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _require(args: argparse.Namespace) -> None:
     """Refuse what is wrong with the arguments before PyTorch is loaded."""
-    from yolact_temporal.analyzing.chosen_models import require_known
     from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
+
+    require_device_name(args.device)
+    require_precision(args.precision)
+
+    from yolact_temporal.analyzing.chosen_models import require_known
 
     for name in args.models or ():
         require_known(name)
-    require_device_name(args.device)
-    require_precision(args.precision)
     if args.clip is not None:
         from yolact_temporal.data.sources import require_clip
 

@@ -19,7 +19,13 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
+from yolact_temporal.cli.running import (
+    conclude,
+    load_models,
+    print_run,
+    require_how_to_run,
+    require_models,
+)
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +67,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure on the photographs that ship with the package, or on a user's own, one run each."""
+    require_how_to_run(args)
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import photographs_in
     from yolact_temporal.data.runs.guard import require_apart

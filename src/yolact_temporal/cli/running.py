@@ -27,8 +27,27 @@ IN_PART = 4
 """Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
+def require_how_to_run(args: argparse.Namespace) -> None:
+    """Refuse a device, precision or engine that there is not; nothing heavy is loaded for it.
+
+    Raises:
+        UsageError: naming what is wrong.
+    """
+    from yolact_temporal.yolact.how_to_run import (
+        AUTO,
+        PRECISIONS,
+        require_device_name,
+        require_engine,
+        require_precision,
+    )
+
+    require_device_name(args.device)
+    require_precision(args.precision, (*PRECISIONS, AUTO))
+    require_engine(args.engine, args.device, args.precision)
+
+
 def require_models(args: argparse.Namespace) -> None:
-    """Refuse models, devices and precisions that there are not, and thresholds that are none, before PyTorch is loaded.
+    """Refuse models that there are not or that cannot run as asked, and thresholds that are none, before PyTorch loads.
 
     Raises:
         UsageError: naming what is wrong.
@@ -38,20 +57,10 @@ def require_models(args: argparse.Namespace) -> None:
         require_engine_of,
         require_threshold,
     )
-    from yolact_temporal.yolact.how_to_run import (
-        AUTO,
-        PRECISIONS,
-        require_device_name,
-        require_engine,
-        require_precision,
-    )
 
     chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
-    require_engine(args.engine, args.device, args.precision)
     require_engine_of(args.model, args.engine)
     require_threshold(args.score_threshold)
-    require_device_name(args.device)
-    require_precision(args.precision, (*PRECISIONS, AUTO))
 
 
 def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
