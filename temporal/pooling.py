@@ -17,6 +17,19 @@ MOST_BLOCKS = 4096
 """Of more frames, neighbours are summed up, so that memory does not grow with the clip: blocks of two, of four..."""
 
 
+def frames_a_block(frames: int) -> int:
+    """Return how many neighbouring frames of a clip are summed up, so that there are at most `MOST_BLOCKS` blocks.
+
+    Example:
+        >>> frames_a_block(4096), frames_a_block(4097), frames_a_block(100_000)
+        (1, 2, 32)
+    """
+    block = 1
+    while block * MOST_BLOCKS < frames:
+        block *= 2
+    return block
+
+
 @dataclass(frozen=True, eq=False)
 class PooledSums:
     """One figure over all tracks: compute(sum of numerators / sum of denominators).

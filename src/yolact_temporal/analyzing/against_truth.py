@@ -13,8 +13,8 @@ from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.tracked_masks import run_masks
-from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.clip_objects import Objects
+from yolact_temporal.temporal.comparison.figures import compare_clip
 from yolact_temporal.temporal.metrics import REGISTRY, region
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 from yolact_temporal.temporal.metrics.truth_contract import TruthFigure
@@ -45,13 +45,13 @@ def measure_truth_fit(
     clip: ClipInfo,
     truth: MaskSequence,
     measured: MeasuredTruth,
+    table: Objects,
 ) -> list[TruthFit]:
     """Return each model's figures: those measured frame by frame, and those made from the table of true objects.
 
     Identity is added where it can be.
     """
-    table = ClipObjects.from_rows(read_objects(folder.true_objects))
-    objects = len(set(table.object_id.tolist()))
+    objects = len(table.object_ids)
     found = []
     for mask_source in mask_sources:
         figures = dict(measured.figures[mask_source.name])
@@ -85,9 +85,9 @@ def _of_comparison() -> list[str]:
 
 
 def _from_table(
-    table: ClipObjects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
+    table: Objects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
 ) -> dict[str, TruthFigure]:
-    if not len(table.frame):
+    if not len(table.object_ids):
         names = (*_of_comparison(), *(spec.name for spec in region.SPECS))
         return {name: TruthFigure(None, 0, 0) for name in names}
     level = mask_source.score_threshold

@@ -61,6 +61,8 @@ class AnalyzeResult:
         causes: by model, what its jitter comes from; only of models that were explained.
         moments: the worst of every model, worst first, by its own tracks.
         absences: why masks are absent inside their tracks' lives, by model.
+        numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
+            are none.
     """
 
     clip: ClipInfo
@@ -75,6 +77,7 @@ class AnalyzeResult:
     causes: Mapping[str, ClipCauses] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[int, int]] | None = None
 
 
 def analyze_clip(
@@ -120,7 +123,8 @@ def analyze_clip(
         frames = ahead(clock.timed("decode", selected), "decode")
         moved = ahead(with_motion(frames, motion, clock), "flow")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
-        measured = ahead(_measure(seen, recordings, objects, clock), "measure")
+        numbers = RunningNumbers()
+        measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure")
         count = 0
         for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
@@ -156,6 +160,7 @@ def analyze_clip(
         causes,
         tuple(moments),
         {recording.name: recording.absences() for recording in recordings},
+        {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
     )
 
 
@@ -226,10 +231,10 @@ def _measure(
     frames: Iterator[SeenFrame],
     recordings: Sequence[ModelRecording],
     objects: Sequence[ObjectsRecording],
+    numbers: RunningNumbers,
     clock: StageClock,
 ) -> Iterator[MeasuredFrame]:
     """Record what was seen, and add how steady it is and which objects of the comparison it is of."""
-    numbers = RunningNumbers()
     for seen in frames:
         counted: dict[str, Instances] = {}
         stability: dict[str, FrameStability] = {}

@@ -44,12 +44,12 @@ from yolact_temporal.data.runs.layout import (
 )
 from yolact_temporal.data.runs.manifest import FlowMethod, read_manifest
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
@@ -129,7 +129,7 @@ def compare_runs(
     gathered = _Gathered(list(left_out))
     if (sentence := frame_rates_sentence(clips)) is not None:
         gathered.remarks.append(sentence)
-    tables: dict[str, ClipObjects] = {}
+    tables: dict[str, Objects] = {}
     faults: dict[str, InputError] = {}
     for clip in clips:
         truth = None
@@ -139,12 +139,12 @@ def compare_runs(
         own = _Gathered()
         try:
             rows = _rows(clip, chosen, truth, own, progress)
-            table = ClipObjects.from_rows(with_box_causes(rows, _box_causes(clip, as_run)))
+            table = ObjectParts(with_box_causes(rows, _box_causes(clip, as_run)))
         except InputError as error:
             faults[clip.name] = error
             continue
         gathered.take(own)
-        if table.pair.any():
+        if table.has_pairs:
             tables[clip.name] = table
         else:
             gathered.remarks.append(
@@ -204,7 +204,7 @@ class _Gathered:
 
 
 def compare_objects(
-    tables: Mapping[str, ClipObjects],
+    tables: Mapping[str, Objects],
     thresholds: Mapping[str, float],
     untimed: frozenset[str] = frozenset(),
     rules: Rules | None = None,
