@@ -47,12 +47,12 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section,
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
-from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, PLOTTED_TRACK_COLUMNS, CsvRows, write_plots
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
-from yolact_temporal.temporal.why.causes_csv import read_box_causes, with_box_causes
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
 
@@ -214,7 +214,7 @@ def _objects(folder: RunFolder, mask_sources: Sequence[MaskSource], on_truth: bo
     if not on_truth and len(mask_sources) < 2:
         return None
     rows = read_objects(folder.true_objects if on_truth else folder.objects)
-    causes = {source.name: read_box_causes(folder.model(source.name).causes) for source in mask_sources}
+    causes = {source.name: BoxCauses(folder.model(source.name).causes) for source in mask_sources}
     return ObjectParts(with_box_causes(rows, causes), folder.path)
 
 
@@ -331,9 +331,9 @@ def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> Non
     make_folder(done.folder.plots)
     tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(
-        {model: read_rows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_rows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_rows(files.tracks) for model, files in tables.items()},
+        {model: CsvRows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: CsvRows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: CsvRows(files.tracks, PLOTTED_TRACK_COLUMNS) for model, files in tables.items()},
         done.folder.plots,
         done.name,
         sections,

@@ -60,7 +60,7 @@ from yolact_temporal.temporal.documents import Block, Items, Section, as_markdow
 from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
-from yolact_temporal.temporal.why.causes_csv import BoxCauses, read_box_causes, with_box_causes
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 
 
 @dataclass(frozen=True)
@@ -326,7 +326,7 @@ def _box_causes(clip: ClipRuns, as_run: Set[str]) -> dict[str, BoxCauses]:
     """Return by model what comes from its box; nothing of clips whose motion is another than when it was found."""
     if clip.name not in as_run:
         return {}
-    return {name: read_box_causes(model.files.causes) for name, model in clip.models.items()}
+    return {name: BoxCauses(model.files.causes) for name, model in clip.models.items()}
 
 
 def _is_whole(clip: ClipRuns) -> bool:
