@@ -86,8 +86,7 @@ class HighFrequencyShares:
         if min_run < 3:
             raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
         self._min_run = min_run
-        self._piece = np.empty((LONGEST_PIECE, len(_CHANNELS)))
-        self._length = 0
+        self._piece: list[tuple[float, float, float]] = []
         self._powers = np.zeros((len(_CHANNELS), 2))
         self._frames = self._left_out = 0
 
@@ -96,20 +95,19 @@ class HighFrequencyShares:
         if not (observation.present and observation.paired):
             self._end_piece()
         if observation.present and observation.centroid is not None and observation.area_px:
-            self._piece[self._length] = [*observation.centroid, math.log(observation.area_px)]
-            self._length += 1
-            if self._length == LONGEST_PIECE:
+            self._piece.append((*observation.centroid, math.log(observation.area_px)))
+            if len(self._piece) == LONGEST_PIECE:
                 self._end_piece()
 
     def _end_piece(self) -> None:
         self._powers, self._frames, self._left_out = self._with_piece()
-        self._length = 0
+        self._piece = []
 
     def _with_piece(self) -> tuple[NDArray[np.float64], int, int]:
-        length = self._length
+        length = len(self._piece)
         if length < self._min_run:
             return self._powers, self._frames, self._left_out + length
-        powers = [piece_power(series) for series in self._piece[:length].T]
+        powers = [piece_power(series) for series in np.array(self._piece).T]
         return self._powers + powers, self._frames + length, self._left_out
 
     def figures(self) -> dict[str, Figure]:

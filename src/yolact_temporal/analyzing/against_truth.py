@@ -46,10 +46,20 @@ def measure_truth_fit(
     truth: MaskSequence,
     measured: MeasuredTruth,
     table: Objects,
+    tracks: Mapping[str, int],
 ) -> list[TruthFit]:
     """Return each model's figures: those measured frame by frame, and those made from the table of true objects.
 
-    Identity is added where it can be.
+    Identity is added where it can be, and where it would not take more memory than all the rest.
+
+    Args:
+        folder: of the run.
+        mask_sources: the models.
+        clip: what was measured.
+        truth: the true masks.
+        measured: what was measured against them frame by frame.
+        table: of true objects.
+        tracks: how many each model has.
     """
     objects = len(table.object_ids)
     found = []
@@ -58,7 +68,11 @@ def measure_truth_fit(
         for iou in MATCH_IOUS:
             own = _from_table(table, mask_source, clip, iou, measured.frames)
             figures |= {at_iou(name, iou): figure for name, figure in own.items()}
-        if identity.available():
+        notes = measured.notes[mask_source.name]
+        left_out = identity.too_large(len(measured.frames), objects, tracks[mask_source.name])
+        if identity.available() and left_out is not None:
+            notes += (left_out,)
+        elif identity.available():
             masks = run_masks(
                 folder,
                 clip.fps,
@@ -69,7 +83,7 @@ def measure_truth_fit(
             values = identity.identity_figures(truth, masks)
             figures |= {name: TruthFigure(value) for name, value in values.items()}
         ordered = {name: figures[name] for name in _names() if name in figures}
-        found.append(TruthFit(mask_source.name, objects, ordered, measured.notes[mask_source.name]))
+        found.append(TruthFit(mask_source.name, objects, ordered, notes))
     return found
 
 

@@ -183,7 +183,8 @@ def _run(
         comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()
         if truth is not None and result.truth is not None and table is not None:
-            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth, table)
+            tracks = {model: len(own.tracks) for model, own in result.stability.items()}
+            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth, table, tracks)
         if comparison.pairs:
             pictures = destination.pictures
             write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
