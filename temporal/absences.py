@@ -139,6 +139,8 @@ class AbsenceFinder:
         identified: whether identities are given.
     """
 
+    _puts_by = True
+
     def __init__(self, score_threshold: float, memory_frames: int, identified: bool = False) -> None:
         self._threshold = score_threshold
         self._memory = memory_frames
@@ -192,7 +194,7 @@ class AbsenceFinder:
                 last.rest, last.area = faint.mask, faint.mask.area
             elif last.absent > self._memory:
                 last.rest = MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), frame.size)
-                if self._identified:  # from now on every absence is like this one
+                if self._identified and self._puts_by:  # from now on every absence is like this one
                     self._asleep.put(key, _Sleeping(key, self._last.pop(key)))
         if not self._identified:
             self._last = {key: own for key, own in self._last.items() if own.absent <= self._memory}

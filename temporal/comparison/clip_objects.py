@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -267,6 +268,7 @@ class ObjectParts:
         with space_for(folder):
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it is kept open
+                weakref.finalize(self, self._file.close)
             pickle.dump(part, self._file, pickle.HIGHEST_PROTOCOL)
             self._file.flush()
         self._others += 1

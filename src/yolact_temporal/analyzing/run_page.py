@@ -17,7 +17,7 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Picture,
 from yolact_temporal.temporal.page.pictures import plot_pictures
 from yolact_temporal.temporal.page.render import as_page, folded, page_footer
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
-from yolact_temporal.temporal.reading.first_lines import first_lines, moment_table
+from yolact_temporal.temporal.reading.first_lines import MOST_LISTED, first_lines, moment_table, unlisted
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.object_table import object_table
 
@@ -61,7 +61,7 @@ def run_page(
         Paragraph(_what_was_measured(manifest)),
         *([_each_pair(reading, overview)] if many else []),
         *(block for block in lines.blocks if not isinstance(block, Section)),
-        *([Section("Objects", [object_table(reading.objects, reading.models)])] if reading.objects else []),
+        *([_objects(reading)] if reading.objects else []),
         *_moment_blocks(reading, folder, manifest, pictured),
         *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
@@ -69,6 +69,12 @@ def run_page(
         Section("How to reproduce it", _reproduce(manifest), folded=True),
     ]
     return as_page(Section(lines.title, blocks), definitions(), page_footer(manifest.started))
+
+
+def _objects(reading: ClipReading) -> Section:
+    """Return a row an object."""
+    table = object_table(reading.objects[:MOST_LISTED], reading.models)
+    return Section("Objects", [table, *unlisted(reading.objects[MOST_LISTED:])])
 
 
 def _each_pair(reading: ClipReading, overview: Sequence[Picture]) -> Section:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +18,20 @@ import numpy as np
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
+from yolact_temporal.benchmarking.metrics import peak_mib
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.plot_style import (
+    model_color,
+    model_marker,
+    new_figure,
+    save_png,
+    style_axes,
+)
 
 SIZE = (96, 160)
 FPS = 25
@@ -52,11 +64,13 @@ class LongClip:
 
     def objects_at(self, index: int) -> list[int]:
         """Return the objects that are there in a frame, numbered from 1 in the order in which they come."""
-        last_start, life = self.frames - self.life, self.life
-        steps = max(self.tracks - 1, 1)
-        latest = index * steps // last_start if last_start else steps
-        earliest = max(-(-(index - life + 1) * steps // last_start) if last_start else 0, 0)
-        return [number + 1 for number in range(earliest, min(latest, self.tracks - 1) + 1)]
+        last_start, steps = self.frames - self.life, max(self.tracks - 1, 1)
+        if not last_start:
+            return list(range(1, self.tracks + 1))
+        # The n-th of them, from 0, comes at n * last_start // steps.
+        earliest = max(-(-(index - self.life + 1) * steps // last_start), 0)
+        latest = min(((index + 1) * steps - 1) // last_start, self.tracks - 1)
+        return list(range(earliest + 1, latest + 2))
 
     def masks_at(self, index: int, shiver: int = 0) -> list[MaskCrop]:
         """Return their masks; those of a model that shivers are a column wider in some frames."""
@@ -166,7 +180,13 @@ def true_masks(clip: LongClip) -> MaskSequence:
 
 
 def measure_long_clip(clip: LongClip, folder: Path, truth: bool = False) -> tuple[FinishedRun, float, float]:
-    """Measure a long clip into a run folder; return the run, its seconds, and those after the last frame."""
+    """Measure a long clip into a run folder; return the run, its seconds, and those after the last frame.
+
+    Args:
+        clip: what is measured, by one model whose masks are matched across frames and one that says which is which.
+        folder: takes the run.
+        truth: whether both are measured against the true masks, too.
+    """
     start = time.perf_counter()
     last = [start]
 
@@ -183,3 +203,87 @@ def measure_long_clip(clip: LongClip, folder: Path, truth: bool = False) -> tupl
     done = run_clip(LongClipSource(clip.frames), masks, request, seen)
     end = time.perf_counter()
     return done, end - start, end - last[0]
+
+
+def time_long_clip(frames: int, tracks: int, truth: bool = False) -> dict[str, Any]:
+    """Measure a long clip in this process and return its figures.
+
+    Returns:
+        {"frames", "tracks", "truth", "peak_mib", "seconds", "seconds_after", "share_after"}; peak_mib is None where the
+        system does not tell.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _, seconds, after = measure_long_clip(LongClip(frames, tracks), Path(folder) / "long", truth)
+    return {
+        "frames": frames,
+        "tracks": tracks,
+        "truth": truth,
+        "peak_mib": peak_mib(),
+        "seconds": seconds,
+        "seconds_after": after,
+        "share_after": after / seconds,
+    }
+
+
+def run_long_benchmark(
+    frames: Sequence[int] = FRAMES,
+    tracks: Sequence[int] = TRACKS,
+    truth: bool = False,
+    told: Callable[[dict[str, Any]], object] | None = None,
+) -> list[dict[str, Any]]:
+    """Measure clips of every length with every number of tracks, each in a process of its own.
+
+    Args:
+        frames, tracks: how many.
+        truth: whether masks are measured against true ones, too.
+        told: called with the figures of each as they come.
+
+    Returns:
+        The figures of each, as of `time_long_clip`.
+    """
+    found = []
+    for length in frames:
+        for many in tracks:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                figures = pool.submit(time_long_clip, length, many, truth).result()
+            found.append(figures)
+            if told is not None:
+                told(figures)
+    return found
+
+
+def format_long_benchmark(found: Sequence[dict[str, Any]]) -> str:
+    """Return the figures as a table for the terminal."""
+    lines = [
+        f"{'frames':>8} {'tracks':>8} {'peak memory':>12} {'whole run':>11} {'after the last frame':>21}"
+    ]
+    for one in found:
+        peak = "unknown" if one["peak_mib"] is None else f"{one['peak_mib']:.0f} MiB"
+        lines.append(
+            f"{one['frames']:>8} {one['tracks']:>8} {peak:>12} {one['seconds']:>9.1f} s "
+            f"{one['seconds_after']:>10.1f} s, {one['share_after']:>6.1%}"
+        )
+    return "\n".join(lines)
+
+
+def plot_long_benchmark(found: Sequence[dict[str, Any]], path: Path) -> Path:
+    """Draw peak memory, and the seconds after the last frame, over the frames; a line for each number of tracks."""
+    figure = new_figure(10, 4.0)
+    memory, after = figure.subplots(1, 2)
+    for number, tracks in enumerate(sorted({one["tracks"] for one in found})):
+        own = sorted((one for one in found if one["tracks"] == tracks), key=lambda one: one["frames"])
+        frames = [one["frames"] for one in own]
+        look: dict[str, Any] = {
+            "color": model_color(number),
+            "marker": model_marker(number),
+            "linewidth": 1.4,
+        }
+        memory.plot(frames, [one["peak_mib"] or math.nan for one in own], label=f"{tracks:,} tracks", **look)
+        after.plot(frames, [one["seconds_after"] for one in own], **look)
+    for axes, label in ((memory, "peak memory (MiB)"), (after, "after the last frame (s)")):
+        style_axes(axes, label, "frames", grid="both")
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+    figure.legend(loc="outside lower center", fontsize=8.5, frameon=False, ncols=3)
+    return save_png(figure, path, "Long clips: two models, synthetic masks")
