@@ -8,7 +8,6 @@ Models that are given together share their axes. Tracks have the colours that th
 from __future__ import annotations
 
 import csv
-import io
 import math
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.overlay import called
 from yolact_temporal.data.runs.layout import DISPLACEMENT_PLOT, TIMELINE_PLOT, TRACKS_PLOT
 from yolact_temporal.data.text_cells import text_of_cell
@@ -94,7 +93,7 @@ class CsvRows:
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         """Yield each row by column name; every cell is text, an undefined one empty."""
-        with io.TextIOWrapper(open_regular(self._path), encoding="utf-8", newline="") as file:
+        with open_table(self._path) as file:
             rows = csv.reader(file)
             kept = [
                 (at, name)

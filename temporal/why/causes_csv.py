@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.metrics.causes import BOX_CAUSES, PAIR_SPECS
@@ -79,7 +78,7 @@ def _box_causes(path: Path) -> Iterator[tuple[tuple[int, int, str], _OfBox]]:
     if not path.exists():
         return
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
+        with open_table(path) as file:
             for row in csv.DictReader(file):
                 key = mask_key(int(row["frame"]), int(row["area_px"]), float(row["score"]))
                 jitter, px = (float(row[name]) if row[name] else None for name in BOX_CAUSES)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.runs.layout import COMPARISON_PICTURE, PLOT_FILES, RunFolder
 from yolact_temporal.data.runs.manifest import Manifest
 from yolact_temporal.temporal.catalogue import definitions
@@ -131,9 +130,7 @@ def overlay_link(folder: RunFolder, model: str, seconds: float) -> str:
 
 def _first_time_s(folder: RunFolder, manifest: Manifest) -> float:
     """Return the time of the first frame measured, which the overlays begin with."""
-    with io.TextIOWrapper(
-        open_regular(folder.model(next(iter(manifest.models))).frames), encoding="utf-8", newline=""
-    ) as file:
+    with open_table(folder.model(next(iter(manifest.models))).frames) as file:
         first = next(csv.DictReader(file), None)
     return 0.0 if first is None else float(first["time_s"])
 
