@@ -124,6 +124,17 @@ def test_a_part_ends_with_a_frame_and_knows_what_was_before(tmp_path):
         np.testing.assert_array_equal(joined, getattr(whole, name))
 
 
+def test_objects_are_read_of_any_number_of_models(tmp_path):
+    rows = [row for row in object_rows(40) if row.model == "a"]
+    both = object_readings(ObjectParts(object_rows(40), tmp_path, 10), LEVELS, 40)
+    (alone,) = {len(own.models) for own in object_readings(ObjectParts(rows, tmp_path, 10), LEVELS, 40)}
+    assert alone == 1
+    three = [row._replace(model=model, iou_between=()) for row in rows for model in ("a", "b", "c")]
+    found = object_readings(ObjectParts(three, tmp_path, 10), dict.fromkeys("abc", 0.5), 40)
+    assert {tuple(own.models) for own in found} == {("a", "b", "c")}
+    assert len(found) >= len(both)
+
+
 def test_a_part_that_lacks_a_model_is_refused(tmp_path):
     rows = [row for row in object_rows(20) if (row.frame, row.model) != (15, "b")]
     with pytest.raises(ValueError, match="one row for each of a, b"):

@@ -138,9 +138,9 @@ class ClipObjects:
         """Whether the objects are those of a ground truth that a model's masks were compared with."""
         return bool(np.isfinite(self.truth_iou).any())
 
-    def columns(self, first: str, second: str) -> list[int]:
-        """Return the columns of two models."""
-        return [self.models.index(first), self.models.index(second)]
+    def columns(self, *models: str) -> list[int]:
+        """Return the columns of models."""
+        return [self.models.index(name) for name in models]
 
 
 def rows_by_object(object_id: NDArray[np.int64], where: Bools) -> Iterator[tuple[int, NDArray[np.intp]]]:
