@@ -202,6 +202,7 @@ class TestSegmenter:
             assert (instances.boxes >= 0).all()
             assert (instances.boxes <= [121, 90, 121, 90]).all()
 
+    @pytest.mark.slow
     def test_a_frame_is_seen_by_itself(self, compact):
         frames = np.stack([photograph(), np.ascontiguousarray(photograph()[:, ::-1])])
         segmenter = MaskRcnnSegmenter(compact, score_threshold=0.1)
@@ -209,6 +210,7 @@ class TestSegmenter:
         assert len(alone) == len(together) > 0
         np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
 
+    @pytest.mark.slow
     def test_a_frame_without_anything_is_ordinary(self, compact, scoring):
         for model in (compact, scoring):
             (found,) = MaskRcnnSegmenter(model, score_threshold=1).segment(FRAMES[:1])
@@ -273,6 +275,7 @@ class TestMaskScoring:
         assert np.abs(expected).max() > 0.01
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
+    @pytest.mark.slow
     def test_the_score_is_the_class_score_times_the_expected_iou(self, scoring, monkeypatch):
         frame = photograph()[None]
         plain = build_mask_rcnn("mask_rcnn_compact")
@@ -308,6 +311,7 @@ class TestMaskScoring:
 class TestAuthorsNetwork:
     """What the authors' weights expect and no weight tells: channel order, range, and where the stride is."""
 
+    @pytest.mark.slow
     def test_the_input_is_bgr_in_0_to_255_less_the_mean_of_each_channel(self, authors):
         frame = torch.zeros(1, 3, 800, 800, dtype=torch.uint8)
         frame[:, 0], frame[:, 1], frame[:, 2] = 200, 100, 50  # red, green, blue

@@ -147,6 +147,7 @@ class TestRegion:
             time_region(seen)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_each_sighting(seen, monkeypatch):
     monkeypatch.setattr(pooling, "MOST_BLOCKS", 16)
     order, flow = [0, 1, 2, 3, 2, 1], FlowEstimator()

@@ -208,6 +208,7 @@ class TestInputs:
         (said,) = source.warnings
         assert said.startswith("3 packets that the container marks as damaged decode without a fault")
 
+    @pytest.mark.slow
     def test_a_path_that_is_no_utf8(self, cases, tmp_path, monkeypatch):
         folder = tmp_path / "d\udce9"
         shutil.copytree(cases / "inputs" / "non-utf8-name", folder, copy_function=shutil.copyfile)
@@ -246,6 +247,7 @@ class TestRight:
             assert (code, said.count("\n")) == (3, 1)
             assert "expected" in said
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", _rows("right", ("images-", "video-")))
     def test_clips(self, cases, name):
         first, count = RIGHT_CLIPS.get(name, (0, 30)) or (0, 0)

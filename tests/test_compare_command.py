@@ -87,6 +87,7 @@ def clips(tmp_path_factory):
     return [Clip(folder, name, seed) for seed, name in enumerate(("one", "two"))]
 
 
+@pytest.mark.slow
 def test_models_of_one_run_are_compared_from_what_they_saw(clips, tmp_path):
     run = clips[0].run(tmp_path / "one", {"steady": STEADY, "noisy": NOISY})
     result = compare_runs([run])
@@ -98,6 +99,7 @@ def test_models_of_one_run_are_compared_from_what_they_saw(clips, tmp_path):
     assert remark.startswith("Not compared, because no other model sees an object there: steady 0 of ")
 
 
+@pytest.mark.slow
 def test_runs_of_one_clip_in_different_folders_are_put_together(clips, tmp_path):
     runs = [clips[0].run(tmp_path / name, {name: fault}) for name, fault in (("a", STEADY), ("b", NOISY))]
     together = clips[0].run(tmp_path / "both", {"a": STEADY, "b": NOISY})
@@ -145,6 +147,7 @@ def test_what_no_comparison_speaks_of_is_counted_over_all_clips(clips, tmp_path)
     assert gathered.all_outside(["a", "b"]) == {}
 
 
+@pytest.mark.slow
 def test_true_masks_take_the_place_of_the_consensus(clips, tmp_path):
     for clip in clips:
         clip.run(tmp_path / "runs" / clip.name, {"steady": STEADY, "full": ("full_box", 0)})
@@ -165,6 +168,7 @@ def judged(clips, tmp_path_factory):
     return runs, compare_runs([runs / "one"], ground_truth=clips[0].truth).pairs[0].comparison
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["masks", "coco", "youtube-vis", "mots", "mots-png", "davis"])
 def test_the_truth_may_be_of_any_format(clips, judged, tmp_path, name):
     """Written anew from the PNG masks, a file or folder for each clip, it gives the same figures."""
@@ -183,6 +187,7 @@ def test_the_truth_may_be_of_any_format(clips, judged, tmp_path, name):
         assert both.objects == 6
 
 
+@pytest.mark.slow
 def test_void_of_the_truth_plays_no_part(clips, tmp_path):
     run = clips[0].run(tmp_path / "run", {"steady": STEADY, "full": ("full_box", 0)})
     voided = tmp_path / "truth"
@@ -299,6 +304,7 @@ class TestRunsThatDoNotGoTogether:
         other = compare_runs(runs, motion="farneback").pairs[0].comparison.find("boundary_px")
         assert other.first != figure.first
 
+    @pytest.mark.slow
     def test_clips_of_several_rates_are_compared_clip_by_clip_and_that_is_said(self, clips, tmp_path):
         runs = [clip.run(tmp_path / clip.name, {"a": STEADY, "b": NOISY}) for clip in clips]
         assert not any("frame rates" in remark for remark in compare_runs(runs).remarks)
@@ -469,6 +475,7 @@ UNUSABLE = {
 class TestUnusableRuns:
     """A run that cannot be used does not keep the others from being compared; it is named with its reason."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", UNUSABLE)
     def test_it_is_passed_over_and_named(self, clips, tmp_path, capsys, kind):
         spoil, reason = UNUSABLE[kind]
@@ -526,6 +533,7 @@ class TestCommand:
         rows = read_rows(tmp_path / "out" / "comparison.csv")
         assert {row["clip"] for row in rows} == {"one"}
 
+    @pytest.mark.slow
     def test_json_is_all_that_stdout_holds(self, clips, tmp_path, capsys):
         run = clips[0].run(tmp_path / "run", {"a": STEADY, "b": NOISY})
         assert cli.main(["compare", str(run), "--json", "--out", str(tmp_path / "out")]) == 0

@@ -395,6 +395,7 @@ class TestReports:
             ):
                 assert part in text, part
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("drop", [0.0, 1.0], ids=["defined", "undefined"])
     def test_the_picture_is_drawn(self, tmp_path, drop):
         comparison, verdict = compared(clips(3, drop=drop))

@@ -178,6 +178,7 @@ def test_a_finished_run_is_not_resumed(root):
     assert not jobs.can_resume(root, replace(interrupted(root), name="gone"))
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_writes_is_shown_as_running_without_a_way_to_resume_it(root, monkeypatch):
     job = interrupted(root)
     monkeypatch.setattr(jobs, "list_jobs", lambda root: [job])

@@ -158,6 +158,7 @@ def test_text_of_a_manifest_is_shown_as_text(root):
     assert "<script" not in shown.replace("\\<script", "")
 
 
+@pytest.mark.slow
 def test_the_viewer_is_told_where_to_stand_and_says_when_the_clip_is_gone(root):
     run = loader.find_run(root, "scene")
     test = one_page(root, "viewer")

@@ -212,6 +212,7 @@ def test_a_run_that_does_not_say_why_says_so_in_one_sentence(root, change, sente
     assert "Show its parts" in [button.label for button in test.button]
 
 
+@pytest.mark.slow
 def test_without_the_clip_nothing_is_asked(root):
     edited(root, lambda run: run["clip"].update(path="/nowhere/clip.mp4"))
     test = one_page(root, "why")

@@ -92,6 +92,7 @@ def test_labels_are_one_object_and_nothing_is_matched(score, tmp_path, kind):
     assert manifest["ground_truth"]["protocol"] == "davis"
 
 
+@pytest.mark.slow
 def test_without_it_matched_objects_are_all_that_is_measured(score, tmp_path):
     truth, masks = (write(tmp_path / name, true_frames(), "davis") for name in ("truth", "a"))
     code, out, _ = score(masks, "--fps", FPS, "--ground-truth", truth)

@@ -257,6 +257,7 @@ class TestWhatIsCompared:
         meter.update(0, 0.0, {"one": crowded, "other": self.frame([square(20)], [0.9])}, None, **given)
         assert meter.summary().outside == {"one": (1, 3, 5), "other": (0, 0, 1)}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("truth", [True, False])
     def test_noise_reported_ten_times_is_no_steadier(self, truth):
         """Of many equally noisy masks the one that fits best would be steady by choice alone."""

@@ -123,6 +123,7 @@ def test_what_cannot_be_explained_is_one_sentence(run, tmp_path, capsys, change,
     assert not (tmp_path / "one.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "options", "sentence"),
     [

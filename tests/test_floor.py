@@ -63,6 +63,7 @@ def run_fixture(score, images, tmp_path):
 
 
 class TestOfARun:
+    @pytest.mark.slow
     def test_stands_in_every_table_beside_what_it_is_the_floor_of(self, run):
         folder, printed = run()
         for table, fewest in (("instances", FRAMES), ("tracks", 2), ("frames", FRAMES - 1)):

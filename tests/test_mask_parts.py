@@ -78,6 +78,7 @@ def test_of_every_yolact_with_random_weights(name):
     assert require_the_same_masks(small_yolact(name), np.stack((FRAME, FRAME[::-1]))) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", small_ones_first(BASELINES))
 def test_of_every_mask_rcnn_with_random_weights(name):
     assert require_the_same_masks(small_mask_rcnn(name), FRAME[None]) > 1

@@ -78,6 +78,7 @@ class TestGroundTruth:
 
 
 class TestJitterIsRecovered:
+    @pytest.mark.slow
     def test_boundary_noise_raises_every_jitter_figure(self):
         """The same wobble at every level, of another size: what grows is the noise and nothing else."""
         clips = [
@@ -126,6 +127,7 @@ class TestJitterIsRecovered:
             assert value(floor, name) > 0
             assert value(clip, name) == pytest.approx(value(floor, name), rel=0.2)
 
+    @pytest.mark.slow
     def test_score_jitter_of_white_noise_is_its_deviation(self):
         rng = np.random.default_rng(3)
         scores = np.clip(0.6 + rng.normal(0, 0.05, 400), 0, 1)
@@ -143,6 +145,7 @@ class TestJitterIsRecovered:
 
 
 class TestFlickerIsRecovered:
+    @pytest.mark.slow
     @pytest.mark.parametrize("rate", [0.1, 0.3])
     def test_dropped_frames(self, rate):
         keep = np.random.default_rng(4).permutation(500) >= rate * 500

@@ -193,6 +193,7 @@ class TestAMetricFromOutside:
             assert spec.meaning in definitions.definition(spec.name)
             assert definitions.direction(spec.name) == "lower is steadier"
 
+    @pytest.mark.slow
     def test_is_measured_against_a_ground_truth(self, judged):
         rows = {row["metric"]: row for row in table(judged / "summary.csv") if row["model"] == "a"}
         for name in ("toy_surplus", "toy_surplus_at_iou_0.1"):

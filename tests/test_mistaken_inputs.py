@@ -288,6 +288,7 @@ def test_a_misspelt_model_is_answered_with_the_one_that_was_meant(command, name)
     assert "got 'yolact_bse': did you mean yolact_base?" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "arguments"),
     [(1, []), (3, ["--end", "1"]), (3, ["--stride", "5"])],

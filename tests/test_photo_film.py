@@ -78,6 +78,7 @@ def test_there_is_no_motion_at_the_start_and_across_cuts_only(film: PhotoFilm) -
     assert without == [0, 48, 96]
 
 
+@pytest.mark.slow
 def test_each_move_moves_as_it_promises(film: PhotoFilm) -> None:
     for segment in film.segments:
         motions = [film.motion(index) for index in range(segment.start, segment.stop)]

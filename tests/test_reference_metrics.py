@@ -85,6 +85,7 @@ def slow_boundary_f(mask, truth):
     return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("sequence", davis.OSVOS_FIGURES)
 def test_what_the_published_implementations_say(sequence):

@@ -108,6 +108,7 @@ def test_without_its_clip_no_motion_is_known(film, tmp_path):
     assert all(len(each.records["calm"].instances) == 2 for each in replayed)
 
 
+@pytest.mark.slow
 def test_records_of_different_frames_are_refused(film, tmp_path):
     run = run_of(film, tmp_path / "film", MODELS[:2])
     masks = run / "shaky" / "masks.jsonl"

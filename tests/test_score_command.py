@@ -185,6 +185,7 @@ def test_an_identity_stays_a_track_over_any_gap_and_wherever_it_is(score, tmp_pa
     assert (first["events"], last["events"], last["gap_frames"]) == ("new", "return", "58")
 
 
+@pytest.mark.slow
 def test_several_masks_are_several_models_that_compare_works_on(score, images, tmp_path):
     paths = []
     for name, dose in (("steady", 0.2), ("noisy", 1.5)):
@@ -243,6 +244,7 @@ def test_scores_at_the_threshold_are_recorded_and_said(score, tmp_path):
     assert len(rows(tmp_path / "runs" / "a" / "a" / "instances.csv")) == FRAMES
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_to_the_same_tables(score, images, tmp_path):
     frames = [each if each.index != 3 else frame(3, [], SIZE, []) for each in true_frames()]
     masks = write(tmp_path / "a.json", frames)
@@ -269,6 +271,7 @@ def test_the_meter_takes_identities_where_they_were_announced_and_only_there():
         StabilityMeter(NAMES).update(0, 0.0, nothing, None, identities=(1,))
 
 
+@pytest.mark.slow
 def test_json_holds_the_figures(score, images, tmp_path):
     truth = write(tmp_path / "truth", true_frames(), "davis")
     masks = write(tmp_path / "a.json", true_frames())

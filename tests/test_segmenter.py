@@ -116,6 +116,7 @@ def compact():
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 90, 121, 3), np.uint8)
 
 
+@pytest.mark.slow
 @device
 def test_segmenting_gives_sorted_instances_of_the_frame_size(compact, device):
     found = YolactSegmenter(compact.to(device), score_threshold=0).segment(FRAMES)

@@ -70,6 +70,7 @@ def test_fine_crops_move_less_than_crops_by_cells_when_a_box_shakes():
     assert by_cells > 2 * fine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"crop": "fine"}, {"crop_margin": 0.2}, {"nms": "cross-class"}])
 def test_every_option_keeps_scores_of_what_both_find_and_changes_what_it_should(options):
     published, other = compact(), compact(**options)
@@ -96,15 +97,14 @@ def test_nothing_chosen_is_the_published_model_to_the_bit():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize(
-    "options", [{"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}]
-)
-def test_masks_assembled_from_parts_are_cropped_alike(name, options):
+def test_masks_assembled_from_parts_are_cropped_alike(name):
     model = small_yolact(name).model
-    segmenter = segmenter_of(model, score_threshold=0.0, options=SegmenterOptions(**options))
-    assert require_the_same_masks(segmenter, FRAME[None]) > 5
+    for options in ({"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}):
+        segmenter = segmenter_of(model, score_threshold=0.0, options=SegmenterOptions(**options))
+        assert require_the_same_masks(segmenter, FRAME[None]) > 5, options
 
 
+@pytest.mark.slow
 def test_cross_class_masks_of_mask_rcnn_are_assembled_from_their_parts():
     segmenter = compact("mask_rcnn_compact", nms="cross-class")
     assert require_the_same_masks(segmenter, FRAME[None]) > 0
@@ -130,6 +130,7 @@ def test_across_classes_the_better_scored_of_two_regions_stays():
     assert kept.boxes[0].tolist() == boxes[[1, 2]].tolist()
 
 
+@pytest.mark.slow
 def test_no_instance_repeats_another_after_cross_class_suppression():
     published, other = (compact("mask_rcnn_compact", **options) for options in ({}, {"nms": "cross-class"}))
     (before,), (after,) = (own.segment(FRAME[None]) for own in (published, other))

@@ -329,6 +329,7 @@ def test_a_broken_run_resumes_with_its_soft_masks(recorded, images, tmp_path, ca
         assert (folder / name / "soft.jsonl").read_bytes() == (recorded / name / "soft.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_where_there_are_none_soft_is_undefined_and_it_is_said(recorded, tmp_path, capsys):
     folder = tmp_path / "astronaut"
     shutil.copytree(recorded, folder)

@@ -121,6 +121,7 @@ def test_the_count_is_known_before_reading(reading: Readings, kind: str) -> None
         assert info.frame_count == KINDS[kind]["frames"] - HIDDEN.get(kind, 0)
 
 
+@pytest.mark.slow
 def test_the_rate_is_the_average_one(clip: Clip) -> None:
     assert open_clip(clip("plain.mp4")).info.fps == 25
     assert open_clip(clip("b_frames.mkv")).info.fps == 25
@@ -426,6 +427,7 @@ def test_av_reads_what_the_builders_hide(clip: Clip) -> None:
     assert sum(packet.is_discard for packet in packets) == 5
 
 
+@pytest.mark.slow
 @needs_decord
 def test_pngs_are_read_after_a_clip_by_decord(clip: Clip, tmp_path: Path) -> None:
     program = (

@@ -154,6 +154,7 @@ def test_two_clips_choose_parameters_on_the_other_one(clips, tmp_path, capsys):
     assert {row["clip"] for row in rows(tmp_path / "out" / "what_if.csv")} == {"one", "two"}
 
 
+@pytest.mark.slow
 def test_a_ground_truth_adds_quality_and_is_what_is_judged_on(run, clips, tmp_path, capsys):
     out = tmp_path / "out"
     code, told, err = command(
@@ -275,6 +276,7 @@ def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, cap
     assert again == rows(tmp_path / "first" / "what_if.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says", "code"),
     [

@@ -214,6 +214,7 @@ class TestCosts:
         assert found["late"].onset_delay_frames == 4.0
 
 
+@pytest.mark.slow
 def test_the_identity_is_the_raw_run_to_the_digit():
     frames = scene(40, objects=3, camera="pan")
     found = [
@@ -260,6 +261,7 @@ class TestRecommendation:
         gappy = {"clip": self.clip("dropped", 0.1)}
         assert recommend(gappy, CostBounds(), lambda own: own.causal).best.spec.name in ("hold", "vote")
 
+    @pytest.mark.slow
     def test_none_is_an_answer(self):
         assert (
             recommend(
@@ -268,6 +270,7 @@ class TestRecommendation:
             is None
         )
 
+    @pytest.mark.slow
     def test_no_gain_without_a_second_motion_estimate_to_check_it(self):
         frames = scene(30)
         given = tracked(frames, seen(frames, "boundary_noise", 1.5), motions(frames, second=False))

@@ -22,6 +22,7 @@ def told(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, before=""):
     return ended.returncode, ended.stdout or "", ended.stderr or ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["--version"], ["--help"], ["export", "--help"], ["metrics"], ["metrics", "--json"]],
@@ -48,11 +49,13 @@ def test_an_error_without_any_stream_keeps_its_exit_code(before, code):
     assert told(["metrics", "--bogus", "--json"], before=before) == (code, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["metrics"], ["metrics", "--json"]], ids=" ".join)
 def test_what_is_closed_is_not_printed_to(arguments):
     assert told(arguments, before=">&-") == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_reader_who_has_left_is_told_nothing():
     reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     reader.wait()

@@ -66,6 +66,7 @@ def carried(values, frame, flags):
 
 
 class TestMasks:
+    @pytest.mark.slow
     def test_are_disjoint_and_never_empty(self, frames):
         for frame in frames:
             assert (
@@ -91,6 +92,7 @@ class TestMasks:
             assert steepness == pytest.approx(1, abs=0.25)
             assert steepness.mean() == pytest.approx(1, abs=0.05)
 
+    @pytest.mark.slow
     def test_keep_identity_and_class(self):
         for frame in scene(frames=20, objects=5):
             assert all(frame.class_ids[key] == (key - 1) % 3 for key in frame.masks)
@@ -145,6 +147,7 @@ class TestMotion:
             assert hidden.any()
             assert np.array_equal(hidden, ~frame.visible)
 
+    @pytest.mark.slow
     def test_what_a_pan_brings_in_is_not_visible(self):
         for frame in scene(camera="pan", objects=0)[1:]:
             assert frame.backward == pytest.approx(np.broadcast_to([1.3, 0], (*SIZE, 2)), abs=1e-4)
@@ -191,6 +194,7 @@ class TestOcclusion:
 
 
 class TestPicture:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "changes", [{"noise": 2.0}, {"quality": 40}, {"noise": 3.0, "quality": 60, "seed": 5}]
     )
@@ -240,6 +244,7 @@ def masks_of(fault, dose, frames, seed=1):
 
 
 class TestDoses:
+    @pytest.mark.slow
     @pytest.mark.parametrize("dose", [0.5, 1.0, 2.0, 4.0])
     def test_boundary_noise(self, steady, dose):
         """The area between two outlines over the length of one is the mean gap: sqrt(2 / pi) of the RMS."""

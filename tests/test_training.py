@@ -129,6 +129,7 @@ def test_a_run_stops_in_time_and_can_go_on(tmp_path):
     assert (result.iteration, result.finished, result.interrupted) == (0, False, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -45,6 +45,7 @@ def test_the_sampler_goes_on_from_any_position_as_if_never_stopped():
     assert counts == pytest.approx([0.25, 0.625, 0.125, 0], abs=0.03)
 
 
+@pytest.mark.slow
 def test_batches_do_not_depend_on_the_number_of_workers(tmp_path):
     dataset = CocoDataset(write_shapes(tmp_path, 5), tmp_path, cache="encoded")
     sizes = [(0, TargetSizes(64, (16, 16), (8, 8))), (2, TargetSizes(96, (24, 24), (12, 12)))]

@@ -85,6 +85,7 @@ def test_the_time_left_counts_what_larger_images_will_cost():
     assert left.after(30) == 0
 
 
+@pytest.mark.slow
 def test_a_curve_needs_no_evaluations_but_something_logged(tmp_path):
     log = TrainingLog(tmp_path / "metrics.csv", 0)
     files = (tmp_path / "metrics.csv", tmp_path / "evaluations.jsonl", tmp_path / "curve.png")

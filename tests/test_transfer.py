@@ -77,6 +77,7 @@ def outputs_for_two_images(device):
         return network("yolact_compact").to(device)(images)
 
 
+@pytest.mark.slow
 @device
 @pytest.mark.parametrize("nms", ["fast", "cross-class"])
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
@@ -97,6 +98,7 @@ def test_fixed_slots_hold_what_counting_finds(device, nms, threshold, rescored):
             torch.testing.assert_close(second[:count], first)
 
 
+@pytest.mark.slow
 def test_frames_that_are_launched_one_after_the_other_are_seen_as_before():
     segmenter = YolactSegmenter(network("yolact_compact"), score_threshold=0)
     frames = RNG.integers(0, 256, (2, 40, 50, 3), np.uint8)

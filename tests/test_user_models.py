@@ -266,6 +266,7 @@ class TestParts:
         assert len(rows) > 1
         assert "from the features" in (folder / "runs" / "film" / "report.md").read_text()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("method", "returned", "expected"),
         [

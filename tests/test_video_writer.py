@@ -69,6 +69,7 @@ def test_colours_survive(tmp_path: Path) -> None:
         assert np.abs(rgb[20:76, block * 24 + 8 : block * 24 + 16] - colour).mean() < 5
 
 
+@pytest.mark.slow
 def test_the_rate_may_be_any(tmp_path: Path) -> None:
     for number, fps in enumerate((Fraction(30000, 1001), 0.5, 240)):
         path = tmp_path / f"{number}.mp4"
@@ -97,6 +98,7 @@ def test_after_an_error_nothing_is_left(tmp_path: Path, error: type[BaseExceptio
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_older_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"old")

@@ -112,6 +112,7 @@ def test_steps_follow_each_other_until_the_wait_ends():
     assert done == [1, 2]
 
 
+@pytest.mark.slow
 def test_after_the_last_step_the_wait_itself_is_ended():
     def wait():
         with Deadline(0.5, [], grace=0.5):

@@ -309,6 +309,7 @@ def test_verify_reports_what_is_wrong(
     assert str(report).endswith("not usable for small")
 
 
+@pytest.mark.slow
 def test_verify_finds_a_stored_file_that_has_rotted(state: State, tmp_path: Path) -> None:
     found = import_file(as_safetensors(state, tmp_path / "a.safetensors"), registry=KNOWN)
     report = verify("small", registry=KNOWN)
@@ -322,6 +323,7 @@ def test_verify_finds_a_stored_file_that_has_rotted(state: State, tmp_path: Path
     assert not report.ok
 
 
+@pytest.mark.slow
 def test_a_stored_file_of_another_size_is_not_used(state: State, tmp_path: Path) -> None:
     found = import_file(as_pth(state, tmp_path / "a.pth"), registry=KNOWN)
     with found.path.open("ab") as file:

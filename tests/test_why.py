@@ -159,6 +159,7 @@ class TestOneDisturbedPart:
                 assert [own[other] for other in own if other != part] == [0.0, 0.0]
         assert max(causes.values[JITTER.name(part)] for causes in found) > 0.02
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "part", "dose"),
         [
@@ -325,6 +326,7 @@ class TestARun:
         finally:
             source.close()
 
+    @pytest.mark.slow
     def test_has_a_row_a_pair_the_means_and_a_sentence(self, clip, tmp_path):
         done = self.run(clip, tmp_path / "run")
         with (tmp_path / "run" / "toy_parts" / "why.csv").open(newline="") as file:
@@ -417,6 +419,7 @@ class TestComparingTheBoxes:
         with (path / "comparison.csv").open(newline="") as file:
             return next(row for row in csv.DictReader(file) if row["metric"] == name)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("measure", MEASURES)
     def test_the_run_has_the_difference_with_its_interval(self, run, measure):
         found = self.difference(run, measure.name("box"))
