@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolact_temporal.benchmarking.long_clips import SIZE, LongClip, LongClipMasks, format_long_benchmark
+from yolact_temporal.analyzing import identity, run_page
+from yolact_temporal.benchmarking.long_clips import (
+    SIZE,
+    LongClip,
+    LongClipMasks,
+    format_long_benchmark,
+    measure_long_clip,
+)
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.frames import Frame
 from yolact_temporal.temporal import meter as meter_module
@@ -23,6 +30,7 @@ from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pooling import LONG_CLIP_BLOCKS, frames_a_block
+from yolact_temporal.temporal.reading import first_lines
 from yolact_temporal.temporal.reading.object_rows import object_readings
 from yolact_temporal.temporal.report import track_row
 from yolact_temporal.temporal.truth.sequences import region_sequences
@@ -278,3 +286,27 @@ def test_the_command_measures_long_clips_and_draws_them(tmp_path, capsys):
     assert (tmp_path / "long.png").stat().st_size > 1000
     table = format_long_benchmark([found[0] | {"peak_mib": None}])
     assert "unknown" in table
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"), [("MOST_FRAMES", "of at most 5 frames"), ("MOST_PAIRS", "pairs of a true")]
+)
+def test_identity_figures_of_very_large_clips_are_left_out_and_that_is_said(
+    bound, words, tmp_path, monkeypatch
+):
+    pytest.importorskip("trackeval")
+    monkeypatch.setattr(identity, bound, 5)
+    done, _, _ = measure_long_clip(LongClip(12, 3), tmp_path / "long", truth=True)
+    for own in done.quality:
+        assert "hota" not in own.figures
+        assert "box_error_sum" in own.figures
+        assert any(words in note for note in own.notes)
+    assert words in (tmp_path / "long" / "report.md").read_text()
+
+
+def test_a_report_lists_so_many_objects_and_sums_up_the_rest(tmp_path, monkeypatch):
+    for module in (first_lines, run_page):
+        monkeypatch.setattr(module, "MOST_LISTED", 2)
+    measure_long_clip(LongClip(30, 5), tmp_path / "long")
+    for name in ("report.md", "report.html"):
+        assert "3 more objects" in (tmp_path / "long" / name).read_text()

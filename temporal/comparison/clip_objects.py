@@ -322,7 +322,7 @@ def _columns(rows: Sequence[ObjectRow], models: tuple[str, ...], latest: dict[in
         latest[key] = _Last(
             float(time_s[index]), figures["score"][index].copy(), figures["truth_iou"][index].copy()
         )
-    statuses = [row.pair_status for row in heads]
+    statuses: list[str] = [row.pair_status for row in heads]
     return ClipObjects(
         models=models,
         frame=np.array([row.frame for row in heads], np.int64),

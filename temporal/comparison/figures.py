@@ -330,7 +330,9 @@ class _Sums:
 
     def series(self) -> Series:
         """Return what was added."""
-        return Series(*self._blocks, self._n, self._asked - self._n, _mean_ratios(*self._objects))
+        first, second, weight = self._blocks
+        by_object = _mean_ratios(*self._objects)
+        return Series(first, second, weight, self._n, self._asked - self._n, by_object)
 
 
 def _mean_ratios(first: Floats, second: Floats, weight: Floats) -> tuple[float | None, float | None]:

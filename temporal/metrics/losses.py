@@ -152,7 +152,8 @@ def seen_pairs(before: NDArray[np.bool_], now: NDArray[np.bool_], jitter: NDArra
     """
     both = now & before
     hidden = both & ~np.isfinite(jitter)
-    return SeenPairs(hidden.any(axis=0), (both & ~hidden).any(axis=0))
+    seen = both & ~hidden
+    return SeenPairs(np.logical_or.reduce(hidden), np.logical_or.reduce(seen))
 
 
 def loss_terms(
