@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-MOST_DRAWN = 8_192
-"""Of more frames, neighbours are drawn as one: the picture is a quarter as wide."""
+MOST_DRAWN = 2_048
+"""Of more frames, neighbours are drawn as one: the picture is 1,500 pixels wide, a line takes memory by its length."""
 
 
 def plot_timeline(

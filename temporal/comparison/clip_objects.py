@@ -25,7 +25,7 @@ _PAIRS = ("counted", "without_motion")
 
 _LEFT_OUT = ("repeated", "after_lost_frames")
 
-PART_APPEARANCES = 1 << 15
+PART_APPEARANCES = 1 << 14
 """Appearances of objects in a part of a clip: a part ends with the frame in which it reaches them."""
 
 _FIGURES = (
