@@ -92,13 +92,18 @@ class CsvRows:
         self._columns = columns
 
     def __iter__(self) -> Iterator[dict[str, str]]:
-        """Yield each row by column name; every cell is text, an undefined one empty."""
+        """Yield each row by column name; every cell is text, an undefined one empty.
+
+        Raises:
+            ValueError: if the file is empty.
+        """
         with open_table(self._path) as file:
             rows = csv.reader(file)
+            header = next(rows, None)
+            if header is None:
+                raise ValueError("it is empty")
             kept = [
-                (at, name)
-                for at, name in enumerate(next(rows))
-                if self._columns is None or name in self._columns
+                (at, name) for at, name in enumerate(header) if self._columns is None or name in self._columns
             ]
             for row in rows:
                 yield {name: text_of_cell(row[at]) for at, name in kept}

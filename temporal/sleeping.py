@@ -33,7 +33,7 @@ class PassedFrame(NamedTuple):
 
 
 class _PassedFrames:
-    """All frames so far, in 26 bytes each."""
+    """Frames in which a track slept, in 26 bytes each."""
 
     def __init__(self) -> None:
         self._places, self._times, self._seconds = array("q"), array("d"), array("d")
@@ -96,8 +96,9 @@ class SleepingTracks(Generic[State]):
         self._asleep[key] = (len(self._frames), _packed(state))
 
     def pass_frame(self, frame: PassedFrame) -> None:
-        """Take the next frame, in which all that sleep are absent."""
-        self._frames.add(frame)
+        """Take the next frame, in which all that sleep are absent; where none does it need not be kept."""
+        if self._asleep:
+            self._frames.add(frame)
 
     def wake(self, key: int) -> State | None:
         """Return a track, told of what it missed, and forget it here; None where it does not sleep."""

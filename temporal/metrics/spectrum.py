@@ -86,7 +86,8 @@ class HighFrequencyShares:
         if min_run < 3:
             raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
         self._min_run = min_run
-        self._piece: list[tuple[float, float, float]] = []
+        self._piece: NDArray[np.float64] | None = None  # while the track is absent it takes no room
+        self._length = 0
         self._powers = np.zeros((len(_CHANNELS), 2))
         self._frames = self._left_out = 0
 
@@ -94,20 +95,24 @@ class HighFrequencyShares:
         """Take the next frame."""
         if not (observation.present and observation.paired):
             self._end_piece()
+            self._piece = self._piece if observation.present else None
         if observation.present and observation.centroid is not None and observation.area_px:
-            self._piece.append((*observation.centroid, math.log(observation.area_px)))
-            if len(self._piece) == LONGEST_PIECE:
+            if self._piece is None:
+                self._piece = np.empty((LONGEST_PIECE, len(_CHANNELS)))
+            self._piece[self._length] = [*observation.centroid, math.log(observation.area_px)]
+            self._length += 1
+            if self._length == LONGEST_PIECE:
                 self._end_piece()
 
     def _end_piece(self) -> None:
         self._powers, self._frames, self._left_out = self._with_piece()
-        self._piece = []
+        self._length = 0
 
     def _with_piece(self) -> tuple[NDArray[np.float64], int, int]:
-        length = len(self._piece)
-        if length < self._min_run:
+        length = self._length
+        if length < self._min_run or self._piece is None:
             return self._powers, self._frames, self._left_out + length
-        powers = [piece_power(series) for series in np.array(self._piece).T]
+        powers = [piece_power(series) for series in self._piece[:length].T]
         return self._powers + powers, self._frames + length, self._left_out
 
     def figures(self) -> dict[str, Figure]:
