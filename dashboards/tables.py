@@ -22,6 +22,7 @@ from yolact_temporal.temporal.report import (
     TRACK_COLUMNS,
     Column,
 )
+from yolact_temporal.temporal.stabilizing.what_if_csv import WHAT_IF_COLUMNS
 from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS
 
 TEXT_COLUMNS = frozenset(
@@ -32,17 +33,22 @@ TEXT_COLUMNS = frozenset(
         "events",
         "iou_between",
         "lost_tracks",
+        "method",
         "metric",
         "model",
         "model_a",
         "model_b",
+        "objections",
         "pair_status",
         "support",
         "unit",
         "verdict",
     }
 )
-"""Columns that hold text; all others hold numbers."""
+"""Columns that hold text; all but these and those below hold numbers."""
+
+TRUTH_COLUMNS = frozenset({"control", "recommended"})
+"""Columns that hold true or false."""
 
 COLUMNS: dict[str, Iterable[Column]] = {
     layout.FRAMES: FRAME_COLUMNS,
@@ -52,6 +58,7 @@ COLUMNS: dict[str, Iterable[Column]] = {
     layout.OBJECTS: OBJECT_COLUMNS,
     layout.COMPARISON: COMPARISON_COLUMNS,
     layout.CAUSES: CAUSE_COLUMNS,
+    layout.WHAT_IF: WHAT_IF_COLUMNS,
 }
 """The columns that each table must have, by its file's name."""
 
@@ -64,7 +71,8 @@ _LARGEST_TABLE = 512 << 20
 def read_table(path: Path) -> pd.DataFrame:
     """Return a table of a run; the frame is shared, so it must not be changed.
 
-    Numbers are float64 with NaN where the cell is empty (undefined), text is as written, "" where empty. A file that
+    Numbers are float64 with NaN where the cell is empty (undefined), text is as written, "" where empty, and what is
+    true or false is bool. A file that
     has not changed since is not read again.
 
     Raises:
@@ -132,6 +140,8 @@ def _read(path: Path) -> pd.DataFrame:
     for name in table.columns:
         if name in TEXT_COLUMNS:
             table[name] = table[name].map(text_of_cell)
+        elif name in TRUTH_COLUMNS and table[name].isin(["true", "false"]).all():
+            table[name] = table[name] == "true"
         else:
             try:
                 table[name] = pd.to_numeric(table[name].replace("", None)).astype("float64")

@@ -251,7 +251,7 @@ class RecordWriter(LineWriter):
 
     def __init__(self, path: Path, class_names: Sequence[str], file: IO[bytes]) -> None:
         super().__init__(path, file)
-        self._class_names = tuple(class_names)
+        self._class_names = class_names  # a list may grow while frames come
 
     @classmethod
     def resume(cls, path: Path, class_names: Sequence[str], multiple_of: int = 1) -> tuple[RecordWriter, int]:

@@ -97,6 +97,11 @@ def view_clip(clip: ClipDescription) -> ClipViewer:
         InputError: if it is not there, cannot be read, or is another one by now.
     """
     place = locate_clip(clip)
+    if place is None and not clip.path:
+        raise InputError(
+            "expected a clip to look at, got a run of masks whose frames lie in no file: measure them again with "
+            "--clip, or from Python with frames_folder"
+        )
     if place is None:
         raise InputError(
             f"expected the clip at {clip.path}, found none there: bring it back to look at its frames"

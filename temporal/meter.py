@@ -122,7 +122,7 @@ class StabilityMeter:
     track may come back after any time: one that is absent for long is put by (`SleepingTracks`).
 
     Args:
-        class_names: what `Instances.class_ids` index into.
+        class_names: what `Instances.class_ids` index into; it may grow while frames come, as classes are first seen.
         fps: the clip's frames a second; None where it has no time, and figures per second are then undefined.
         stride: how far apart the selected frames are, 1 for every frame; frames so far apart are consecutive.
         association: how instances become tracks; by default with a gap memory of about one second.
@@ -161,7 +161,7 @@ class StabilityMeter:
             raise ValueError(f"expected a frame rate above 0, or None, got {fps}")
         if stride < 1:
             raise ValueError(f"expected a stride of at least 1, got {stride}")
-        self._class_names = tuple(class_names)
+        self._class_names = class_names
         self._fps = None if fps is None else float(fps)
         self._stride = stride
         rate = None if self._fps is None else self._fps / stride

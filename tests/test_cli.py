@@ -164,7 +164,7 @@ class TestUnreadableInput:
     def test_one_bad_clip_does_not_keep_the_others_from_being_measured(self, analyze, clip, tmp_path):
         (tmp_path / "broken.mp4").write_bytes(b"no video at all\n" * 50)
         code, out, err = analyze(tmp_path / "broken.mp4", clip, "--json", "--quiet")
-        assert code == 3
+        assert code == 4
         assert "broken.mp4" in one_sentence(err)
         result = json.loads(out)
         assert [run["clip"] for run in result["runs"]] == ["film"]

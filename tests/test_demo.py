@@ -91,7 +91,7 @@ def test_a_users_photographs_are_a_run_each_and_are_compared_over_all(demo, phot
 def test_a_photograph_that_cannot_be_read_does_not_keep_the_others(demo, photographs, tmp_path):
     (photographs / "broken.jpg").write_bytes(b"no picture")
     code, _, err = demo("--photographs", photographs, "--no-baseline", "--quiet")
-    assert code == 3
+    assert code == 4
     assert "broken.jpg" in err
     assert "Traceback" not in err
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"astronaut", "grace_hopper"}

@@ -1,14 +1,17 @@
 """The pages of the documentation hold together: what they name is there, what they show runs, and they read well."""
 
 import ast
+import inspect
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import write_clip
 
+import yolact_temporal as yt
 from yolact_temporal.cli import main as cli
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.data.formats import FORMATS
@@ -173,19 +176,39 @@ def test_no_place_waits_for_a_figure():
 @pytest.mark.slow
 def test_the_examples_of_the_page_on_python_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    frames = [frame.rgb for _, frame in zip(range(4), PhotoFilm(size=(72, 96)), strict=False)]
+    film = PhotoFilm(size=(72, 96))
+    frames = [frame.rgb for _, frame in zip(range(8), film, strict=False)]
+    masks = np.zeros((8, 2, 72, 96), np.bool_)
+    masks[:, 0, 10:40, 20:50] = masks[:, 1, 30:60, 60:80] = True
+    np.save("frames.npy", np.stack(frames))
+    np.save("masks.npy", masks)
     write_clip(tmp_path / "clip.mp4", frames, fps=24)
     assert cli.main(["analyze", "clip.mp4", "--no-baseline", "--no-plots", "--no-overlay", "--quiet"]) == 0
     examples = re.findall(r"```python\n(.*?)```", PAGES["docs/from-python.md"], re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 12
+    capsys.readouterr()
     namespace: dict[str, object] = {}
     for example in examples:
         exec(compile(example, "docs/from-python.md", "exec"), namespace)
     printed = capsys.readouterr().out
+    assert printed.startswith("Stability of masks in clip\n")
+    assert "Which model is steadier\n  mine / other" in printed
+    assert "['clip', 'clip'] ['yolact_compact', 'masks']" in printed
     assert "Frame(index=0" in printed
     assert (
         "0.4 0.0" in printed
     )  # 48 of 80 pixels are common to the two masks; all of them once the motion is known
+
+
+def test_the_examples_with_other_libraries_are_python_and_name_what_is_there():
+    examples = re.findall(r"```py\n(.*?)```", PAGES["docs/from-python.md"], re.DOTALL)
+    assert len(examples) == 6
+    for example in examples:
+        called = [node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.Call)]
+        (call,) = (node for node in called if ast.unparse(node.func) == "yt.measure")
+        inspect.signature(yt.measure).bind(
+            *call.args, **{str(keyword.arg): keyword.value for keyword in call.keywords}
+        )
 
 
 class TestSite:

@@ -48,7 +48,7 @@ def home(tmp_path, run_of_ours, monkeypatch) -> Path:
     shutil.copytree(run_of_ours, home / "runs" / "film")
     monkeypatch.chdir(home)
     for module in (analyze, demo):
-        monkeypatch.setattr(module, "load_models", lambda _args: stand_ins("stand_in"))
+        monkeypatch.setattr(module, "load_models", lambda *_: stand_ins("stand_in"))
     return home
 
 

@@ -155,7 +155,7 @@ SETTINGS = settings(
 @given(tree=TREES, asked=st.lists(commands(), min_size=1, max_size=4))
 def test_no_file_of_a_persons_is_lost(made, tree, asked):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analyze, "load_models", lambda _args: stand_ins("stand_in"))
+        patch.setattr(analyze, "load_models", lambda *_: stand_ins("stand_in"))
         around = Path(folder).resolve()
         home = around / "home" / "desk"
         home.mkdir(parents=True)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from yolact_temporal.analyzing.pipeline import overlapped
+from yolact_temporal.analyzing.pipeline import Handover, overlapped
 
 
 def test_items_come_in_order_and_all():
@@ -65,3 +65,17 @@ def test_leaving_early_closes_every_stage_and_leaves_no_thread():
     inner.close()
     assert closed == ["source"]
     assert threading.active_count() == before
+
+
+def test_each_side_of_a_queue_knows_how_long_it_waited_for_the_other():
+    def slowly(items, seconds):
+        for item in items:
+            time.sleep(seconds)
+            yield item
+
+    starved, crowded = Handover("slow", "quick"), Handover("quick", "slow")
+    assert len(list(overlapped(slowly(range(5), 0.02), 2, handover=starved))) == 5
+    assert len(list(slowly(overlapped(range(8), 2, handover=crowded), 0.02))) == 8
+    # A sleep takes at least as long as it is told; what else takes time is the machine's affair.
+    assert starved.for_item_s > max(0.05, starved.for_room_s)
+    assert crowded.for_room_s > max(0.05, crowded.for_item_s)

@@ -62,7 +62,7 @@ def faults(source: str, room: str) -> list[str]:
         elif parts[0] == "yolact_temporal" and len(parts) > 1:
             if parts[1] in FORBIDDEN[room]:
                 found.append(f"line {line}: {room} may not know {parts[1]}")
-            elif parts[1] not in (*ROOMS, "errors", "__version__"):
+            elif parts[1] not in (*ROOMS, "errors", "version"):
                 found.append(f"line {line}: {room} may not know the package's top ({name})")
         elif parts[0] in FORBIDDEN[room] and parts[0] not in ROOMS:
             found.append(f"line {line}: {room} may not import {parts[0]}")
@@ -99,7 +99,7 @@ def test_the_check_sees_each_kind_of_fault(source: str, room: str, fault: str) -
     [
         ("import torch\nfrom yolact_temporal.data.rle import x", "yolact"),
         ("from yolact_temporal.data.rle import x\nimport numpy", "temporal"),
-        ("from yolact_temporal import __version__\nfrom yolact_temporal.errors import UsageError", "data"),
+        ("from yolact_temporal.version import x\nfrom yolact_temporal.errors import UsageError", "data"),
         ("import streamlit\nfrom yolact_temporal.temporal.report import x", "dashboards"),
     ],
 )
@@ -185,7 +185,7 @@ def test_nothing_touches_an_accelerator_on_import() -> None:
 
 
 #: The folders of the package's top, each of which may import those after it.
-TOP_FOLDERS = ("cli", "benchmarking", "exchanging", "analyzing", "comparing")
+TOP_FOLDERS = ("cli", "interface", "benchmarking", "exchanging", "analyzing", "comparing")
 
 
 def module_names() -> dict[str, Path]:

@@ -227,7 +227,7 @@ def test_a_run_says_what_was_chosen_and_resumes_with_nothing_else(film, tmp_path
 
     path.write_text(json.dumps(document | {"completed": False}))
     assert run(*told[:-1], "0.1", "--resume") == 2
-    assert "to resume it, got models" in capsys.readouterr().err
+    assert "to go on with it, got models" in capsys.readouterr().err
     fine["crop"] = "cells"  # as a hand might have changed it
     path.write_text(json.dumps(document | {"completed": False}))
     assert run(*told, "--resume") == 2

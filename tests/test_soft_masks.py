@@ -321,7 +321,7 @@ def test_a_broken_run_resumes_with_its_soft_masks(recorded, images, tmp_path, ca
                 path.unlink()
     again = ("--record-soft", "--stabilize", "soft:0.5", "--resume")
     assert analyze(images, tmp_path, "--resume") == 2
-    assert "to resume it, got record_soft False" in capsys.readouterr().err
+    assert "to go on with it, got record_soft False" in capsys.readouterr().err
     assert analyze(images, tmp_path, *again) == 0
     for name in document["models"]:
         assert (folder / name / "masks.jsonl").read_bytes() == (recorded / name / "masks.jsonl").read_bytes()

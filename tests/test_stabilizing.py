@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import foreign_results as foreign
 import numpy as np
 import pytest
 from stabilizing import SIZE, THRESHOLD, measured, motions, scene, seen, stabilized, tracked, with_scores
@@ -366,11 +367,24 @@ class TestLive:
         for own, frame in zip(out, frames, strict=True):
             assert mask_iou(own.instances.crops[0], MaskCrop.from_bitmap(frame.masks[1])) > 0.9
 
+    @pytest.mark.parametrize("library", foreign.LIBRARIES)
+    def test_it_takes_what_other_libraries_hand_out(self, library):
+        frames = scene(3, texture=1.0)
+        plain, other = Stabilizer("vote:3"), Stabilizer("vote:3")
+        for frame in frames:
+            mask = frame.masks[1][None]
+            y, x = np.nonzero(mask[0])
+            box = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+            (own,) = plain.push(frame.rgb, mask, scores=[0.75], class_ids=[1])
+            (found,) = other.push(frame.rgb, foreign.LIBRARIES[library](mask, [box], [0.75], [1]))
+            assert found.instances == own.instances
+        assert other.class_names == ["class 0", "class 1"]
+
     def test_empty_frames_are_ordinary(self):
         stabilizer = Stabilizer("vote:3")
         (own,) = stabilizer.push(np.zeros((40, 60, 3), np.uint8), np.zeros((0, 40, 60), np.bool_))
         assert len(own.instances) == 0
 
     def test_masks_of_a_wrong_shape_are_refused(self):
-        with pytest.raises(ValueError, match=r"expected masks of shape \(N, H, W\)"):
-            Stabilizer("vote:3").push(np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.bool_))
+        with pytest.raises(ValueError, match=r"expected masks \(N, H, W\)"):
+            Stabilizer("vote:3").push(np.zeros((40, 60, 3), np.uint8), np.ones((2, 3, 40, 60), np.bool_))

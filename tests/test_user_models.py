@@ -15,6 +15,7 @@ from clips import write_clip
 from yolact_temporal.analyzing.chosen_models import chosen_models
 from yolact_temporal.analyzing.models import ModelRequest, load_model
 from yolact_temporal.benchmarking import networks
+from yolact_temporal.benchmarking.network_table import format_benchmark
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.photo_film import PhotoFilm
@@ -122,7 +123,7 @@ def test_it_is_timed(folder, monkeypatch):
     )
     own = figures["models"]["bright_things"]
     assert min(own["forward_ms"], own["segment_ms"], own["analyze_ms"]) > 0
-    assert "bright_things" in networks.format_benchmark(figures)
+    assert "bright_things" in format_benchmark(figures)
 
 
 def test_a_factory_is_offered_device_precision_and_weights(mine, folder):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from yolact_temporal.errors import UsageError
-
-_PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
+from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -20,12 +19,9 @@ def resolve_device(name: str = "auto") -> torch.device:
         present.insert(0, "cuda")
     elif torch.backends.mps.is_available():
         present.insert(0, "mps")
-    if name == "auto":
+    if require_device_name(name) == "auto":
         return torch.device(present[0])
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"expected a device such as auto, cuda, mps or cpu, got {name!r}") from error
+    device = torch.device(name)
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if device.type not in present or (device.index or 0) >= count:
         raise UsageError(
@@ -41,6 +37,16 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
     Raises:
         UsageError: if the precision is unknown.
     """
-    if precision not in _PRECISIONS:
-        raise UsageError(f"expected a precision out of {', '.join(_PRECISIONS)}, got {precision!r}")
-    return _PRECISIONS[precision]
+    found: torch.dtype = getattr(torch, require_precision(precision))
+    return None if found == torch.float32 else found
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Say whether a device computes bfloat16 by itself; where it is emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    # PyTorch's own questions to the processor (x86), which some versions do not have.
+    asked = (getattr(torch.cpu, f"_is_{part}_supported", None) for part in ("avx512_bf16", "amx_tile"))
+    return any(ask is not None and ask() for ask in asked)

@@ -15,6 +15,7 @@ from torch import Tensor
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.yolact.device import autocast_dtype
 from yolact_temporal.yolact.fuse import fused_for_inference, weights_fingerprint
+from yolact_temporal.yolact.how_to_run import ENGINES
 from yolact_temporal.yolact.transfer import Found, leaving, to_device
 
 Inputs = TypeVar("Inputs")
@@ -30,12 +31,16 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         score_threshold: instances whose score is not above it are dropped; 0 keeps up to 100 a frame.
         precision: "float32", "float16" or "bfloat16" (by autocast).
 
+    Attributes:
+        engine: what runs the network, one of `how_to_run.ENGINES`.
+
     Raises:
         ValueError: if the threshold is not in 0..1.
         UsageError: if there is no such precision.
     """
 
     nms: str
+    engine = ENGINES[0]
 
     def __init__(self, model: Any, score_threshold: float = 0.3, precision: str = "float32") -> None:
         if not 0 <= score_threshold <= 1:
@@ -131,5 +136,15 @@ class NetworkSegmenter(ABC, Generic[Inputs, Outputs]):
         """Return the model as it runs: normalisations folded; made anew when the model's weights have changed."""
         fingerprint = weights_fingerprint(self.model)
         if self._network is None or fingerprint != self._fingerprint:
-            self._network, self._fingerprint = fused_for_inference(self.model), fingerprint
+            self._network, self._fingerprint = self._prepared(fused_for_inference(self.model)), fingerprint
         return self._network
+
+    def use_engine(self, name: str) -> None:
+        """Let the network be run by another engine, which its family must offer; it is prepared at the next frame."""
+        self.engine = name
+        self._network = None
+
+    def _prepared(self, network: Any) -> Any:
+        """Return the network, normalisations folded, as the segmenter's engine runs it."""
+        assert self.engine == ENGINES[0], "only the engines of a model's family are asked for"
+        return network

@@ -16,6 +16,7 @@ from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.yolact.cropping import Cropping
 from yolact_temporal.yolact.detect import Detections, detect, frame_masks
+from yolact_temporal.yolact.engines import EngineNetwork, engine_network
 from yolact_temporal.yolact.families.options import Crop, Suppression
 from yolact_temporal.yolact.mask_parts import assembled, parts_of, soft_masks
 from yolact_temporal.yolact.model import Yolact, YolactOutput
@@ -97,6 +98,9 @@ class YolactSegmenter(NetworkSegmenter[Tensor, YolactOutput]):
     def _forward(self, inputs: Tensor) -> YolactOutput:
         outputs: YolactOutput = self.network()(inputs)
         return outputs
+
+    def _prepared(self, network: Yolact) -> EngineNetwork:
+        return engine_network(self.engine, network)
 
     def found(self, outputs: YolactOutput, inputs: Tensor, size: tuple[int, int]) -> Iterator[Found]:
         """Decode, suppress, assemble masks, and bring what is left to the frames' size."""

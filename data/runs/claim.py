@@ -77,6 +77,21 @@ def claimed_run(
         raise
 
 
+def discard_unfinished(path: Path) -> None:
+    """Remove the files of a run that broke off and that nobody can go on with; a finished run is left as it is.
+
+    Raises:
+        InputError: if its manifest cannot be read.
+    """
+    manifest = read_manifest(path)
+    if manifest is None or manifest.completed:
+        return
+    if not _clear(path, manifest):
+        (path / MANIFEST).unlink()
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
 def claim_files(folder: Path, names: Sequence[str], is_ours: Callable[[Path], bool], advice: str) -> None:
     """Make sure that files may be written into a folder, which need not be there, or refuse it.
 

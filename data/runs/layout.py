@@ -20,6 +20,9 @@ WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE = "what_if.csv", "what_if.md", "what_if.p
 WHAT_IF_FILES = (WHAT_IF, WHAT_IF_TEXT, WHAT_IF_PICTURE)
 """What `what-if` writes, into a folder of its own."""
 
+CLIPS = "clips.csv"
+"""What became of each of several clips, in the folder that holds their runs."""
+
 COMPARISON_PICTURE = "comparison.png"
 """The one picture of a comparison, however many models it is of."""
 
@@ -61,7 +64,7 @@ def pairs_of(models: int) -> int:
     return models * (models - 1) // 2
 
 
-RESERVED = frozenset((MANIFEST, LOCK, PLOTS, *_RUN_FILES, *comparison_files(MOST_PAIRS)))
+RESERVED = frozenset((MANIFEST, LOCK, PLOTS, CLIPS, *_RUN_FILES, *comparison_files(MOST_PAIRS)))
 """What may not name a run or a model, whose folders lie beside these."""
 
 

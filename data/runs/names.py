@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 from yolact_temporal.data.files import PART_SUFFIX
 from yolact_temporal.data.runs.layout import RESERVED
@@ -75,6 +76,19 @@ def require_free(name: str, option: str) -> str:
             f"expected a name that a folder of a run can have, got {name!r}: give another one with {option}"
         )
     return name
+
+
+def clip_name(clip: str) -> str:
+    """Return the name of a clip's run folder: the file's name without its ending, or the folder's name.
+
+    Example:
+        >>> clip_name("holiday/beach.mp4")
+        'beach'
+    """
+    path = Path(clip)
+    if not path.name or path.name in (".", ".."):
+        path = path.resolve()
+    return path.name if path.is_dir() else path.stem
 
 
 def folded_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which clips a person means: files, folders of images, folders of clips, and patterns that the shell left alone."""
+"""Which clips a person means: files, folders of images or of clips, lists, and patterns that the shell left alone."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class GivenClips:
 def given_clips(given: Sequence[str]) -> GivenClips:
     """Return the clips that arguments stand for, all of them there and none of them something else.
 
-    A pattern such as "*.mp4" that no shell has expanded is expanded here. A folder that holds a video is replaced by
+    "@FILE" stands for the clips that a text file names, a line each, from the folder in which one works. A pattern such
+    as "*.mp4" that no shell has expanded is expanded here. A folder that holds a video is replaced by
     its clips, in the order of their names: videos, and folders of images. A folder of images is a clip. A file with the
     very bytes of an earlier one is passed over.
 
     Args:
-        given: files, folders and patterns.
+        given: files, folders, patterns, and lists of these.
 
     Raises:
         InputError: if one is not there, cannot be read, or is not a clip at all, such as an address or an archive;
@@ -146,7 +147,9 @@ def clips_in(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _expanded(given: str) -> list[str]:
-    """Return the paths that a pattern stands for, in order; anything else as it is."""
+    """Return the paths that a list of clips or a pattern stands for, in order; anything else as it is."""
+    if given.startswith("@") and not Path(given).exists():
+        return [path for line in _lines(Path(given[1:])) for path in _expanded(line)]
     # An address may hold a question mark, and a name may hold brackets.
     if not glob.has_magic(given) or mistaken_name(given) is not None or Path(given).exists():
         return [given]
@@ -155,6 +158,23 @@ def _expanded(given: str) -> list[str]:
         raise InputError(
             f"expected a file or folder that fits the pattern {given}, found none: check the pattern and the folder"
         )
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a list of clips; blank ones and those that begin with # do not count."""
+    require_readable_file(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"expected {path} to be a text with the path of a clip a line, got what cannot be read ({error}): write "
+            f"it as UTF-8"
+        ) from error
+    lines = [line.strip() for line in text.splitlines()]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise InputError(f"expected {path} to name a clip a line, got none: write their paths into it")
     return found
 
 

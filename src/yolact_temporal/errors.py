@@ -43,6 +43,23 @@ class OutOfSpaceError(OutputError):
     """The disk that takes the results is full."""
 
 
+def error_sentence(error: BaseException) -> str:
+    """Return what to say of an error: its own sentence, or that it is a fault in the program.
+
+    Example:
+        >>> error_sentence(InputError("expected a clip, got a song"))
+        'expected a clip, got a song'
+        >>> error_sentence(KeyError("x"))[:37]
+        "a fault in the program, KeyError ('x'"
+    """
+    if isinstance(error, YolactTemporalError):
+        return str(error)
+    return (
+        f"a fault in the program, {type(error).__name__} ({' '.join(str(error).split())}): please report it with "
+        f"the output of the same command and --debug"
+    )
+
+
 def advice_on_name(given: str, known: Iterable[str], otherwise: str = "pass one of these") -> str:
     """Return what to do about a name that is none of those known: the nearest one, where one is near.
 

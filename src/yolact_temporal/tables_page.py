@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from yolact_temporal.analyzing.clips_csv import CLIP_COLUMNS
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.temporal.absences import ABSENCE_COLUMNS
@@ -91,6 +92,11 @@ def tables_page() -> str:
             "One row a compared figure, support and two models: over all clips, and clip by clip. "
             "The compared figures are below.",
             COMPARISON_COLUMNS,
+        ),
+        _Table(
+            "clips.csv",
+            "Of several clips measured by one command: one row a clip. With `--shard 2/8` it is `clips_2_of_8.csv`.",
+            CLIP_COLUMNS,
         ),
         _Table(
             "camera_moves.csv",

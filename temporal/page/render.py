@@ -17,7 +17,6 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from yolact_temporal import __version__
 from yolact_temporal.temporal.documents import (
     Block,
     Items,
@@ -30,6 +29,7 @@ from yolact_temporal.temporal.documents import (
     Table,
 )
 from yolact_temporal.temporal.page.terms import Terms
+from yolact_temporal.version import installed_version
 
 _FOLDER = Path(__file__).resolve().parent
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
@@ -75,7 +75,9 @@ def folded(block: Block) -> Block:
 def page_footer(made: str) -> str:
     """Return the last line of a page; `made` is a time in UTC, as ISO 8601, or ""."""
     when = f", {made[:16].replace('T', ' ')} UTC" if made else ""
-    return f"yolact-temporal {__version__}{when}. This file holds all that it shows and loads nothing."
+    return (
+        f"yolact-temporal {installed_version()}{when}. This file holds all that it shows and loads nothing."
+    )
 
 
 @lru_cache(maxsize=1)

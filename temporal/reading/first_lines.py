@@ -27,6 +27,8 @@ _ENOUGH_MOMENTS = 3
 """Fewer are told only where there is no room even without what the movement comes from."""
 _NAMED = 5
 
+_OBJECTS_TITLE, _MOMENTS_TITLE = "Objects", "Worst moments"
+
 
 MOST_LISTED = 1_000
 """Of more objects a report lists those of most pairs, and sums up the rest: `objects.csv` and `tracks.csv` have all."""
@@ -43,8 +45,27 @@ def first_lines(reading: ClipReading) -> Section:
         listed = _object_table(reading, reading.objects[:MOST_LISTED])
         blocks.append(Section(_objects_title(reading), [listed, *unlisted(reading.objects[MOST_LISTED:])]))
     if reading.moments:
-        blocks.append(Section("Worst moments", [moment_table(reading.moments, len(reading.models) > 1)]))
+        blocks.append(Section(_MOMENTS_TITLE, [moment_table(reading.moments, len(reading.models) > 1)]))
     return Section(_title(reading), blocks)
+
+
+def first_part(report: Section) -> Section:
+    """Return of a run's whole report what `first_lines` has put there.
+
+    Example:
+        >>> report = Section("clip", [Paragraph("seen"), Section("Objects"), Section("yolact_compact")])
+        >>> [getattr(block, "title", "") for block in first_part(report).blocks]
+        ['', 'Objects']
+    """
+    blocks: list[Block] = []
+    for block in report.blocks:
+        if isinstance(block, Section) and block.title.partition(" (")[0] not in (
+            _OBJECTS_TITLE,
+            _MOMENTS_TITLE,
+        ):
+            break
+        blocks.append(block)
+    return Section(report.title, blocks)
 
 
 def console_lines(reading: ClipReading, where: Sequence[str] = (), most: int = LINES) -> str:
@@ -96,7 +117,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
         )
     if reading.moments:
         told = reading.moments[:moments]
-        blocks.append(Section("Worst moments", [moment_table(told, len(reading.models) > 1)]))
+        blocks.append(Section(_MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1)]))
     blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
     return Section(_title(reading), blocks)
 
@@ -201,7 +222,7 @@ def _quality_sentence(reading: ClipReading) -> str:
 
 
 def _objects_title(reading: ClipReading) -> str:
-    return "Objects" if len(reading.models) == 1 else f"Objects ({' / '.join(reading.models)})"
+    return _OBJECTS_TITLE if len(reading.models) == 1 else f"{_OBJECTS_TITLE} ({' / '.join(reading.models)})"
 
 
 def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table:

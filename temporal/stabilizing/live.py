@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.other_libraries import InstanceAdapter, rgb_picture
+from yolact_temporal.data.other_libraries.arrays import mask_stack
 from yolact_temporal.data.soft_masks import SoftMask
+from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.association import AssociationOptions, Associator
 from yolact_temporal.temporal.flow import FlowEstimator, FlowOptions
 from yolact_temporal.temporal.motion import Motion
-from yolact_temporal.temporal.stabilizing.contract import StabilizedFrame, TrackedFrame, mask_box
+from yolact_temporal.temporal.stabilizing.contract import StabilizedFrame, TrackedFrame
 from yolact_temporal.temporal.stabilizing.linking import TrackLinker
 from yolact_temporal.temporal.stabilizing.registry import Candidate, parse_method
 from yolact_temporal.temporal.stabilizing.steps import Step
@@ -111,13 +113,19 @@ class Stabilizer:
         self._tracker = FrameTracker(score_threshold, fps)
         self._flow = FlowEstimator(flow_long_side, second_every=0)
         self._index = 0
+        self._adapter = InstanceAdapter()
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """What class ids of the stabilised instances stand for, as far as classes were seen."""
+        return self._adapter.class_names
 
     def push(
         self,
-        frame: NDArray[np.uint8] | Motion | None,
-        seen: Instances | NDArray[np.bool_],
+        frame: Any,
+        seen: Any,
         scores: Sequence[float] | None = None,
-        class_ids: Sequence[int] | None = None,
+        class_ids: Sequence[int | str] | None = None,
         cut: bool = False,
         soft: Sequence[SoftMask] | None = None,
     ) -> list[StabilizedFrame]:
@@ -126,9 +134,11 @@ class Stabilizer:
         Args:
             frame: RGB, uint8 (H, W, 3), whose motion is then estimated; or the motion from the last frame to this one,
                 where it is known already (None at the first).
-            seen: what was seen in it; or masks alone, bool (N, H, W), empty where nothing was.
+            seen: masks (N, H, W), bool or probabilities, empty where nothing was; or `Instances`, or what supervision,
+                ultralytics, torchvision, detectron2, mmdet or transformers hand out for the frame. Tracker ids are
+                left aside.
             scores: of masks, in 0..1; by default 1.
-            class_ids: of masks; by default 0.
+            class_ids: of masks, numbers or names; by default 0.
             cut: whether another scene begins with it.
             soft: how sure the model is of each mask, which `soft` lives on.
 
@@ -136,14 +146,19 @@ class Stabilizer:
             The frames that are ready: one, or none of the first `look_ahead`.
 
         Raises:
-            ValueError: if shapes disagree, or soft masks are missing that the method needs.
+            UsageError: if frame and instances do not go together, or soft masks are missing that the method needs.
         """
-        if self._needs_soft and (soft is None or len(soft) != len(seen)):
-            raise ValueError(
-                f"expected a soft mask for each of {len(seen)} instances, got {len(soft or ())}: pass them as `soft`"
+        where = f"frame {self._index}"
+        known = frame is None or isinstance(frame, Motion)
+        picture = None if known else rgb_picture(frame, where)
+        size = _size(frame if picture is None else picture, seen, where)
+        instances = self._adapter.take(seen, size, where, scores, classes=class_ids).instances
+        if self._needs_soft and (soft is None or len(soft) != len(instances)):
+            raise UsageError(
+                f"expected a soft mask for each of {len(instances)} instances, got {len(soft or ())}: pass them as "
+                f"`soft`"
             )
-        instances = seen if isinstance(seen, Instances) else _instances(seen, scores, class_ids)
-        motion = self._flow.update(frame) if isinstance(frame, np.ndarray) else frame
+        motion = frame if picture is None else self._flow.update(picture)
         tracked = self._tracker.update(self._index, instances, None if cut else motion, cut, soft=soft)
         self._index += 1
         return self._method.push(tracked)
@@ -153,17 +168,11 @@ class Stabilizer:
         return self._method.finish()
 
 
-def _instances(
-    masks: NDArray[np.bool_], scores: Sequence[float] | None, class_ids: Sequence[int] | None
-) -> Instances:
-    if masks.ndim != 3:
-        raise ValueError(f"expected masks of shape (N, H, W), got {masks.shape}")
-    crops = [MaskCrop.from_bitmap(mask) for mask in masks]
-    count = len(crops)
-    return Instances(
-        [mask_box(crop) for crop in crops],
-        [1.0] * count if scores is None else scores,
-        [0] * count if class_ids is None else class_ids,
-        crops,
-        (masks.shape[1], masks.shape[2]),
-    )
+def _size(frame: Any, seen: Any, where: str) -> tuple[int, int]:
+    """Return the (height, width) of a frame, or where only its motion is known, or nothing, of what was seen in it."""
+    if isinstance(frame, Motion):
+        return frame.size
+    if isinstance(seen, Instances):
+        return seen.size
+    height, width = mask_stack(seen, where).shape[-2:] if frame is None else frame.shape[:2]
+    return height, width

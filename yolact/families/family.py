@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.yolact.families.config import ModelConfig
 from yolact_temporal.yolact.families.options import CROPS, MOST_MARGIN, SegmenterOptions
+from yolact_temporal.yolact.how_to_run import ENGINES
 
 if TYPE_CHECKING:  # training looks families up, so they may not load it before they are registered
     from torch import Tensor, nn
@@ -147,6 +148,21 @@ class ModelFamily(ABC):
             if value != own:
                 differing[option] = value
         return SegmenterOptions(**differing)
+
+    def engines(self, config: Any) -> Sequence[str]:
+        """Return what can run the network of a configuration, of `how_to_run.ENGINES`."""
+        return ENGINES[:1]
+
+    def onnx(self, network: Any) -> bytes:
+        """Return a network that `build` made as an ONNX file.
+
+        Raises:
+            UsageError: if the family cannot write it.
+        """
+        raise UsageError(
+            f"expected a model that can be written as ONNX, got {network.config.name}: name one of YOLACT's without "
+            f"deformable convolutions"
+        )
 
     def trainee(self, config: Any, size: int | None) -> Trainee:
         """Return a model in training, for square input of `size`, its own if None.

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from yolact_temporal import __version__
 from yolact_temporal.errors import UsageError, WeightsError
+from yolact_temporal.version import installed_version
 from yolact_temporal.yolact.weights.store import disk_faults
 
 Progress = Callable[[int, int | None], None]
@@ -105,7 +105,7 @@ def progress_bar(label: str, quiet: bool = False) -> Iterator[Progress]:
 
 
 def _receive(url: str, part: Path, known: _Remote | None, offset: int, progress: Progress | None) -> None:
-    headers = {"User-Agent": f"yolact-temporal/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"yolact-temporal/{installed_version()}", "Accept-Encoding": "identity"}
     if known is not None:
         headers |= {"Range": f"bytes={offset}-", "If-Range": known.validator or ""}
     with _opened(urllib.request.Request(url, headers=headers), offset) as response:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yolact_temporal.errors import UsageError, advice_on_name
-from yolact_temporal.yolact.families import SegmenterOptions, find_variant, model_names
+from yolact_temporal.yolact.families import SegmenterOptions, family_of, find_variant, model_names
+from yolact_temporal.yolact.how_to_run import ENGINES
 from yolact_temporal.yolact.user_models import entry_point_models, factory_of
 
 
@@ -92,6 +93,27 @@ def require_known(name: str, options: SegmenterOptions | None = None) -> None:
         own = "pass one of these, or your own segmenter as package.module:factory"
         raise UsageError(
             f"expected a model out of {', '.join(known)}, got {name!r}: {advice_on_name(name, known, own)}"
+        )
+
+
+def engine_of(name: str, engine: str) -> str:
+    """Return what runs a known model: the engine that is asked for if it can, else PyTorch."""
+    if users_own(name):
+        return ENGINES[0]
+    config = find_variant(name).entry.config
+    return engine if engine in family_of(config).engines(config) else ENGINES[0]
+
+
+def require_engine_of(name: str, engine: str) -> None:
+    """Refuse an engine that cannot run a known model.
+
+    Raises:
+        UsageError: naming both.
+    """
+    if engine_of(name, engine) != engine:
+        raise UsageError(
+            f"expected a model that --engine {engine} can run, got {name}: drop --engine, or name one of YOLACT's "
+            f"models without deformable convolutions"
         )
 
 

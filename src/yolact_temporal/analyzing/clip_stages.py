@@ -16,7 +16,7 @@ from yolact_temporal.analyzing.pipeline import overlapped
 from yolact_temporal.analyzing.recording import MeasuredTruth, ModelRecording, ObjectsRecording, object_tables
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.stabilized_masks import FollowingMasks
-from yolact_temporal.analyzing.stage_clock import StageClock
+from yolact_temporal.analyzing.stage_clock import StageClock, StageTimes
 from yolact_temporal.data.files import require_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.instances import Instances
@@ -63,6 +63,7 @@ class AnalyzeResult:
         absences: why masks are absent inside their tracks' lives, by model.
         numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
             are none.
+        times: what each stage took of the clock and of the processor, and which waited for which.
     """
 
     clip: ClipInfo
@@ -78,6 +79,7 @@ class AnalyzeResult:
     moments: tuple[Moment, ...] = ()
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[int, int]] | None = None
+    times: StageTimes | None = None
 
 
 def analyze_clip(
@@ -115,16 +117,19 @@ def analyze_clip(
         tables = object_tables(folder, mask_sources, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 
-        def ahead(items: Iterator[T], name: str, niceness: int = BACKGROUND_NICENESS) -> Iterator[T]:
+        def ahead(
+            items: Iterator[T], name: str, taker: str, niceness: int = BACKGROUND_NICENESS
+        ) -> Iterator[T]:
             """Return the items, made in a thread of their own, which ends with this stack."""
-            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness)))
+            handover = clock.handover(name, taker)
+            return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness, handover)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
-        frames = ahead(clock.timed("decode", selected), "decode")
-        moved = ahead(with_motion(frames, motion, clock), "flow")
-        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", niceness=0)
         numbers = RunningNumbers()
-        measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure")
+        frames = ahead(clock.timed("decode", selected), "decode", "flow")
+        moved = ahead(with_motion(frames, motion, clock), "flow", "network")
+        seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
+        measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure", "overlay")
         count = 0
         for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
@@ -161,6 +166,7 @@ def analyze_clip(
         tuple(moments),
         {recording.name: recording.absences() for recording in recordings},
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
+        clock.times(),
     )
 
 

@@ -183,12 +183,16 @@ class GivenMasks:
 
     def remarks(self) -> list[str]:
         """Say how many instances did not count."""
-        if not self._below:
-            return []
-        return [
-            f"{self.name}: {self._below} instances whose score is not above {self.score_threshold:g} are recorded and "
-            f"do not count."
-        ]
+        return below_remarks(self.name, self._below, self.score_threshold)
+
+
+def below_remarks(name: str, below: int, score_threshold: float) -> list[str]:
+    """Return what is said of instances that do not count; nothing where there are none."""
+    if not below:
+        return []
+    return [
+        f"{name}: {below} instances whose score is not above {score_threshold:g} are recorded and do not count."
+    ]
 
 
 def as_mask_source(model: LoadedModel | MaskSource, why: bool = False, soft: bool = False) -> MaskSource:
@@ -207,10 +211,12 @@ def as_mask_source(model: LoadedModel | MaskSource, why: bool = False, soft: boo
 
 def given_note(name: str, masks: MaskSequence) -> str:
     """Return one sentence that says where masks come from; it heads their report."""
-    tracks = (
-        "the identities are theirs" if masks.identified else "instances are matched across frames by overlap"
-    )
-    return f"{name}: masks read from {masks.path} ({masks.format}); {tracks}."
+    return f"{name}: masks read from {masks.path} ({masks.format}); {tracks_note(masks.identified)}."
+
+
+def tracks_note(identified: bool) -> str:
+    """Return how it is known which object each of somebody's masks is."""
+    return "the identities are theirs" if identified else "instances are matched across frames by overlap"
 
 
 def masks_sha256(path: Path) -> str:

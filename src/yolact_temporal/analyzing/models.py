@@ -6,7 +6,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.analyzing.chosen_models import require_known, require_threshold, users_own
+from yolact_temporal.analyzing.chosen_models import (
+    require_engine_of,
+    require_known,
+    require_threshold,
+    users_own,
+)
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.data.runs.names import require_free
 from yolact_temporal.errors import UsageError
@@ -18,6 +23,7 @@ from yolact_temporal.yolact.families import (
     model_names,
     segmenter_of,
 )
+from yolact_temporal.yolact.how_to_run import ENGINES, require_engine
 from yolact_temporal.yolact.user_models import load_user_segmenter
 from yolact_temporal.yolact.weights import completed_weights, find_weights, load_weights
 from yolact_temporal.yolact.weights.store import sha256_of
@@ -40,6 +46,7 @@ class ModelRequest:
         record_threshold: instances whose score is not above it are dropped; the operating threshold where that is
             lower.
         options: how masks are cropped and boxes suppressed, where not as published.
+        engine: what runs the network, of `how_to_run.ENGINES`.
     """
 
     name: str
@@ -49,6 +56,7 @@ class ModelRequest:
     weights: Path | None = None
     record_threshold: float = RECORD_THRESHOLD
     options: SegmenterOptions = field(default_factory=SegmenterOptions)
+    engine: str = ENGINES[0]
 
     def thresholds(self, own: float) -> tuple[float, float]:
         """Return the operating threshold and the record threshold of a model whose own operating threshold is given."""
@@ -71,7 +79,9 @@ def load_model(request: ModelRequest) -> LoadedModel:
     require_known(request.name, request.options)
     require_threshold(request.score_threshold)
     autocast_dtype(request.precision)
+    require_engine_of(request.name, request.engine)
     placed = replace(request, device=str(resolve_device(request.device)))
+    require_engine(request.engine, placed.device, request.precision)
     return _load_users_own(placed) if users_own(request.name) else _load_registered(placed)
 
 
@@ -89,6 +99,9 @@ def _load_registered(request: ModelRequest) -> LoadedModel:
         precision=request.precision,
         options=variant.options,
     )
+    segmenter.use_engine(request.engine)
+    if request.engine != ENGINES[0]:
+        segmenter.network()  # is prepared now, not at the first frame
     base = completed_weights(found)
     manifest = {
         "note": variant.note,
@@ -100,6 +113,7 @@ def _load_registered(request: ModelRequest) -> LoadedModel:
         **segmenter.settings,
         "device": request.device,
         "precision": request.precision,
+        "engine": request.engine,
     }
     return LoadedModel(segmenter, threshold, manifest)
 

@@ -6,10 +6,28 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass
+class Handover:
+    """How long a stage and the next one waited for each other.
+
+    Attributes:
+        giver, taker: the stages.
+        for_room_s: seconds for which the giver waited until the taker took.
+        for_item_s: seconds for which the taker waited until the giver gave.
+    """
+
+    giver: str
+    taker: str
+    for_room_s: float = 0.0
+    for_item_s: float = 0.0
 
 
 class _Failure:
@@ -25,8 +43,11 @@ _END = object()
 class _Producer(threading.Thread, Generic[T]):
     """Runs an iterator ahead of its consumer, by at most `depth` items."""
 
-    def __init__(self, items: Iterable[T], depth: int, name: str, niceness: int) -> None:
+    def __init__(
+        self, items: Iterable[T], depth: int, name: str, niceness: int, handover: Handover | None
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._handover = handover or Handover(name, "")
         self._niceness = niceness
         self._items = items
         self._queue: queue.Queue[object] = queue.Queue(maxsize=depth)
@@ -53,22 +74,30 @@ class _Producer(threading.Thread, Generic[T]):
 
     def _put(self, item: object) -> bool:
         """Hand an item over; false where the consumer has left."""
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
+        start = time.perf_counter()
+        try:
+            while not self._stopped.is_set():
+                try:
+                    self._queue.put(item, timeout=0.1)
+                except queue.Full:
+                    continue
+                return True
+            return False
+        finally:
+            self._handover.for_room_s += time.perf_counter() - start
 
     def take(self) -> object:
         """Wait for the next item, in short steps so that an interrupt of the main thread is heard."""
-        while True:
-            try:
-                return self._queue.get(timeout=0.5)
-            except queue.Empty:
-                if not self.is_alive() and self._queue.empty():
-                    return _END
+        start = time.perf_counter()
+        try:
+            while True:
+                try:
+                    return self._queue.get(timeout=0.5)
+                except queue.Empty:
+                    if not self.is_alive() and self._queue.empty():
+                        return _END
+        finally:
+            self._handover.for_item_s += time.perf_counter() - start
 
     def stop(self) -> None:
         """Let the thread end at its next item, and wait for that."""
@@ -83,15 +112,19 @@ def _lower_priority(niceness: int) -> None:
 
 
 def overlapped(
-    items: Iterable[T], depth: int = 2, name: str = "stage", niceness: int = 0
+    items: Iterable[T],
+    depth: int = 2,
+    name: str = "stage",
+    niceness: int = 0,
+    handover: Handover | None = None,
 ) -> Generator[T, None, None]:
     """Iterate over `items` while a thread already works on the next `depth` of them.
 
     An exception of the iterator is raised here as itself, after the items before it. When the consumer leaves early
     (an exception, an interrupt, `close()`), the thread is stopped and the iterator closed before control returns.
-    On Linux the thread runs at the given niceness.
+    On Linux the thread runs at the given niceness. What thread and consumer wait for each other is added to `handover`.
     """
-    return _consume(_Producer(items, depth, name, niceness))
+    return _consume(_Producer(items, depth, name, niceness, handover))
 
 
 def _consume(producer: _Producer[T]) -> Generator[T, None, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -45,6 +45,7 @@ class Destination:
         pictures: which pictures are made.
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
         command: what was typed to make it; "" if it is made otherwise.
+        drawing: called before plots are drawn, which takes a while.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Destination:
     pictures: Pictures = field(default_factory=Pictures)
     inputs: tuple[Path, ...] = ()
     command: str = ""
+    drawing: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from yolact_temporal.data.files import atomic_write, make_folder, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
-from yolact_temporal.data.runs.manifest import Manifest, manifest_of, write_manifest
+from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
 from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
@@ -79,10 +79,11 @@ _MODEL_SETTINGS = (
     "crop_margin",
     "precision",
     "device",
+    "engine",
 )
 """What a resumed run must find unchanged of each model, as far as it is said of it."""
 
-_OLDER = {"crop": "cells", "crop_margin": 0.0}
+_OLDER = {"crop": "cells", "crop_margin": 0.0, "engine": "pytorch"}
 """What a run of an older version had, which did not say so."""
 
 
@@ -148,6 +149,26 @@ def run_clip(
         return _run(source, mask_sources, request, claimed, progress)
 
 
+def finished_before(
+    source: FrameSource, models: Sequence[LoadedModel | MaskSource], request: RunRequest
+) -> Manifest | None:
+    """Return what a run says that is finished already, just as it is asked for; None where there is none.
+
+    Raises:
+        UsageError: if it was made with other settings, or of another clip.
+        InputError: if what the folder says of its run cannot be read.
+    """
+    destination, options = request.destination, request.options
+    earlier = read_manifest(destination.folder)
+    if earlier is None or not earlier.completed:
+        return None
+    mask_sources = [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
+    motion = request.motion or FlowMotion(flow_options(options))
+    asked = _manifest(source.info, destination.name, mask_sources, options, motion.kind)
+    _require_same_run(RunFolder(destination.folder), earlier.document, asked)
+    return earlier
+
+
 def _inputs(clip: ClipInfo, mask_sources: Sequence[MaskSource], request: RunRequest) -> list[Path]:
     """Return the files and folders that a run is made from."""
     found = [Path(clip.path)] if clip.path else []
@@ -178,6 +199,8 @@ def _run(
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
     result = analyze_clip(source, mask_sources, folder, request, motion, progress)
+    if destination.drawing is not None and destination.pictures.plots:
+        destination.drawing()
     with results_in(folder.path):
         table = _objects(folder, mask_sources, truth is not None)
         comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
@@ -295,8 +318,8 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
     ):
         if old != new:
             raise UsageError(
-                f"expected the settings of the interrupted run in {folder.path} to resume it, got {what} {new} "
-                f"where it had {old}: pass the same settings, or --overwrite to start over"
+                f"expected the settings of the run in {folder.path} to go on with it, got {what} {new} where it had "
+                f"{old}: pass the same settings, or --overwrite to start over"
             )
 
 
@@ -313,7 +336,7 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
             summary.write_all(cause_rows(done.name, model, causes))
     write_moments(folder.moments, done.reading.moments)
     if request.destination.pictures.plots:
-        _draw_plots(done, request.sections)
+        draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
     write_page(done, manifest, request.destination.pictures.plots)
@@ -328,7 +351,8 @@ def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> 
         file.write(page)
 
 
-def _draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]]) -> None:
+def draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]] = ()) -> None:
+    """Draw a run's plots from its tables; `sections` as of a `RunRequest`."""
     make_folder(done.folder.plots)
     tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from yolact_temporal.analyzing.agreement import same_instances
 from yolact_temporal.benchmarking.gpu_table import gpu_table
 from yolact_temporal.benchmarking.networks import (
     FRAME_SIZE,
@@ -228,22 +229,16 @@ def compare_instances(expected: Sequence[Instances], got: Sequence[Instances]) -
     same = union = matched = 0
     ious, differences = [], []
     for first, second in zip(expected, got, strict=True):
-        free = list(range(len(second)))
-        for index, mask in enumerate(first.crops):
-            rivals = [(mask_iou(mask, second.crops[other]), other) for other in free]
-            rivals = [one for one in rivals if second.class_ids[one[1]] == first.class_ids[index]]
-            iou, best = max(rivals, default=(0.0, -1))
-            if iou < 0.5:
-                union += mask.area
-                continue
-            free.remove(best)
+        union += sum(mask.area for mask in (*first.crops, *second.crops))
+        for index, best in same_instances(first, second):
+            areas = first.crops[index].area + second.crops[best].area
+            iou = mask_iou(first.crops[index], second.crops[best])
+            shared = round(iou * areas / (1 + iou))
             matched += 1
             ious.append(iou)
-            both = iou * (mask.area + second.crops[best].area) / (1 + iou)
-            same += round(both)
-            union += mask.area + second.crops[best].area - round(both)
+            same += shared
+            union -= shared
             differences.append(float(np.abs(first.boxes[index] - second.boxes[best]).max()))
-        union += sum(second.crops[other].area for other in free)
     return {
         "instances": [sum(map(len, expected)), sum(map(len, got))],
         "matched": matched,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from contextlib import closing
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +22,21 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import clip_name, load_models, require_models, run_all
-from yolact_temporal.errors import UsageError
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
+from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from yolact_temporal.analyzing.loaded_model import LoadedModel
+    from yolact_temporal.analyzing.mask_sources import MaskSource
+    from yolact_temporal.analyzing.options import AnalyzeOptions
+    from yolact_temporal.analyzing.request import RunRequest
     from yolact_temporal.analyzing.run_clip import FinishedRun
+    from yolact_temporal.cli.console import Progress
+    from yolact_temporal.cli.several import FinishedBefore, Measure
+    from yolact_temporal.data.frames import FrameSource
     from yolact_temporal.data.selection import Position
     from yolact_temporal.temporal.stabilizing.registry import Candidate
 
@@ -43,7 +55,21 @@ def add(commands: Any) -> None:
         "clips",
         nargs="+",
         metavar="CLIP",
-        help="a video file, a folder of numbered images, a folder of clips, or a pattern such as '*.mp4'",
+        help="a video file, a folder of numbered images, a folder of clips, a pattern such as '*.mp4', or @FILE, a "
+        "text file with one of these a line",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="measure N clips at a time, each in a process of its own with its share of the cores (default: 1)",
+    )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="of several clips take the I-th of N shares, such as 2/8, so that several machines or jobs of a cluster "
+        "can share them out; `compare` joins the shares",
     )
     parser.add_argument(
         "--start",
@@ -98,79 +124,172 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
     asked = _checked(args)
+    if len(asked.clips) == 1 and asked.shard is None:
+        ((clip, name),) = asked.clips.items()
+        done = _Measuring(args, asked)(clip, name)
+        print_run(args, done)
+        return conclude(args, done)
+    if not asked.clips:
+        print(f"yolact-temporal: no clip falls to share {args.shard}: there are fewer", file=sys.stderr)
+        return 0
 
-    from yolact_temporal.analyzing.options import AnalyzeOptions
-    from yolact_temporal.analyzing.request import RunRequest
-    from yolact_temporal.analyzing.run_clip import run_clip
-    from yolact_temporal.analyzing.stabilized_masks import with_followers
+    from yolact_temporal.analyzing.clips_csv import claim_clips
+    from yolact_temporal.cli.several import in_turn, in_workers, tell_outcomes
     from yolact_temporal.comparing.compare_runs import claim_comparison
-    from yolact_temporal.data.sources import open_clip
 
-    if len(asked.jobs) > 1:
+    claim_clips(args.out, asked.shard)
+    if asked.shard is None:
         claim_comparison(args.out)
-    options = AnalyzeOptions(
-        start=asked.start,
-        end=asked.end,
-        stride=args.stride,
-        batch=args.batch,
-        record_soft=args.record_soft,
-        why_every=why_every(args),
-        **motion_options(args),
-    )
-    bounds = rules(args)
-    models = load_models(args)
+    if args.jobs > 1:
+        outcomes = in_workers(args, asked.clips, _measure_what_is_missing, args.jobs)
+    else:
+        outcomes = in_turn(args, asked.clips, _Measuring(args, asked).what_is_missing)
+    return tell_outcomes(args, asked.clips, outcomes, asked.shard)
 
-    def run(clip: str, name: str) -> FinishedRun:
+
+def _measure_what_is_missing(args: argparse.Namespace) -> Measure:
+    """Load what it takes to measure clips in a process of its own."""
+    return _Measuring(args, _checked(args, told=False)).what_is_missing
+
+
+class _Measuring:
+    """Measures clips with models that are loaded once."""
+
+    def __init__(self, args: argparse.Namespace, asked: _Asked) -> None:
+        from yolact_temporal.analyzing.options import AnalyzeOptions
+
+        self._args, self._asked = args, asked
+        self._options = AnalyzeOptions(
+            start=asked.start,
+            end=asked.end,
+            stride=args.stride,
+            batch=args.batch,
+            record_soft=args.record_soft,
+            why_every=why_every(args),
+            **motion_options(args),
+        )
+        self._rules = rules(args)
+        first = cache(partial(_first_pictures, args, list(asked.clips), self._options))
+        self._models = load_models(args, first)
+
+    def __call__(self, clip: str, name: str) -> FinishedRun:
         """Open one clip and measure it."""
-        source = open_clip(clip, decoder=args.decoder, fps=args.fps)
-        expected = _expected_frames(source.info.frame_count, options)
-        with closing(source), progress_bar(args, name, expected) as progress:
-            return run_clip(
-                source,
-                with_followers(models, asked.methods, source.info.fps, options),
-                RunRequest(destination(args, name), options, rules=bounds),
-                progress,
-            )
+        from yolact_temporal.analyzing.run_clip import run_clip
 
-    return run_all(args, {clip: partial(run, clip, name) for clip, name in asked.jobs.items()})
+        with self._opened(clip) as source, self._progress(name, source) as progress:
+            request = self._request(name, progress.drawing)
+            return run_clip(source, self._models_for(source), request, progress)
+
+    def what_is_missing(
+        self, clip: str, name: str, told: Callable[[int], object]
+    ) -> FinishedRun | FinishedBefore:
+        """Do the same for what an earlier call has left undone, unless all is to be done anew."""
+        from yolact_temporal.analyzing.run_clip import finished_before, run_clip
+        from yolact_temporal.cli.several import FinishedBefore
+
+        with self._opened(clip) as source:
+            models = self._models_for(source)
+            request = self._request(name)
+            if not self._args.overwrite:
+                request = replace(request, destination=replace(request.destination, resume=True))
+                earlier = finished_before(source, models, request)
+                if earlier is not None:
+                    return FinishedBefore(request.destination.folder, earlier)
+            with self._progress(name, source) as progress:
+
+                def show(done: int) -> None:
+                    progress(done)
+                    told(done)
+
+                return run_clip(source, models, request, show)
+
+    def _opened(self, clip: str) -> closing[FrameSource]:
+        from yolact_temporal.data.sources import open_clip
+
+        return closing(open_clip(clip, decoder=self._args.decoder, fps=self._args.fps))
+
+    def _progress(self, name: str, source: FrameSource) -> AbstractContextManager[Progress]:
+        expected = _expected_frames(source.info.frame_count, self._options)
+        return progress_bar(self._args, name, expected)
+
+    def _models_for(self, source: FrameSource) -> Sequence[LoadedModel | MaskSource]:
+        from yolact_temporal.analyzing.stabilized_masks import with_followers
+
+        return with_followers(self._models, self._asked.methods, source.info.fps, self._options)
+
+    def _request(self, name: str, drawing: Callable[[], object] | None = None) -> RunRequest:
+        from yolact_temporal.analyzing.request import RunRequest
+
+        return RunRequest(destination(self._args, name, drawing=drawing), self._options, rules=self._rules)
 
 
 class _Asked(NamedTuple):
-    """What is asked for: the name of each clip's run by the clip's path, the range of frames, and stabilisers."""
+    """What is asked for.
 
-    jobs: dict[str, str]
+    Attributes:
+        clips: the name of each clip's run, by the clip's path; of this share of them alone.
+        start, end: the range of frames.
+        methods: stabilisers.
+        shard: which share of how many the clips are; None for all of them.
+    """
+
+    clips: dict[str, str]
     start: Position
     end: Position | None
     methods: Sequence[Candidate]
+    shard: tuple[int, int] | None
 
 
-def _checked(args: argparse.Namespace) -> _Asked:
-    """Read the arguments, and refuse what is wrong with them before anything heavy is loaded."""
-    from yolact_temporal.data.runs.guard import require_apart
+def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
+    """Read the arguments, and refuse what is wrong with them before anything heavy is loaded.
+
+    Args:
+        args: of the command.
+        told: whether to say what is passed over.
+    """
     from yolact_temporal.data.selection import check_range, parse_position
-    from yolact_temporal.data.sources import given_clips, require_decoder
 
     start = parse_position(args.start, "--start")
     end = None if args.end is None else parse_position(args.end, "--end")
     check_range(start, end, args.stride)
     at_least_one("--batch", args.batch)
+    at_least_one("--jobs", args.jobs)
+    shard = None if args.shard is None else _shard(args.shard)
     if args.prototypes is not None and args.why is False:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
+
+    # These load PyAV, which what is wrong above need not wait for.
+    from yolact_temporal.data.runs.guard import require_apart
+    from yolact_temporal.data.sources import given_clips, require_decoder
+
     require_decoder(args.decoder)
     motion_options(args)
     rules(args)
     found = given_clips(args.clips)
-    jobs = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
-    for clip, name in jobs.items():
+    clips = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
+    if shard is not None:
+        number, of = shard
+        clips = dict(list(clips.items())[number - 1 :: of])
+    for clip, name in clips.items():
         require_apart(args.out / name, [Path(clip)])
     require_models(args)
     methods = _methods(args.stabilize) if args.stabilize else []
     needing = [own.name for own in methods if own.spec.needs_soft]
     if needing and not args.record_soft:
         raise UsageError(f"expected --record-soft beside --stabilize {needing[0]}, got none: add it")
-    for remark in found.remarks:
+    for remark in found.remarks if told else ():
         print(f"yolact-temporal: {remark}", file=sys.stderr)
-    return _Asked(jobs, start, end, methods)
+    return _Asked(clips, start, end, methods, shard)
+
+
+def _shard(given: str) -> tuple[int, int]:
+    """Read which share of the clips is meant, such as 2/8."""
+    number, slash, of = given.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(
+            f"expected --shard such as 2/8, the second of eight shares, got {given!r}: count shares from 1"
+        )
+    return int(number), int(of)
 
 
 def _methods(given: Sequence[str]) -> list[Candidate]:
@@ -182,7 +301,7 @@ def _methods(given: Sequence[str]) -> list[Candidate]:
 
 def _names(clips: Sequence[str], given: str | None) -> list[str]:
     """Return what to call clips: as told, else by their files' or folders' names."""
-    from yolact_temporal.data.runs.names import require_free, twice_named
+    from yolact_temporal.data.runs.names import clip_name, require_free, twice_named
 
     if given is not None and len(clips) > 1:
         raise UsageError(
@@ -196,6 +315,23 @@ def _names(clips: Sequence[str], given: str | None) -> list[str]:
             f"an --out of its own"
         )
     return [require_free(name, "--clip-name") for name in names]
+
+
+def _first_pictures(
+    args: argparse.Namespace, clips: Sequence[str], options: AnalyzeOptions
+) -> list[NDArray[np.uint8]]:
+    """Return the first frames that will be measured, of the first clip that can be read; empty where none can."""
+    from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
+    from yolact_temporal.data.sources import open_clip, select_frames
+
+    for clip in clips:
+        try:
+            with closing(open_clip(clip, decoder=args.decoder, fps=args.fps)) as source:
+                selected = select_frames(source, options.start, options.end, options.stride)
+                return [frame.rgb for frame in islice(selected, CHECKED_FRAMES)]
+        except InputError:
+            continue  # it is told when its turn comes
+    return []
 
 
 def _expected_frames(count: int | None, options: Any) -> int | None:

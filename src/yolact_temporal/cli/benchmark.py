@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.cli.console import at_least_one, say
+from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
+from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import add_device_options, add_output_options, command
+from yolact_temporal.errors import UsageError
+
+MODES = ("metrics", "long", "precision_noise", "engines")
+"""What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 
 def add(commands: Any) -> None:
@@ -49,13 +56,41 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="with --long, draw the figures")
     parser.add_argument(
+        "--precision-noise",
+        action="store_true",
+        help="measure instead how much jitter reduced precision itself adds: float16 and bfloat16 against float32 on "
+        "the same frames (default: the models whose weights ship with the package)",
+    )
+    parser.add_argument(
+        "--engines",
+        action="store_true",
+        help="time instead the forward pass by each engine that is installed, see --engine of analyze, on the CPU "
+        "(default: yolact_compact)",
+    )
+    parser.add_argument(
         "--models",
         nargs="+",
         metavar="NAME",
         help="models to time, named as for --model of analyze (default: both compact models, and YOLACT and Mask R-CNN "
         "on ResNet-50)",
     )
-    parser.add_argument("--frames", type=int, default=60, metavar="N", help="frames a round (default: 60)")
+    parser.add_argument(
+        "--stages",
+        action="store_true",
+        help="also say what each stage of analyze takes of the processor, and which stage waits for which",
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        metavar="N",
+        help="frames of each turn (default: 16), or in all (default with --metrics and --precision-noise: 60)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="rounds, in each of which everything that is compared takes a turn (default: 5)",
+    )
     parser.add_argument("--clip", type=Path, metavar="CLIP", help="default: the demo's film at 854x480")
     add_device_options(parser)
     add_output_options(parser)
@@ -64,40 +99,93 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Time networks and the whole of analyze, or the metrics, or long clips."""
-    frames = at_least_one("--frames", args.frames)
+    for option, value in (("--frames", args.frames), ("--rounds", args.rounds)):
+        if value is not None:
+            at_least_one(option, value)
+    chosen = [f"--{mode.replace('_', '-')}" for mode in MODES if getattr(args, mode)]
+    if len(chosen) > 1:
+        raise UsageError(
+            f"expected one kind of benchmark, got {' and '.join(chosen)}: ask for one after the other"
+        )
     if args.long:
         return _benchmark_long_clips(args)
     if args.metrics:
-        return _benchmark_metrics(args, frames)
-    from yolact_temporal.analyzing.chosen_models import require_known
+        return _benchmark_metrics(args)
+    _require(args)
+    if args.precision_noise:
+        return _precision_noise(args)
+    if args.engines:
+        return _engines(args)
 
-    for name in args.models or ():
-        require_known(name)  # a wrong one is told before PyTorch is loaded
-
-    from yolact_temporal.benchmarking.networks import format_benchmark, run_benchmark
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.network_table import format_benchmark
+        from yolact_temporal.benchmarking.networks import FRAMES, run_benchmark
 
     figures = run_benchmark(
         args.models,
-        frames=frames,
+        frames=args.frames or FRAMES,
         clip=args.clip,
         device=args.device,
         precision=args.precision,
+        rounds=args.rounds,
+        why_every=WHY_SAMPLE,
     )
-    if args.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        say(args, format_benchmark(figures))
-    return 0
+    return _tell(args, figures, partial(format_benchmark, stages=args.stages))
 
 
-def _benchmark_metrics(args: argparse.Namespace, frames: int) -> int:
+def _require(args: argparse.Namespace) -> None:
+    """Refuse what is wrong with the arguments before PyTorch is loaded."""
+    from yolact_temporal.analyzing.chosen_models import require_known
+    from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
+
+    for name in args.models or ():
+        require_known(name)
+    require_device_name(args.device)
+    require_precision(args.precision)
+    if args.clip is not None:
+        from yolact_temporal.data.sources import require_clip
+
+        require_clip(args.clip)
+
+
+def _benchmark_metrics(args: argparse.Namespace) -> int:
     from yolact_temporal.benchmarking.metrics import format_metrics_benchmark, run_metrics_benchmark
 
-    figures = run_metrics_benchmark(frames)
+    figures = run_metrics_benchmark(**({} if args.frames is None else {"frames": args.frames}))
+    return _tell(args, figures, format_metrics_benchmark)
+
+
+def _precision_noise(args: argparse.Namespace) -> int:
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.precision_noise import (
+            FRAMES,
+            format_precision_noise,
+            run_precision_noise,
+        )
+    from yolact_temporal.yolact.families import model_entries
+
+    bundled = [entry.name for entry in model_entries() if entry.weights.bundled is not None]
+    figures = run_precision_noise(args.models or bundled, args.frames or FRAMES, args.clip, args.device)
+    return _tell(args, figures, format_precision_noise)
+
+
+def _engines(args: argparse.Namespace) -> int:
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.engines import format_engine_benchmark, run_engine_benchmark
+        from yolact_temporal.benchmarking.networks import FRAMES
+
+    figures = run_engine_benchmark(
+        args.models or ["yolact_compact"], args.frames or FRAMES, args.clip, args.rounds
+    )
+    return _tell(args, figures, format_engine_benchmark)
+
+
+def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> int:
+    """Print figures, for a machine or a person."""
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        say(args, format_metrics_benchmark(figures))
+        say(args, table(figures))
     return 0
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from yolact_temporal.errors import UsageError
+
+DRAWING = "drawing plots ..."
 
 
 def at_least_one(option: str, value: int) -> int:
@@ -21,22 +24,62 @@ def at_least_one(option: str, value: int) -> int:
     return value
 
 
+class Progress:
+    """How far a command has come, on stderr where a person watches.
+
+    Args:
+        args: of the command.
+        bar: shows it.
+        notes: closed when the command has come to its end.
+    """
+
+    def __init__(self, args: argparse.Namespace, bar: Any, notes: ExitStack) -> None:
+        self._args, self._bar, self._notes = args, bar, notes
+
+    def __call__(self, done: int) -> None:
+        """Move the bar to so many done."""
+        self._bar.update(done - self._bar.n)
+
+    def advance(self) -> None:
+        """Move the bar on by one."""
+        self._bar.update()
+
+    def note(self, text: str) -> None:
+        """Say something beside the bar."""
+        self._bar.set_postfix_str(text)
+
+    def drawing(self) -> None:
+        """Say that plots are drawn, which takes a while after the bar has come to its end."""
+        self._bar.close()
+        self._notes.enter_context(passing_note(self._args, DRAWING))
+
+
 @contextmanager
 def progress_bar(
     args: argparse.Namespace, label: str, total: int | None, unit: str = "frame"
-) -> Iterator[Callable[[int], None]]:
+) -> Iterator[Progress]:
     """Show a bar on stderr, unless that is no terminal or quiet was asked for; yields what is told the count done."""
     from tqdm import tqdm  # not for --help
 
-    with tqdm(
-        desc=label, total=total, unit=unit, disable=True if args.quiet else None, dynamic_ncols=True
-    ) as bar:
+    shown = True if args.quiet else None
+    with (
+        ExitStack() as notes,
+        tqdm(desc=label, total=total, unit=unit, disable=shown, dynamic_ncols=True) as bar,
+    ):
+        yield Progress(args, bar, notes)
 
-        def show(done: int) -> None:
-            """Move the bar to so many done."""
-            bar.update(done - bar.n)
 
-        yield show
+@contextmanager
+def passing_note(args: argparse.Namespace, text: str) -> Iterator[None]:
+    """Say on stderr what takes a while, and wipe it away after; only where a person watches and wants to be told."""
+    watched = sys.stderr.isatty() and not (args.quiet or args.json)
+    if watched:
+        print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if watched:
+            print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def say(args: argparse.Namespace, text: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,13 @@ from yolact_temporal.cli.options import (
     rules,
     why_every,
 )
-from yolact_temporal.cli.running import conclude, load_models, print_run, require_models, run_all
+from yolact_temporal.cli.running import conclude, load_models, print_run, require_models
 from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.data.photo_film import PhotoFilm
     from yolact_temporal.data.photograph import Photograph
@@ -70,14 +74,17 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         require_apart(args.out / name, [] if args.photographs is None else [args.photographs])
 
+    from yolact_temporal.analyzing.clips_csv import claim_clips
     from yolact_temporal.analyzing.demo import compare_motions, run_film
     from yolact_temporal.analyzing.options import AnalyzeOptions
+    from yolact_temporal.cli.several import in_turn, tell_outcomes
     from yolact_temporal.comparing.compare_runs import claim_comparison
 
     if len(names) > 1:
         claim_comparison(args.out)
+        claim_clips(args.out)
     options = AnalyzeOptions(batch=batch, why_every=why_every(args), **motion_options(args))
-    models = load_models(args)
+    models = load_models(args, cache(partial(_first_pictures, args.seed, photographs)))
 
     def run(film: PhotoFilm, name: str) -> FinishedRun:
         """Measure one film."""
@@ -85,22 +92,33 @@ def run(args: argparse.Namespace) -> int:
             return run_film(
                 film,
                 models,
-                destination(args, name, () if args.photographs is None else (args.photographs,)),
+                destination(
+                    args, name, () if args.photographs is None else (args.photographs,), progress.drawing
+                ),
                 options,
                 progress,
                 bounds,
             )
 
     if photographs is not None:
-        jobs = {str(own.path): partial(_filmed, own, args.seed, run) for own in photographs}
-        return run_all(args, jobs)
+        clips = dict(zip([str(own.path) for own in photographs], names, strict=True))
+        by_path = {str(own.path): own for own in photographs}
+        if len(clips) > 1:
+            return tell_outcomes(
+                args,
+                clips,
+                in_turn(args, clips, lambda clip, _name, _told: _filmed(by_path[clip], args.seed, run)),
+            )
+        done = _filmed(photographs[0], args.seed, run)
+        print_run(args, done)
+        return conclude(args, done)
     film = PhotoFilm(seed=args.seed)
     done = run(film, names[0])
     by_move = compare_motions(film, done, models, destination(args, names[0]).pictures)
     print_run(args, done, spare=2)
     say(args, f"\n{by_move}" if args.verbose else f"By camera move: {done.folder.camera_moves}, or --verbose")
     say(args, "Now your own clip:  yolact-temporal analyze CLIP.mp4")
-    return conclude(args, [done], [])
+    return conclude(args, done)
 
 
 def _names(args: argparse.Namespace, photographs: Sequence[Photograph] | None) -> list[str]:
@@ -118,6 +136,15 @@ def _names(args: argparse.Namespace, photographs: Sequence[Photograph] | None) -
     if twice is not None:
         raise UsageError(f"expected photographs of different names, got {twice} more than once: rename one")
     return [require_free(name, "another name of the photograph") for name in names]
+
+
+def _first_pictures(seed: int, photographs: Sequence[Photograph] | None) -> list[NDArray[np.uint8]]:
+    """Return the first frames of the film, or of that of the first photograph."""
+    from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
+    from yolact_temporal.data.photo_film import PhotoFilm, film_of
+
+    film = PhotoFilm(seed=seed) if photographs is None else film_of(photographs[0], seed)
+    return [frame.rgb for frame in islice(film, CHECKED_FRAMES)]
 
 
 def _filmed(photograph: Photograph, seed: int, run: Callable[[PhotoFilm, str], FinishedRun]) -> FinishedRun:

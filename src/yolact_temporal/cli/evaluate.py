@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from yolact_temporal.cli.console import progress_bar, say
+from yolact_temporal.cli.console import passing_note, progress_bar, say
 from yolact_temporal.cli.options import (
     add_model_options,
     add_output_options,
@@ -38,17 +38,22 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Report AP on COCO-format data."""
     from yolact_temporal.analyzing.chosen_models import require_known
+    from yolact_temporal.yolact.how_to_run import require_device_name, require_precision
 
-    require_known(args.model)  # a wrong name is told before PyTorch is loaded
+    # What is wrong is told before PyTorch is loaded.
+    require_known(args.model)
+    require_device_name(args.device)
+    require_precision(args.precision)
 
-    from yolact_temporal.analyzing.models import ModelRequest, load_model
-    from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
+    with passing_note(args, f"loading {args.model} ..."):
+        from yolact_temporal.analyzing.models import ModelRequest, load_model
+        from yolact_temporal.yolact.evaluation import evaluate as run_evaluation
 
-    model = load_model(
-        ModelRequest(
-            args.model, 0.0, args.device, args.precision, args.weights, options=segmenter_options(args)
+        model = load_model(
+            ModelRequest(
+                args.model, 0.0, args.device, args.precision, args.weights, options=segmenter_options(args)
+            )
         )
-    )
     with progress_bar(args, model.name, None, unit="image") as progress:
         figures = run_evaluation(
             model.segmenter,

@@ -22,6 +22,7 @@ from yolact_temporal.cli import (
     evaluate,
     explain,
     export,
+    export_model,
     metrics,
     score,
     stabilize,
@@ -33,7 +34,7 @@ from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
 from yolact_temporal.cli.streams import StreamError, guard_streams, silence
-from yolact_temporal.errors import YolactTemporalError
+from yolact_temporal.errors import YolactTemporalError, error_sentence
 
 COMMANDS = (
     analyze,
@@ -44,6 +45,7 @@ COMMANDS = (
     explain,
     score,
     export,
+    export_model,
     metrics,
     dashboard,
     weights,
@@ -181,13 +183,8 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
     if isinstance(error, KeyboardInterrupt):
         resumable = args.command in ("analyze", "demo", "score", "train")
         message = "interrupted" + (": run the same command with --resume to go on" if resumable else "")
-    elif isinstance(error, YolactTemporalError):
-        message = str(error)
     else:
-        message = (
-            f"a fault in the program, {type(error).__name__} ({' '.join(str(error).split())}): please report it with "
-            f"the output of the same command and --debug"
-        )
+        message = error_sentence(error)
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
         with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
@@ -18,17 +20,14 @@ if TYPE_CHECKING:
 FORMAT_NAMES = "masks, coco, youtube-vis, mots, mots-png or davis"
 """The formats of `yolact_temporal.data.formats.FORMATS`, which is too heavy to import here."""
 
-_WHY_SAMPLE = 6
-"""By default jitter is explained on one of so many pairs of frames, so that it takes less than 15% of the run also
-where there are thirty instances in a frame."""
-
 EXIT_CODES = """exit codes:
   0    done
   1    a fault in the program (calibrate: a check failed), or no space for the results
   2    wrong usage: an unknown option or model, a device that is not there, an output that is taken
   3    input that cannot be read or holds no frame, or weights that are missing or do not fit;
        also a single frame, where there is nothing to measure
-  4    done in part: damaged frames were lost, or some runs could not be compared; they are named
+  4    done in part: damaged frames were lost, some of several clips failed, or some runs could not be compared;
+       they are named
   130  interrupted; run the same command with --resume to go on
 """
 
@@ -60,8 +59,8 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add which model runs."""
+def add_model_options(parser: argparse.ArgumentParser, auto: bool = False) -> None:
+    """Add which model runs; with `auto`, its precision may be chosen by a check on the first frames."""
     parser.add_argument(
         "--model",
         default="yolact_compact",
@@ -73,7 +72,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, metavar="FILE", help="load the weights of --model from this file"
     )
     add_segmenter_options(parser, "--model")
-    add_device_options(parser)
+    add_device_options(parser, auto)
 
 
 def add_segmenter_options(parser: argparse.ArgumentParser, of: str) -> None:
@@ -111,17 +110,31 @@ def segmenter_options(args: argparse.Namespace) -> SegmenterOptions:
     return SegmenterOptions(args.crop, args.crop_margin, args.nms)
 
 
-def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """Add where a network runs, and how precisely."""
+def add_device_options(parser: argparse.ArgumentParser, auto: bool = False) -> None:
+    """Add where a network runs, and how precisely; see `add_model_options`."""
     parser.add_argument("--device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
+    checked = (
+        "; or auto: bfloat16 where the device has it and a check on the first frames finds the same instances and no "
+        "outline moved by 0.1 px"
+    )
     parser.add_argument(
-        "--precision", default="float32", help="float32, float16 or bfloat16, by autocast (default: float32)"
+        "--precision",
+        default="float32",
+        help=f"float32, float16 or bfloat16, by autocast (default: float32){checked if auto else ''}",
     )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what every run of models has: thresholds, baselines, batch and destination."""
-    add_model_options(parser)
+    add_model_options(parser, auto=True)
+    parser.add_argument(
+        "--engine",
+        default="pytorch",
+        metavar="E",
+        help="what runs the network: pytorch, compile (by PyTorch, which takes minutes), or on the CPU onnxruntime or "
+        "openvino (extras: pip install 'yolact-temporal[onnx]' or '[openvino]'). Of YOLACT's models; a baseline "
+        "that it cannot run is run by pytorch (default: pytorch)",
+    )
     parser.add_argument(
         "--score-threshold",
         type=float,
@@ -234,13 +247,13 @@ def add_why_option(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="find which part of a mask its jitter comes from: prototypes, coefficients or box, features or box; --why "
-        f"on every pair of frames, --no-why on none (default: on every {_WHY_SAMPLE}th, which costs less)",
+        f"on every pair of frames, --no-why on none (default: on every {WHY_SAMPLE}th, which costs less)",
     )
 
 
 def why_every(args: argparse.Namespace) -> int:
     """Return of how many pairs of frames one is explained; 0 for none."""
-    return _WHY_SAMPLE if args.why is None else int(args.why)
+    return WHY_SAMPLE if args.why is None else int(args.why)
 
 
 def add_plot_option(parser: argparse.ArgumentParser) -> None:
@@ -257,14 +270,26 @@ def add_plot_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def destination(args: argparse.Namespace, name: str, inputs: tuple[Path, ...] = ()) -> Destination:
-    """Return where the arguments send a run of this name, which is made from `inputs` too."""
+def destination(
+    args: argparse.Namespace,
+    name: str,
+    inputs: tuple[Path, ...] = (),
+    drawing: Callable[[], object] | None = None,
+) -> Destination:
+    """Return where the arguments send a run.
+
+    Args:
+        args: of the command.
+        name: the run's.
+        inputs: what it is made from, beside what the arguments name.
+        drawing: called before its plots are drawn.
+    """
     from yolact_temporal.analyzing.request import Destination, Pictures
 
     drawn = getattr(args, "prototypes", None)
     pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots, drawn)
     return Destination(
-        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line
+        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line, drawing
     )
 
 

@@ -1,4 +1,4 @@
-"""What the commands that make runs share: loading models, one clip after another, printing, comparing at the end."""
+"""What the commands that make runs share: loading models, printing a run, comparing runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.cli.console import announce, progress_bar, say
+from yolact_temporal.cli.console import DRAWING, announce, passing_note, progress_bar, say
 from yolact_temporal.cli.options import rules, segmenter_options
-from yolact_temporal.errors import InputError, UsageError, WeightsError, YolactTemporalError
+from yolact_temporal.errors import InputError, WeightsError
 
 if TYPE_CHECKING:
+    from yolact_temporal.analyzing.checked_precision import Pictures
     from yolact_temporal.analyzing.run_clip import FinishedRun
     from yolact_temporal.comparing.compare_runs import ComparisonResult
     from yolact_temporal.comparing.true_masks import TruthOptions
@@ -25,85 +27,71 @@ IN_PART = 4
 """Exit code of what is done but for frames lost to corruption, or for runs that were left out of a comparison."""
 
 
-def run_all(args: argparse.Namespace, jobs: Mapping[str, Callable[[], FinishedRun]]) -> int:
-    """Make one run after another, and compare the models over all; a run that fails does not keep others from it.
-
-    Args:
-        args: of the command.
-        jobs: by what they are of, such as a clip's path.
-    """
-    runs: list[FinishedRun] = []
-    errors: list[YolactTemporalError] = []
-    for what, run in jobs.items():
-        try:
-            done = run()
-        except (InputError, UsageError) as error:
-            if len(jobs) == 1:
-                raise
-            print(f"yolact-temporal: {what}: {error}", file=sys.stderr)
-            errors.append(error)
-            continue
-        runs.append(done)
-        print_run(args, done, alone=len(jobs) == 1)
-    measured = [done for done in runs if nothing_to_measure(done) is None]
-    if len(measured) > 1 and len(measured[0].result.stability) > 1:
-        try:
-            compare_all(args, [done.folder.path for done in measured], args.out)
-        except (InputError, UsageError) as error:  # the runs stand, whether they can be compared or not
-            print(f"yolact-temporal: {error}", file=sys.stderr)
-    elif runs and len(jobs) > 1:
-        _print_clips(args, runs)
-    return conclude(args, runs, errors)
-
-
-def _print_clips(args: argparse.Namespace, runs: Sequence[FinishedRun]) -> None:
-    """Print a row for each clip of a model that was measured alone, and one for all."""
-    from yolact_temporal.temporal.documents import as_console
-    from yolact_temporal.temporal.reading.several_clips import measured_clips
-
-    say(args, f"\n{as_console(measured_clips([done.reading for done in runs]))}")
-    say(args, f"\n  Each clip's report: {args.out}/CLIP/report.html. Look at it: {_dashboard(args.out)}")
-
-
 def require_models(args: argparse.Namespace) -> None:
-    """Refuse models that there are not, and thresholds that are none, before PyTorch is loaded.
+    """Refuse models, devices and precisions that there are not, and thresholds that are none, before PyTorch is loaded.
 
     Raises:
         UsageError: naming what is wrong.
     """
-    from yolact_temporal.analyzing.chosen_models import chosen_models, require_threshold
+    from yolact_temporal.analyzing.chosen_models import (
+        chosen_models,
+        require_engine_of,
+        require_threshold,
+    )
+    from yolact_temporal.yolact.how_to_run import (
+        AUTO,
+        PRECISIONS,
+        require_device_name,
+        require_engine,
+        require_precision,
+    )
 
     chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
+    require_engine(args.engine, args.device, args.precision)
+    require_engine_of(args.model, args.engine)
     require_threshold(args.score_threshold)
+    require_device_name(args.device)
+    require_precision(args.precision, (*PRECISIONS, AUTO))
 
 
-def load_models(args: argparse.Namespace) -> list[Any]:
-    """Load the model and its baselines, and say which they are."""
-    from yolact_temporal.analyzing.chosen_models import chosen_models, require_distinct
-    from yolact_temporal.analyzing.models import ModelRequest, load_model
+def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
+    """Load the model and its baselines, and say which they are.
+
+    Args:
+        args: of the command.
+        pictures: gives the first frames, by which the precision is chosen where that is asked for.
+    """
+    from yolact_temporal.analyzing.chosen_models import chosen_models, engine_of, require_distinct
+    from yolact_temporal.yolact.how_to_run import AUTO
 
     models = []
     names = chosen_models(args.model, args.baseline, args.no_baseline, segmenter_options(args))
     for name in names:
         weights = args.weights if name == names[0] else None
         try:
-            request = ModelRequest(name, args.score_threshold, args.device, args.precision, weights)
-            models.append(load_model(request))
+            with passing_note(args, f"loading {name} ..."):
+                # These load PyTorch.
+                from yolact_temporal.analyzing.checked_precision import load_checked
+                from yolact_temporal.analyzing.models import ModelRequest, load_model
+
+                engine = engine_of(name, args.engine)
+                request = ModelRequest(
+                    name, args.score_threshold, args.device, args.precision, weights, engine=engine
+                )
+                models.append(
+                    load_checked(request, pictures) if args.precision == AUTO else load_model(request)
+                )
         except WeightsError as error:
             if name == names[0] or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
         announce(args, models[-1].note)
+        if engine != args.engine:
+            announce(args, f"{name} is run by {engine}: --engine {args.engine} cannot run it.")
+        if (check := models[-1].manifest.get("precision_check")) is not None:
+            announce(args, check)
     require_distinct([model.name for model in models])
     return models
-
-
-def clip_name(clip: str) -> str:
-    """Return the name of a clip's run folder: the file's name without its ending, or the folder's name."""
-    path = Path(clip)
-    if not path.name or path.name in (".", ".."):
-        path = path.resolve()
-    return path.name if path.is_dir() else path.stem
 
 
 def print_run(
@@ -154,10 +142,11 @@ def _where(args: argparse.Namespace, done: FinishedRun) -> list[str]:
     several = (
         "each model's overlay.mp4" if len(overlays) > 1 else f"{overlays[0]}/overlay.mp4" if overlays else ""
     )
-    return [", ".join([str(folder.page), *([several] if several else [])]), _dashboard(args.out)]
+    return [", ".join([str(folder.page), *([several] if several else [])]), dashboard_command(args.out)]
 
 
-def _dashboard(runs: Path) -> str:
+def dashboard_command(runs: Path) -> str:
+    """Return what is typed to look at runs."""
     return f"yolact-temporal dashboard {shlex.quote(str(runs))}"
 
 
@@ -171,24 +160,22 @@ def nothing_to_measure(done: Any) -> InputError | None:
     )
 
 
-def conclude(args: argparse.Namespace, runs: list[Any], errors: list[YolactTemporalError]) -> int:
-    """Print the machine-readable result where asked for, and return the exit code of all clips together."""
-    empty = [nothing for done in runs if (nothing := nothing_to_measure(done)) is not None]
-    errors = [*errors, *empty]
-    code = max((error.exit_code for error in errors), default=0)
-    if code == 0 and any(done.result.losses for done in runs):
-        code = IN_PART
+def conclude(args: argparse.Namespace, done: FinishedRun) -> int:
+    """Print the machine-readable result of the one run there is, where asked for, and return the exit code."""
+    nothing = nothing_to_measure(done)
+    code = nothing.exit_code if nothing is not None else IN_PART if done.result.losses else 0
     if args.json:
         result = {
             "exit_code": code,
-            "runs": [_run_json(done) for done in runs],
-            "errors": [str(error) for error in errors],
+            "runs": [run_json(done)],
+            "errors": [] if nothing is None else [str(nothing)],
         }
         print(json.dumps(result, indent=2, ensure_ascii=False))
     return code
 
 
-def _run_json(done: Any) -> dict[str, Any]:
+def run_json(done: Any) -> dict[str, Any]:
+    """Return what --json holds of one run."""
     from yolact_temporal.analyzing.against_truth import truth_fit_json
     from yolact_temporal.analyzing.run_clip import run_report
     from yolact_temporal.temporal.comparison.comparison_data import comparison_data
@@ -253,10 +240,13 @@ def compare_all(
             rules=bounds,
             motion=motion,
         )
-    write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
-    folders, _ = run_folders(runs)
-    first, details = comparison_lines(result, brief=False), comparison_report(result, answered=True)
-    write_comparison_page(out, first, details, folders, args.command_line)
+    with ExitStack() as notes:
+        if not args.no_plots:
+            notes.enter_context(passing_note(args, DRAWING))
+        write_comparison(result, out, plots=not args.no_plots, pair_plots=args.pair_plots)
+        folders, _ = run_folders(runs)
+        first, details = comparison_lines(result, brief=False), comparison_report(result, answered=True)
+        write_comparison_page(out, first, details, folders, args.command_line)
     told = comparison_report(result) if args.verbose else comparison_lines(result)
     say(
         args,

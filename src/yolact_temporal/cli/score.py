@@ -20,7 +20,7 @@ from yolact_temporal.cli.options import (
     rules,
     truth_options,
 )
-from yolact_temporal.cli.running import clip_name, conclude, print_run
+from yolact_temporal.cli.running import conclude, print_run
 from yolact_temporal.errors import UsageError
 
 
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     motion = motion_options(args)
     _check(args)
 
-    from yolact_temporal.data.runs.names import require_free
+    from yolact_temporal.data.runs.names import clip_name, require_free
     from yolact_temporal.exchanging.scoring import (
         ScoreOptions,
         ScoreRequest,
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         done = score_masks(
             ScoreRequest(
                 args.masks,
-                destination(args, name),
+                destination(args, name, drawing=progress.drawing),
                 options,
                 clip=args.clip,
                 truth=args.ground_truth,
@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
             progress,
         )
     print_run(args, done, notes=True)
-    return conclude(args, [done], [])
+    return conclude(args, done)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -51,15 +51,15 @@ def run(args: argparse.Namespace) -> int:
 
     from yolact_temporal.exchanging.stabilizing import StabilizeRequest, stabilize_run
 
-    request = StabilizeRequest(
-        args.run,
-        candidates,
-        destination(args, name),
-        args.model,
-        args.ground_truth,
-        truth_options(args),
-    )
     with progress_bar(args, name, None) as progress:
+        request = StabilizeRequest(
+            args.run,
+            candidates,
+            destination(args, name, drawing=progress.drawing),
+            args.model,
+            args.ground_truth,
+            truth_options(args),
+        )
         done = stabilize_run(request, progress)
     print_run(args, done)
-    return conclude(args, [done], [])
+    return conclude(args, done)

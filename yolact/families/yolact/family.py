@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.yolact.config import PRESETS, YolactConfig
@@ -14,6 +15,7 @@ from yolact_temporal.yolact.families.family import (
 )
 from yolact_temporal.yolact.families.options import SUPPRESSIONS, SegmenterOptions
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT, PASCAL, PUBLISHED
+from yolact_temporal.yolact.how_to_run import ENGINES
 
 if TYPE_CHECKING:  # what the models are can be told without PyTorch
     from yolact_temporal.yolact.families.yolact.trainee import YolactTrainee
@@ -76,6 +78,16 @@ class YolactFamily(ModelFamily):
         from yolact_temporal.yolact.predictor import YolactSegmenter
 
         return YolactSegmenter(network, score_threshold=score_threshold, precision=precision, **options)
+
+    def engines(self, config: YolactConfig) -> Sequence[str]:
+        """Return all of them, or PyTorch's own where there are deformable convolutions."""
+        return ENGINES[:2] if any(config.backbone.deformable) else ENGINES
+
+    def onnx(self, network: Yolact) -> bytes:
+        """Return a network without deformable convolutions as an ONNX file."""
+        from yolact_temporal.yolact.onnx_export import onnx_bytes
+
+        return super().onnx(network) if any(network.config.backbone.deformable) else onnx_bytes(network)
 
     def trainee(self, config: YolactConfig, size: int | None) -> YolactTrainee:
         """Return a model in training."""
