@@ -6,12 +6,12 @@ Whatever lies in the folder, listing it never raises: what is no whole run of th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
 import pandas as pd
 
+from yolact_temporal.dashboards.byte_cache import ByteCache
 from yolact_temporal.dashboards.paths import inside
 from yolact_temporal.dashboards.tables import missing_columns, read_table
 from yolact_temporal.data.runs import layout
@@ -22,6 +22,9 @@ from yolact_temporal.data.runs.state import run_state
 from yolact_temporal.errors import InputError
 
 MODEL_TABLES = (layout.FRAMES, layout.INSTANCES, layout.TRACKS)
+
+_KEPT_BYTES = 128 << 20
+"""Of all manifests that are kept."""
 
 _RUNNING = "It is being written: its figures are here when it is done."
 _INTERRUPTED = "It was interrupted: the same command with --resume continues it."
@@ -160,7 +163,8 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"expected a run's manifest at {path}, found none: analyze the clip into a folder"
         ) from error
-    return _read_manifest(path, state.st_mtime_ns, state.st_size)
+    key = (path, state.st_mtime_ns, state.st_size)
+    return _manifests.get(key, lambda: (_read_manifest(path), state.st_size))[0]
 
 
 def _entry(root: Path, key: str) -> RunEntry:
@@ -211,8 +215,14 @@ def _only_compares(path: Path) -> bool:
         return False
 
 
-@lru_cache(maxsize=512)
-def _read_manifest(path: Path, _modified: int, _size: int) -> Manifest:
+def _bytes(held: tuple[Manifest, int]) -> int:
+    return 16 * held[1] + 4096  # a number of one digit is an object
+
+
+_manifests: ByteCache[tuple[Manifest, int]] = ByteCache(_KEPT_BYTES, _bytes)
+
+
+def _read_manifest(path: Path) -> Manifest:
     manifest = read_run_manifest(path.parent)
     if manifest is None:
         raise InputError(f"expected a run's manifest at {path}, found none: analyze the clip into a folder")

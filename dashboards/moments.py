@@ -11,11 +11,12 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from yolact_temporal.dashboards.byte_cache import ByteCache
 from yolact_temporal.dashboards.colors import ColorKeys, shared_color_keys
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.data.files import open_regular
-from yolact_temporal.data.formats.masks_file import MAX_LINE
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.lines import MAX_LINE, open_lines
 from yolact_temporal.data.masks_jsonl import frame_of_line, parse_record
 from yolact_temporal.data.runs.manifest import ClipDescription
 from yolact_temporal.data.viewing import ClipViewer, view_clip
@@ -25,6 +26,10 @@ from yolact_temporal.temporal.replaying import motion_between
 
 _OPEN_CLIPS = 2
 _MOTION_LOCK = Lock()
+_KEPT_BYTES = 192 << 20
+"""Of the motions that are kept."""
+_BYTES_A_FRAME = 150
+"""What it takes to remember where a frame's line begins."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +128,19 @@ def motion_to(run: Run, frame: int) -> Motion | None:
         InputError: as `clip_frame`.
     """
     with _MOTION_LOCK:  # several models' pictures of a frame are asked for at once; its flow is taken once
-        return _motion(run.path, run.manifest.finished, frame, _Held(run))
+        return _motions.get((run.path, run.manifest.finished, frame), lambda: _motion(run, frame))
 
 
-@lru_cache(maxsize=8)
-def _motion(_path: Path, _finished: str, frame: int, held: _Held) -> Motion | None:
-    run = held.run
+def _bytes_of_motion(motion: Motion | None) -> int:
+    if motion is None:
+        return 0
+    return motion.backward.nbytes + motion.visible.nbytes + sum(flow.nbytes for flow in motion.both or ())
+
+
+_motions: ByteCache[Motion | None] = ByteCache(_KEPT_BYTES, _bytes_of_motion)
+
+
+def _motion(run: Run, frame: int) -> Motion | None:
     before = frame_before(run, frame)
     if before is None:
         return None
@@ -178,7 +190,8 @@ def _line(path: Path, frame: int) -> bytes | None:
     """Return the line of a frame in a `masks.jsonl`."""
     try:
         state = path.stat()
-        place = _line_places(path, state.st_mtime_ns, state.st_size).get(frame)
+        key = (path, state.st_mtime_ns, state.st_size)
+        place = _places.get(key, lambda: _line_places(path)).get(frame)
         if place is None:
             return None
         with open_regular(path) as file:
@@ -196,12 +209,14 @@ def _line(path: Path, frame: int) -> bytes | None:
     return line
 
 
-@lru_cache(maxsize=16)
-def _line_places(path: Path, _modified: int, _size: int) -> Mapping[int, int]:
+_places: ByteCache[Mapping[int, int]] = ByteCache(32 << 20, lambda places: _BYTES_A_FRAME * len(places))
+
+
+def _line_places(path: Path) -> Mapping[int, int]:
     """Return where each frame's line begins."""
     places: dict[int, int] = {}
     at = 0
-    with open_regular(path) as file:
+    with open_lines(path) as file:
         for line in file:
             frame = frame_of_line(line)
             if frame is not None:

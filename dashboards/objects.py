@@ -9,6 +9,7 @@ import pandas as pd
 
 from yolact_temporal.dashboards.comparisons import run_comparison
 from yolact_temporal.dashboards.loader import Run
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.documents import Number
 from yolact_temporal.temporal.metrics.flicker import GAP_SPECS
@@ -43,7 +44,7 @@ def object_frame(run: Run) -> pd.DataFrame:
 def _objects(
     path: Path, _state: tuple[int, int], thresholds: tuple[tuple[str, float], ...], frames: int
 ) -> tuple[ObjectReading, ...]:
-    return tuple(object_readings(read_objects(path), dict(thresholds), frames))
+    return tuple(object_readings(ObjectParts(read_objects(path)), dict(thresholds), frames))
 
 
 def _tracks(run: Run) -> tuple[ObjectReading, ...]:

@@ -18,9 +18,11 @@ from yolact_temporal.dashboards.drawing import (
 )
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import clip_frame, frame_before, motion_to, sighting
-from yolact_temporal.data.rle import MAX_PIXELS
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.motion import Motion
+
+MOST_PIXELS = 1 << 25
+"""Of a frame that is drawn: as many as 8K video has. A picture takes some twenty bytes for each while it is made."""
 
 NO_PAIR_HERE = "no pair with the frame before"
 """Written on a picture of jitter where there is none to be shown."""
@@ -96,9 +98,10 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def _canvas(run: Run, frame: int) -> NDArray[np.uint8]:
     clip = run.manifest.clip
-    if clip.width * clip.height > MAX_PIXELS:
+    if clip.width * clip.height > MOST_PIXELS:
         raise InputError(
-            f"expected frames of at most {MAX_PIXELS} pixels, got {clip.width}x{clip.height}: analyze the clip again"
+            f"expected frames of at most {MOST_PIXELS} pixels to be shown, got {clip.width}x{clip.height}: look at the "
+            f"overlay video by another program"
         )
     try:
         rgb = clip_frame(run, frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -33,6 +34,10 @@ PICTURE, CROP, OVERLAY = "picture", "crop", "overlay"
 """Addresses, from the server's root: of a picture of a frame, of a track's part of it, of a model's overlay video."""
 
 _KEPT = {"Cache-Control": "private, max-age=3600"}
+_AT_WORK = BoundedSemaphore(6)
+"""Requests that are answered at once; the others wait."""
+_PATIENCE_S = 60.0
+
 _DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
 """What files that do not fit together raise where they are drawn."""
 
@@ -95,7 +100,9 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
         """Make an endpoint that answers of the run asked for, and says in one sentence where it cannot."""
 
         def endpoint(request: Request) -> Response:
-            """Answer one request."""
+            """Answer one request; few at a time, since a picture of a large frame takes much memory."""
+            if not _AT_WORK.acquire(timeout=_PATIENCE_S):
+                return PlainTextResponse("expected fewer requests at once: ask again in a moment", 429)
             try:
                 return make(request, find_run(root, request.query_params.get("run", "")))
             except (InputError, OSError) as error:
@@ -103,6 +110,8 @@ def routes(root: Path, pages: Sequence[str]) -> list[Route]:
             except _DAMAGE as error:
                 told = " ".join(f"{type(error).__name__}: {error}".split())[:120]
                 return PlainTextResponse(f"expected a run that can be shown, got a damaged one ({told})", 422)
+            finally:
+                _AT_WORK.release()
 
         return endpoint
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.dashboards.byte_cache import ByteCache
+from yolact_temporal.data.lines import MAX_TABLE_LINE, open_lines, open_table
 from yolact_temporal.data.runs import layout
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
@@ -63,7 +62,10 @@ COLUMNS: dict[str, Iterable[Column]] = {
 }
 """The columns that each table must have, by its file's name."""
 
-_KEPT_TABLES = 48
+_KEPT_BYTES = 384 << 20
+"""Of all tables that are kept."""
+_LARGEST_TABLE = 512 << 20
+"""Bytes of a file that is read whole, which takes several times as much."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -82,7 +84,12 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(
             f"expected a table at {path}, found none: analyze the clip again with --overwrite"
         ) from error
-    return _read(path, state.st_mtime_ns, state.st_size)
+    if state.st_size > _LARGEST_TABLE:
+        raise InputError(
+            f"expected a table of at most {_LARGEST_TABLE >> 20} MiB at {path}, got {state.st_size >> 20} MiB: open it "
+            f"with another program, or analyze a part of the clip with --start and --end"
+        )
+    return _tables.get((path, state.st_mtime_ns, state.st_size), lambda: _read(path))
 
 
 def missing_columns(path: Path) -> list[str]:
@@ -92,7 +99,7 @@ def missing_columns(path: Path) -> list[str]:
         InputError: if the file is missing or has no header row that can be read.
     """
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
+        with open_table(path) as file:
             header = next(csv.reader(file), None)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise InputError(
@@ -103,11 +110,17 @@ def missing_columns(path: Path) -> list[str]:
     return _lacking(path, header)
 
 
-@lru_cache(maxsize=_KEPT_TABLES)
-def _read(path: Path, _modified: int, _size: int) -> pd.DataFrame:
-    """Read a table; the file's time and size are of the cache's key only."""
+def _bytes(table: pd.DataFrame) -> int:
+    return int(table.memory_usage(deep=True).sum())
+
+
+_tables: ByteCache[pd.DataFrame] = ByteCache(_KEPT_BYTES, _bytes)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read a table."""
     try:
-        with open_regular(path) as file:
+        with open_lines(path, MAX_TABLE_LINE) as file:
             table = pd.read_csv(
                 file, dtype=str, keep_default_na=False, encoding="utf-8", on_bad_lines="error"
             )

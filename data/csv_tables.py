@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 
 _DELIMITERS = ",;\t"
 _DECIMAL_COMMA = re.compile(r"(-?\d+),(\d+(?:[eE][+-]?\d+)?)")
@@ -26,7 +26,7 @@ def csv_rows(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
         OSError, UnicodeDecodeError, csv.Error: if it cannot be read; also while the rows are taken.
         InputError: if it is no plain file.
     """
-    with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
+    with open_table(path, "utf-8-sig") as file:
         header = file.readline()
         delimiter = max(_DELIMITERS, key=header.count)
         file.seek(0)

@@ -18,8 +18,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from yolact_temporal.data.files import create_part, finish_part, open_regular, part_path, reopen_part
+from yolact_temporal.data.files import create_part, finish_part, part_path, reopen_part
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.lines import open_lines
 from yolact_temporal.data.rle import checked_rle
 from yolact_temporal.data.soft_masks import SoftMask
 from yolact_temporal.errors import InputError
@@ -177,7 +178,7 @@ def read_records_at(path: Path, frames: Collection[int]) -> dict[int, FrameRecor
         ValueError: if one of their lines is no record.
     """
     found = {}
-    with open_regular(path) as file:
+    with open_lines(path) as file:
         for line in file:
             frame = frame_of_line(line)
             if frame in frames:
@@ -192,7 +193,7 @@ def read_records(path: Path) -> Iterator[FrameRecord]:
     Raises:
         InputError: at a line that is no record, named by its number.
     """
-    with open_regular(path) as file:
+    with open_lines(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 yield parse_record(line)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.absences import CAUSES, COVERED_SHARE, count_name, share_name
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, Column, Row
+from yolact_temporal.temporal.sleeping import PassedFrame, SleepingTracks
 from yolact_temporal.temporal.stability import PairStatus
 from yolact_temporal.temporal.stabilizing.contract import TrackedFrame
 from yolact_temporal.temporal.stabilizing.linking import TrackLinker
@@ -101,8 +103,31 @@ class _Last:
     absent: int = 0
 
 
+class _Sleeping(NamedTuple):
+    """A track whose mask is carried no more."""
+
+    track: int
+    last: _Last
+
+
+def _pass_absent(sleeping: _Sleeping, frames: Iterable[PassedFrame]) -> None:
+    """Tell a track whose mask is carried no more of frames in which it was absent."""
+    track, last = sleeping
+    for frame in frames:
+        last.absent += 1
+        if frame.counts:
+            last.waiting.append(Absence(frame.place, frame.time_s, track, _cause_after(last)))
+
+
+def _cause_after(last: _Last) -> str:
+    """Return why a track is absent whose mask is carried no more: it stays away where it had left."""
+    return "left" if last.waiting and last.waiting[-1].cause == "left" else "unseen"
+
+
 class AbsenceFinder:
     """Tells of every absent frame inside a track's life why the mask is absent; memory does not grow with the clip.
+
+    Where identities are given, one that is absent for long is put by (`SleepingTracks`).
 
     A track's last mask, faint ones included, is carried frame by frame. Whether an absence is inside a life is known
     when the track comes back, and told then.
@@ -114,12 +139,15 @@ class AbsenceFinder:
         identified: whether identities are given.
     """
 
+    _puts_by = True
+
     def __init__(self, score_threshold: float, memory_frames: int, identified: bool = False) -> None:
         self._threshold = score_threshold
         self._memory = memory_frames
         self._identified = identified
         self._linker = TrackLinker(score_threshold, memory_frames, identified)
         self._last: dict[int, _Last] = {}
+        self._asleep: SleepingTracks[_Sleeping] = SleepingTracks(_pass_absent)
         self._counts: Counter[str] = Counter()
         self._faint = self._moved = False
 
@@ -150,6 +178,10 @@ class AbsenceFinder:
         if cut and not self._identified:
             self._last = {}
         frame = self._linker.update(index, instances, tracks, Step(motion, cut), identities=identities)
+        for own in frame.seen:
+            if (woken := self._asleep.wake(own.track)) is not None:
+                self._last[own.track] = woken.last
+        self._asleep.pass_frame(PassedFrame(index, time_s, counts=status != "repeated"))
         taken = self._taken(frame)
         for key in self._last.keys() - frame.counted.keys():
             last = self._last[key]
@@ -162,6 +194,8 @@ class AbsenceFinder:
                 last.rest, last.area = faint.mask, faint.mask.area
             elif last.absent > self._memory:
                 last.rest = MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), frame.size)
+                if self._identified and self._puts_by:  # from now on every absence is like this one
+                    self._asleep.put(key, _Sleeping(key, self._last.pop(key)))
         if not self._identified:
             self._last = {key: own for key, own in self._last.items() if own.absent <= self._memory}
         ended = [
@@ -197,8 +231,7 @@ class AbsenceFinder:
         if faint is not None:
             return Absence(frame.index, time_s, key, "faint", faint.score)
         if last.absent > self._memory:
-            before = last.waiting[-1].cause if last.waiting else "unseen"
-            return Absence(frame.index, time_s, key, "left" if before == "left" else "unseen")
+            return Absence(frame.index, time_s, key, _cause_after(last))
         if taken:
             return Absence(frame.index, time_s, key, "taken")
         gone = frame.step.motion is not None and last.rest.area <= (1 - COVERED_SHARE) * last.area

@@ -217,7 +217,7 @@ class Associator:
 class GivenTracks:
     """Tracks that somebody else made: each instance's identity is its track id.
 
-    Nothing is forgotten, since an identity may come back after any time; so memory grows by a little for each of them.
+    Nothing is forgotten, since an identity may come back after any time; so memory grows by a number for each of them.
     Only masks seen in the last frame are carried, which is what the figures of a pair need.
 
     Example:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, i
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pairing import pair_status
 from yolact_temporal.temporal.pooling import ClipSums
+from yolact_temporal.temporal.sleeping import AWAKE_FRAMES, PassedFrame, SleepingTracks
 from yolact_temporal.temporal.stability import (
     Box,
     ClipStability,
@@ -52,6 +54,7 @@ class _TrackState:
         self.first = self.last = (frame_index, time_s)
         self.seen = 0
         self.gap = 0
+        self.absent = 0
         self.present = False
         self.score_sum = 0.0
         self.area_sum = 0
@@ -67,8 +70,9 @@ class _TrackState:
         self.present = observation.present
         if not observation.present:
             self.gap += observation.counts
+            self.absent += 1
             return
-        self.gap = 0
+        self.gap = self.absent = 0
         self.seen += 1
         self.last = (frame_index, time_s)
         self.score_sum += observation.score or 0.0
@@ -114,7 +118,8 @@ class StabilityMeter:
     """Measures one model on one clip, one frame at a time.
 
     Memory does not grow with the clip but for one short record of each finished track. What intervals are drawn from is
-    summed over all tracks and, in long clips, over neighbouring frames (`ClipSums`).
+    summed over all tracks and, in long clips, over neighbouring frames (`ClipSums`). Where identities are given, a
+    track may come back after any time: one that is absent for long is put by (`SleepingTracks`).
 
     Args:
         class_names: what `Instances.class_ids` index into; it may grow while frames come, as classes are first seen.
@@ -165,6 +170,7 @@ class StabilityMeter:
         self._pictures = pictures
         self._mask_cell_px = mask_cell_px
         self._open: dict[int, _TrackState] = {}
+        self._asleep: SleepingTracks[_TrackState] = SleepingTracks(_pass_absent)
         self._finished: list[TrackStability] = []
         self._sums = ClipSums()
         self._last: tuple[int, float] | None = None
@@ -209,6 +215,9 @@ class StabilityMeter:
         seconds = self._seconds(time_s)
         masks = instances.crops
         ids = self._track(masks, instances.scores, motion, identities)
+        for key in ids.tolist():
+            if (woken := self._asleep.wake(key)) is not None:
+                self._open[key] = woken
         seen: list[InstanceStability] = []
         for index, (key, mask) in enumerate(zip(ids.tolist(), masks, strict=True)):
             pair = self._measure(key, mask, _box(instances, index), motion) if status == "counted" else None
@@ -232,7 +241,9 @@ class StabilityMeter:
 
     def finish(self) -> ClipStability:
         """Return the clip's stability from the frames so far; may be called at any time."""
-        tracks = [*self._finished, *(track.result(self._class_names) for track in self._open.values())]
+        # What comes after the last sighting of a track says nothing of it.
+        unfinished = chain(self._open.values(), self._asleep.values())
+        tracks = [*self._finished, *(track.result(self._class_names) for track in unfinished)]
         tracks.sort(key=lambda track: track.track_id)
         pooled = self._sums.pooled()
         pairs = ("counted", "repeated", "after_lost_frames", "without_motion")
@@ -349,10 +360,22 @@ class StabilityMeter:
             )
             track.add(observation, frame_index, time_s)
         self._sums.take(track.sums() for track in self._open.values())
+        self._asleep.pass_frame(PassedFrame(self._frames, time_s, paired, counts, seconds))
 
     def _close_forgotten(self) -> None:
+        if isinstance(self._associator, GivenTracks):
+            for key in [key for key, track in self._open.items() if track.absent > AWAKE_FRAMES]:
+                self._asleep.put(key, self._open.pop(key))
+            return
         for key in self._open.keys() - self._associator.live:
             self._finished.append(self._open.pop(key).result(self._class_names))
+
+
+def _pass_absent(track: _TrackState, frames: Iterable[PassedFrame]) -> None:
+    """Tell a track of frames in which it was absent."""
+    for frame in frames:
+        absent = Observation(False, frame.paired, frame.counts, frame.seconds, frame=frame.place)
+        track.add(absent, frame.place, frame.time_s)
 
 
 def _events(

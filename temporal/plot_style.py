@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row: TypeAlias = Mapping[str, Any]
-Table: TypeAlias = Sequence[Row]
+Table: TypeAlias = Iterable[Row]
+"""Rows that can be gone over as often as wanted."""
 Tables: TypeAlias = Mapping[str, Table]
 
 INK = "#222222"
@@ -153,7 +154,7 @@ def cell_number(row: Row, column: str) -> float:
 
 def column_values(rows: Iterable[Row], column: str) -> NDArray[np.float64]:
     """Return a column as float64 (N,), NaN where it is undefined."""
-    return np.array([cell_number(row, column) for row in rows], np.float64)
+    return np.fromiter((cell_number(row, column) for row in rows), np.float64)
 
 
 def defined_values(rows: Iterable[Row], column: str) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from yolact_temporal.temporal.plot_style import (
     cell_number,
     cell_text,
     column_values,
-    defined_values,
     hidden_objects,
     hidden_tracks,
     model_color,
@@ -41,6 +41,10 @@ from yolact_temporal.temporal.plot_style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+MOST_DRAWN = 2_048
+"""Of more frames, neighbours are drawn as one: the picture is 1,500 pixels wide, a line takes memory by its length."""
 
 
 def plot_timeline(
@@ -79,14 +83,16 @@ def plot_timeline(
     jitter, *presences = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[
         :, 0
     ]
-    timed = all(np.isfinite(column_values(rows, "time_s")).all() for rows in frames.values())
-    times = {model: column_values(rows, "time_s" if timed else "frame") for model, rows in frames.items()}
-    for number, (model, rows) in enumerate(frames.items()):
-        _draw_jitter_line(jitter, times[model], column_values(rows, JITTER), number, model)
+    clock = {model: column_values(rows, "time_s") for model, rows in frames.items()}
+    timed = all(np.isfinite(own).all() for own in clock.values())
+    times = clock if timed else {model: column_values(rows, "frame") for model, rows in frames.items()}
+    values = {model: column_values(rows, JITTER) for model, rows in frames.items()}
+    for number, model in enumerate(frames):
+        _draw_jitter_line(jitter, *_reduced(times[model], values[model]), number, model)
     style_axes(jitter, "mean " + JITTER_LABEL, grid="y")
     jitter.set_ylim(bottom=0)
     shade_floor(jitter.axhspan, floor)
-    if not any(len(defined_values(rows, JITTER)) for rows in frames.values()):
+    if not any(np.isfinite(own).any() for own in values.values()):
         write_note(jitter, NO_PAIR)
     elif len(frames) > 1:
         _key_above(jitter)
@@ -153,26 +159,66 @@ def _object_lanes(lanes: Mapping[str, Sequence[_Lane]]) -> dict[str, _Lanes]:
 
 def _track_lanes(frames: Table, instances: Table, numbers: Mapping[int, int] | None = None) -> list[_Lane]:
     """Return the tracks in order of first sighting; those of one object together, those of none by themselves as 0."""
-    place = {cell_text(row, "frame"): index for index, row in enumerate(frames)}
-    rows_of: dict[tuple[int, int], list[tuple[int, Row]]] = {}
+    place = {frame: index for index, frame in enumerate(column_values(frames, "frame").tolist())}
+    gathered: dict[tuple[int, int], _Sightings] = {}
     for row in instances:
-        track_id, frame = cell_number(row, "track_id"), cell_text(row, "frame")
-        if track_id >= 1 and frame in place:
+        track_id, at = cell_number(row, "track_id"), place.get(cell_number(row, "frame"))
+        if track_id >= 1 and at is not None:
             number = int(track_id) if numbers is None else numbers.get(int(track_id), 0)
             key = (number, 0 if number else int(track_id))
-            rows_of.setdefault(key, []).append((place[frame], row))
-    lanes = []
-    for (number, _), rows in rows_of.items():
-        rows.sort(key=lambda item: item[0])
-        classes = [cell_text(row, "class") for _, row in rows]
-        seen, flips, blinks = (
-            np.array([at for at, row in rows if event in ("", *cell_text(row, "events").split())], np.intp)
-            for event in ("", "class_flip", "area_blink")
-        )
-        lanes.append(
-            _Lane(number, max(dict.fromkeys(classes), key=classes.count), np.unique(seen), flips, blinks)
-        )
+            if key not in gathered:
+                gathered[key] = _Sightings()
+            gathered[key].add(at, row)
+    lanes = [own.lane(number) for (number, _), own in gathered.items()]
     return sorted(lanes, key=lambda lane: (int(lane.seen[0]), lane.number))
+
+
+class _Sightings:
+    """Where a track or an object is seen, and as what, as rows come; a few bytes each."""
+
+    __slots__ = ("_blinks", "_classes", "_flips", "_seen")
+
+    def __init__(self) -> None:
+        self._seen, self._flips, self._blinks = array("l"), array("l"), array("l")
+        self._classes: Counter[str] = Counter()
+
+    def add(self, at: int, row: Row) -> None:
+        """Take a row of the frame at a place."""
+        self._seen.append(at)
+        self._classes[cell_text(row, "class")] += 1
+        events = cell_text(row, "events").split()
+        if "class_flip" in events:
+            self._flips.append(at)
+        if "area_blink" in events:
+            self._blinks.append(at)
+
+    def lane(self, number: int) -> _Lane:
+        """Return it as a row of the timeline; of classes that it has equally often it is of the first."""
+        return _Lane(
+            number,
+            self._classes.most_common(1)[0][0],
+            np.unique(np.array(self._seen, np.intp)),
+            np.sort(np.array(self._flips, np.intp)),
+            np.sort(np.array(self._blinks, np.intp)),
+        )
+
+
+def _reduced(
+    times: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what of a line is drawn: of a long clip the lowest and the highest of so many neighbours."""
+    block = -(-len(values) // MOST_DRAWN)
+    if block <= 1:
+        return times, values
+    count = -(-len(values) // block)
+    padded = np.full(count * block, np.nan)
+    padded[: len(values)] = values
+    rows = padded.reshape(count, block)
+    low = np.argmin(np.where(np.isfinite(rows), rows, np.inf), axis=1)
+    high = np.argmax(np.where(np.isfinite(rows), rows, -np.inf), axis=1)
+    both = np.sort(np.stack([low, high], axis=1), axis=1) + block * np.arange(count)[:, None]
+    places = np.minimum(both.ravel(), len(values) - 1)
+    return times[places], values[places]
 
 
 def _draw_jitter_line(
@@ -214,10 +260,13 @@ def _draw_presence(axes: Axes, times: NDArray[np.float64], lanes: _Lanes, model:
         axes.hlines(
             row, times[lane.seen[0]], times[lane.seen[-1]] + step, color="#c9c9c9", linewidth=1, zorder=2
         )
-        runs = np.split(lane.seen, np.flatnonzero(np.diff(lane.seen) > 1) + 1)
+        # Of a long clip, gaps that nobody could see are not drawn, and of marks in one place one.
+        block = max(-(-len(times) // MOST_DRAWN), 1)
+        runs = np.split(lane.seen, np.flatnonzero(np.diff(lane.seen) > block) + 1)
         bars = [(times[run[0]], times[run[-1]] - times[run[0]] + step) for run in runs]
         axes.broken_barh(bars, (row - 0.34, 0.68), facecolors=track_hex(lane.number), linewidth=0, zorder=3)
-        for marker, at in (("x", lane.flips), ("d", lane.blinks)):
+        for marker, marks in (("x", lane.flips), ("d", lane.blinks)):
+            at = marks[np.unique(marks // block, return_index=True)[1]]
             axes.plot(times[at] + step / 2, np.full(len(at), row), **_event_look(marker), zorder=4)
     style_axes(axes, grid="x")
     axes.set_ylim(max(len(lanes.shown), 1) - 0.4, -0.6)

@@ -1,24 +1,23 @@
 """Plots of a run's tables: what a person would rather look at than columns of figures.
 
-Every function takes the rows of one table by model name, as `csv.DictReader` gives them (or as numbers and None), and
-writes one PNG. An empty cell is undefined: it is left out and leaves a gap, never a zero. Models that are given
-together share their axes. Tracks have the colours that they have in the overlay.
+Every function takes the rows of one table by model name, as `csv.DictReader` gives them (or as numbers and None), goes
+over them one by one, and writes one PNG. An empty cell is undefined: it is left out and leaves a gap, never a zero.
+Models that are given together share their axes. Tracks have the colours that they have in the overlay.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import math
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.overlay import called
 from yolact_temporal.data.runs.layout import DISPLACEMENT_PLOT, TIMELINE_PLOT, TRACKS_PLOT
 from yolact_temporal.data.text_cells import text_of_cell
@@ -31,7 +30,6 @@ from yolact_temporal.temporal.plot_style import (
     NO_PAIR,
     Numbers,
     Row,
-    Table,
     Tables,
     cell_number,
     cell_text,
@@ -56,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOTION_KINDS",
+    "CsvRows",
     "plot_camera_moves",
     "plot_displacement",
     "plot_timeline",
@@ -71,7 +70,43 @@ _MOVE_ORDER = ("still", "pan", "zoom", "shake")
 
 
 PLOTTED_COLUMNS = frozenset({"frame", "time_s", "track_id", "class", "events", JITTER})
-"""What the plots need of `frames.csv` and `instances.csv`; a long clip's whole tables would fill the memory."""
+"""What the plots need of `frames.csv` and `instances.csv`."""
+
+PLOTTED_TRACK_COLUMNS = frozenset({"track_id", "class", "frames_seen", "life_s", "dropout_rate", JITTER})
+"""What they need of `tracks.csv`."""
+
+_MOST_STEPS = 20_000
+"""Of more pairs, the curve of how many lie above a displacement has so many steps evenly, and all of the last ones."""
+
+
+class CsvRows:
+    """The rows of a CSV table, read anew whenever they are gone over; a long clip's tables would fill the memory.
+
+    Args:
+        path: the table.
+        columns: which to keep, where it has them; None for all.
+    """
+
+    def __init__(self, path: str | Path, columns: Collection[str] | None = None) -> None:
+        self._path = Path(path)
+        self._columns = columns
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        """Yield each row by column name; every cell is text, an undefined one empty.
+
+        Raises:
+            ValueError: if the file is empty.
+        """
+        with open_table(self._path) as file:
+            rows = csv.reader(file)
+            header = next(rows, None)
+            if header is None:
+                raise ValueError("it is empty")
+            kept = [
+                (at, name) for at, name in enumerate(header) if self._columns is None or name in self._columns
+            ]
+            for row in rows:
+                yield {name: text_of_cell(row[at]) for at, name in kept}
 
 
 def read_rows(path: str | Path, columns: Collection[str] | None = None) -> list[dict[str, str]]:
@@ -81,10 +116,7 @@ def read_rows(path: str | Path, columns: Collection[str] | None = None) -> list[
         path: the table.
         columns: which to keep, where it has them; None for all.
     """
-    with io.TextIOWrapper(open_regular(Path(path)), encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        kept = [(at, name) for at, name in enumerate(next(rows)) if columns is None or name in columns]
-        return [{name: sys.intern(text_of_cell(row[at])) for at, name in kept} for row in rows]
+    return [{name: sys.intern(cell) for name, cell in row.items()} for row in CsvRows(path, columns)]
 
 
 def write_plots(
@@ -166,10 +198,11 @@ def plot_tracks(tracks: Tables, path: str | Path, title: str, numbers: Numbers |
         title: the clip's name.
         numbers: the objects that tracks are, where models are compared; a track of none is grey.
     """
-    shown = {model: _longest_lived(rows) for model, rows in tracks.items()}
+    held = {model: list(rows) for model, rows in tracks.items()}
+    shown = {model: _longest_lived(rows) for model, rows in held.items()}
     heights = [0.7 + 0.25 * max(1, len(rows)) for rows in shown.values()] or [1.0]
     figure = new_figure(10, sum(heights) + 1.0)
-    timed = any(len(defined_values(rows, "life_s")) for rows in tracks.values())
+    timed = any(len(defined_values(rows, "life_s")) for rows in held.values())
     columns = (
         ("life_s", 1.0, "life (s)") if timed else ("frames_seen", 1.0, "frames seen"),
         ("dropout_rate", 100.0, "dropout (% of life)"),
@@ -185,7 +218,7 @@ def plot_tracks(tracks: Tables, path: str | Path, title: str, numbers: Numbers |
                     axes,
                     [f"{called(_track_id(row), own)} {cell_text(row, 'class')}" for row in rows],
                 )
-                write_heading(axes, model + hidden_tracks(len(tracks[model]) - len(rows)))
+                write_heading(axes, model + hidden_tracks(len(held[model]) - len(rows)))
             if column == 1 and not rows:
                 write_note(axes, "no track")
         grid[-1, column].set_xlabel(label, fontsize=9, color=INK)
@@ -251,16 +284,22 @@ def _draw_distribution(
     label = f"{model}: median {median:.3g} px, 95th percentile {p95:.3g} px, {len(values)} pairs"
     left.stairs(100 * counts / len(values), edges, fill=True, color=color, alpha=0.22, zorder=2)
     left.stairs(100 * counts / len(values), edges, color=color, linewidth=1.4, label=label, zorder=3)
-    ordered = np.sort(values)
-    right.step(
-        ordered, 100 * (1 - np.arange(len(ordered)) / len(ordered)), color=color, linewidth=1.6, zorder=3
-    )
+    ordered, places = np.sort(values), _steps(len(values))
+    right.step(ordered[places], 100 * (1 - places / len(ordered)), color=color, linewidth=1.6, zorder=3)
     for axes in (left, right):
         axes.axvline(median, color=color, linewidth=1, linestyle=(0, (4, 2)), zorder=2)
         axes.axvline(p95, color=color, linewidth=1, linestyle=(0, (1, 2)), zorder=2)
 
 
-def _longest_lived(rows: Table) -> list[Row]:
+def _steps(count: int) -> NDArray[np.intp]:
+    """Return which of so many ordered values are drawn: all, or of very many some, the highest ones all."""
+    if count <= _MOST_STEPS:
+        return np.arange(count)
+    evenly = np.linspace(0, count - 1, _MOST_STEPS // 2).astype(np.intp)
+    return np.union1d(evenly, np.arange(count - _MOST_STEPS // 2, count))
+
+
+def _longest_lived(rows: Iterable[Row]) -> list[Row]:
     """Return the tracks seen in most frames, in order of track id."""
     longest = sorted(rows, key=lambda row: -cell_number(row, "frames_seen"))[:MOST_TRACKS]
     return sorted(longest, key=lambda row: cell_number(row, "track_id"))
@@ -271,7 +310,7 @@ def _track_id(row: Row) -> int:
 
 
 def _draw_track_bars(
-    axes: Axes, rows: Table, column: str, factor: float, numbers: Mapping[int, int] | None
+    axes: Axes, rows: Sequence[Row], column: str, factor: float, numbers: Mapping[int, int] | None
 ) -> None:
     style_axes(axes, grid="x")
     for place, row in enumerate(rows):

@@ -14,7 +14,27 @@ from yolact_temporal.temporal.metrics.contract import Compute, FrameSums, plain_
 Floats = NDArray[np.float64]
 
 MOST_BLOCKS = 4096
-"""Of more frames, neighbours are summed up, so that memory does not grow with the clip: blocks of two, of four..."""
+"""Of more frames, neighbours are summed up, so that neither memory nor time grows with the clip: 2, 4 ..."""
+
+LONG_CLIP_BLOCKS = 1024
+"""Once they are, there are so many blocks at most: each then holds frames enough for many of them to say no more."""
+
+
+def frames_a_block(frames: int) -> int:
+    """Return how many neighbouring frames of a clip are summed up.
+
+    Example:
+        >>> frames_a_block(4096), frames_a_block(4097), frames_a_block(100_000)
+        (1, 8, 128)
+    """
+    block = 1
+    while frames > block * _most_blocks(block):
+        block *= 2
+    return block
+
+
+def _most_blocks(frames_a_block: int) -> int:
+    return MOST_BLOCKS if frames_a_block == 1 else min(MOST_BLOCKS, LONG_CLIP_BLOCKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +120,7 @@ class ClipSums:
                 for frame, numerator, denominator in own.taken():
                     if name not in self._blocks:
                         self._blocks[name] = _Blocks(own.compute, self._intervals(name))
-                    while frame // self._frames_a_block >= MOST_BLOCKS:
+                    while frame // self._frames_a_block >= _most_blocks(self._frames_a_block):
                         self._frames_a_block *= 2
                         for blocks in self._blocks.values():
                             blocks.halve()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -122,12 +122,34 @@ class TrackStability:
     _counts: NDArray[np.int32] = field(repr=False)
 
     @property
-    def figures(self) -> dict[str, Figure]:
-        """Every metric's figure over this track, by name."""
-        return {
-            name: Figure(None if math.isnan(value) else float(value), int(n), int(undefined))
-            for name, value, (n, undefined) in zip(self._names, self._values, self._counts, strict=True)
-        }
+    def figures(self) -> Mapping[str, Figure]:
+        """Every metric's figure over this track, by name; each is made when it is asked for."""
+        return _TrackFigures(self._names, self._values, self._counts)
+
+
+class _TrackFigures(Mapping[str, Figure]):
+    """A track's figures by metric name, kept as numbers."""
+
+    __slots__ = ("_counts", "_names", "_values")
+
+    def __init__(
+        self, names: tuple[str, ...], values: NDArray[np.float64], counts: NDArray[np.int32]
+    ) -> None:
+        self._names, self._values, self._counts = names, values, counts
+
+    def __getitem__(self, name: str) -> Figure:
+        try:
+            place = self._names.index(name)
+        except ValueError:
+            raise KeyError(name) from None
+        value, (n, undefined) = float(self._values[place]), self._counts[place].tolist()
+        return Figure(None if math.isnan(value) else value, n, undefined)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class ClipFigure(NamedTuple):

@@ -18,8 +18,8 @@ from yolact_temporal.data.formats import FORMATS
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
 from yolact_temporal.temporal import flow
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.comparing import compare_models
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.motion_sources import exact_motion

@@ -26,7 +26,8 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.errors import UsageError
-from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
+from yolact_temporal.temporal.comparison.figures import compare_clip
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.flow import FlowEstimator

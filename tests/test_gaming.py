@@ -5,8 +5,8 @@ import pytest
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.comparing import compare_models
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.comparison.verdict import verdict_of
 from yolact_temporal.temporal.motion import Motion

@@ -5,8 +5,8 @@ import pytest
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.errors import UsageError
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.comparing import compare_models
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 from yolact_temporal.temporal.comparison.support_meter import Outside

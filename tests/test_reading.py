@@ -6,6 +6,7 @@ import pytest
 
 from yolact_temporal.data.runs.answers import Answer, ComparedClip, Verdict
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.documents import Items, Paragraph, Section, Table, as_console, as_markdown
 from yolact_temporal.temporal.reading import first_lines as first_lines_module
@@ -276,7 +277,7 @@ def test_objects_are_read_from_their_table_on_the_pairs_that_all_see():
         if frame < 4:
             rows.append(row(frame, 2, "ours", 0.9, class_name="animal"))
             rows.append(row(frame, 2, "theirs", None, class_name=None, boundary_px=None))
-    longest, short = object_readings(rows, {"ours": 0.5, "theirs": 0.5}, frames=40)
+    longest, short = object_readings(ClipObjects.from_rows(rows), {"ours": 0.5, "theirs": 0.5}, frames=40)
     assert (longest.who, longest.frames, longest.share) == ("person #1", 20, 0.5)
     assert longest.pairs == 19 - 5  # the pairs into, within and out of both gaps
     assert longest.models["ours"].boundary_px == 2.0
@@ -285,7 +286,7 @@ def test_objects_are_read_from_their_table_on_the_pairs_that_all_see():
     assert (longest.models["ours"].blinks, longest.models["theirs"].blinks) == (0, 2)
     assert (short.who, short.pairs, short.weighs) == ("animal #2", 0, False)
     assert short.models["theirs"] == ModelOfObject(0, 0, None, None, None, None)
-    assert object_readings([], {"ours": 0.5}, 40) == []
+    assert object_readings(ClipObjects.from_rows([]), {"ours": 0.5}, 40) == []
 
 
 def test_data_holds_all_of_it():
@@ -342,7 +343,7 @@ def test_a_figure_of_nothing_is_not_zero():
     rows = [
         row(frame, 1, model, 0.9, boundary_px=None, jitter=None) for frame in range(12) for model in MODELS
     ]
-    (only,) = object_readings(rows, dict.fromkeys(MODELS, 0.5), 12)
+    (only,) = object_readings(ClipObjects.from_rows(rows), dict.fromkeys(MODELS, 0.5), 12)
     told = ClipReading("c", 12, 0.5, (480, 854), MODELS, (only,), ())
     assert told.movement("ours").boundary_px is None
     assert "- / -" in console_lines(told)

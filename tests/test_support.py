@@ -12,8 +12,8 @@ from masks import disk, instances, rectangle
 from yolact_temporal.data.crops import MaskCrop, mask_iou
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.errors import InputError
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.comparison_text import outside_sentence
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import (
     OBJECT_COLUMNS,
     has_every_column,

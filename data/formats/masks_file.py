@@ -19,14 +19,12 @@ from yolact_temporal.data.formats.contract import (
 )
 from yolact_temporal.data.formats.detections import refuse_void
 from yolact_temporal.data.formats.text_files import one_line, shown, unreadable
+from yolact_temporal.data.lines import MAX_LINE
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter, parse_named_record
 from yolact_temporal.errors import InputError
 
 NAME = "masks"
 FILE_NAME = "masks.jsonl"
-
-MAX_LINE = 64 << 20
-"""Bytes of the longest line, one frame, that is read: 64 MiB."""
 
 ASSUMED_FPS = 30
 """Frames a second of what has no time when it is written, since a record must have times."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,11 @@ ADVICE = "analyze the clip again, into another folder"
 """What to do about a run that cannot be read."""
 
 _LARGEST = 16 << 20
+_LARGEST_WHOLE = (1 << 53) - 1
+_LARGEST_NUMBER = 1e300
+_HIGHEST_RATE = 1_000_000
+"""Frames a second."""
+_RATE = re.compile(r"\d{1,18}(?:/\d{1,18}|\.\d{1,18})?")
 
 
 def read_whole(path: Path, what: str) -> bytes | None:
@@ -121,10 +127,12 @@ class Fields:
             raise self._fault(key)
         return value
 
-    def number(self, key: str) -> float:
-        """Return a finite number."""
+    def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
+        """Return a finite number, of at least `least` and at most `most`."""
         value = self._data.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST_NUMBER:
+            raise self._fault(key)
+        if not (math.isfinite(value) and least <= value <= most):
             raise self._fault(key)
         return float(value)
 
@@ -139,16 +147,16 @@ class Fields:
             raise self._fault(key)
         return value
 
-    def whole(self, key: str, least: int, default: int | None = None) -> int:
-        """Return a whole number of at least `least`; the default where there is none."""
+    def whole(self, key: str, least: int, default: int | None = None, most: int = _LARGEST_WHOLE) -> int:
+        """Return a whole number of at least `least` and at most `most`; the default where there is none."""
         value = self._data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 1 << 53:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise self._fault(key)
         return value
 
-    def whole_or_none(self, key: str, least: int) -> int | None:
-        """Return a whole number of at least `least`; None where there is none."""
-        return None if self._data.get(key) is None else self.whole(key, least)
+    def whole_or_none(self, key: str, least: int, most: int = _LARGEST_WHOLE) -> int | None:
+        """Return a whole number of at least `least` and at most `most`; None where there is none."""
+        return None if self._data.get(key) is None else self.whole(key, least, most=most)
 
     def position(self, key: str) -> int | float | None:
         """Return a frame's index or seconds; None where it is not said."""
@@ -163,11 +171,15 @@ class Fields:
         """Return a positive fraction, as in "30000/1001"; None where there is none."""
         if self._data.get(key) is None:
             return None
+        text = str(self._data[key])
+        # A power of ten would be written out: "1e999999999" takes all memory there is.
+        if not _RATE.fullmatch(text):
+            raise self._fault(key)
         try:
-            rate = Fraction(str(self._data[key]))
+            rate = Fraction(text)
         except (ValueError, ZeroDivisionError) as error:
             raise self._fault(key) from error
-        if rate <= 0:
+        if not 0 < rate <= _HIGHEST_RATE:
             raise self._fault(key)
         return rate
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from yolact_temporal.data.frames import FrameLoss
+from yolact_temporal.data.rle import MAX_PIXELS
 from yolact_temporal.data.runs.documents import (
     ADVICE,
     TOOL,
@@ -32,6 +33,9 @@ FlowMethod = Literal["dis", "farneback"]
 FLOW_METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 
 _WHAT = "a run's manifest"
+
+_LONGEST_SIDE = 1 << 16
+"""Pixels of the longest side of a frame that motion may be estimated at."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,7 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
             end=options.position("end"),
             stride=options.whole("stride", 1, 1),
             batch=options.whole("batch", 1, 1),
-            flow_long_side=options.whole_or_none("flow_long_side", 1),
+            flow_long_side=options.whole_or_none("flow_long_side", 1, _LONGEST_SIDE),
             motion=_flow_method(options.text("motion", "dis")),
             second_motion_every=options.whole_or_none("second_motion_every", 0),
         ),
@@ -261,7 +265,7 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
         losses=tuple(_loss(Fields(loss, "losses")) for loss in top.items("losses")),
         warnings=top.texts("warnings"),
         outside=_outside(top.fields("outside")) if top.has("outside") else None,
-        seconds={name: seconds.number(name) for name in seconds},
+        seconds={name: seconds.number(name, 0.0) for name in seconds},
         packages={name: packages.text(name) for name in packages},
         platform=top.text("platform", ""),
         command=top.text("command", ""),
@@ -277,6 +281,8 @@ def _flow_method(name: str) -> FlowMethod:
 
 
 def _clip(clip: Fields) -> ClipDescription:
+    if clip.whole("width", 1) * clip.whole("height", 1) > MAX_PIXELS:
+        raise FieldError(f"'clip', whose frames are of more than {MAX_PIXELS} pixels")
     return ClipDescription(
         path=clip.text("path"),
         sha256=clip.text("sha256"),
@@ -297,7 +303,7 @@ def _model(name: str, model: Fields) -> ModelDescription:
     return ModelDescription(
         name=name,
         note=model.text("note", ""),
-        score_threshold=model.number("score_threshold"),
+        score_threshold=model.number("score_threshold", 0.0, 1.0),
         class_names=config.texts("class_names"),
         device=model.text("device", ""),
         precision=model.text("precision", ""),

@@ -21,7 +21,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.data.files import create_part, open_regular, part_path, reopen_part
+from yolact_temporal.data.files import create_part, part_path, reopen_part
+from yolact_temporal.data.lines import open_lines
 from yolact_temporal.data.masks_jsonl import FrameRecord, LineWriter
 from yolact_temporal.data.soft_masks import Edges, SoftMask
 from yolact_temporal.errors import InputError
@@ -108,7 +109,7 @@ def with_soft(records: Iterator[FrameRecord], path: Path) -> Iterator[FrameRecor
         InputError: if it is missing, cannot be read, or is of other frames or instances.
     """
     try:
-        file = open_regular(path)
+        file = open_lines(path)
     except OSError as error:
         raise InputError(
             f"expected the soft masks of the run in {path}, found none: analyze the clip with --record-soft"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
-from yolact_temporal.data.files import open_regular
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.masks_jsonl import FrameRecord, read_records
 from yolact_temporal.data.runs.layout import ModelFolder, RunFolder
 from yolact_temporal.data.runs.reader import plain_file
@@ -76,7 +75,7 @@ def read_tracks(files: ModelFolder) -> dict[int, list[int | None]]:
     found: dict[int, list[int | None]] = defaultdict(list)
     repeats: list[tuple[int, int, int]] = []
     try:
-        with io.TextIOWrapper(open_regular(files.instances), encoding="utf-8", newline="") as file:
+        with open_table(files.instances) as file:
             for row in csv.DictReader(file):
                 own = found[int(row["frame"])]
                 if not row["track_id"] and row.get("duplicate_of"):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from yolact_temporal.temporal.calibration.measurements import Key, Measurement
 from yolact_temporal.temporal.calibration.measuring import EXACT, FLOW, THRESHOLD, FloorResult, SceneResult
 from yolact_temporal.temporal.calibration.plan import RATES, REFERENCE, Plan, Subject
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.comparing import TRUTH_IOU
-from yolact_temporal.temporal.comparison.figures import ClipObjects, PairFigures, compare_clip
+from yolact_temporal.temporal.comparison.figures import PairFigures, compare_clip
 from yolact_temporal.temporal.metrics import REGISTRY
 
 COMPARED = (

@@ -12,7 +12,7 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.synthetic import SceneFrame, SceneOptions, StandIn, SyntheticScene
 from yolact_temporal.temporal.calibration.bias import CentreBias
 from yolact_temporal.temporal.calibration.plan import CLASS_SWITCHES, RATES, TRUTH, Subject
-from yolact_temporal.temporal.comparison.figures import ClipObjects
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, SupportMeter
 from yolact_temporal.temporal.flow import FlowEstimator

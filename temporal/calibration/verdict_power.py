@@ -18,7 +18,8 @@ import numpy as np
 from yolact_temporal.data.synthetic import SceneOptions
 from yolact_temporal.temporal.calibration.measuring import THRESHOLD, ProgressCount, measure_scene
 from yolact_temporal.temporal.calibration.plan import Subject
-from yolact_temporal.temporal.comparison.figures import ClipObjects, PairFigures, compare_clip
+from yolact_temporal.temporal.comparison.clip_objects import ClipObjects
+from yolact_temporal.temporal.comparison.figures import PairFigures, compare_clip
 from yolact_temporal.temporal.comparison.questions import (
     DECIDING_FIGURES,
     asked,
@@ -331,6 +332,8 @@ def _drawn(
         objects,
         models=_MODELS,
         score=score,
+        last_score=objects.before(score),
+        last_truth_iou=nothing,
         area_px=nothing,
         boundary_px=objects.boundary_px[:, columns] * factors,
         boundary_share=nothing,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from yolact_temporal.data.runs.answers import Question
+from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.effects import LOG_RATIO
 from yolact_temporal.temporal.comparison.figures import (
-    ClipObjects,
     PairFigures,
     compare_clip,
     pair_scores,
@@ -134,7 +135,7 @@ class ModelComparison:
 
 
 def compare_models(
-    clips: Mapping[str, ClipObjects],
+    clips: Mapping[str, Objects],
     models: tuple[str, str],
     thresholds: tuple[float, float],
     untimed: frozenset[str] = frozenset(),
@@ -159,9 +160,11 @@ def compare_models(
     truth = any(objects.has_truth for objects in clips.values())
     truth_iou = TRUTH_IOU if truth else None
 
-    def measured(levels: tuple[float, float], iou: float | None = truth_iou) -> dict[str, PairFigures]:
+    def measured(
+        levels: tuple[float, float], iou: float | None = truth_iou, figures: Container[str] | None = None
+    ) -> dict[str, PairFigures]:
         return {
-            name: compare_clip(objects, models, levels, iou, name not in untimed)
+            name: compare_clip(objects, models, levels, iou, name not in untimed, figures)
             for name, objects in clips.items()
         }
 
@@ -169,7 +172,7 @@ def compare_models(
     found = decide(own, effects_of(own, asked(truth), seed), rules)
     differences = _tested(_own_differences(own, found["outline"], truth, seed), found)
     for recall in RECALLS:
-        differences += _at_recall(clips, models, recall, measured, seed)
+        differences += _at_recall(clips, models, recall, partial(measured, figures=_SWEPT), seed)
     if truth:
         loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
         names = [name for name in _compared_names(truth, loose) if name != QUESTIONS["outline"].name]
@@ -207,7 +210,7 @@ def _own_differences(
 
 
 def _at_recall(
-    clips: Mapping[str, ClipObjects],
+    clips: Mapping[str, Objects],
     models: tuple[str, str],
     recall: float,
     measured: Callable[[tuple[float, float]], dict[str, PairFigures]],
@@ -225,7 +228,7 @@ def _at_recall(
     return [_difference(name, support, at_recall, seed) for name in _SWEPT]
 
 
-def _left_out(clips: Mapping[str, ClipObjects]) -> dict[str, int]:
+def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
     reasons = {reason for objects in clips.values() for reason in objects.left_out}
     return {
         reason: sum(objects.left_out.get(reason, 0) for objects in clips.values())
@@ -293,7 +296,7 @@ def _outline_difference(clips: Mapping[str, PairFigures], found: Found, seed: in
     )
 
 
-def _nothing(metric: str, support: str, clips: Mapping[str, ClipObjects]) -> Difference:
+def _nothing(metric: str, support: str, clips: Mapping[str, Objects]) -> Difference:
     """A figure on a support that does not exist: a model does not cover so much at any threshold."""
     values = tuple(ClipValue(name, None, None, 0, 0) for name in clips)
     return Difference(metric, support, None, None, None, None, None, values)

@@ -28,8 +28,9 @@ from yolact_temporal.temporal.comparison.rules import (
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
-    block_counts,
     block_length,
+    drawn_sums,
+    is_constant,
     sign_flip_p,
 )
 
@@ -240,18 +241,18 @@ def _draws(clips: list[_Sums], contrast: Contrast, seed: int) -> tuple[Floats | 
     if min(len(own.weight) for own in clips) < _LEAST_FRAMES:
         return None, 0.0
     rng = np.random.default_rng(seed)
-    total, blocks = np.zeros(_RESAMPLES), 0.0
+    total, size, blocks = np.zeros(_RESAMPLES), 0.0, 0.0
     for own in clips:
         length = max(block_length((own.first - own.second) / own.weight), _LEAST_BLOCK)
         blocks += len(own.weight) / length
-        drawn = np.concatenate(
-            [
-                np.stack([counts @ own.first, counts @ own.second], axis=1) / (counts @ own.weight)[:, None]
-                for counts in block_counts(len(own.weight), length, _RESAMPLES, rng)
-            ]
-        )
-        scaled = contrast.scale(drawn)
+        drawn = []
+        for first, second, weight in drawn_sums((own.first, own.second, own.weight), length, _RESAMPLES, rng):
+            drawn.append(np.stack([first / weight, second / weight], axis=1))
+        scaled = contrast.scale(np.concatenate(drawn))
         total += scaled[:, 0] - scaled[:, 1]
+        size = max(size, float(np.abs(scaled).max()))
+    if is_constant(total, size):
+        total[:] = total[0]
     return total / len(clips), blocks
 
 

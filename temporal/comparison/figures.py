@@ -1,11 +1,11 @@
 """One clip's figures of two models on the same objects: what is compared, before any statistics.
 
-All pure functions of the table of objects (`ObjectRow`).
+All pure functions of the table of objects (`Objects`), which is taken part by part: memory does not grow with the clip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -13,128 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.clip_objects import Bools, ClipObjects, Floats, Objects
 from yolact_temporal.temporal.metrics.causes import BOX_CAUSES
-from yolact_temporal.temporal.metrics.losses import loss_terms
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-_PAIRS = ("counted", "without_motion")
-"""Statuses of what is a pair of the universe; a repeated frame or one across a loss is not."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClipObjects:
-    """The table of objects of one clip as columns: P appearances (an object in a frame), M models.
-
-    Attributes:
-        models: names, in the order of the columns.
-        frame, object_id: int64 (P,), in order of frames.
-        time_s: float (P,).
-        pair: bool (P,), whether the object's pair with the last frame is of the universe.
-        motion_known: bool (P,), whether the motion from the last frame to this one is known.
-        last: int64 (P,), index of the object's last appearance, -1 before its first one.
-        score, area_px, boundary_px, boundary_share, jitter, truth_iou, truth_boundary_f, round_trip_px,
-            round_trip_jitter, second_boundary_px, box_cause_px, box_cause_jitter: float (P, M), as of `ObjectRow`; NaN
-            where there is none.
-        true_boundary_px, true_jitter, true_second_boundary_px: float (P,), of the true masks; NaN where there is none.
-        iou_between: float (P, M, M), IoU of two models' masks of the object; NaN where one has none.
-        left_out: how many pairs of an object are not of the universe, by status.
-    """
-
-    models: tuple[str, ...]
-    frame: NDArray[np.int64]
-    object_id: NDArray[np.int64]
-    time_s: Floats
-    pair: Bools
-    motion_known: Bools
-    last: NDArray[np.int64]
-    score: Floats
-    area_px: Floats
-    boundary_px: Floats
-    boundary_share: Floats
-    jitter: Floats
-    truth_iou: Floats
-    truth_boundary_f: Floats
-    round_trip_px: Floats
-    round_trip_jitter: Floats
-    second_boundary_px: Floats
-    box_cause_px: Floats
-    box_cause_jitter: Floats
-    true_boundary_px: Floats
-    true_jitter: Floats
-    true_second_boundary_px: Floats
-    iou_between: Floats
-    left_out: dict[str, int]
-
-    @classmethod
-    def from_rows(cls, rows: Iterable[ObjectRow]) -> ClipObjects:
-        """Gather rows, which come frame by frame, every appearance with one row a model in the same order.
-
-        Raises:
-            ValueError: if an appearance lacks a model.
-        """
-        ordered = list(rows)
-        models = tuple(dict.fromkeys(row.model for row in ordered))
-        count = max(len(models), 1)
-        heads = ordered[::count]
-        if len(ordered) % count or any(row.model != models[i % count] for i, row in enumerate(ordered)):
-            raise ValueError(
-                f"expected one row for each of {', '.join(models)} in every appearance, got others"
-            )
-
-        def column(name: str) -> Floats:
-            values = [getattr(row, name) for row in ordered]
-            numbers = [np.nan if value is None else value for value in values]
-            return np.array(numbers, np.float64).reshape(len(heads), count)
-
-        object_id = np.array([row.object_id for row in heads], np.int64)
-        last = np.full(len(heads), -1, np.int64)
-        latest: dict[int, int] = {}
-        for index, key in enumerate(object_id.tolist()):
-            last[index] = latest.get(key, -1)
-            latest[key] = index
-        statuses = [row.pair_status for row in heads]
-        return cls(
-            models=models,
-            frame=np.array([row.frame for row in heads], np.int64),
-            object_id=object_id,
-            time_s=np.array([row.time_s for row in heads], np.float64),
-            pair=np.array([status in _PAIRS for status in statuses], bool),
-            motion_known=np.array([status != "without_motion" for status in statuses], bool),
-            last=last,
-            score=column("score"),
-            area_px=column("area_px"),
-            boundary_px=column("boundary_px"),
-            boundary_share=column("boundary_share"),
-            jitter=column("jitter"),
-            truth_iou=column("truth_iou"),
-            truth_boundary_f=column("truth_boundary_f"),
-            round_trip_px=column("round_trip_px"),
-            round_trip_jitter=column("round_trip_jitter"),
-            second_boundary_px=column("second_boundary_px"),
-            box_cause_px=column("box_cause_px"),
-            box_cause_jitter=column("box_cause_jitter"),
-            true_boundary_px=column("true_boundary_px")[:, 0],
-            true_jitter=column("true_jitter")[:, 0],
-            true_second_boundary_px=column("true_second_boundary_px")[:, 0],
-            iou_between=_between(ordered, count),
-            left_out={name: statuses.count(name) for name in ("repeated", "after_lost_frames")},
-        )
-
-    @property
-    def has_truth(self) -> bool:
-        """Whether the objects are those of a ground truth that a model's masks were compared with."""
-        return bool(np.isfinite(self.truth_iou).any())
-
-    def columns(self, first: str, second: str) -> list[int]:
-        """Return the columns of two models."""
-        return [self.models.index(first), self.models.index(second)]
+from yolact_temporal.temporal.metrics.losses import LOSS_TERMS, loss_terms, seen_pairs
+from yolact_temporal.temporal.pooling import frames_a_block
 
 
 class Series(NamedTuple):
-    """A figure of two models as sums over the clip's frames, T of them.
+    """A figure of two models as sums over the clip's frames, T of them; of long clips over blocks of neighbours.
 
     A model's value is the ratio of the sums, so that an object weighs by the pairs it has. Keeping the frames apart
     lets a bootstrap draw them anew.
@@ -206,7 +92,7 @@ class PairFigures:
 
 
 def compare_clip(
-    objects: ClipObjects,
+    objects: Objects,
     models: Sequence[str],
     thresholds: Sequence[float],
     truth_iou: float | None = None,
@@ -223,21 +109,35 @@ def compare_clip(
         timed: whether the clip has a time; without one, flips per second are undefined.
         figures: names of those that are wanted; None for all.
     """
-    sight = seen_by(objects, models, thresholds, truth_iou)
-    both = sight.now & sight.before
-    pair = objects.pair
     # With a ground truth every appearance can be judged, also where no mask fits any; without one none can.
     judged = truth_iou is not None or objects.has_truth
-    makers = _makers(objects, objects.columns(*models), sight, judged, timed)
-    count = int(pair.sum())
-    covered = [float(both[pair, column].mean()) if count else None for column in (0, 1)]
+    setting = _Setting(tuple(models), tuple(thresholds), truth_iou, judged, timed)
+    asked = figures is None or any(name in figures for name in LOSS_TERMS)
+    only_misses = asked and _has_only_misses(objects, setting)
+    sums: dict[str, _Sums] = {}
+    count = common = frames = 0
+    covered = np.zeros(2, np.int64)
+    paired: set[int] = set()
+    for part in objects.parts():
+        sight = seen_by(part, models, thresholds, truth_iou)
+        both, pair = sight.now & sight.before, part.pair
+        count += int(pair.sum())
+        common += int((pair & both.all(axis=1)).sum())
+        covered += both[pair].sum(axis=0)
+        paired.update(part.object_id[pair].tolist())
+        places = _Places.of(part, objects, frames)
+        for name, make in _makers(part, part.columns(*models), sight, setting, only_misses).items():
+            if figures is None or name in figures:
+                sums.setdefault(name, _Sums(objects)).add(make(), places)
+        frames += part.frames
+    coverage = [int(own) / count if count else None for own in covered]
     return PairFigures(
         pairs=count,
-        common=int((pair & both.all(axis=1)).sum()),
-        objects=len(set(objects.object_id[pair].tolist())),
-        coverage=(covered[0], covered[1]),
+        common=common,
+        objects=len(paired),
+        coverage=(coverage[0], coverage[1]),
         thresholds=(float(thresholds[0]), float(thresholds[1])),
-        series={name: make() for name, make in makers.items() if figures is None or name in figures},
+        series={name: own.series() for name, own in sums.items()},
     )
 
 
@@ -253,10 +153,12 @@ def seen_by(
 ) -> Seen:
     """Return which appearances two models see; arguments as of `compare_clip`."""
     columns = objects.columns(*models)
-    now = objects.score[:, columns] > np.asarray(thresholds)
-    if truth_iou is not None:
-        now &= np.nan_to_num(objects.truth_iou[:, columns], nan=0.0) >= truth_iou
-    return Seen(now, now[objects.last] & (objects.last >= 0)[:, None])
+
+    def seen(scores: Floats, ious: Floats) -> Bools:
+        found: Bools = scores[:, columns] > np.asarray(thresholds)
+        return found if truth_iou is None else found & (np.nan_to_num(ious[:, columns], nan=0.0) >= truth_iou)
+
+    return Seen(seen(objects.score, objects.truth_iou), seen(objects.last_score, objects.last_truth_iou))
 
 
 def threshold_at_recall(scores: Floats, recall: float) -> float | None:
@@ -281,44 +183,91 @@ def threshold_at_recall(scores: Floats, recall: float) -> float | None:
     return float(np.nextafter(ordered[wanted - 1], 0.0))
 
 
-def pair_scores(objects: ClipObjects, model: str) -> Floats:
+def pair_scores(objects: Objects, model: str) -> Floats:
     """Return the lower of the two scores of each pair of the universe, 0 where the model lacks a mask."""
-    score = np.nan_to_num(objects.score[:, objects.models.index(model)], nan=0.0)
-    before = np.where(objects.last >= 0, score[objects.last], 0.0)
-    return np.minimum(score, before)[objects.pair]
+    column = objects.models.index(model)
+    found = [
+        np.minimum(np.nan_to_num(part.score[:, column]), np.nan_to_num(part.last_score[:, column]))[part.pair]
+        for part in objects.parts()
+    ]
+    return np.concatenate(found)
 
 
-def _between(rows: Sequence[ObjectRow], models: int) -> Floats:
-    """Return the IoUs of every two models' masks, float (P, M, M); all NaN of tables that do not hold them."""
-    unknown = (None,) * models
-    ious = [[np.nan if iou is None else iou for iou in (row.iou_between or unknown)] for row in rows]
-    return np.array(ious, np.float64).reshape(-1, models, models)
+class _Setting(NamedTuple):
+    """How two models are measured on a clip; as of `compare_clip`, and whether masks can be judged by a truth."""
+
+    models: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    truth_iou: float | None
+    judged: bool
+    timed: bool
+
+
+def _has_only_misses(objects: Objects, setting: _Setting) -> bool:
+    """Say whether a model's B2 is known of none of the pairs that it sees: only misses would be left of its losses."""
+    hidden, known = np.zeros((2, 2), np.bool_)
+    for part in objects.parts():
+        sight = seen_by(part, setting.models, setting.thresholds, setting.truth_iou)
+        own = seen_pairs(sight.before, sight.now, part.jitter[:, part.columns(*setting.models)])
+        hidden, known = hidden | own.hidden, known | own.known
+    return bool((hidden & ~known).any())
+
+
+class _Values(NamedTuple):
+    """What a part adds to a figure.
+
+    Attributes:
+        values: float (P, 2), of both models.
+        counted: bool (P,), the appearances that have a value.
+        weight: float (P,), their weights; None for 1.
+        where: bool (P,), the appearances that are asked.
+    """
+
+    values: Floats
+    counted: Bools
+    weight: Floats | None
+    where: Bools
+
+
+def _mean(values: Floats, where: Bools) -> _Values:
+    """Mean over appearances at which both models have a value."""
+    return _Values(values, where & np.isfinite(values).all(axis=1), None, where)
+
+
+def _rate(events: Bools, where: Bools, seconds: Floats) -> _Values:
+    """Events a second of the objects' lives."""
+    return _Values(events.astype(float), where & (seconds > 0), seconds, where)
+
+
+def _share(values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> _Values:
+    """Mean over all appearances but those that are undefined."""
+    return _Values(values.astype(float), where if undefined is None else where & ~undefined, None, where)
 
 
 def _makers(
-    objects: ClipObjects, columns: list[int], sight: Seen, judged: bool, timed: bool
-) -> dict[str, Callable[[], Series]]:
-    """Return what makes each figure of two models, by its name in `comparison.csv`."""
+    objects: ClipObjects, columns: list[int], sight: Seen, setting: _Setting, only_misses: bool
+) -> dict[str, Callable[[], _Values]]:
+    """Return what makes each figure of two models of a part, by its name in `comparison.csv`."""
     seen, before = sight
     pair, both, one = objects.pair, seen & before, seen ^ before
     common = pair & both.all(axis=1)
-    sums = _Sums(objects)
 
-    def where_both(values: Floats) -> Callable[[], Series]:
-        return lambda: sums.mean(values, common)
+    def where_both(values: Floats) -> Callable[[], _Values]:
+        return lambda: _mean(values, common)
 
-    def sampled(values: Floats, sample: Floats) -> Callable[[], Series]:
+    def sampled(values: Floats, sample: Floats) -> Callable[[], _Values]:
         # These are of a sample of pairs: the others lack nothing.
-        return lambda: sums.mean(values, common & np.isfinite(sample).any(axis=1))
+        return lambda: _mean(values, common & np.isfinite(sample).any(axis=1))
 
     boundary, jitter = objects.boundary_px[:, columns], objects.jitter[:, columns]
     second, true_second = objects.second_boundary_px[:, columns], _for_both(objects.true_second_boundary_px)
     causes = [values[:, columns] for values in (objects.box_cause_jitter, objects.box_cause_px)]
-    losses = loss_terms(before, seen, jitter, objects.motion_known)
-    known = np.full(len(objects.frame), judged)
+    losses = loss_terms(before, seen, jitter, objects.motion_known, only_misses)
+    known = np.full(len(objects.frame), setting.judged)
     region, outline = (
         _or_zero(values[:, columns], seen) for values in (objects.truth_iou, objects.truth_boundary_f)
     )
+    seconds = (objects.time_s - objects.last_time_s) * setting.timed
     return {
         "boundary_px": where_both(boundary),
         "boundary_share": where_both(objects.boundary_share[:, columns]),
@@ -331,47 +280,59 @@ def _makers(
         "sample_boundary_px": sampled(boundary, second),
         "true_second_boundary_px": sampled(true_second, true_second),
         **{name: sampled(values, values) for name, values in zip(BOX_CAUSES, causes, strict=True)},
-        "presence_flips_per_s": lambda: sums.rate(one, pair, _seconds(objects) * timed),
-        "coverage": lambda: sums.share(both, pair),
-        "misses_one_sided": lambda: sums.share(one, pair),
-        **{
-            name: partial(sums.share, values, pair, losses.undefined)
-            for name, values in losses.by_name.items()
-        },
-        "truth_j": lambda: sums.mean(region, known),
-        "truth_f": lambda: sums.mean(outline, known),
-        "truth_jf": lambda: sums.mean((region + outline) / 2, known),
+        "presence_flips_per_s": lambda: _rate(one, pair, seconds),
+        "coverage": lambda: _share(both, pair),
+        "misses_one_sided": lambda: _share(one, pair),
+        **{name: partial(_share, values, pair, losses.undefined) for name, values in losses.by_name.items()},
+        "truth_j": lambda: _mean(region, known),
+        "truth_f": lambda: _mean(outline, known),
+        "truth_jf": lambda: _mean((region + outline) / 2, known),
     }
 
 
+class _Places(NamedTuple):
+    """Where the appearances of a part belong: int64 (P,) each.
+
+    Attributes:
+        blocks: in the clip's blocks of frames.
+        objects: among the clip's objects.
+    """
+
+    blocks: NDArray[np.int64]
+    objects: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, part: ClipObjects, whole: Objects, frames: int) -> _Places:
+        """Return those of a part, before which objects are in so many frames."""
+        within = np.unique(part.frame, return_inverse=True)[1]
+        blocks = (frames + within) // frames_a_block(whole.frames)
+        return cls(blocks, np.searchsorted(whole.object_ids, part.object_id))
+
+
 class _Sums:
-    """Sums values of appearances over frames, and over objects."""
+    """Sums values of appearances over the clip's blocks of frames, and over its objects, part by part."""
 
-    def __init__(self, objects: ClipObjects) -> None:
-        self._frames = np.unique(objects.frame, return_inverse=True)[1]
-        self._objects = np.unique(objects.object_id, return_inverse=True)[1]
+    def __init__(self, objects: Objects) -> None:
+        self._blocks = np.zeros((3, -(-objects.frames // frames_a_block(objects.frames))))
+        self._objects = np.zeros((3, len(objects.object_ids)))
+        self._n = self._asked = 0
 
-    def mean(self, values: Floats, where: Bools) -> Series:
-        """Mean over appearances at which both models have a value."""
-        return self._series(values, where & np.isfinite(values).all(axis=1), None, where)
+    def add(self, own: _Values, places: _Places) -> None:
+        """Add what a part has."""
+        weights = own.counted * (1.0 if own.weight is None else own.weight)
+        parts = [np.where(own.counted, values, 0.0) for values in (own.values[:, 0], own.values[:, 1])]
+        for blocks, objects, part in zip(self._blocks, self._objects, (*parts, weights), strict=True):
+            # One after the other, so that a clip in parts has the sums that it has as a whole.
+            np.add.at(blocks, places.blocks, part)
+            np.add.at(objects, places.objects, part)
+        self._n += int(own.counted.sum())
+        self._asked += int(own.where.sum())
 
-    def rate(self, events: Bools, where: Bools, seconds: Floats) -> Series:
-        """Events a second of the objects' lives."""
-        return self._series(events.astype(float), where & (seconds > 0), seconds, where)
-
-    def share(self, values: Floats | Bools, where: Bools, undefined: Bools | None = None) -> Series:
-        """Mean over all appearances but those that are undefined."""
-        return self._series(
-            values.astype(float), where if undefined is None else where & ~undefined, None, where
-        )
-
-    def _series(self, values: Floats, counted: Bools, weight: Floats | None, where: Bools) -> Series:
-        weights = counted * (1.0 if weight is None else weight)
-        parts = [np.where(counted, values[:, 0], 0.0), np.where(counted, values[:, 1], 0.0), weights]
-        first, second, weight_of = (np.bincount(self._frames, part).astype(float) for part in parts)
-        n = int(counted.sum())
-        by_object = _mean_ratios(*(np.bincount(self._objects, part).astype(float) for part in parts))
-        return Series(first, second, weight_of, n, int(where.sum()) - n, by_object)
+    def series(self) -> Series:
+        """Return what was added."""
+        first, second, weight = self._blocks
+        by_object = _mean_ratios(*self._objects)
+        return Series(first, second, weight, self._n, self._asked - self._n, by_object)
 
 
 def _mean_ratios(first: Floats, second: Floats, weight: Floats) -> tuple[float | None, float | None]:
@@ -381,12 +342,6 @@ def _mean_ratios(first: Floats, second: Floats, weight: Floats) -> tuple[float |
         return None, None
     means = [float((part[counted] / weight[counted]).mean()) for part in (first, second)]
     return means[0], means[1]
-
-
-def _seconds(objects: ClipObjects) -> Floats:
-    """Return the time since each object's last appearance, 0 at its first."""
-    before = np.where(objects.last >= 0, objects.time_s[objects.last], objects.time_s)
-    return objects.time_s - before
 
 
 def _for_both(values: Floats) -> Floats:

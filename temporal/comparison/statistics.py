@@ -22,6 +22,10 @@ _DRAWN_AT_A_TIME = 1 << 21
 """Frames drawn at a time: however long the clip, its bootstrap takes no more memory."""
 
 
+_ROUNDING = 1e-12
+"""Sums of the same values in another order differ by so much of their size at most."""
+
+
 class Interval(NamedTuple):
     """A 95% confidence interval.
 
@@ -94,7 +98,7 @@ def sign_flip_p(
         return None
     total = float(values.sum())
     # Sums of the same values in another order differ by rounding: what is as large but for that has been reached.
-    rounding = 1e-12 * float(np.abs(values).sum())
+    rounding = _ROUNDING * float(np.abs(values).sum())
     observed = (abs(total) if alternative == "two-sided" else total) - rounding
     if len(values) > _EXACT_LIMIT:
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), (RESAMPLES, len(values)))
@@ -181,14 +185,24 @@ def ratio_interval(
     values, weight = values[used], weight[used]
     length = block_length(values / weight)
     drawn = []
-    for counts in block_counts(frames, length, resamples, np.random.default_rng(seed)):
-        ratios = (counts @ values) / (counts @ weight)
+    for sums in drawn_sums((values, weight), length, resamples, np.random.default_rng(seed)):
+        ratios = sums[0] / sums[1]
         drawn.append(ratios if transform is None else transform(ratios))
     found = np.concatenate(drawn)
-    if np.ptp(found) == 0:
+    if is_constant(found, float(np.abs(found).max())):
         return None
     low, high = np.quantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Interval(float(low), float(high))
+
+
+def is_constant(draws: Floats, size: float) -> bool:
+    """Say whether draws are all the same but for rounding, of a figure of that size.
+
+    Example:
+        >>> is_constant(np.array([0.1, 0.1 + 1e-16]), 0.1), is_constant(np.array([0.1, 0.2]), 0.2)
+        (True, False)
+    """
+    return float(np.ptp(draws)) <= _ROUNDING * size
 
 
 def block_length(values: Floats) -> float:
@@ -227,29 +241,46 @@ def block_length(values: Floats) -> float:
     return float(np.clip((slope**2 / spectrum**2) ** (1 / 3) * count ** (1 / 3), 1, count / 3))
 
 
-def block_counts(frames: int, length: float, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each frame is drawn in each resample of the stationary bootstrap, as many at a time as fit.
+def drawn_sums(
+    series: Sequence[Floats], length: float, resamples: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Yield the sums of series in each resample of the stationary bootstrap, as many at a time as fit in memory.
+
+    A resample is made of runs of frames, the first following the last; the sum of a run is the difference of two
+    running sums, so that a resample costs what it has runs.
 
     Args:
-        frames: how many there are.
-        length: mean length of a block.
+        series: float64 (T,) each, all of them drawn alike.
+        length: mean length of a run.
         resamples: how many in all.
         rng: draws.
 
     Yields:
-        float64 (n, frames).
+        float64 (series, n).
+
+    Example:
+        >>> (sums,) = drawn_sums([np.ones(5), np.arange(5.0)], 2.0, 3, np.random.default_rng(0))
+        >>> sums[0].tolist(), sums[1].shape
+        ([5.0, 5.0, 5.0], (3,))
     """
-    index = np.arange(frames)
+    frames = len(series[0])
+    running = [np.concatenate([[0.0], np.cumsum(np.concatenate([own, own]))]) for own in series]
     at_a_time = max(_DRAWN_AT_A_TIME // frames, 1)
     for first in range(0, resamples, at_a_time):
         shape = (min(at_a_time, resamples - first), frames)
         starts = rng.integers(0, frames, shape)
         begins = rng.random(shape) < 1 / length
         begins[:, 0] = True
-        latest = np.maximum.accumulate(np.where(begins, index, 0), axis=1)
-        drawn = (np.take_along_axis(starts, latest, axis=1) + index - latest) % frames
-        drawn += frames * np.arange(shape[0])[:, None]
-        yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(shape).astype(np.float64)
+        places = np.flatnonzero(begins)
+        lengths = np.diff(places, append=begins.size)
+        resample = places // frames
+        from_frame = starts.ravel()[places]
+        yield np.stack(
+            [
+                np.bincount(resample, own[from_frame + lengths] - own[from_frame], minlength=shape[0])
+                for own in running
+            ]
+        )
 
 
 def _signed_sums(values: Floats) -> Floats:

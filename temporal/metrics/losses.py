@@ -134,11 +134,34 @@ class LossTerms(NamedTuple):
     undefined: NDArray[np.bool_]
 
 
+LOSS_TERMS = ("loss_0", "loss_1", "loss_one_sided", "loss_missed", "loss_moved")
+"""The figures that `loss_terms` gives."""
+
+
+class SeenPairs(NamedTuple):
+    """Of M models, bool (M,) each: whether B2 of a pair that one sees is unknown, and whether that of one is known."""
+
+    hidden: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+def seen_pairs(before: NDArray[np.bool_], now: NDArray[np.bool_], jitter: NDArray[np.float64]) -> SeenPairs:
+    """Return what is known of the pairs that models see; arguments as of `loss_terms`.
+
+    A model of which a pair is hidden and none is known has only misses: its losses are undefined throughout.
+    """
+    both = now & before
+    hidden = both & ~np.isfinite(jitter)
+    seen = both & ~hidden
+    return SeenPairs(np.logical_or.reduce(hidden), np.logical_or.reduce(seen))
+
+
 def loss_terms(
     before: NDArray[np.bool_],
     now: NDArray[np.bool_],
     jitter: NDArray[np.float64],
     motion_known: NDArray[np.bool_],
+    only_misses: bool | None = None,
 ) -> LossTerms:
     """Return what pairs add to L(0), L(1) and their three parts, by metric name.
 
@@ -146,6 +169,8 @@ def loss_terms(
         before, now: bool (P, M), whether each model sees the object in the two frames.
         jitter: float64 (P, M), B2, NaN where it is not known.
         motion_known: bool (P,), whether the motion from frame to frame is.
+        only_misses: whether misses would be all that is known of a model (`seen_pairs`), of pairs that are a part of
+            the clip's; None where they are all.
 
     Example:
         >>> before, now = np.array([[True], [True], [False]]), np.array([[True], [False], [False]])
@@ -165,8 +190,8 @@ def loss_terms(
         "loss_missed": missed.astype(np.float64),
         "loss_moved": moved,
     }
-    hidden = both & ~np.isfinite(jitter)
-    undefined = ~motion_known | hidden.any(axis=1)
-    if (hidden.any(axis=0) & ~(both & ~hidden).any(axis=0)).any():  # only misses would be left
-        undefined = np.ones_like(undefined)
-    return LossTerms(terms, undefined)
+    undefined = ~motion_known | (both & ~np.isfinite(jitter)).any(axis=1)
+    if only_misses is None:
+        own = seen_pairs(before, now, jitter)
+        only_misses = bool((own.hidden & ~own.known).any())
+    return LossTerms(terms, np.ones_like(undefined) if only_misses else undefined)

@@ -118,11 +118,13 @@ class SequenceStatistics(NamedTuple):
     n_undefined: int
 
 
-def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = True) -> SequenceStatistics:
+def sequence_statistics(
+    values: Sequence[float | None] | NDArray[np.float64], leave_out_ends: bool = True
+) -> SequenceStatistics:
     """Summarise J or F over a sequence as davis2017-evaluation does.
 
     Args:
-        values: one a frame, None where there is none.
+        values: one a frame, None or NaN where there is none.
         leave_out_ends: without the first and the last frame, as DAVIS evaluates.
 
     Returns:
@@ -136,8 +138,8 @@ def sequence_statistics(values: Sequence[float | None], leave_out_ends: bool = T
         >>> round(found.mean, 4), found.recall, found.n  # the first and the last frame left out
         (0.725, 0.75, 4)
     """
-    frames = list(values[1:-1] if leave_out_ends else values)
-    series = np.array([np.nan if value is None else value for value in frames], np.float64)
+    whole = np.array(values, np.float64)  # None becomes NaN
+    series = whole[1:-1] if leave_out_ends else whole
     defined = series[np.isfinite(series)]
     left_out = len(series) - len(defined)
     if len(defined) == 0:

@@ -86,7 +86,7 @@ class HighFrequencyShares:
         if min_run < 3:
             raise ValueError(f"expected runs of at least 3 frames, got {min_run}")
         self._min_run = min_run
-        self._piece = np.empty((LONGEST_PIECE, len(_CHANNELS)))
+        self._piece: NDArray[np.float64] | None = None  # while the track is absent it takes no room
         self._length = 0
         self._powers = np.zeros((len(_CHANNELS), 2))
         self._frames = self._left_out = 0
@@ -95,7 +95,10 @@ class HighFrequencyShares:
         """Take the next frame."""
         if not (observation.present and observation.paired):
             self._end_piece()
+            self._piece = self._piece if observation.present else None
         if observation.present and observation.centroid is not None and observation.area_px:
+            if self._piece is None:
+                self._piece = np.empty((LONGEST_PIECE, len(_CHANNELS)))
             self._piece[self._length] = [*observation.centroid, math.log(observation.area_px)]
             self._length += 1
             if self._length == LONGEST_PIECE:
@@ -107,7 +110,7 @@ class HighFrequencyShares:
 
     def _with_piece(self) -> tuple[NDArray[np.float64], int, int]:
         length = self._length
-        if length < self._min_run:
+        if length < self._min_run or self._piece is None:
             return self._powers, self._frames, self._left_out + length
         powers = [piece_power(series) for series in self._piece[:length].T]
         return self._powers + powers, self._frames + length, self._left_out

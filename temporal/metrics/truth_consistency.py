@@ -171,6 +171,8 @@ class VideoConsistency:
         self._last = (mask, truth)
         for at in self._at:
             at.pop(self._frames - max(self._windows), None)
+        if not any(self._at):  # no window to come holds a change so far
+            self._region, self._changed = Region(0, 0, 0, 0), np.zeros((2, 0, 0), np.int32)
         for window in self._windows:
             if self._frames >= window:
                 self._close(window, size[0] * size[1])

@@ -30,6 +30,10 @@ _NAMED = 5
 _OBJECTS_TITLE, _MOMENTS_TITLE = "Objects", "Worst moments"
 
 
+MOST_LISTED = 1_000
+"""Of more objects a report lists those of most pairs, and sums up the rest: `objects.csv` and `tracks.csv` have all."""
+
+
 def first_lines(reading: ClipReading) -> Section:
     """Return the first lines of a clip at full length, as the report has them: every sentence, object and moment."""
     blocks: list[Block] = [Paragraph(_seen(reading))]
@@ -38,7 +42,8 @@ def first_lines(reading: ClipReading) -> Section:
         blocks.append(Items([answer.sentence for answer in verdict.answers]))
     blocks += _sizes(reading)
     if reading.objects:
-        blocks.append(Section(_objects_title(reading), [_object_table(reading, reading.objects)]))
+        listed = _object_table(reading, reading.objects[:MOST_LISTED])
+        blocks.append(Section(_objects_title(reading), [listed, *unlisted(reading.objects[MOST_LISTED:])]))
     if reading.moments:
         blocks.append(Section(_MOMENTS_TITLE, [moment_table(reading.moments, len(reading.models) > 1)]))
     return Section(_title(reading), blocks)
@@ -106,7 +111,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
                 _objects_title(reading),
                 [
                     _object_table(reading, reading.objects[:objects]),
-                    *([Paragraph(_summed(rest))] if rest else []),
+                    *unlisted(rest, "report.md has a row for each"),
                 ],
             )
         )
@@ -115,6 +120,11 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
         blocks.append(Section(_MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1)]))
     blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
     return Section(_title(reading), blocks)
+
+
+def unlisted(rest: Sequence[ObjectReading], where: str = "the CSV tables have all of them") -> list[Block]:
+    """Return what is said of objects that a table has no room for, and where they are; nothing where it has all."""
+    return [Paragraph(_summed(rest, where))] if rest else []
 
 
 def _sizes(reading: ClipReading) -> list[Block]:
@@ -261,13 +271,13 @@ def object_note(own: ObjectReading, models: Sequence[str]) -> str:
     return "too short to weigh"
 
 
-def _summed(rest: Sequence[ObjectReading]) -> str:
+def _summed(rest: Sequence[ObjectReading], where: str) -> str:
     short = sum(not own.weighs for own in rest)
     pairs = sum(own.pairs for own in rest)
     what = f"{len(rest)} more object{'s' if len(rest) > 1 else ''}, {pairs} pairs in all"
     if short == len(rest):
         return f"{what}, {'each' if short > 1 else 'it is'} too short to weigh."
-    return f"{what}{f', {short} of them too short to weigh' if short else ''}; report.md has a row for each."
+    return f"{what}{f', {short} of them too short to weigh' if short else ''}; {where}."
 
 
 def figure(value: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from yolact_temporal.data.crops import MaskCrop, Region, union_region
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.masks_jsonl import read_records_at
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest
@@ -151,7 +150,7 @@ def _tracks_of_frames(table: Path, frames: set[int]) -> dict[int, list[int]]:
     """Return the track ids of the instances in some frames, in the order of the table, 0 for none."""
     wanted = {str(frame) for frame in frames}
     found: dict[int, list[int]] = {}
-    with io.TextIOWrapper(open_regular(table), encoding="utf-8", newline="") as file:
+    with open_table(table) as file:
         for row in csv.DictReader(file):
             if row["frame"] in wanted:
                 found.setdefault(int(row["frame"]), []).append(int(row["track_id"] or 0))

@@ -66,7 +66,7 @@ def read_moments(path: Path) -> list[Moment] | None:
         return None
     try:
         return [_moment(row) for row in read_rows(path)]
-    except (OSError, ValueError, KeyError, StopIteration) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"expected a table of moments in {path}, which cannot be read ({error}): analyze the clip again with "
             f"--overwrite"

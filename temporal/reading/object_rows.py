@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from yolact_temporal.temporal.comparison.clip_objects import (
+    Bools,
+    ClipObjects,
+    Floats,
+    Objects,
+    rows_by_object,
+)
 from yolact_temporal.temporal.comparison.comparing import TRUTH_IOU
-from yolact_temporal.temporal.comparison.figures import Bools, ClipObjects, Floats, seen_by
-from yolact_temporal.temporal.comparison.rows import ObjectRow
+from yolact_temporal.temporal.comparison.figures import Seen, seen_by
 from yolact_temporal.temporal.comparison.rules import LEAST_CLIP_PAIRS
 from yolact_temporal.temporal.metrics.flicker import GAP_SPECS
 from yolact_temporal.temporal.stability import TrackStability
@@ -74,63 +81,131 @@ class ObjectReading:
         return self.pairs >= LEAST_CLIP_PAIRS
 
 
-def object_readings(
-    rows: Iterable[ObjectRow], thresholds: Mapping[str, float], frames: int
-) -> list[ObjectReading]:
+def object_readings(objects: Objects, thresholds: Mapping[str, float], frames: int) -> list[ObjectReading]:
     """Return a row for each object of a comparison or of a ground truth, those of most pairs first.
 
     Args:
-        rows: of `objects.csv` or `true_objects.csv`, in their order.
+        objects: the clip's table of objects, or of true objects.
         thresholds: the score above which each model's masks are taken for seen.
         frames: how many frames of the clip were measured.
     """
-    held = list(rows)
-    objects = ClipObjects.from_rows(held)
     models = [name for name in thresholds if name in objects.models]
     if not models:
         return []
     iou = TRUTH_IOU if objects.has_truth else None
-    levels = {name: thresholds[name] for name in models}
-    seen = {name: seen_by(objects, (name, name), (level, level), iou) for name, level in levels.items()}
-    now = np.stack([seen[name].now[:, 0] for name in models], axis=1)
-    common = objects.pair & now.all(axis=1)
-    common &= np.stack([seen[name].before[:, 0] for name in models], axis=1).all(axis=1)
-    columns = [objects.models.index(name) for name in models]
-    outlined = np.isfinite(objects.boundary_px[:, columns]).all(axis=1)
-    classes = _classes(held)
-    found = []
-    for number in dict.fromkeys(objects.object_id.tolist()):
-        own = objects.object_id == number
-        there = own & now.any(axis=1)
-        if not there.any():
-            continue
-        pairs = own & common
-        moved = pairs & outlined
-        true_px, true_jitter = _mean(objects.true_boundary_px[pairs]), _mean(objects.true_jitter[pairs])
-        trip_px, trip_jitter = objects.round_trip_px[pairs], objects.round_trip_jitter[pairs]
-        found.append(
-            ObjectReading(
-                number=int(number),
-                name=classes.get(int(number), UNKNOWN_CLASS),
-                frames=int(there.sum()),
-                share=float(there.sum()) / max(frames, 1),
-                pairs=int(pairs.sum()),
-                floor_px=_mean(trip_px[:, columns]) if true_px is None else true_px,
-                floor_jitter=_mean(trip_jitter[:, columns]) if true_jitter is None else true_jitter,
-                models={
-                    name: ModelOfObject(
-                        frames=int(now[own, place].sum()),
-                        pairs=int(moved.sum()),
-                        boundary_px=_mean(objects.boundary_px[moved, columns[place]]),
-                        boundary_share=_mean(objects.boundary_share[moved, columns[place]]),
-                        jitter=_mean(objects.jitter[pairs, columns[place]]),
-                        blinks=_blinks(now[own, place]),
-                    )
-                    for place, name in enumerate(models)
-                },
-            )
-        )
+    levels = [thresholds[name] for name in models]
+    gathered: dict[int, _Gathered] = {}
+    for part in objects.parts():
+        sight = seen_by(part, models, levels, iou)
+        for number, own in rows_by_object(part.object_id, np.ones(len(part.object_id), np.bool_)):
+            if number not in gathered:
+                gathered[number] = _Gathered(len(models))
+            gathered[number].add(part, own, sight, part.columns(*models))
+    found = [each.reading(number, models, frames) for number, each in gathered.items() if each.there]
     return sorted(found, key=_order)
+
+
+class _Mean:
+    """The mean of what is known of values that come part by part."""
+
+    __slots__ = ("_count", "_sum")
+
+    def __init__(self) -> None:
+        self._count, self._sum = 0, 0.0
+
+    def add(self, values: Floats) -> None:
+        known = values[np.isfinite(values)]
+        self._count += known.size
+        self._sum += float(known.sum())
+
+    def value(self) -> float | None:
+        """Return the mean; None where nothing is known."""
+        return self._sum / self._count if self._count else None
+
+
+class _GatheredOfModel:
+    """What one model made of one object so far."""
+
+    __slots__ = ("_blinks", "_last", "_rows", "boundary_px", "boundary_share", "frames", "jitter")
+
+    def __init__(self) -> None:
+        self.frames = self._rows = self._blinks = 0
+        self._last: int | None = None
+        self.boundary_px, self.boundary_share, self.jitter = _Mean(), _Mean(), _Mean()
+
+    def see(self, seen: Bools) -> None:
+        """Take whether it sees the object in its next frames."""
+        places = np.flatnonzero(seen) + self._rows
+        self._rows += len(seen)
+        if not len(places):
+            return
+        before = [] if self._last is None else [self._last]
+        self._blinks += int((np.diff(np.concatenate([before, places])) > 1).sum())
+        self.frames += len(places)
+        self._last = int(places[-1])
+
+    @property
+    def blinks(self) -> int | None:
+        """How often the object is gone between its first and last sighting; None where it is never seen."""
+        return None if self._last is None else self._blinks
+
+
+class _Gathered:
+    """One object, gathered over the parts of a clip.
+
+    Attributes:
+        there: frames in which a model sees it.
+    """
+
+    def __init__(self, models: int) -> None:
+        self.there = self._pairs = self._moved = 0
+        self._classes: Counter[str] = Counter()
+        self._true_px, self._true_jitter, self._trip_px, self._trip_jitter = (_Mean() for _ in range(4))
+        self._models = [_GatheredOfModel() for _ in range(models)]
+
+    def add(self, part: ClipObjects, own: NDArray[np.intp], sight: Seen, columns: list[int]) -> None:
+        """Take the object's rows in the next part, what models see in it, and their columns."""
+        now = sight.now[own]
+        common = part.pair[own] & now.all(axis=1) & sight.before[own].all(axis=1)
+        pairs = own[common]
+        moved = pairs[np.isfinite(part.boundary_px[pairs][:, columns]).all(axis=1)]
+        self.there += int(now.any(axis=1).sum())
+        self._pairs += len(pairs)
+        self._moved += len(moved)
+        self._classes.update(part.classes.get(int(part.object_id[own[0]]), {}))
+        self._true_px.add(part.true_boundary_px[pairs])
+        self._true_jitter.add(part.true_jitter[pairs])
+        self._trip_px.add(part.round_trip_px[pairs][:, columns])
+        self._trip_jitter.add(part.round_trip_jitter[pairs][:, columns])
+        for place, (column, model) in enumerate(zip(columns, self._models, strict=True)):
+            model.see(now[:, place])
+            model.boundary_px.add(part.boundary_px[moved, column])
+            model.boundary_share.add(part.boundary_share[moved, column])
+            model.jitter.add(part.jitter[pairs, column])
+
+    def reading(self, number: int, models: Sequence[str], frames: int) -> ObjectReading:
+        """Return the object as it is read, of a clip of so many frames."""
+        true_px, true_jitter = self._true_px.value(), self._true_jitter.value()
+        return ObjectReading(
+            number=number,
+            name=min(self._classes, key=lambda name: (-self._classes[name], name), default=UNKNOWN_CLASS),
+            frames=self.there,
+            share=self.there / max(frames, 1),
+            pairs=self._pairs,
+            floor_px=self._trip_px.value() if true_px is None else true_px,
+            floor_jitter=self._trip_jitter.value() if true_jitter is None else true_jitter,
+            models={
+                name: ModelOfObject(
+                    frames=model.frames,
+                    pairs=self._moved,
+                    boundary_px=model.boundary_px.value(),
+                    boundary_share=model.boundary_share.value(),
+                    jitter=model.jitter.value(),
+                    blinks=model.blinks,
+                )
+                for name, model in zip(models, self._models, strict=True)
+            },
+        )
 
 
 def track_readings(model: str, tracks: Sequence[TrackStability], frames: int) -> list[ObjectReading]:
@@ -172,28 +247,3 @@ def track_readings(model: str, tracks: Sequence[TrackStability], frames: int) ->
 
 def _order(reading: ObjectReading) -> tuple[int, int, int]:
     return -reading.pairs, -reading.frames, reading.number
-
-
-def _classes(rows: Sequence[ObjectRow]) -> dict[int, str]:
-    """Return the class that each object's masks have most often, in all models together."""
-    counts: dict[int, Counter[str]] = {}
-    for row in rows:
-        if row.class_name is not None:
-            counts.setdefault(row.object_id, Counter())[row.class_name] += 1
-    return {number: min(own, key=lambda name, own=own: (-own[name], name)) for number, own in counts.items()}  # type: ignore[misc]
-
-
-def _blinks(seen: Bools) -> int | None:
-    """Return how often an object is gone between its first and last sighting, bool (T,) in order of frames.
-
-    Example:
-        >>> _blinks(np.array([False, True, False, False, True, True, False]))
-        1
-    """
-    places = np.flatnonzero(seen)
-    return int((np.diff(places) > 1).sum()) if len(places) else None
-
-
-def _mean(values: Floats) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None

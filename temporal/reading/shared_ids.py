@@ -37,6 +37,11 @@ def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> 
         >>> objects_of_tracks(tracks, [MaskKey(0, 50, 0.9, 7), MaskKey(1, 52, 0.9000001, 7)])
         {1: 7}
     """
+    return _commonest(_sightings(tracks, objects))
+
+
+def _sightings(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> dict[int, Counter[int]]:
+    """Return in how many masks each track is of which object; tracks of no object are left out."""
     owners: Mapping[tuple[int, int, str], list[int]] = defaultdict(list)
     for mask in objects:
         owners[mask_key(mask.frame, mask.area_px, mask.score)].append(mask.owner)
@@ -44,6 +49,10 @@ def objects_of_tracks(tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> 
     for mask in tracks:
         for owner in owners.get(mask_key(mask.frame, mask.area_px, mask.score), ()):
             frames.setdefault(mask.owner, Counter())[owner] += 1
+    return frames
+
+
+def _commonest(frames: Mapping[int, Counter[int]]) -> dict[int, int]:
     return {
         track: min(found, key=lambda owner, found=found: (-found[owner], owner))  # type: ignore[misc]
         for track, found in frames.items()
@@ -68,12 +77,17 @@ class RunningNumbers:
 
     def update(self, model: str, tracks: Iterable[MaskKey], objects: Iterable[MaskKey]) -> None:
         """Take one frame of a model: its masks and their tracks, its masks and their objects."""
-        for track, found in objects_of_tracks(tracks, objects).items():
+        own = self._numbers[model]
+        for track, sightings in _sightings(tracks, objects).items():
             frames = self._frames[model].setdefault(track, Counter())
-            frames[found] += 1
-            own = self._numbers[model]
-            if frames[found] > frames[own.setdefault(track, found)]:
-                own[track] = found
+            frames.update(sightings)
+            for found in sightings:
+                if frames[found] > frames[own.setdefault(track, found)]:
+                    own[track] = found
+
+    def settled(self, model: str) -> dict[int, int]:
+        """Return the object that each of a model's tracks was in most frames, once there are no more frames."""
+        return _commonest(self._frames[model])
 
     def of(self, model: str) -> Mapping[int, int]:
         """Return the object of each of a model's tracks; tracks of no object are left out. May change later."""

@@ -92,8 +92,11 @@ class TrackLinker:
         self._carry(step, present)
         if self._identified:
             given = np.asarray(identities or (), np.int64)[~above] if identities else np.zeros(0, np.int64)
-            absent = self._started - present
-            links = {place: key for place, key in enumerate(given.tolist()) if key in absent}
+            links = {
+                place: key
+                for place, key in enumerate(given.tolist())
+                if key in self._started and key not in present
+            }
             self._started |= present
         else:
             links = self._links(faint, counted)

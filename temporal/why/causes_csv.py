@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.metrics.causes import BOX_CAUSES, PAIR_SPECS
@@ -16,8 +15,8 @@ from yolact_temporal.temporal.reading.shared_ids import mask_key
 from yolact_temporal.temporal.report import Column, Row, TableColumns
 from yolact_temporal.temporal.why.explaining import PairCauses
 
-BoxCauses: TypeAlias = Mapping[tuple[int, int, str], tuple[float | None, float | None]]
-"""By mask (`mask_key`), what of B2 and of B1 of the pair that it ends comes from the box."""
+_OfBox: TypeAlias = tuple[float | None, float | None]
+"""What of B2 and of B1 of a pair comes from the box."""
 
 CAUSE_COLUMNS = TableColumns(
     Column("frame", "", "Index of the pair's second frame in the clip, from 0."),
@@ -41,39 +40,66 @@ def cause_row(causes: PairCauses) -> Row:
     }
 
 
-def read_box_causes(path: Path) -> BoxCauses:
-    """Return what a table of causes says of the box; nothing where there is no such table.
+class BoxCauses:
+    """What of B2 and of B1 of each pair comes from the box, read along with something else that is in order of frames.
 
-    Raises:
-        InputError: if the file cannot be read, or is no such table.
+    Args:
+        path: a table of causes; nothing is known where there is none.
     """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows = _box_causes(path)
+        self._next = next(self._rows, None)
+        self._frame = -1
+        self._found: dict[tuple[int, int, str], _OfBox] = {}
+
+    def of(self, frame: int, area_px: int, score: float) -> tuple[float | None, float | None]:
+        """Return what of B2 and of B1 of the pair that a mask ends comes from the box; None where it is not known.
+
+        Args:
+            frame: of the mask; not before one that was asked of.
+            area_px, score: of the mask.
+
+        Raises:
+            InputError: if the table cannot be read, or is no such table.
+        """
+        if frame != self._frame:
+            self._frame, self._found = frame, {}
+            while self._next is not None and self._next[0][0] <= frame:
+                key, values = self._next
+                if key[0] == frame:
+                    self._found[key] = values
+                self._next = next(self._rows, None)
+        return self._found.get(mask_key(frame, area_px, score), (None, None))
+
+
+def _box_causes(path: Path) -> Iterator[tuple[tuple[int, int, str], _OfBox]]:
     if not path.exists():
-        return {}
-    found = {}
+        return
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
+        with open_table(path) as file:
             for row in csv.DictReader(file):
                 key = mask_key(int(row["frame"]), int(row["area_px"]), float(row["score"]))
                 jitter, px = (float(row[name]) if row[name] else None for name in BOX_CAUSES)
-                found[key] = (jitter, px)
+                yield key, (jitter, px)
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"expected a table of causes in {path}, which cannot be read ({error}): analyze the clip again"
         ) from error
-    return found
 
 
 def with_box_causes(rows: Iterable[ObjectRow], causes: Mapping[str, BoxCauses]) -> Iterator[ObjectRow]:
     """Yield rows of objects with what of each pair comes from the box, where that is known.
 
     Args:
-        rows: of objects.
-        causes: by model.
+        rows: of objects, in order of frames.
+        causes: by model; read along.
     """
     for row in rows:
         own = causes.get(row.model)
-        if not own or row.score is None or row.area_px is None:
+        if own is None or row.score is None or row.area_px is None:
             yield row
             continue
-        jitter, px = own.get(mask_key(row.frame, row.area_px, row.score), (None, None))
-        yield row._replace(box_cause_jitter=jitter, box_cause_px=px)
+        jitter, px = own.of(row.frame, row.area_px, row.score)
+        yield row if jitter is None and px is None else row._replace(box_cause_jitter=jitter, box_cause_px=px)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,17 @@ from torch import Tensor, nn
 
 from yolact_temporal.errors import WeightsError
 from yolact_temporal.yolact.weights.registry import WeightsEntry
+from yolact_temporal.yolact.weights.store import require_file
+
+_NUMBERS = frozenset(
+    {
+        torch.float16, torch.bfloat16, torch.float32, torch.float64,
+        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+    }
+)  # fmt: skip
+"""What weights and the counters beside them are kept as."""
+
+_LONGEST_KEY, _LONGEST_SHOWN, _LONGEST_PHRASE = 512, 80, 600
 
 Shapes = Mapping[str, tuple[int, ...]]
 Value = TypeVar("Value")
@@ -30,9 +42,10 @@ def file_format(path: Path) -> str:
     """Return "safetensors" or "pytorch", by the first bytes; whatever is not the first is taken for the second.
 
     Raises:
-        WeightsError: if there is no such file, it cannot be read, or it is empty.
+        WeightsError: if there is no such file, it cannot be read, it is empty, or no plain file.
     """
     try:
+        require_file(path)
         with path.open("rb") as file:
             head = file.read(9)
     except OSError as error:
@@ -63,8 +76,8 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if file_format(path) == "safetensors":
         try:
-            return safetensors.torch.load_file(path, device="cpu")
-        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            return _named_tensors(safetensors.torch.load_file(path, device="cpu"), path)
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
             raise WeightsError(
                 f"expected a safetensors file, got {path}, which is damaged ({error}): fetch or copy it again"
             ) from error
@@ -77,6 +90,11 @@ def _unpickle(path: Path) -> Any:
         # Only PyTorch's zip format can be mapped into memory; the published files are of the older one.
         with path.open("rb") as file:
             mappable = file.read(4) == b"PK\x03\x04"
+        if mappable and _is_compressed(path):
+            raise WeightsError(
+                f"expected a weights file as PyTorch writes it, got {path}, which is a compressed archive, and may be "
+                f"far larger than it looks: unpack it, or save model.state_dict() again"
+            )
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
     except pickle.UnpicklingError as error:
         if found := _PICKLED_NAME.search(str(error)):
@@ -85,7 +103,7 @@ def _unpickle(path: Path) -> Any:
                 "refused and not executed; get the file from a source you trust"
             ) from error
         raise _unreadable(path) from error
-    except MemoryError:
+    except (MemoryError, WeightsError):
         raise
     except Exception as error:  # a damaged file makes torch raise nearly anything
         raise _unreadable(path) from error
@@ -105,24 +123,48 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
             content = content[part]
     if not isinstance(content, Mapping):
         found = f"a {type(content).__name__}"
+    elif not content:
+        found = "nothing"
     else:
-        other = [key for key, value in content.items() if not _is_plain(key, value)]
-        if content and not other:
+        faults = ((key, _fault(key, value)) for key, value in content.items())
+        key, found = next(((key, fault) for key, fault in faults if fault), ("", ""))
+        if not found:
             return dict(content)
-        found = f"{other[0]!r}, which is no named tensor" if other else "nothing"
+        found = f"{_shown(key)}, {found}"
     raise WeightsError(
         f"expected a state dict of named tensors in {path}, found {found}: save model.state_dict() alone"
     )
 
 
-def _is_plain(key: Any, value: Any) -> bool:
-    return (
-        isinstance(key, str)
-        and isinstance(value, Tensor)
-        and value.layout == torch.strided
-        and value.device.type == "cpu"
-        and not value.is_quantized
-    )
+def _is_compressed(path: Path) -> bool:
+    """Say whether an archive holds anything compressed, which PyTorch never writes."""
+    with zipfile.ZipFile(path) as archive:
+        return any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist())
+
+
+def _fault(key: Any, value: Any) -> str:
+    """Return what keeps an entry from being a named tensor of plain numbers; "" where nothing does."""
+    if not isinstance(key, str) or not isinstance(value, Tensor):
+        return "which is no named tensor"
+    if not key.isprintable() or len(key) > _LONGEST_KEY:
+        return "which is no name of a tensor"
+    if value.is_nested or value.layout != torch.strided or value.is_quantized:
+        return "a tensor that is sparse, nested or quantised"
+    if value.device.type != "cpu":
+        return f"a tensor without numbers (device {value.device.type})"
+    if value.dtype not in _NUMBERS:
+        return f"a tensor of {str(value.dtype).removeprefix('torch.')}, which no weights here are"
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        return f"a tensor that repeats fewer numbers than its shape {tuple(value.shape)} says"
+    return ""
+
+
+def _shown(key: Any) -> str:
+    try:
+        text = ascii(key)
+    except (RecursionError, ValueError):
+        return f"a {type(key).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def clean_state_dict(state: Mapping[str, Value], expected: Collection[str]) -> dict[str, Value]:
@@ -199,7 +241,7 @@ def require_fit(state: Mapping[str, Tensor], expected: Shapes, name: str, where:
 def first_few(phrases: Sequence[str], count: int = 3) -> str:
     """Join the first phrases, and count the rest."""
     rest = f"; and {len(phrases) - count} more" if len(phrases) > count else ""
-    return "; ".join(phrases[:count]) + rest
+    return "; ".join(phrase[:_LONGEST_PHRASE] for phrase in phrases[:count]) + rest
 
 
 def load_into(model: nn.Module, state: Mapping[str, Tensor], name: str, where: str | Path) -> None:

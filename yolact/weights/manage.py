@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -200,7 +201,9 @@ def _rewritten(state: Mapping[str, Tensor], name: str) -> Iterator[Path]:
     folder = cache_folder("partial")
     with disk_faults(folder), tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-") as place:
         converted = Path(place) / "converted.safetensors"
-        save_file({key: tensor.contiguous() for key, tensor in state.items()}, converted)
+        # Each by itself: the format knows no tensors that share their numbers or leave some out.
+        own = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}
+        save_file(own, converted)
         yield converted
 
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -105,6 +106,20 @@ def disk_faults(path: Path) -> Iterator[None]:
         ) from error
 
 
+def require_file(path: Path) -> None:
+    """Refuse what may never answer or never end: a fifo, a socket or a device, also where a link leads to one.
+
+    Raises:
+        WeightsError: if one is there.
+        OSError: if nothing is there.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise WeightsError(
+            f"expected a weights file at {path}, got a fifo or a device, which is never opened: pass a file"
+        )
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal.
 
@@ -112,6 +127,7 @@ def sha256_of(path: Path) -> str:
         WeightsError: if the file cannot be read.
     """
     try:
+        require_file(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

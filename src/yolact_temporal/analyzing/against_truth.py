@@ -13,8 +13,8 @@ from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.tracked_masks import run_masks
-from yolact_temporal.temporal.comparison.figures import ClipObjects, compare_clip
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
+from yolact_temporal.temporal.comparison.clip_objects import Objects
+from yolact_temporal.temporal.comparison.figures import compare_clip
 from yolact_temporal.temporal.metrics import REGISTRY, region
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, at_iou
 from yolact_temporal.temporal.metrics.truth_contract import TruthFigure
@@ -45,20 +45,34 @@ def measure_truth_fit(
     clip: ClipInfo,
     truth: MaskSequence,
     measured: MeasuredTruth,
+    table: Objects,
+    tracks: Mapping[str, int],
 ) -> list[TruthFit]:
     """Return each model's figures: those measured frame by frame, and those made from the table of true objects.
 
-    Identity is added where it can be.
+    Identity is added where it can be, and where it would not take more memory than all the rest.
+
+    Args:
+        folder: of the run.
+        mask_sources: the models.
+        clip: what was measured.
+        truth: the true masks.
+        measured: what was measured against them frame by frame.
+        table: of true objects.
+        tracks: how many each model has.
     """
-    table = ClipObjects.from_rows(read_objects(folder.true_objects))
-    objects = len(set(table.object_id.tolist()))
+    objects = len(table.object_ids)
     found = []
     for mask_source in mask_sources:
         figures = dict(measured.figures[mask_source.name])
         for iou in MATCH_IOUS:
             own = _from_table(table, mask_source, clip, iou, measured.frames)
             figures |= {at_iou(name, iou): figure for name, figure in own.items()}
-        if identity.available():
+        notes = measured.notes[mask_source.name]
+        left_out = identity.too_large(len(measured.frames), objects, tracks[mask_source.name])
+        if identity.available() and left_out is not None:
+            notes += (left_out,)
+        elif identity.available():
             masks = run_masks(
                 folder,
                 clip.fps,
@@ -69,7 +83,7 @@ def measure_truth_fit(
             values = identity.identity_figures(truth, masks)
             figures |= {name: TruthFigure(value) for name, value in values.items()}
         ordered = {name: figures[name] for name in _names() if name in figures}
-        found.append(TruthFit(mask_source.name, objects, ordered, measured.notes[mask_source.name]))
+        found.append(TruthFit(mask_source.name, objects, ordered, notes))
     return found
 
 
@@ -85,9 +99,9 @@ def _of_comparison() -> list[str]:
 
 
 def _from_table(
-    table: ClipObjects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
+    table: Objects, mask_source: MaskSource, clip: ClipInfo, iou: float, frames: Sequence[int]
 ) -> dict[str, TruthFigure]:
-    if not len(table.frame):
+    if not len(table.object_ids):
         names = (*_of_comparison(), *(spec.name for spec in region.SPECS))
         return {name: TruthFigure(None, 0, 0) for name in names}
     level = mask_source.score_threshold

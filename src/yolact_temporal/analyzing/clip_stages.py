@@ -61,6 +61,8 @@ class AnalyzeResult:
         causes: by model, what its jitter comes from; only of models that were explained.
         moments: the worst of every model, worst first, by its own tracks.
         absences: why masks are absent inside their tracks' lives, by model.
+        numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
+            are none.
         times: what each stage took of the clock and of the processor, and which waited for which.
     """
 
@@ -76,6 +78,7 @@ class AnalyzeResult:
     causes: Mapping[str, ClipCauses] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[int, int]] | None = None
     times: StageTimes | None = None
 
 
@@ -122,10 +125,11 @@ def analyze_clip(
             return stack.enter_context(closing(overlapped(items, QUEUE_DEPTH, name, niceness, handover)))
 
         selected = select_frames(source, options.start, options.end, options.stride)
+        numbers = RunningNumbers()
         frames = ahead(clock.timed("decode", selected), "decode", "flow")
         moved = ahead(with_motion(frames, motion, clock), "flow", "network")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
-        measured = ahead(_measure(seen, recordings, objects, clock), "measure", "overlay")
+        measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure", "overlay")
         count = 0
         for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
@@ -161,6 +165,7 @@ def analyze_clip(
         causes,
         tuple(moments),
         {recording.name: recording.absences() for recording in recordings},
+        {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
     )
 
@@ -232,10 +237,10 @@ def _measure(
     frames: Iterator[SeenFrame],
     recordings: Sequence[ModelRecording],
     objects: Sequence[ObjectsRecording],
+    numbers: RunningNumbers,
     clock: StageClock,
 ) -> Iterator[MeasuredFrame]:
     """Record what was seen, and add how steady it is and which objects of the comparison it is of."""
-    numbers = RunningNumbers()
     for seen in frames:
         counted: dict[str, Instances] = {}
         stability: dict[str, FrameStability] = {}

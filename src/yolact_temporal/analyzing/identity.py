@@ -28,6 +28,13 @@ _MATCH_IOU, _IN_VOID = 0.5, 0.5
 _MARGIN = float(np.finfo(np.float64).eps)
 
 
+MOST_FRAMES = 20_000
+"""Of longer clips these figures are left out: the overlaps of every frame would have to be held at once."""
+
+MOST_PAIRS = 250_000
+"""They are left out, too, where there are more pairs of a true and a found identity: a table of all would be held."""
+
+
 class _Matched(NamedTuple):
     """One frame: true and found identities, and the IoU of each true mask with each found, float (N, M)."""
 
@@ -39,6 +46,30 @@ class _Matched(NamedTuple):
 def available() -> bool:
     """Say whether `trackeval` is installed."""
     return importlib.util.find_spec("trackeval") is not None
+
+
+def too_large(frames: int, true: int, found: int) -> str | None:
+    """Return why a clip is too large for these figures, a sentence; None where it is not.
+
+    Args:
+        frames: of which the truth is known.
+        true, found: how many identities there are.
+
+    Example:
+        >>> too_large(100, 5, 7) is None
+        True
+        >>> too_large(100, 5_000, 900).partition(":")[0]
+        'HOTA, MOTSA and IDF1 are left out'
+    """
+    names = ", ".join(spec.label for spec in SPECS[:-1]) + f" and {SPECS[-1].label}"
+    if frames > MOST_FRAMES:
+        return f"{names} are left out: they are computed of at most {MOST_FRAMES:,} frames, and there are {frames:,}."
+    if true * found > MOST_PAIRS:
+        return (
+            f"{names} are left out: they are computed of at most {MOST_PAIRS:,} pairs of a true and a found identity, "
+            f"and there are {true:,} times {found:,}."
+        )
+    return None
 
 
 def identity_figures(truth: MaskSequence, masks: MaskSequence) -> dict[str, float | None]:

@@ -38,8 +38,8 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
@@ -47,12 +47,12 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section,
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion
-from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, read_rows, write_plots
+from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, PLOTTED_TRACK_COLUMNS, CsvRows, write_plots
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
-from yolact_temporal.temporal.why.causes_csv import read_box_causes, with_box_causes
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
 
@@ -202,17 +202,19 @@ def _run(
     if destination.drawing is not None and destination.pictures.plots:
         destination.drawing()
     with results_in(folder.path):
-        comparison = _compare(folder, name, mask_sources, result, truth is not None, request.rules)
+        table = _objects(folder, mask_sources, truth is not None)
+        comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()
-        if truth is not None and result.truth is not None:
-            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth)
+        if truth is not None and result.truth is not None and table is not None:
+            tracks = {model: len(own.tracks) for model, own in result.stability.items()}
+            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth, table, tracks)
         if comparison.pairs:
             pictures = destination.pictures
             write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         thresholds = {own.name: own.score_threshold for own in mask_sources}
-        reading = read_run(name, folder, result, thresholds, options.stride, comparison, quality)
+        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality)
         done = FinishedRun(
             name,
             folder,
@@ -231,8 +233,17 @@ def _run(
     return done
 
 
+def _objects(folder: RunFolder, mask_sources: Sequence[MaskSource], on_truth: bool) -> Objects | None:
+    """Return the objects that all is told of: the ground truth's, else those of several models; else there are none."""
+    if not on_truth and len(mask_sources) < 2:
+        return None
+    rows = read_objects(folder.true_objects if on_truth else folder.objects)
+    causes = {source.name: BoxCauses(folder.model(source.name).causes) for source in mask_sources}
+    return ObjectParts(with_box_causes(rows, causes), folder.path)
+
+
 def _compare(
-    folder: RunFolder,
+    table: Objects | None,
     name: str,
     mask_sources: Sequence[MaskSource],
     result: AnalyzeResult,
@@ -241,12 +252,9 @@ def _compare(
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
     outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
-    if len(mask_sources) < 2:
+    if len(mask_sources) < 2 or table is None:
         return ComparisonResult((), outside)
-    rows = read_objects(folder.true_objects if on_truth else folder.objects)
-    causes = {source.name: read_box_causes(folder.model(source.name).causes) for source in mask_sources}
-    table = ClipObjects.from_rows(with_box_causes(rows, causes))
-    if not table.pair.any():
+    if not table.has_pairs:
         return ComparisonResult(
             (), ("No object counts for two models, so they cannot be compared here.", *outside)
         )
@@ -348,9 +356,9 @@ def draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]] = ()) ->
     make_folder(done.folder.plots)
     tables = {model: done.folder.model(model) for model in done.result.stability}
     write_plots(
-        {model: read_rows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_rows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: read_rows(files.tracks) for model, files in tables.items()},
+        {model: CsvRows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: CsvRows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
+        {model: CsvRows(files.tracks, PLOTTED_TRACK_COLUMNS) for model, files in tables.items()},
         done.folder.plots,
         done.name,
         sections,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from yolact_temporal.data.files import open_regular
+from yolact_temporal.data.lines import open_table
 from yolact_temporal.data.runs.layout import COMPARISON_PICTURE, PLOT_FILES, RunFolder
 from yolact_temporal.data.runs.manifest import Manifest
 from yolact_temporal.temporal.catalogue import definitions
@@ -17,7 +16,7 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Picture,
 from yolact_temporal.temporal.page.pictures import plot_pictures
 from yolact_temporal.temporal.page.render import as_page, folded, page_footer
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
-from yolact_temporal.temporal.reading.first_lines import first_lines, moment_table
+from yolact_temporal.temporal.reading.first_lines import MOST_LISTED, first_lines, moment_table, unlisted
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.object_table import object_table
 
@@ -61,7 +60,7 @@ def run_page(
         Paragraph(_what_was_measured(manifest)),
         *([_each_pair(reading, overview)] if many else []),
         *(block for block in lines.blocks if not isinstance(block, Section)),
-        *([Section("Objects", [object_table(reading.objects, reading.models)])] if reading.objects else []),
+        *([_objects(reading)] if reading.objects else []),
         *_moment_blocks(reading, folder, manifest, pictured),
         *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
@@ -69,6 +68,12 @@ def run_page(
         Section("How to reproduce it", _reproduce(manifest), folded=True),
     ]
     return as_page(Section(lines.title, blocks), definitions(), page_footer(manifest.started))
+
+
+def _objects(reading: ClipReading) -> Section:
+    """Return a row an object."""
+    table = object_table(reading.objects[:MOST_LISTED], reading.models)
+    return Section("Objects", [table, *unlisted(reading.objects[MOST_LISTED:])])
 
 
 def _each_pair(reading: ClipReading, overview: Sequence[Picture]) -> Section:
@@ -125,9 +130,7 @@ def overlay_link(folder: RunFolder, model: str, seconds: float) -> str:
 
 def _first_time_s(folder: RunFolder, manifest: Manifest) -> float:
     """Return the time of the first frame measured, which the overlays begin with."""
-    with io.TextIOWrapper(
-        open_regular(folder.model(next(iter(manifest.models))).frames), encoding="utf-8", newline=""
-    ) as file:
+    with open_table(folder.model(next(iter(manifest.models))).frames) as file:
         first = next(csv.DictReader(file), None)
     return 0.0 if first is None else float(first["time_s"])
 

@@ -279,14 +279,14 @@ def watch_memory(seen: Sequence[SceneFrame], frames: int, fps: float) -> dict[st
         """Note the memory at a third and at the end."""
         for at, suffix in ((max(frames // 3, 1), "_at_third"), (frames, "")):
             if done == at:
-                found["resident_mib" + suffix] = _resident_mib()
-                found["peak_mib" + suffix] = _peak_mib()
+                found["resident_mib" + suffix] = resident_mib()
+                found["peak_mib" + suffix] = peak_mib()
 
     measure_stability(seen, frames, fps, StageClock(), look)
     return {"frames": frames} | found
 
 
-def _resident_mib() -> float | None:
+def resident_mib() -> float | None:
     """Return the memory that the process holds now; None where the system does not tell."""
     status = Path("/proc/self/statm")
     if not status.exists():
@@ -294,7 +294,7 @@ def _resident_mib() -> float | None:
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _peak_mib() -> float | None:
+def peak_mib() -> float | None:
     """Return the most memory that the process ever held; None where the system does not tell."""
     try:
         import resource

@@ -14,7 +14,7 @@ from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import add_device_options, add_output_options, command
 from yolact_temporal.errors import UsageError
 
-MODES = ("metrics", "precision_noise", "engines")
+MODES = ("metrics", "long", "precision_noise", "engines")
 """What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     parser = command(
         commands,
         "benchmark",
-        "time networks, stages and the whole of analyze in milliseconds a frame, or time the metrics",
+        "time networks, stages and the whole of analyze in milliseconds a frame, or the metrics, or long clips",
     )
     parser.add_argument(
         "--metrics",
@@ -31,6 +31,30 @@ def add(commands: Any) -> None:
         help="time the metrics instead, without any network: jitter and flicker of a synthetic 854x480 scene with 10 "
         "instances, J and F, T, and memory over a long clip",
     )
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="measure long clips instead, without any network: peak memory, and seconds after the last frame, of "
+        "synthetic masks of two models",
+    )
+    parser.add_argument(
+        "--long-frames",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="with --long, frames of the clips (default: 1000 10000 100000, which takes hours)",
+    )
+    parser.add_argument(
+        "--long-tracks",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="with --long, tracks in all of a clip (default: 10 1000 10000)",
+    )
+    parser.add_argument(
+        "--long-truth", action="store_true", help="with --long, measure against true masks, too"
+    )
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="with --long, draw the figures")
     parser.add_argument(
         "--precision-noise",
         action="store_true",
@@ -74,7 +98,7 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Time networks and the whole of analyze, or the metrics."""
+    """Time networks and the whole of analyze, or the metrics, or long clips."""
     for option, value in (("--frames", args.frames), ("--rounds", args.rounds)):
         if value is not None:
             at_least_one(option, value)
@@ -83,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"expected one kind of benchmark, got {' and '.join(chosen)}: ask for one after the other"
         )
+    if args.long:
+        return _benchmark_long_clips(args)
     if args.metrics:
         return _benchmark_metrics(args)
     _require(args)
@@ -162,4 +188,25 @@ def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[di
         print(json.dumps(figures, indent=2))
     else:
         say(args, table(figures))
+    return 0
+
+
+def _benchmark_long_clips(args: argparse.Namespace) -> int:
+    from yolact_temporal.benchmarking.long_clips import (
+        FRAMES,
+        TRACKS,
+        format_long_benchmark,
+        plot_long_benchmark,
+        run_long_benchmark,
+    )
+
+    frames = [at_least_one("--long-frames", number) for number in args.long_frames or FRAMES]
+    tracks = [at_least_one("--long-tracks", number) for number in args.long_tracks or TRACKS]
+    figures = run_long_benchmark(frames, tracks, args.long_truth)
+    if args.plot is not None:
+        plot_long_benchmark(figures, args.plot)
+    if args.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        say(args, format_long_benchmark(figures))
     return 0

@@ -44,12 +44,12 @@ from yolact_temporal.data.runs.layout import (
 )
 from yolact_temporal.data.runs.manifest import FlowMethod, read_manifest
 from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
 from yolact_temporal.temporal.comparison.comparing import ModelComparison, compare_models
 from yolact_temporal.temporal.comparison.comparison_csv import COMPARISON_COLUMNS, comparison_rows
 from yolact_temporal.temporal.comparison.comparison_data import comparison_data
 from yolact_temporal.temporal.comparison.comparison_plot import plot_comparison
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
-from yolact_temporal.temporal.comparison.figures import ClipObjects
 from yolact_temporal.temporal.comparison.objects_csv import has_every_column, read_objects
 from yolact_temporal.temporal.comparison.overview_plot import plot_overview
 from yolact_temporal.temporal.comparison.rows import ObjectRow
@@ -60,7 +60,7 @@ from yolact_temporal.temporal.documents import Block, Items, Section, as_markdow
 from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
-from yolact_temporal.temporal.why.causes_csv import BoxCauses, read_box_causes, with_box_causes
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def compare_runs(
     gathered = _Gathered(list(left_out))
     if (sentence := frame_rates_sentence(clips)) is not None:
         gathered.remarks.append(sentence)
-    tables: dict[str, ClipObjects] = {}
+    tables: dict[str, Objects] = {}
     faults: dict[str, InputError] = {}
     for clip in clips:
         truth = None
@@ -139,12 +139,12 @@ def compare_runs(
         own = _Gathered()
         try:
             rows = _rows(clip, chosen, truth, own, progress)
-            table = ClipObjects.from_rows(with_box_causes(rows, _box_causes(clip, as_run)))
+            table = ObjectParts(with_box_causes(rows, _box_causes(clip, as_run)))
         except InputError as error:
             faults[clip.name] = error
             continue
         gathered.take(own)
-        if table.pair.any():
+        if table.has_pairs:
             tables[clip.name] = table
         else:
             gathered.remarks.append(
@@ -204,7 +204,7 @@ class _Gathered:
 
 
 def compare_objects(
-    tables: Mapping[str, ClipObjects],
+    tables: Mapping[str, Objects],
     thresholds: Mapping[str, float],
     untimed: frozenset[str] = frozenset(),
     rules: Rules | None = None,
@@ -326,7 +326,7 @@ def _box_causes(clip: ClipRuns, as_run: Set[str]) -> dict[str, BoxCauses]:
     """Return by model what comes from its box; nothing of clips whose motion is another than when it was found."""
     if clip.name not in as_run:
         return {}
-    return {name: read_box_causes(model.files.causes) for name, model in clip.models.items()}
+    return {name: BoxCauses(model.files.causes) for name, model in clip.models.items()}
 
 
 def _is_whole(clip: ClipRuns) -> bool:
