@@ -121,6 +121,18 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
     )
 
 
+def revealed(packet: av.Packet[av.VideoStream]) -> av.Packet[av.VideoStream]:
+    """Return a packet whose frame a decoder gives, though FFmpeg marks it as one that is not to be shown.
+
+    It does so with a fragment that by its clock begins before the one before it ended.
+    """
+    if not packet.is_discard:
+        return packet
+    copy = av.Packet(bytes(packet))
+    copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+    return cast("av.Packet[av.VideoStream]", copy)
+
+
 def number_packets(stream: av.video.stream.VideoStream) -> None:
     """Have the decoder hand each packet's `opaque` on to its frame."""
     stream.codec_context.flags |= Flags.copy_opaque

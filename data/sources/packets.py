@@ -13,16 +13,11 @@ import av.error
 import av.video.stream
 
 from yolact_temporal.data.sources.avi import AviPictures, in_order
+from yolact_temporal.data.sources.clock import LONGEST_HOLE, is_even, mend_jumps, mend_outliers
 from yolact_temporal.data.sources.mpeg import PictureOrder
 
 _PACKED_BITSTREAM_MARK = 19
 """MPEG-4 packets up to this size in AVI may stand for no frame of their own (as in FFmpeg's decoder)."""
-
-_LONGEST_HOLE = 1_000
-"""Frames missing in a row beyond which a gap in times is a pause rather than a loss."""
-
-_FARTHEST_REORDER = 20
-"""Frames by which no codec's display time is away from those decoded before and after it."""
 
 _NONE = -(1 << 63)
 
@@ -54,6 +49,7 @@ class Packets:
         self.damaged = False
         self.fault: str | None = None
         self.first_key: int | None = None
+        self.jumps: tuple[tuple[int, int], ...] = ()
         self._presented = array("q")
         self._decoded = array("q")
         self._positions = array("q")
@@ -63,6 +59,10 @@ class Packets:
     def __len__(self) -> int:
         """Return how many packets there are, hidden ones too."""
         return len(self._shown)
+
+    def hides_amid(self) -> bool:
+        """Return whether packets are hidden that lie behind others which are shown, as no late start hides."""
+        return 0 in self._shown[self._shown.find(1) :] if 1 in self._shown else False
 
     def lie_behind(self, byte: int) -> bool:
         """Return whether all packets whose place is known lie behind a byte of the file."""
@@ -78,8 +78,15 @@ class Packets:
         container: av.container.InputContainer,
         stream: av.video.stream.VideoStream,
         pictures: bool = False,
+        reveals: bool = False,
     ) -> None:
-        """Read all packets; `pictures`: look into MPEG-1 and MPEG-2 pictures for their order."""
+        """Read all packets.
+
+        Args:
+            container, stream: just opened.
+            pictures: look into MPEG-1 and MPEG-2 pictures for their order.
+            reveals: take none for hidden.
+        """
         try:
             for packet in container.demux(stream):
                 if not packet.size:
@@ -88,9 +95,10 @@ class Packets:
                 self.marks += packet.size <= _PACKED_BITSTREAM_MARK
                 if self.first_key is None and packet.is_keyframe and packet.pts is not None:
                     self.first_key = len(self._shown)
-                self._shown.append(not packet.is_discard)
-                self.hidden += packet.is_discard
-                self.count += not packet.is_discard
+                hidden = packet.is_discard and not reveals
+                self._shown.append(not hidden)
+                self.hidden += hidden
+                self.count += not hidden
                 self._presented.append(_NONE if packet.pts is None else packet.pts)
                 self._decoded.append(_NONE if packet.dts is None else packet.dts)
                 self._positions.append(-1 if packet.pos is None else packet.pos)
@@ -110,9 +118,16 @@ class Packets:
         Decoding times in order stand in for missing display times. Frames before the first keyframe cannot be
         decoded, so no player shows them.
         """
-        presented = self._presented
+        presented, decoded = self._presented, self._decoded
         if _NONE not in presented and trusts_order and not self.hidden:
             presented = array("q", mend_outliers(presented))
+            if _NONE not in decoded:
+                shown, coded, self.jumps = mend_jumps(
+                    presented, mend_outliers(decoded), self._in_file_order()
+                )
+                presented, decoded = (
+                    (array("q", mend_outliers(shown)), coded) if self.jumps else (presented, decoded)
+                )
         times = [tick for tick, shown in zip(presented, self._shown, strict=True) if shown]
         unique = _NONE not in times and len(set(times)) == len(times) > 0
         # Raw streams that were wrapped without being parsed have their decoding times for display times.
@@ -120,18 +135,23 @@ class Packets:
             reorders
             and len(times) > 2
             and all(
-                pts == dts
-                for pts, dts, shown in zip(self._presented, self._decoded, self._shown, strict=True)
-                if shown
+                pts == dts for pts, dts, shown in zip(presented, decoded, self._shown, strict=True) if shown
             )
         )
         if unique and trusts_order and not wrapped:
             return self._by_times(presented, first)
-        ticks = [tick for tick, shown in zip(self._decoded, self._shown, strict=True) if shown]
+        ticks = [tick for tick, shown in zip(decoded, self._shown, strict=True) if shown]
         if _NONE in ticks:
             return Schedule(array("q"), None)
         least = array("q", itertools.accumulate(self._shown, initial=0))
         return Schedule(_rising(ticks), None, least)
+
+    def _in_file_order(self) -> Sequence[int]:
+        """Return the packets as they lie in the file: a demuxer may give those first whose times are less."""
+        packets = range(len(self._positions))
+        if min(self._positions, default=-1) < 0 or len(set(self._positions)) < len(packets):
+            return packets
+        return sorted(packets, key=self._positions.__getitem__)
 
     def even_schedule(self, ticks_a_frame: int) -> Schedule:
         """Return when frames are shown at a constant rate, ordered by the offsets from decoding to display times."""
@@ -195,75 +215,6 @@ def _rising(ticks: Sequence[int]) -> array[int]:
     return rising
 
 
-def mend_outliers(times: Sequence[int]) -> Sequence[int]:
-    """Return display times of packets in decoding order with those mended that fit nowhere in a constant rate.
-
-    A flipped bit in one packet's time moves its frame to between two others, onto another, or to the clip's start or
-    end, where it shifts all others. It belongs where its neighbours in the file leave a place free. Times of which
-    more than a few do not fit are returned as they are: the rate is a variable one.
-    """
-    ordered = sorted(times)
-    gaps = sorted(later - earlier for earlier, later in itertools.pairwise(ordered))
-    usual = gaps[len(gaps) // 2] if gaps else 0
-    slack = max(2, usual // 20)
-    if usual <= slack or sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps):
-        return times
-    odd = _misfits(times, usual, slack)
-    if not 0 < len(odd) <= max(1, len(times) // 20):
-        return times
-    mended = array("q", times)
-    for packet in odd:
-        near = range(max(0, packet - _FARTHEST_REORDER), min(len(times), packet + _FARTHEST_REORDER + 1))
-        around = sorted(mended[other] for other in near if other not in odd)
-        free = _free_places(around, usual, slack)
-        expected = mended[packet - 1] + usual if packet else mended[packet + 1] - usual
-        if free:
-            mended[packet] = min(free, key=lambda tick: abs(tick - expected))
-            odd = odd - {packet}
-    return mended
-
-
-def _misfits(times: Sequence[int], usual: int, slack: int) -> set[int]:
-    """Return the packets whose times lie off the grid between their neighbours', on another's, or far from all."""
-    far = _FARTHEST_REORDER * usual
-    odd = {
-        packet
-        for packet in range(1, len(times) - 1)
-        if abs(times[packet] - times[packet - 1]) > far
-        and abs(times[packet] - times[packet + 1]) > far
-        and abs(times[packet + 1] - times[packet - 1]) <= far
-    }
-    by_time = sorted((tick, packet) for packet, tick in enumerate(times) if packet not in odd)
-    for (tick, packet), (after, other) in itertools.pairwise(by_time):
-        if tick == after:
-            odd.add(max(packet, other, key=lambda one: _jump(times, one)))
-    alone = [(tick, packet) for tick, packet in by_time if packet not in odd]
-    for (before, _), (tick, packet), (after, _) in zip(alone, alone[1:], alone[2:], strict=False):
-        split = _is_off(tick - before, usual, slack) and _is_off(after - tick, usual, slack)
-        if split and not _is_off(after - before, usual, slack):
-            odd.add(packet)
-    return odd
-
-
-def _jump(times: Sequence[int], packet: int) -> int:
-    """Return how far a packet's time is from its neighbours' in the file."""
-    beside = [times[other] for other in (packet - 1, packet + 1) if 0 <= other < len(times)]
-    return min(abs(times[packet] - tick) for tick in beside)
-
-
-def _is_off(gap: int, usual: int, slack: int) -> bool:
-    return gap <= 0 or abs(gap - round(gap / usual) * usual) > slack or round(gap / usual) == 0
-
-
-def _free_places(ticks: Sequence[int], usual: int, slack: int) -> list[int]:
-    free: list[int] = []
-    for earlier, later in itertools.pairwise(ticks):
-        steps = round((later - earlier) / usual)
-        if abs(later - earlier - steps * usual) <= slack:
-            free += [earlier + round(step * (later - earlier) / steps) for step in range(1, steps)]
-    return free
-
-
 def fill_gaps(ticks: array[int], known: int | None = None) -> array[int]:
     """Return display times with those put in that are missing from an otherwise constant rate.
 
@@ -279,12 +230,12 @@ def fill_gaps(ticks: array[int], known: int | None = None) -> array[int]:
         return ticks
     usual = known or sorted(gaps)[len(gaps) // 2]
     slack = max(2, usual // 10)
-    if usual <= 0 or (not known and sum(abs(gap - usual) <= slack for gap in gaps) < 0.8 * len(gaps)):
+    if usual <= 0 or (not known and not is_even(gaps, usual, slack)):
         return ticks
     filled = array("q", ticks[:1])
     for tick, gap in zip(ticks[1:], gaps, strict=True):
         steps = round(gap / usual)
-        if 1 < steps <= _LONGEST_HOLE and abs(gap - steps * usual) <= slack:
+        if 1 < steps <= LONGEST_HOLE and abs(gap - steps * usual) <= slack:
             filled.extend(tick - gap + round(step * gap / steps) for step in range(1, steps))
         filled.append(tick)
     return filled
@@ -303,7 +254,7 @@ def with_start(schedule: Schedule, start: int, usual: int) -> Schedule:
     """Return a schedule with the times from `start` on put in before its first, every `usual` ticks."""
     ticks, places = schedule.ticks, schedule.places
     missing = round((ticks[0] - start) / usual) if ticks and usual > 0 else 0
-    if places is None or not 0 < missing <= _LONGEST_HOLE:
+    if places is None or not 0 < missing <= LONGEST_HOLE:
         return schedule
     first = array("q", (ticks[0] - step * usual for step in range(missing, 0, -1)))
     return Schedule(first + ticks, array("q", (place + missing if place >= 0 else -1 for place in places)))

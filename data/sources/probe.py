@@ -55,7 +55,7 @@ class Probe:
         fault: how the file is cut short, broken or at odds with itself; None if nothing shows it.
         promised: frames the container speaks of where `fault` is set and they are more than were found.
         doubts: what of the container is at odds with the rest but costs no frame, as clauses.
-        ignores_edits: whether the file is to be read without its edit list.
+        ignores_edits: whether the file is to be read without its edit list, and nothing of it hidden.
         remarks: what a person should know of how the pictures are stored, as sentences.
         open_start, open_end: whether frames are missing there in a number that nothing tells.
     """
@@ -112,10 +112,17 @@ def probe_clip(path: Path) -> Probe:
         video_stream(container)  # that there is one to decode comes before what is wrong with its tables
     tables = track_tables(path)
     ignores_edits = tables is not None and _misleading(path, tables)
+    probe, hides_amid = _probed(path, tables, ignores_edits)
+    # Where a fragment's clock is broken, FFmpeg takes its frames for ones to hide.
+    return _probed(path, tables, True)[0] if hides_amid and tables is None else probe
+
+
+def _probed(path: Path, tables: TrackTables | None, ignores_edits: bool) -> tuple[Probe, bool]:
+    """Return what is known of a clip, and whether frames are hidden behind others that are shown."""
     first = first_frame(path, ignores_edits)
     with open_container(path, ignores_edits) as container:
         stream = video_stream(container)
-        promise = promise_of(path, container, stream, tables, first)
+        promise = promise_of(path, container, stream, tables, first, ignores_edits)
         time_base = stream.time_base or Fraction(1, 1000)
         clock = _finer_clock(first.rate, promise.schedule.ticks, time_base)
         average = stream.average_rate or stream.guessed_rate
@@ -123,7 +130,7 @@ def probe_clip(path: Path) -> Probe:
             time_base, average = clock, 1 / clock
         fps, variable = _rate(promise.schedule.ticks, time_base, average)
         frame, orientation = first.frame, _orientation(first.frame)
-        return Probe(
+        probe = Probe(
             path=path,
             size=(frame.height, frame.width) if orientation.a else (frame.width, frame.height),
             orientation=orientation,
@@ -142,10 +149,15 @@ def probe_clip(path: Path) -> Probe:
             promised=promise.promised,
             doubts=promise.doubts,
             ignores_edits=ignores_edits,
-            remarks=(*_remarks(stream, frame), *(() if clock is None else (_COARSE.format(rate=1 / clock),))),
+            remarks=(
+                *_remarks(stream, frame),
+                *promise.remarks,
+                *(() if clock is None else (_COARSE.format(rate=1 / clock),)),
+            ),
             open_start=promise.open_start,
             open_end=promise.open_end,
         )
+        return probe, promise.hides_amid
 
 
 def _finer_clock(rate: Fraction | None, ticks: array[int], time_base: Fraction) -> Fraction | None:

@@ -17,6 +17,8 @@ import av.container
 import av.video.stream
 
 from yolact_temporal.data.sources.avi import avi_pictures
+from yolact_temporal.data.sources.clock import odd_gaps
+from yolact_temporal.data.sources.fragments import fragments_break
 from yolact_temporal.data.sources.mp4 import TrackTables
 from yolact_temporal.data.sources.opening import FirstFrame, codec_name
 from yolact_temporal.data.sources.packets import (
@@ -47,6 +49,8 @@ class Promise:
     Attributes:
         frames: displayed frames that were found, those among them that are known to be missing included.
         packed: whether packets may stand for frames that lie in other packets.
+        remarks: what a person should know of the frames' times.
+        hides_amid: whether frames are hidden behind others that are shown.
     """
 
     schedule: Schedule
@@ -58,6 +62,8 @@ class Promise:
     doubts: tuple[str, ...]
     open_start: bool
     open_end: bool
+    remarks: tuple[str, ...] = ()
+    hides_amid: bool = False
 
 
 def promise_of(
@@ -66,6 +72,7 @@ def promise_of(
     stream: av.video.stream.VideoStream,
     tables: TrackTables | None,
     first: FirstFrame,
+    reveals: bool = False,
 ) -> Promise:
     """Read all packets of a clip's stream and compare them with what its container promises.
 
@@ -74,9 +81,10 @@ def promise_of(
         container, stream: just opened; they are read to their end.
         tables: an MP4's.
         first: the first frame that can be decoded.
+        reveals: take no frame for hidden.
     """
     books = _Books(path, container, stream, tables)
-    books.read()
+    books.read(reveals)
     books.count()
     books.place(first)
     books.fill()
@@ -97,6 +105,8 @@ class _Books:
         self._name, self._codec = container.format.name, codec_name(stream)
         self._table_fault = None if tables is None else tables.fault
         self._broken = structural_break(path)
+        if self._broken is None and tables is None and "mp4" in self._name:
+            self._broken = fragments_break(path)
         self._pictures = avi_pictures(path) if self._name == "avi" else None
         self._packets = Packets()
         self._schedule = Schedule(array("q"), None)
@@ -105,10 +115,10 @@ class _Books:
         self._open_start = False
         self._fault: str | None = None
 
-    def read(self) -> None:
+    def read(self, reveals: bool) -> None:
         """Read the packets."""
         numbered = self._name == "mpeg" and self._codec in {"mpeg1video", "mpeg2video"}
-        self._packets.read(self._container, self._stream, numbered)
+        self._packets.read(self._container, self._stream, numbered, reveals)
 
     def count(self) -> None:
         """Compare the number of packets with what is told of it."""
@@ -191,6 +201,7 @@ class _Books:
                 doubts = (table.reason,)
             else:
                 self._fault = self._fault or table.reason
+        doubts += self._jumps()
         if self._fault is not None:
             promised = self._promised(frames) if promised is None else promised
             if tables is not None and not tables.trimmed:
@@ -207,6 +218,29 @@ class _Books:
             doubts=doubts,
             open_start=self._open_start and not counts,
             open_end=not counts and self._broken is not None and packets.lie_before(self._broken.last),
+            remarks=() if doubts or self._fault is not None else self._gaps(),
+            hides_amid=packets.hides_amid(),
+        )
+
+    def _jumps(self) -> tuple[str, ...]:
+        jumps, time_base = self._packets.jumps, self._stream.time_base
+        if not jumps or not time_base:
+            return ()
+        packet, ticks = jumps[0]
+        places = "at 1 place" if len(jumps) == 1 else f"at {len(jumps)} places, the first"
+        return (
+            f"its clock jumps by {float(ticks * time_base):+,.2f} s {places} near frame {packet} (times were put right "
+            "there, one frame after the other)",
+        )
+
+    def _gaps(self) -> tuple[str, ...]:
+        odd, ticks, time_base = odd_gaps(self._schedule.ticks), self._schedule.ticks, self._stream.time_base
+        if not odd or not time_base or self._name == "gif":  # whose pauses are meant
+            return ()
+        gap = float((ticks[odd[0]] - ticks[odd[0] - 1]) * time_base)
+        return (
+            f"frames come evenly but at {len(odd)} places, the first before frame {odd[0]} ({gap:.3f} s behind the one "
+            "before): a pause, or times that damage moved",
         )
 
     def _is_packed(self) -> bool:

@@ -18,7 +18,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
-from yolact_temporal.data.sources.opening import number_packets, open_container, video_stream
+from yolact_temporal.data.sources.opening import number_packets, open_container, revealed, video_stream
 from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.errors import InputError
 
@@ -321,7 +321,7 @@ def decode_events(
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
         stream.codec_context.options = dict(options or {})
-        for packet in _packets(container, stream, marked):
+        for packet in _packets(container, stream, marked, probe.ignores_edits):
             decoded: list[av.VideoFrame] = []
             fault: str | None = None
             if isinstance(packet, str):
@@ -353,6 +353,7 @@ def _packets(
     container: av.container.InputContainer,
     stream: av.video.stream.VideoStream,
     marked: MarkedPackets | None,
+    reveals: bool,
 ) -> Iterator[av.Packet[av.VideoStream] | str | None]:
     """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
     number = 0
@@ -361,8 +362,9 @@ def _packets(
             if packet.is_corrupt and not (marked is not None and marked.is_sound(number)):
                 yield "the container marks a packet as damaged"
             elif packet.size:
-                packet.opaque = number
-                yield packet
+                sent = revealed(packet) if reveals else packet
+                sent.opaque = number
+                yield sent
             number += bool(packet.size)
     except av.error.FFmpegError as error:
         yield f"reading stopped early ({error.strerror})"

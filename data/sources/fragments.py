@@ -1,0 +1,89 @@
+"""Fragmented MP4 files (ISO/IEC 14496-12, section 8.8): whether every byte of their media belongs to some frame.
+
+Each fragment tells of its own frames, and no table counts them all. FFmpeg passes over a fragment whose header is
+broken, and over what lies behind, without a word; but then media is left over that no packet holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import av.error
+
+from yolact_temporal.data.sources.opening import open_container
+from yolact_temporal.data.sources.structure import Break
+
+Span = tuple[int, int]
+"""The first byte and the one behind the last."""
+
+
+def fragments_break(path: Path) -> Break | None:
+    """Return where a fragmented MP4 holds media that belongs to no frame, or None; None for other files, too."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        boxes = list(_outermost(file, size))
+        if not any(_has_fragments(file, name, span) for name, span in boxes):
+            return None
+    whole = boxes[-1][1][1] == size
+    media = [(start + 8, end) for name, (start, end) in boxes if name == b"mdat"]
+    if not whole:
+        media.append((boxes[-1][1][1], size))
+    held = sorted(_packet_spans(path))
+    left = [gap for span in media for gap in _left_over(span, held)]
+    if not left:
+        return None
+    count = sum(end - start for start, end in left)
+    return Break(f"{count:,} bytes of its media belong to no frame", left[0][0], left[-1][1] - 1)
+
+
+def _outermost(file: IO[bytes], size: int) -> Iterator[tuple[bytes, Span]]:
+    """Yield the outermost boxes as far as they follow each other."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        elif length == 0:
+            length = size - at
+        if length < 8 or at + length > size or not name.isascii():
+            return
+        yield name, (at, at + length)
+        at += length
+
+
+def _has_fragments(file: IO[bytes], name: bytes, span: Span) -> bool:
+    if name == b"moof":
+        return True
+    if name != b"moov":
+        return False
+    file.seek(span[0])
+    return b"mvex" in file.read(min(span[1] - span[0], 1 << 24))
+
+
+def _packet_spans(path: Path) -> Iterator[Span]:
+    """Yield where the packets of all streams lie."""
+    # What lies behind a place where reading stops is left over.
+    with open_container(path) as container, contextlib.suppress(av.error.FFmpegError):
+        for packet in container.demux():
+            if packet.size and packet.pos is not None and packet.pos >= 0:
+                yield packet.pos, packet.pos + packet.size
+
+
+def _left_over(span: Span, held: list[Span]) -> Iterator[Span]:
+    """Yield the parts of a span that none of those held covers."""
+    at, end = span
+    for start, stop in held:
+        if stop <= at:
+            continue
+        if start >= end:
+            break
+        if start > at:
+            yield at, start
+        at = max(at, stop)
+    if at < end:
+        yield at, end
