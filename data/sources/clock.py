@@ -13,9 +13,9 @@ _FARTHEST_REORDER = 20
 """Frames by which no codec's display time is away from those decoded before and after it."""
 
 
-def is_even(gaps: Sequence[int], usual: int, slack: int) -> bool:
-    """Return whether most gaps between frames are the usual one."""
-    return sum(abs(gap - usual) <= slack for gap in gaps) >= 0.8 * len(gaps)
+def is_even(gaps: Sequence[int], usual: int, slack: int, share: float = 0.8) -> bool:
+    """Return whether most gaps between frames, at least this share of them, are the usual one."""
+    return sum(abs(gap - usual) <= slack for gap in gaps) >= share * len(gaps)
 
 
 def mend_jumps(
@@ -40,7 +40,7 @@ def mend_jumps(
     usual = sorted(gaps)[len(gaps) // 2] if gaps else 0
     slack = max(2, usual // 10)
     shown, coded, jumps = array("q", presented), array("q", decoded), list[tuple[int, int]]()
-    if usual <= slack or not is_even(gaps, usual, slack):
+    if usual <= slack or not is_even(gaps, usual, slack, 0.6):  # a whole fragment may have the wrong step
         return shown, coded, ()
 
     moved = 0

@@ -24,9 +24,12 @@ class Orientation:
 
     @classmethod
     def from_display_matrix(cls, matrix: bytes) -> Orientation:
-        """Read the nine 32-bit integers of an FFmpeg display matrix; odd angles go to the nearest quarter turn."""
+        """Read the nine 32-bit integers of an FFmpeg display matrix; odd angles go to the nearest quarter turn.
+
+        What is no turn (`is_turn`) turns nothing.
+        """
         a, b, _, c, d = struct.unpack("=9i", matrix[:36])[:5]
-        if not (a or b):
+        if not is_turn(matrix):
             return cls()
         if abs(a) >= abs(b):
             return cls(_sign(a), 0, 0, _sign(d))
@@ -52,6 +55,23 @@ class Orientation:
         horizontal, vertical = self.a or self.c, self.b or self.d
         shown = rgb if self.a else rgb.transpose(1, 0, 2)
         return np.ascontiguousarray(shown[::vertical, ::horizontal])
+
+
+def is_turn(matrix: bytes) -> bool:
+    """Return whether a display matrix turns or mirrors a picture, rather than shearing it or stretching one side.
+
+    A side may be twice as long as the other, for pixels that are not square; what damage makes of a number is far more.
+
+    Example:
+        >>> is_turn(struct.pack("=9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
+        True
+        >>> is_turn(struct.pack("=9i", 65536, 1 << 30, 0, 0, 65536, 0, 0, 0, 1 << 30))
+        False
+    """
+    a, b, _, c, d = struct.unpack("=9i", matrix[:36])[:5]
+    first, second = math.hypot(a, b), math.hypot(c, d)
+    alike = 0 < max(first, second) <= 4 * min(first, second)
+    return alike and abs(a * c + b * d) <= 0.5 * first * second
 
 
 def _sign(value: int) -> int:

@@ -146,6 +146,10 @@ class Packets:
         least = array("q", itertools.accumulate(self._shown, initial=0))
         return Schedule(_rising(ticks), None, least)
 
+    def in_file_order(self) -> bool:
+        """Return whether the packets came as they lie in the file."""
+        return all(earlier <= later for earlier, later in itertools.pairwise(self._positions))
+
     def _in_file_order(self) -> Sequence[int]:
         """Return the packets as they lie in the file: a demuxer may give those first whose times are less."""
         packets = range(len(self._positions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,13 +21,15 @@ from yolact_temporal.data.sources.opening import (
     video_stream,
     video_streams,
 )
-from yolact_temporal.data.sources.orientation import Orientation
+from yolact_temporal.data.sources.orientation import Orientation, is_turn
 from yolact_temporal.data.sources.packets import Schedule
 from yolact_temporal.data.sources.promise import promise_of
 from yolact_temporal.errors import InputError
 
 _HIGH_RANGE = {16, 18}
 """Transfer functions, as FFmpeg numbers them: PQ (SMPTE 2084) and HLG (ARIB B67)."""
+
+_UPRIGHT = struct.pack("=9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 
 _COARSE = (
     "the container's clock is too coarse for {rate} frames a second: times are counted by that rate, which the "
@@ -198,6 +201,8 @@ def _remarks(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> tuple
         said.append(
             "the clip is interlaced: moving edges are combed, which is measured as jitter; deinterlace it first"
         )
+    if not is_turn(_display_matrix(frame) or _UPRIGHT):
+        said.append("the clip's display matrix is no turn: its pictures are shown as they are stored")
     if int(getattr(stream.codec_context, "color_trc", 0) or 0) in _HIGH_RANGE:
         said.append(
             "the clip is of high dynamic range: its pictures are shown flat, as models were not trained on them"
@@ -206,13 +211,18 @@ def _remarks(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> tuple
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
+    matrix = _display_matrix(frame)
+    # PyAV does not know every kind of data that FFmpeg puts beside a frame, and then reads none.
+    return Orientation.from_turn(-frame.rotation) if matrix is None else Orientation.from_display_matrix(matrix)
+
+
+def _display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """Return a frame's matrix, the one that turns nothing where it has none; None where it cannot be read."""
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
-    except (
-        ValueError
-    ):  # PyAV does not know every kind of data that FFmpeg puts beside a frame, and then reads none
-        return Orientation.from_turn(-frame.rotation)
-    return Orientation() if matrix is None else Orientation.from_display_matrix(bytes(cast(Any, matrix)))
+    except ValueError:
+        return None
+    return _UPRIGHT if matrix is None else bytes(cast(Any, matrix))
 
 
 def _rate(ticks: array[int], time_base: Fraction, average: Fraction | None) -> tuple[Fraction, bool]:

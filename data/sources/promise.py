@@ -202,12 +202,14 @@ class _Books:
             else:
                 self._fault = self._fault or table.reason
         doubts += self._jumps()
+        if tables is None and "mp4" in self._name and not packets.in_file_order():
+            doubts += ("its fragments do not follow each other in time",)
         if self._fault is not None:
             promised = self._promised(frames) if promised is None else promised
             if tables is not None and not tables.trimmed:
                 promised = max(promised or 0, tables.samples)
         counts = tables is not None or self._pictures is not None or self._ended is not None
-        counts |= self._stream.frames > 0
+        counts |= self._stream.frames > 0 and self._name != "gif"  # of which FFmpeg counts what it finds
         return Promise(
             schedule=self._schedule,
             frames=frames,
@@ -235,7 +237,7 @@ class _Books:
 
     def _gaps(self) -> tuple[str, ...]:
         odd, ticks, time_base = odd_gaps(self._schedule.ticks), self._schedule.ticks, self._stream.time_base
-        if not odd or not time_base or self._name == "gif":  # whose pauses are meant
+        if not odd or not time_base:
             return ()
         gap = float((ticks[odd[0]] - ticks[odd[0] - 1]) * time_base)
         return (

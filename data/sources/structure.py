@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from yolact_temporal.data.sources import matroska, mpeg
+from yolact_temporal.data.sources import gif, matroska, mpeg
 from yolact_temporal.data.sources.matroska import EBML
 from yolact_temporal.data.sources.mistaken import mistaken_content, mistaken_name
 from yolact_temporal.errors import InputError
@@ -33,6 +34,8 @@ _MP4_BOXES = {
     b"uuid",
 }
 _TS_PACKET, _TS_SYNC = 188, 0x47
+_FEW_PACKETS = 20
+"""Transport packets below which a stream may have but one."""
 
 
 def require_readable_file(path: Path) -> None:
@@ -111,8 +114,10 @@ def structural_break(path: Path) -> Break | None:
     with path.open("rb") as file:
         head = file.read(_TS_PACKET + 1)
         if head[:4] == b"GIF8":
-            reason = _gif_fault(file, size)
-            return None if reason is None else Break(reason, size, size)
+            broken_at = gif.first_break(file, size)
+            if broken_at is not None and broken_at >= size:
+                return Break(f"the file is cut short: {size:,} bytes and no end mark", size, size)
+            return None if broken_at is None else _broken(broken_at, size)
         if len(head) > _TS_PACKET and head[0] == head[_TS_PACKET] == _TS_SYNC:
             return _transport_fault(path, size)
         promised = _promised_size(file, head, size)
@@ -127,9 +132,11 @@ def structural_break(path: Path) -> Break | None:
             broken_at = mpeg.first_break(file, size)
         elif head[:3] == b"FLV":
             broken_at = _flash_break(file, size)
-    if broken_at is None:
-        return None
-    return Break(f"the file is broken at byte {broken_at:,} of {size:,}", broken_at, broken_at)
+    return None if broken_at is None else _broken(broken_at, size)
+
+
+def _broken(at: int, size: int) -> Break:
+    return Break(f"the file is broken at byte {at:,} of {size:,}", at, at)
 
 
 def _transport_fault(path: Path, size: int) -> Break | None:
@@ -139,9 +146,34 @@ def _transport_fault(path: Path, size: int) -> Break | None:
         first = int(broken[0]) * _TS_PACKET if len(broken) else size
         return Break("the file ends inside a packet", first, size)
     if not len(broken):
-        return None
+        return _transport_strays(path)
     reason = f"{len(broken)} of {len(starts)} transport packets are broken"
     return Break(reason, int(broken[0]) * _TS_PACKET, int(broken[-1]) * _TS_PACKET)
+
+
+def _transport_strays(path: Path) -> Break | None:
+    """Find the starts of pictures whose packet names a stream of its own: the number of the stream is broken.
+
+    A packet amid a picture that goes astray is missed by its count, and FFmpeg marks the picture; the first one is not.
+    """
+    packets = np.memmap(path, np.uint8, "r").reshape(-1, _TS_PACKET)
+    streams = (packets[:, 1] & 0x1F).astype(np.int16) << 8 | packets[:, 2]
+    found, first, counts = np.unique(streams, return_index=True, return_counts=True)
+    if len(packets) < _FEW_PACKETS:
+        return None
+    strays = [int(at) for _, at, count in zip(found, first, counts, strict=True) if count == 1]
+    strays = sorted(at for at in strays if _begins_picture(packets[at]))
+    if not strays:
+        return None
+    reason = f"{len(strays)} of {len(packets)} transport packets belong to no stream"
+    return Break(reason, strays[0] * _TS_PACKET, strays[-1] * _TS_PACKET)
+
+
+def _begins_picture(packet: NDArray[np.uint8]) -> bool:
+    """Return whether a transport packet holds the start of a packet of video (ISO/IEC 13818-1, 2.4.3)."""
+    start = 4 + (1 + int(packet[4]) if packet[3] & 0x20 else 0)
+    head = bytes(packet[start : start + 4])
+    return bool(packet[1] & 0x40) and len(head) == 4 and head[:3] == b"\0\0\1" and 0xE0 <= head[3] <= 0xEF
 
 
 def lacks_index(path: Path) -> bool:
@@ -163,36 +195,6 @@ def _flash_break(file: IO[bytes], size: int) -> int | None:
             return at
         at += length + 4
     return None
-
-
-def _gif_fault(file: IO[bytes], size: int) -> str | None:
-    """Walk a GIF's blocks (GIF89a specification) to its end mark."""
-    file.seek(10)
-    at = 13 + _colour_table(file.read(1))
-    while at < size:
-        file.seek(at)
-        kind = file.read(1)
-        if kind == b";":
-            return None
-        if kind == b"!":
-            at += 2
-        elif kind == b",":
-            at += 11 + _colour_table(file.read(9)[8:])
-        else:
-            return f"the file is broken at byte {at:,} of {size:,}"
-        length = 1
-        while (
-            length and at < size
-        ):  # a chain of sub-blocks, each preceded by its length, ends with an empty one
-            file.seek(at)
-            length = (file.read(1) or b"\0")[0]
-            at += 1 + length
-    return f"the file is cut short: {size:,} bytes and no end mark"
-
-
-def _colour_table(flags: bytes) -> int:
-    """Return the bytes of the colour table that a screen or image descriptor's flags announce."""
-    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 
 def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
