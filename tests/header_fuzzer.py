@@ -121,7 +121,9 @@ def backwards(frames: list[Frame]) -> list[str]:
     """Return in what frames do not go forward."""
     pairs = list(itertools.pairwise(frames))
     found = [] if all(later.index > earlier.index for earlier, later in pairs) else ["indices do not rise"]
-    return found + ([] if all(later.time_s > earlier.time_s for earlier, later in pairs) else ["times do not rise"])
+    return found + (
+        [] if all(later.time_s > earlier.time_s for earlier, later in pairs) else ["times do not rise"]
+    )
 
 
 def different(twin: list[Frame], frames: list[Frame], in_set_up: bool) -> list[str]:

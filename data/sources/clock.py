@@ -91,6 +91,10 @@ def _misfits(times: Sequence[int], usual: int, slack: int) -> set[int]:
         and abs(times[packet] - times[packet + 1]) > far
         and abs(times[packet + 1] - times[packet - 1]) <= far
     }
+    # No codec shows the first frame so long after the second one, nor the last so long before the one before it.
+    if len(times) > 2:
+        odd |= {0} if times[0] - times[1] > far else set()
+        odd |= {len(times) - 1} if times[-2] - times[-1] > far else set()
     by_time = sorted((tick, packet) for packet, tick in enumerate(times) if packet not in odd)
     for (tick, packet), (after, other) in itertools.pairwise(by_time):
         if tick == after:

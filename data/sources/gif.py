@@ -34,7 +34,9 @@ def first_break(file: IO[bytes], size: int) -> int | None:
             return at
         at += body
         length = 1
-        while length and at < size:  # a chain of sub-blocks, each preceded by its length, ends with an empty one
+        while (
+            length and at < size
+        ):  # a chain of sub-blocks, each preceded by its length, ends with an empty one
             file.seek(at)
             length = (file.read(1) or b"\0")[0]
             at += 1 + length

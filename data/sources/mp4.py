@@ -233,9 +233,14 @@ class _Tables:
             even = self._even_ticks(self.count) if one_run else None
             return TableFault(_WRONG_RATE, self.count, even, distrusts_edits=True, unreadable=not one_run)
         shown = self._shown_times()
+        if edit is not None and self.count > 1 and edit[1] < usual / 2:
+            return TableFault("its edit list shows less than one frame", self.count, distrusts_edits=True)
         if edit is not None and edit[0] + edit[1] > int(shown.max()) + 2 * usual:
             if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
                 return TableFault("its time scale contradicts its length", unreadable=True)
+            return TableFault("its edit list reaches past its end", self.count, distrusts_edits=True)
+        beyond = 0 if edit is None or not edit[0] or delay else edit[0] + edit[1] - length
+        if beyond > max(usual / 4, self.scale / 500):  # lengths are told in thousandths of a second at best
             return TableFault("its edit list reaches past its end", self.count, distrusts_edits=True)
         if edit is not None and edit[1] > length - usual / 2 and abs(edit[0] - int(shown.min())) > usual / 2:
             return TableFault(

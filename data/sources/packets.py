@@ -50,6 +50,7 @@ class Packets:
         self.fault: str | None = None
         self.first_key: int | None = None
         self.jumps: tuple[tuple[int, int], ...] = ()
+        self.mended = 0
         self._presented = array("q")
         self._decoded = array("q")
         self._positions = array("q")
@@ -120,7 +121,8 @@ class Packets:
         """
         presented, decoded = self._presented, self._decoded
         if _NONE not in presented and trusts_order and not self.hidden:
-            presented = array("q", mend_outliers(presented))
+            told, presented = presented, array("q", mend_outliers(presented))
+            self.mended = sum(one != other for one, other in zip(told, presented, strict=True))
             if _NONE not in decoded:
                 shown, coded, self.jumps = mend_jumps(
                     presented, mend_outliers(decoded), self._in_file_order()

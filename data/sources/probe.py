@@ -213,7 +213,9 @@ def _remarks(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> tuple
 def _orientation(frame: av.VideoFrame) -> Orientation:
     matrix = _display_matrix(frame)
     # PyAV does not know every kind of data that FFmpeg puts beside a frame, and then reads none.
-    return Orientation.from_turn(-frame.rotation) if matrix is None else Orientation.from_display_matrix(matrix)
+    return (
+        Orientation.from_turn(-frame.rotation) if matrix is None else Orientation.from_display_matrix(matrix)
+    )
 
 
 def _display_matrix(frame: av.VideoFrame) -> bytes | None:

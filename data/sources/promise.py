@@ -225,9 +225,13 @@ class _Books:
         )
 
     def _jumps(self) -> tuple[str, ...]:
-        jumps, time_base = self._packets.jumps, self._stream.time_base
+        jumps, time_base, mended = self._packets.jumps, self._stream.time_base, self._packets.mended
         if not jumps or not time_base:
-            return ()
+            return (
+                (f"the times of {mended} frames fit nowhere (they were put between the others)",)
+                if mended
+                else ()
+            )
         packet, ticks = jumps[0]
         places = "at 1 place" if len(jumps) == 1 else f"at {len(jumps)} places, the first"
         return (

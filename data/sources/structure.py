@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yolact_temporal.data.sources import gif, matroska, mpeg
 from yolact_temporal.data.sources.matroska import EBML
@@ -152,28 +151,29 @@ def _transport_fault(path: Path, size: int) -> Break | None:
 
 
 def _transport_strays(path: Path) -> Break | None:
-    """Find the starts of pictures whose packet names a stream of its own: the number of the stream is broken.
+    """Find starts of pictures that FFmpeg passes over: their packet's number of the stream or start code is broken.
 
     A packet amid a picture that goes astray is missed by its count, and FFmpeg marks the picture; the first one is not.
     """
     packets = np.memmap(path, np.uint8, "r").reshape(-1, _TS_PACKET)
-    streams = (packets[:, 1] & 0x1F).astype(np.int16) << 8 | packets[:, 2]
-    found, first, counts = np.unique(streams, return_index=True, return_counts=True)
     if len(packets) < _FEW_PACKETS:
         return None
-    strays = [int(at) for _, at, count in zip(found, first, counts, strict=True) if count == 1]
-    strays = sorted(at for at in strays if _begins_picture(packets[at]))
-    if not strays:
+    streams = (packets[:, 1] & 0x1F).astype(np.int64) << 8 | packets[:, 2]
+    starts = np.flatnonzero(packets[:, 1] & 0x40)
+    head = packets[starts]
+    at = 4 + np.where(head[:, 3] & 0x20, 1 + head[:, 4].astype(np.int64), 0)
+    code = np.stack([head[np.arange(len(head)), (at + step).clip(0, _TS_PACKET - 1)] for step in range(4)], 1)
+    video = (code[:, :3] == (0, 0, 1)).all(1) & (code[:, 3] & 0xF0 == 0xE0)  # ISO/IEC 13818-1, 2.4.3
+    counts, pictures = np.bincount(streams), np.bincount(streams[starts[video]], minlength=1 << 13)
+    begun = np.bincount(streams[starts], minlength=1 << 13)
+    stream = streams[starts]
+    alone = video & (counts[stream] == 1)
+    headless = ~video & (pictures[stream] >= 0.9 * begun[stream]) & (pictures[stream] > 1)
+    strays = starts[alone | headless]
+    if not len(strays):
         return None
-    reason = f"{len(strays)} of {len(packets)} transport packets belong to no stream"
-    return Break(reason, strays[0] * _TS_PACKET, strays[-1] * _TS_PACKET)
-
-
-def _begins_picture(packet: NDArray[np.uint8]) -> bool:
-    """Return whether a transport packet holds the start of a packet of video (ISO/IEC 13818-1, 2.4.3)."""
-    start = 4 + (1 + int(packet[4]) if packet[3] & 0x20 else 0)
-    head = bytes(packet[start : start + 4])
-    return bool(packet[1] & 0x40) and len(head) == 4 and head[:3] == b"\0\0\1" and 0xE0 <= head[3] <= 0xEF
+    reason = f"{len(strays)} of {len(packets)} transport packets belong to no picture"
+    return Break(reason, int(strays[0]) * _TS_PACKET, int(strays[-1]) * _TS_PACKET)
 
 
 def lacks_index(path: Path) -> bool:
