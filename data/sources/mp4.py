@@ -233,7 +233,7 @@ class _Tables:
             even = self._even_ticks(self.count) if one_run else None
             return TableFault(_WRONG_RATE, self.count, even, distrusts_edits=True, unreadable=not one_run)
         shown = self._shown_times()
-        if edit is not None and self.count > 1 and edit[1] < usual / 2:
+        if edit is not None and self.count > 1 and edit[1] < usual:
             return TableFault("its edit list shows less than one frame", self.count, distrusts_edits=True)
         if edit is not None and edit[0] + edit[1] > int(shown.max()) + 2 * usual:
             if self.track_length and edit[1] > length + doubt and abs(self.track_length - edit[1]) <= doubt:
@@ -246,6 +246,9 @@ class _Tables:
             return TableFault(
                 "its edit list begins at another place than its frames", self.count, distrusts_edits=True
             )
+        if edit is not None and shown.min() < edit[0] < shown.max() and edit[0] not in shown:
+            # FFmpeg shows none of that frame, and a player a part of it.
+            return TableFault("its edit list begins amid a frame (which is left out)", self.count)
         if len(self.durations) == 1 and len(self.offsets):
             gaps = np.diff(np.sort(shown))
             off = int(((gaps == 0) | (np.mod(gaps, max(int(self.durations[0, 1]), 1)) != 0)).sum())
