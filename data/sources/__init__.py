@@ -3,6 +3,7 @@
 from yolact_temporal.data.selection import parse_position, select_frames
 from yolact_temporal.data.sources.auto import DECODERS, open_clip, require_decoder
 from yolact_temporal.data.sources.given_clips import GivenClips, given_clips, require_clip
+from yolact_temporal.data.sources.patience import require_timeout
 
 __all__ = [
     "DECODERS",
@@ -12,5 +13,6 @@ __all__ = [
     "parse_position",
     "require_clip",
     "require_decoder",
+    "require_timeout",
     "select_frames",
 ]

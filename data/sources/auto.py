@@ -16,6 +16,7 @@ from yolact_temporal.data.sources.decord_source import (
     known_weakness,
 )
 from yolact_temporal.data.sources.image_folder import ImageFolderSource
+from yolact_temporal.data.sources.patience import DECODE_TIMEOUT_S, BoundedSource, require_timeout
 from yolact_temporal.data.sources.probe import Probe, probe_clip
 from yolact_temporal.data.sources.pyav_source import FAULTS_TOLD, PyavSource, decode_events, default_threads
 from yolact_temporal.data.sources.structure import require_readable_file, sha256_of
@@ -32,6 +33,7 @@ def open_clip(
     decoder: str = "auto",
     fps: Fraction | float | None = None,
     threads: int | None = None,
+    timeout_s: float = DECODE_TIMEOUT_S,
 ) -> FrameSource:
     """Open a video file or a folder of numbered images.
 
@@ -45,14 +47,16 @@ def open_clip(
         decoder: "auto", "decord" or "pyav"; of no account for a folder.
         fps: images a second of a folder.
         threads: decoding threads; by default two at most.
+        timeout_s: how long a decoder may take for one packet or frame. One that hangs is given up: what is missing is
+            a loss where frames came before.
 
     Returns:
         A source to be iterated once, and closed.
 
     Raises:
-        UsageError: for an unknown decoder, decord where it is not installed, a rate that is not positive, or a rate
-            for a video, which has its own.
-        InputError: if the path cannot be read, is no clip, or holds no frame.
+        UsageError: for an unknown decoder, decord where it is not installed, a rate or a timeout that is not positive,
+            or a rate for a video, which has its own.
+        InputError: if the path cannot be read, is no clip, holds no frame, or hangs.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -72,21 +76,28 @@ def open_clip(
     """
     path = Path(path)
     require_decoder(decoder)
+    require_timeout(timeout_s)
     if fps is not None and not fps > 0:
         raise UsageError(f"expected --fps above 0, got {fps}")
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder on the way may not be entered)
-        return ImageFolderSource(path, None if fps is None else Fraction(fps).limit_denominator(100_000))
+        rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
+        return BoundedSource(path, timeout_s, lambda: ImageFolderSource(path, rate))
     if fps is not None:
         raise UsageError(
             f"expected --fps only with a folder of images, but {path} is a file, which has its own rate: leave it out"
         )
     require_readable_file(path)
+    return BoundedSource(path, timeout_s, lambda: _video(path, decoder, threads, timeout_s / 2))
+
+
+def _video(path: Path, decoder: str, threads: int | None, patience_s: float) -> FrameSource:
+    """Open a video; `patience_s`: how long decord's process may take before PyAV, which needs time too, goes on."""
     probe = probe_clip(path)
     if decoder == "pyav":
         return PyavSource(probe, _info(probe, "pyav", "PyAV was asked for."), threads)
     if decoder == "decord":
-        return _asked_for_decord(probe, threads)
-    return _referee(probe, threads)
+        return _asked_for_decord(probe, threads, patience_s)
+    return _referee(probe, threads, patience_s)
 
 
 def require_decoder(name: str) -> str:
@@ -102,7 +113,7 @@ def require_decoder(name: str) -> str:
     return name
 
 
-def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
+def _asked_for_decord(probe: Probe, threads: int | None, patience_s: float) -> FrameSource:
     if not has_decord():
         raise UsageError(
             "expected decord to be installed for --decoder decord, but it is not: use --decoder pyav"
@@ -113,7 +124,7 @@ def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
             f"expected a whole clip for --decoder decord, but of {probe.path} "
             f"{probe.fault or probe.doubts[0]}: use --decoder pyav or auto"
         )
-    reader = DecordReader(probe.path, threads)
+    reader = DecordReader(probe.path, threads, patience_s)
     try:
         doubt = known_weakness(probe) or disagreement(probe, reader)
         # Where PyAV finds damage, decord repeats and shifts frames in silence. The check takes a small part of the time
@@ -131,14 +142,14 @@ def _asked_for_decord(probe: Probe, threads: int | None) -> FrameSource:
     return source
 
 
-def _referee(probe: Probe, threads: int | None) -> FrameSource:
+def _referee(probe: Probe, threads: int | None, patience_s: float) -> FrameSource:
     doubt = known_weakness(probe) if has_decord() else "decord is not installed"
     if doubt is None and (probe.frame_count or 0) * probe.size[0] * probe.size[1] > _CHECK_LIMIT:
         doubt = "the clip is too long to be checked for damage beforehand"
     if doubt is not None:
         return _by_pyav(probe, threads, doubt)
     found = _Checked(None, False)
-    reader = DecordReader(probe.path, threads)  # it starts while PyAV checks
+    reader = DecordReader(probe.path, threads, patience_s)  # it starts while PyAV checks
     try:
         found = _checked(probe, threads)
         if found.damaged_at is not None:

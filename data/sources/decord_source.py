@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources import decord_worker
+from yolact_temporal.data.sources.patience import DECODE_TIMEOUT_S
 from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.data.sources.pyav_source import default_threads
 from yolact_temporal.errors import InputError
@@ -26,9 +27,6 @@ _CODECS = ("h264", "hevc", "vp8", "vp9", "mpeg4")
 _TIME_TOLERANCE_S = 0.002
 _MOST_AHEAD_BYTES = 64_000_000
 """decord 0.6 decodes ahead without bound: while the network works on a frame, the whole clip ends up in memory."""
-
-_PATIENCE_S = 60.0
-"""How long the worker may take for its start or for one frame before it is given up."""
 
 
 def has_decord() -> bool:
@@ -48,9 +46,15 @@ class DecordReader:
     behind.
     """
 
-    def __init__(self, path: Path, threads: int | None) -> None:
-        """Start the worker; the file is not waited for."""
-        self._path = path
+    def __init__(self, path: Path, threads: int | None, patience_s: float = DECODE_TIMEOUT_S) -> None:
+        """Start the worker; the file is not waited for.
+
+        Args:
+            path: the file.
+            threads: decoding threads.
+            patience_s: how long the worker may take for its start or for one frame before it is killed.
+        """
+        self._path, self._patience_s = path, patience_s
         # As a file and without the package, which takes longer to import; -P keeps the user's folder off the path.
         self._process = subprocess.Popen(
             [
@@ -119,7 +123,7 @@ class DecordReader:
         return buffer if filled == count else bytearray()
 
     def _within_patience(self, read: object) -> bytes:
-        watch = threading.Timer(_PATIENCE_S, self._process.kill)
+        watch = threading.Timer(self._patience_s, self._process.kill)
         watch.daemon = True
         watch.start()
         try:

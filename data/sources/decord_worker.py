@@ -22,16 +22,29 @@ import numpy as np
 SHAPE = np.dtype("<u4")
 """Of the three numbers that precede a frame."""
 
+_MOST_BYTES = 4 << 30
+
 
 def main() -> None:
     """Serve the file named on the command line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides when to end
     path, threads = sys.argv[1], int(sys.argv[2])
+    _bound_memory()
     # decord and FFmpeg write to standard output as they please; frames go through a copy of it that they do not know.
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     with contextlib.suppress(BrokenPipeError):  # whoever asked has enough
         _serve(path, threads, pipe)
+
+
+def _bound_memory() -> None:
+    """Have allocations fail beyond what any clip needs that is read here: a header's broken size then ends this."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not every system can
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        bound = _MOST_BYTES if most == resource.RLIM_INFINITY else min(_MOST_BYTES, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
 
 
 def _serve(path: str, threads: int, pipe: BinaryIO) -> None:

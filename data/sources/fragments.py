@@ -13,7 +13,7 @@ from typing import IO
 
 import av.error
 
-from yolact_temporal.data.sources.opening import open_container
+from yolact_temporal.data.sources.opening import demuxed, open_container
 from yolact_temporal.data.sources.structure import Break
 
 Span = tuple[int, int]
@@ -69,7 +69,7 @@ def _packet_spans(path: Path) -> Iterator[Span]:
     """Yield where the packets of all streams lie."""
     # What lies behind a place where reading stops is left over.
     with open_container(path) as container, contextlib.suppress(av.error.FFmpegError):
-        for packet in container.demux():
+        for packet in demuxed(container):
             if packet.size and packet.pos is not None and packet.pos >= 0:
                 yield packet.pos, packet.pos + packet.size
 

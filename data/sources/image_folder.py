@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.image_names import frames_of_images
+from yolact_temporal.data.sources.patience import sign_of_life
 from yolact_temporal.data.sources.structure import sha256_of, unreadable
 from yolact_temporal.errors import InputError
 
@@ -167,6 +168,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     Raises:
         OSError: if it cannot be opened, is no regular file, or is no image of a known format.
     """
+    sign_of_life()
     # Asked before it is opened, since opening a device can do something; asked again of what was opened.
     _require_regular(path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
+from yolact_temporal.data.sources.patience import sign_of_life
+
 EBML = b"\x1a\x45\xdf\xa3"
 """What a Matroska file begins with."""
 
@@ -66,6 +68,7 @@ def first_break(file: IO[bytes], size: int) -> int | None:
     end = size if length is None else min(size, at + length)
     cluster, cluster_end, tracks = 0, 0, set[int]()
     while at < end:
+        sign_of_life()
         file.seek(at)
         header = file.read(24)
         name, length, body = _element(header)

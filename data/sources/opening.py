@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ import av.error
 import av.video.stream
 from av.codec.context import Flags
 
+from yolact_temporal.data.sources.patience import sign_of_life
 from yolact_temporal.data.sources.structure import lacks_index
 from yolact_temporal.errors import InputError
 
@@ -99,7 +101,7 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
         stream = video_stream(container)
         number_packets(stream)
         reason, sent, damaged = "it holds no packet", 0, False
-        packets = container.demux(stream)
+        packets = demuxed(container, stream)
         while True:
             try:
                 packet = next(packets, None)
@@ -119,6 +121,15 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
     raise InputError(
         f"expected at least one frame in {path}, but none can be decoded ({reason}): copy or record it again"
     )
+
+
+def demuxed(
+    container: av.container.InputContainer, *streams: av.video.stream.VideoStream
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of streams, of all where none is given, each of them a sign of life."""
+    for packet in container.demux(*streams):
+        sign_of_life()
+        yield packet
 
 
 def revealed(packet: av.Packet[av.VideoStream]) -> av.Packet[av.VideoStream]:

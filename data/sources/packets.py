@@ -15,6 +15,7 @@ import av.video.stream
 from yolact_temporal.data.sources.avi import AviPictures, in_order
 from yolact_temporal.data.sources.clock import LONGEST_HOLE, is_even, mend_jumps, mend_outliers
 from yolact_temporal.data.sources.mpeg import PictureOrder
+from yolact_temporal.data.sources.opening import demuxed
 
 _PACKED_BITSTREAM_MARK = 19
 """MPEG-4 packets up to this size in AVI may stand for no frame of their own (as in FFmpeg's decoder)."""
@@ -89,7 +90,7 @@ class Packets:
             reveals: take none for hidden.
         """
         try:
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream):
                 if not packet.size:
                     continue
                 self.damaged |= packet.is_corrupt

@@ -18,7 +18,13 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
-from yolact_temporal.data.sources.opening import number_packets, open_container, revealed, video_stream
+from yolact_temporal.data.sources.opening import (
+    demuxed,
+    number_packets,
+    open_container,
+    revealed,
+    video_stream,
+)
 from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.errors import InputError
 
@@ -284,7 +290,7 @@ class MarkedPackets:
             number = 0
             # What lies behind a place where reading stops is not told of.
             with contextlib.suppress(av.error.FFmpegError):
-                for packet in container.demux(stream):
+                for packet in demuxed(container, stream):
                     if packet.is_corrupt:
                         marked.add(number)
                     packet.opaque = number
@@ -358,7 +364,7 @@ def _packets(
     """Yield the packets to decode, a text for each that is damaged, and at last None: hand over what is left."""
     number = 0
     try:
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             if packet.is_corrupt and not (marked is not None and marked.is_sound(number)):
                 yield "the container marks a packet as damaged"
             elif packet.size:

@@ -17,6 +17,7 @@ import numpy as np
 from yolact_temporal.data.sources import gif, matroska, mpeg
 from yolact_temporal.data.sources.matroska import EBML
 from yolact_temporal.data.sources.mistaken import mistaken_content, mistaken_name
+from yolact_temporal.data.sources.patience import sign_of_life
 from yolact_temporal.errors import InputError
 
 _MP4_BOXES = {
@@ -85,6 +86,7 @@ def sha256_of(paths: Iterable[Path], with_names: bool = False) -> str:
             digest.update(os.fsencode(path.name) + b"\0")
         with path.open("rb") as file:
             while block := file.read(1 << 20):
+                sign_of_life()
                 digest.update(block)
     return digest.hexdigest()
 

@@ -97,6 +97,13 @@ def add(commands: Any) -> None:
         default="auto",
         help="auto, decord or pyav (default: auto; run.json says which one was used and why)",
     )
+    parser.add_argument(
+        "--decode-timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a decoder may take for one frame before it is given up (default: 60)",
+    )
     parser.add_argument("--fps", type=float, help="frames a second of a folder of images")
     parser.add_argument(
         "--clip-name", metavar="NAME", help="name of the clip and its run folder (default: the name of CLIP)"
@@ -210,9 +217,7 @@ class _Measuring:
                 return run_clip(source, models, request, show)
 
     def _opened(self, clip: str) -> closing[FrameSource]:
-        from yolact_temporal.data.sources import open_clip
-
-        return closing(open_clip(clip, decoder=self._args.decoder, fps=self._args.fps))
+        return closing(_open_clip(clip, self._args))
 
     def _progress(self, name: str, source: FrameSource) -> AbstractContextManager[Progress]:
         expected = _expected_frames(source.info.frame_count, self._options)
@@ -267,9 +272,10 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
 
     # These load PyAV, which what is wrong above need not wait for.
     from yolact_temporal.data.runs.guard import require_apart
-    from yolact_temporal.data.sources import given_clips, require_decoder
+    from yolact_temporal.data.sources import given_clips, require_decoder, require_timeout
 
     require_decoder(args.decoder)
+    require_timeout(args.decode_timeout)
     motion_options(args)
     rules(args)
     found = given_clips(args.clips)
@@ -329,16 +335,22 @@ def _first_pictures(
 ) -> list[NDArray[np.uint8]]:
     """Return the first frames that will be measured, of the first clip that can be read; empty where none can."""
     from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
-    from yolact_temporal.data.sources import open_clip, select_frames
+    from yolact_temporal.data.sources import select_frames
 
     for clip in clips:
         try:
-            with closing(open_clip(clip, decoder=args.decoder, fps=args.fps)) as source:
+            with closing(_open_clip(clip, args)) as source:
                 selected = select_frames(source, options.start, options.end, options.stride)
                 return [frame.rgb for frame in islice(selected, CHECKED_FRAMES)]
         except InputError:
             continue  # it is told when its turn comes
     return []
+
+
+def _open_clip(clip: str, args: argparse.Namespace) -> FrameSource:
+    from yolact_temporal.data.sources import open_clip
+
+    return open_clip(clip, decoder=args.decoder, fps=args.fps, timeout_s=args.decode_timeout)
 
 
 def _expected_frames(count: int | None, options: Any) -> int | None:
