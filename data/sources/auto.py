@@ -33,7 +33,7 @@ def open_clip(
     decoder: str = "auto",
     fps: Fraction | float | None = None,
     threads: int | None = None,
-    timeout_s: float = DECODE_TIMEOUT_S,
+    timeout_s: float | None = None,
 ) -> FrameSource:
     """Open a video file or a folder of numbered images.
 
@@ -47,8 +47,8 @@ def open_clip(
         decoder: "auto", "decord" or "pyav"; of no account for a folder.
         fps: images a second of a folder.
         threads: decoding threads; by default two at most.
-        timeout_s: how long a decoder may take for one packet or frame. One that hangs is given up: what is missing is
-            a loss where frames came before.
+        timeout_s: how long a decoder may take for one packet or frame; by default 60 s. One that hangs is given up:
+            what is missing is a loss where frames came before.
 
     Returns:
         A source to be iterated once, and closed.
@@ -76,7 +76,7 @@ def open_clip(
     """
     path = Path(path)
     require_decoder(decoder)
-    require_timeout(timeout_s)
+    timeout_s = require_timeout(DECODE_TIMEOUT_S if timeout_s is None else timeout_s)
     if fps is not None and not fps > 0:
         raise UsageError(f"expected --fps above 0, got {fps}")
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder on the way may not be entered)

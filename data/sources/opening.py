@@ -107,6 +107,7 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
                 packet = next(packets, None)
                 if packet is None:
                     break
+                damaged |= packet.is_corrupt
                 if packet.size:
                     packet.opaque, sent = sent, sent + 1
                 decoded = stream.decode(packet)
@@ -117,7 +118,7 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
                 if not frame.is_corrupt:
                     number = frame.opaque if isinstance(frame.opaque, int) else 0
                     return FirstFrame(frame, number, damaged, stream.codec_context.framerate or None)
-                reason = "all its frames are damaged"
+                reason, damaged = "all its frames are damaged", True
     raise InputError(
         f"expected at least one frame in {path}, but none can be decoded ({reason}): copy or record it again"
     )

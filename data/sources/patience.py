@@ -78,8 +78,10 @@ class BoundedSource:
 
         Raises:
             InputError: if it hangs before its first frame, or as the source.
-            RuntimeError: when iterated a second time.
+            RuntimeError: when iterated a second time, or closed.
         """
+        if not self._end.alive:
+            raise RuntimeError("expected to be read once and before it is closed: open the clip again")
         frames = self._worker.ask(lambda: iter(self._source), self._seconds)
         following = 0
         try:

@@ -100,7 +100,6 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--decode-timeout",
         type=float,
-        default=60.0,
         metavar="SECONDS",
         help="how long a decoder may take for one frame before it is given up (default: 60)",
     )
@@ -275,7 +274,8 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
     from yolact_temporal.data.sources import given_clips, require_decoder, require_timeout
 
     require_decoder(args.decoder)
-    require_timeout(args.decode_timeout)
+    if args.decode_timeout is not None:
+        require_timeout(args.decode_timeout)
     motion_options(args)
     rules(args)
     found = given_clips(args.clips)
@@ -350,7 +350,7 @@ def _first_pictures(
 def _open_clip(clip: str, args: argparse.Namespace) -> FrameSource:
     from yolact_temporal.data.sources import open_clip
 
-    return open_clip(clip, decoder=args.decoder, fps=args.fps, timeout_s=args.decode_timeout)
+    return open_clip(clip, args.decoder, args.fps, timeout_s=args.decode_timeout)
 
 
 def _expected_frames(count: int | None, options: Any) -> int | None:
