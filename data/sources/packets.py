@@ -66,6 +66,10 @@ class Packets:
         """Return whether packets are hidden that lie behind others which are shown, as no late start hides."""
         return 0 in self._shown[self._shown.find(1) :] if 1 in self._shown else False
 
+    def lies_behind(self, packet: int, byte: int) -> bool:
+        """Return whether a packet is known to lie behind a byte of the file."""
+        return packet < len(self._positions) and self._positions[packet] > byte
+
     def lie_behind(self, byte: int) -> bool:
         """Return whether all packets whose place is known lie behind a byte of the file."""
         known = [position for position in self._positions if position >= 0]

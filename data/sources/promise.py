@@ -165,7 +165,10 @@ class _Books:
             return found
         trusts_order = table is None or not table.distrusts_order
         # Frames before the first keyframe are no part of the clip, unless damage made that keyframe the first one.
-        start = 0 if first.after_damage else first.packet if first.frame.key_frame else None
+        damaged = first.after_damage or (
+            self._broken is not None and self._packets.lies_behind(first.packet, self._broken.first)
+        )
+        start = 0 if damaged else first.packet if first.frame.key_frame else None
         return self._packets.schedule(reorders, trusts_order, start)
 
     def fill(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.data.sources import gif, matroska, mpeg
 from yolact_temporal.data.sources.matroska import EBML
@@ -155,7 +156,7 @@ def _transport_fault(path: Path, size: int) -> Break | None:
 def _transport_strays(path: Path) -> Break | None:
     """Find starts of pictures that FFmpeg passes over: their packet's number of the stream or start code is broken.
 
-    A packet amid a picture that goes astray is missed by its count, and FFmpeg marks the picture; the first one is not.
+    So is a packet amid the first picture, of which FFmpeg does not tell that one is missing.
     """
     packets = np.memmap(path, np.uint8, "r").reshape(-1, _TS_PACKET)
     if len(packets) < _FEW_PACKETS:
@@ -171,11 +172,29 @@ def _transport_strays(path: Path) -> Break | None:
     stream = streams[starts]
     alone = video & (counts[stream] == 1)
     headless = ~video & (pictures[stream] >= 0.9 * begun[stream]) & (pictures[stream] > 1)
-    strays = starts[alone | headless]
+    amid = [
+        at for at in np.flatnonzero(counts[streams] == 1) if _fills_hole(packets, streams, pictures, int(at))
+    ]
+    strays = np.union1d(starts[alone | headless], np.array(amid, np.int64))
     if not len(strays):
         return None
     reason = f"{len(strays)} of {len(packets)} transport packets belong to no picture"
     return Break(reason, int(strays[0]) * _TS_PACKET, int(strays[-1]) * _TS_PACKET)
+
+
+def _fills_hole(
+    packets: NDArray[np.uint8], streams: NDArray[np.int64], pictures: NDArray[np.int64], at: int
+) -> bool:
+    """Return whether a transport packet has the count that a stream of pictures lacks just there."""
+    count = int(packets[at, 3] & 0x0F)
+    for stream in np.flatnonzero(pictures > 1):
+        own = np.flatnonzero(streams == stream)
+        place = int(np.searchsorted(own, at))
+        if 0 < place < len(own):
+            before, after = (int(packets[own[beside], 3] & 0x0F) for beside in (place - 1, place))
+            if (before + 1) % 16 == count == (after - 1) % 16:
+                return True
+    return False
 
 
 def lacks_index(path: Path) -> bool:
