@@ -150,7 +150,7 @@ class _Measurer:
             for left in (self._scratch / "clip", self._scratch / "runs"):
                 with suppress(FileNotFoundError):
                     shutil.rmtree(left)
-        return replace(outcome, folder=None) if is_remote(self._out) else outcome
+        return replace(outcome, folder=None, reading=None) if is_remote(self._out) else outcome
 
     def _fetched(self, clip: str, name: str) -> FinishedRun | FinishedBefore:
         run = self._args.out / name
