@@ -286,7 +286,7 @@ def _checked(args: argparse.Namespace, first: bool = True) -> _Asked:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
 
     # These load PyAV, which what is wrong above need not wait for.
-    from yolact_temporal.cli.on_ray import require_runner
+    from yolact_temporal.cli.runners import require_runner
     from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.sources import require_decoder
 

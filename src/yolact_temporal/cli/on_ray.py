@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from yolact_temporal.analyzing.clips_csv import ClipRow
 from yolact_temporal.analyzing.workers import cores
 from yolact_temporal.cli.console import progress_bar
+from yolact_temporal.cli.runners import load_ray
 from yolact_temporal.cli.several import FinishedBefore, Measure, Outcome, outcome_of, set_up
 from yolact_temporal.data.remote import fetch, fetch_manifest, is_remote, joined, put_run
 from yolact_temporal.errors import UsageError
@@ -43,7 +44,7 @@ def on_ray(
         clips: the names of their runs, by path or address.
         ready: a function of a module that loads what it takes to measure clips, called once by each actor.
     """
-    ray = _ray()
+    ray = load_ray()
     if not is_remote(args.out):
         args.out = args.out.absolute()  # actors work in folders of their own
     started = not ray.is_initialized()
@@ -162,30 +163,3 @@ class _Measurer:
         if is_remote(self._out) and not isinstance(done, FinishedBefore):
             put_run(done.folder.path, there)
         return done
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "expected Ray for --runner ray, which is not installed: pip install 'yolact-temporal[ray]', or drop "
-            "--runner"
-        ) from error
-    return ray
-
-
-def require_runner(args: argparse.Namespace) -> None:
-    """Refuse a runner that is not installed, or options that go with another one.
-
-    Raises:
-        UsageError: in one sentence.
-    """
-    if args.runner == "ray":
-        _ray()
-    elif args.ray_address is not None:
-        raise UsageError("expected --runner ray beside --ray-address, got none: add it")
-    elif is_remote(args.out):
-        raise UsageError(
-            f"expected a folder for --out, got the address {args.out}: only --runner ray writes into a store"
-        )
