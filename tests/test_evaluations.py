@@ -107,7 +107,7 @@ def test_what_is_no_evaluation_or_goes_not_with_the_others_is_refused(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "nothing there"), ("[", "it is no JSON"), ("[]", "missing")]
+    ("content", "message"), [(None, "nothing there"), ("[", "it is not JSON"), ("[]", "missing")]
 )
 def test_a_file_that_is_no_object_is_refused(tmp_path, content, message):
     path = tmp_path / "x.json"

@@ -112,7 +112,7 @@ def _read(path: Path) -> list[Evaluation]:
         data = Fields(json.loads(text.decode("utf-8")))
         return [_evaluation(one) for one in (data, *map(Fields, data.items("beside")))]
     except (ValueError, RecursionError) as error:  # a FieldError is a ValueError
-        reason = f"{error} is missing or wrong" if isinstance(error, FieldError) else "it is no JSON"
+        reason = f"{error} is missing or wrong" if isinstance(error, FieldError) else "it is not JSON"
         raise InputError(
             f"expected an evaluation as `evaluate --json` prints it in {path}, but {reason}: "
             f"evaluate the model again and keep what --json prints"
