@@ -104,14 +104,20 @@ class TestObjectsCovered:
         assert objects_covered(crop(*mask), list(own.values())) == count
 
 
+def write(path, name, frames):
+    """Write lists of boxes a frame as masks, which go by their place."""
+    made = [
+        frame(t, [box(*one) for one in each], SIZE, list(range(1, len(each) + 1)))
+        for t, each in enumerate(frames)
+    ]
+    FORMATS[name].write(sequence(made, ("object",)), path)
+    return str(path)
+
+
 def score(tmp_path, capsys, own, true):
     """Run `score` on lists of boxes a frame: of masks, and of true objects by identity; returns the figures."""
-    masks = [
-        frame(t, [box(*one) for one in each], SIZE, list(range(1, len(each) + 1)))
-        for t, each in enumerate(own)
-    ]
+    write(tmp_path / "own.jsonl", "masks", own)
     truth = [frame(t, [box(*one) for one in each.values()], SIZE, list(each)) for t, each in enumerate(true)]
-    FORMATS["masks"].write(sequence(masks, ("object",)), tmp_path / "own.jsonl")
     FORMATS["davis"].write(sequence(truth, ("object",)), tmp_path / "truth")
     paths = [str(tmp_path / "own.jsonl"), "--ground-truth", str(tmp_path / "truth")]
     assert cli.main(["score", *paths, "--out", str(tmp_path / "runs"), "--no-plots", "--json"]) == 0
@@ -158,3 +164,44 @@ def test_without_any_mask_both_are_undefined(tmp_path, capsys):
     assert told(figures["localisation_failure"]) == (None, 0, 1, None, None)
     for name in ("leakage", "leakage_onto_others", "leakage_afar", "leakage_at_iou_0.1"):
         assert told(figures[name]) == (None, 0, 0, 0, 2), name
+
+
+def test_a_comparison_tells_of_each_model_what_score_tells(tmp_path, capsys):
+    """The right masks, and a model that merges both objects in half of the frames and spills over in the others."""
+    right, spilling = [list(BOTH.values())] * 6, [[MERGED], [(2, 10, 15, 20), RIGHT]] * 3
+    masks = [write(tmp_path / f"{name}.jsonl", "masks", own) for name, own in (("a", right), ("b", spilling))]
+    truth = ["--ground-truth", write(tmp_path / "truth", "davis", right)]
+    options = ["--fps", "24", "--clip-name", "c", "--no-plots", "--out", str(tmp_path / "runs"), "--json"]
+    assert cli.main(["score", *masks, *truth, *options]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    scored = {own["model"]: own["figures"] for own in run["quality"]}
+
+    folder = tmp_path / "comparison"
+    command = ["compare", str(tmp_path / "runs" / "c"), *truth, "--out", str(folder), "--no-plots"]
+    assert cli.main([*command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["against_truth"]
+    assert {(row["clip"], row["model"]) for row in rows} == {("c", "a"), ("c", "b")}
+    for row in rows:
+        own = scored[row["model"]][row["figure"]]
+        assert {key: row[key] for key in ("value", "n", "objects")} == {
+            key: own[key] for key in ("value", "n", "objects")
+        }
+    found = {row["model"]: row["value"] for row in rows if row["figure"] == "localisation_failure"}
+    assert found == {"a": 0, "b": pytest.approx(3 / 9)}
+    head, line = "How masks fail", "D8 masks over two objects or more (lower is better)"
+    report = (folder / "comparison.md").read_text(encoding="utf-8")
+    assert head in report
+    assert f"| {line} | 0 | 0.3333 |" in report
+    assert cli.main(command) == 0
+    told = capsys.readouterr().out
+    assert head in told
+    assert line in told
+
+
+def test_a_comparison_without_a_truth_tells_nothing_of_it(tmp_path, capsys):
+    right = [list(BOTH.values())] * 3
+    masks = [write(tmp_path / f"{name}.jsonl", "masks", right) for name in "ab"]
+    options = ["--fps", "24", "--clip-name", "c", "--no-plots", "--quiet", "--out", str(tmp_path / "runs")]
+    assert cli.main(["score", *masks, *options]) == 0
+    assert cli.main(["compare", str(tmp_path / "runs" / "c"), "--out", str(tmp_path / "x"), "--json"]) == 0
+    assert "against_truth" not in json.loads(capsys.readouterr().out)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop, covered_share
+from yolact_temporal.data.crops import MaskCrop, covered_share, meeting
 from yolact_temporal.temporal.metrics.contract import MATCH_IOUS, Figure, MetricSpec, at_iou
 from yolact_temporal.temporal.metrics.region import TOLERANCE
 from yolact_temporal.temporal.metrics.registry import REGISTRY
@@ -88,15 +88,20 @@ def own_pixels(true: Mapping[int, MaskCrop]) -> dict[int, MaskCrop]:
         >>> {key: mask.area for key, mask in own_pixels({1: horse, 2: rider}).items()}
         {1: 8}
     """
+    keys, masks = list(true), list(true.values())
+    regions = [mask.region for mask in masks]
+    near = meeting(regions, regions)
     found = {}
-    for key, mask in true.items():
-        others = [other for one, other in true.items() if one != key and other.region.meets(mask.region)]
-        pixels = mask.pixels.copy()
-        for other in others:
-            pixels[other.within(mask.region) > 0] = 0
-        own = MaskCrop.from_bitmap(pixels, mask.size, mask.x, mask.y) if others else mask
+    for place, mask in enumerate(masks):
+        others = [masks[other] for other in np.flatnonzero(near[place]).tolist() if other != place]
+        own = mask
+        if others:
+            pixels = mask.pixels.copy()
+            for other in others:
+                pixels[other.within(mask.region) > 0] = 0
+            own = MaskCrop.from_bitmap(pixels, mask.size, mask.x, mask.y)
         if own.area:
-            found[key] = own
+            found[keys[place]] = own
     return found
 
 
@@ -166,8 +171,7 @@ def leak(
         return Leak(0.0, 0.0)
     on_others = np.zeros_like(beyond)
     for other in others:
-        if other.region.meets(mask.region):
-            on_others |= other.within(region) > 0
+        on_others |= other.within(region) > 0
     on_others &= beyond
     rest = beyond & ~on_others
     if inside.any():
@@ -185,6 +189,20 @@ _PARTS: tuple[Callable[[Leak], float], ...] = (
 """What each of `LEAKAGE_SPECS` is of."""
 
 
+def _leaks(frame: TruthFrame) -> dict[int, tuple[float, Leak | None]]:
+    """Return of every true object the overlap with its mask and what leaks of that; 0 and None where it has none."""
+    true = list(frame.true.masks.values())
+    found: dict[int, tuple[float, Leak | None]] = dict.fromkeys(frame.true.masks, (0.0, None))
+    own = {key: one for key, one in frame.matched.items() if key in found and one.iou >= min(MATCH_IOUS)}
+    masks = {key: frame.own[one.place].mask for key, one in own.items()}
+    near = meeting([mask.region for mask in masks.values()], [each.region for each in true])
+    for (key, mask), row in zip(masks.items(), near, strict=True):
+        object_mask = frame.true.masks[key]
+        others = [true[place] for place in np.flatnonzero(row).tolist() if true[place] is not object_mask]
+        found[key] = (own[key].iou, leak(mask, object_mask, others))
+    return found
+
+
 class MaskFailures:
     """Accumulates both failures of one model's masks; memory grows with the objects, not with the frames."""
 
@@ -198,16 +216,10 @@ class MaskFailures:
     def observe(self, frame: TruthFrame) -> None:
         """Take the next frame."""
         self._localise(frame)
-        true = frame.true.masks
-        for key, mask in true.items():
-            found = frame.matched.get(key)
-            shares = None
-            if found is not None and found.iou >= min(MATCH_IOUS):
-                others = [other for one, other in true.items() if one != key]
-                shares = leak(frame.own[found.place].mask, mask, others)
-            for iou, leaks in self._leaks.items():
+        for key, (iou, shares) in _leaks(frame).items():
+            for least, leaks in self._leaks.items():
                 n, sums = leaks.setdefault(key, (0, Leak(0.0, 0.0)))
-                if found is not None and shares is not None and found.iou >= iou:
+                if shares is not None and iou >= least:
                     added = Leak(sums.onto_others + shares.onto_others, sums.afar + shares.afar)
                     leaks[key] = (n + 1, added)
 
@@ -217,8 +229,11 @@ class MaskFailures:
             self._single += len(masks)
             return
         objects = list(own_pixels(frame.true.masks).values())
+        near = meeting([mask.region for mask in masks], [each.region for each in objects])
         self._masks += len(masks)
-        self._failed += sum(objects_covered(mask, objects) >= 2 for mask in masks)
+        for mask, row in zip(masks, near, strict=True):
+            there = np.flatnonzero(row).tolist()
+            self._failed += len(there) > 1 and objects_covered(mask, [objects[place] for place in there]) > 1
 
     def figures(self) -> dict[str, TruthFigure]:
         """Return the figures of the frames so far; n counts masks of localisation, frames of objects of leakage."""
