@@ -24,7 +24,7 @@ LINKED := build/linked
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(firstword $(PYTHON) python3))
 GPU_OPTIONS ?=
 
-.PHONY: demo test check-fast check-gpu test-lowest lint format types docs tables-page pytest clean
+.PHONY: demo test check-fast check-gpu test-extras test-lowest lint format types docs tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -37,6 +37,10 @@ check-fast: $(VENV)/.installed-dev
 	@mkdir -p build; $(MAKE) --no-print-directory lint types docs > build/check-fast.log 2>&1 & reading=$$!; \
 	$(BIN)/python $(PYTEST) -m "not slow"; tested=$$?; \
 	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
+
+# The tests of the extras `ray`, `onnx` and `openvino`, which bring large packages and are skipped without them.
+test-extras: $(VENV)/.installed-extras
+	$(BIN)/python -m pytest tests/test_ray.py tests/test_engines.py
 
 test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python $(PYTEST) -m "not slow or smoke"
@@ -91,6 +95,10 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py Makefile
 	$(BIN)/python -m pip install --editable '.[dev,docs]'
 	$(BIN)/python -m pip install --no-deps 'trackeval>=1.3'
 	touch $(VENV)/.installed $@
+
+$(VENV)/.installed-extras: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --editable '.[dev-extras]'
+	touch $@
 
 build/lowest.txt: $(VENV)/.installed-dev pyproject.toml tools/lowest.py
 	mkdir -p build
