@@ -178,7 +178,7 @@ def leak(
         rest &= (
             cv2.distanceTransform((inside == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius
         )
-    return Leak(np.count_nonzero(on_others) / mask.area, np.count_nonzero(rest) / mask.area)
+    return Leak(*(int(np.count_nonzero(part)) / mask.area for part in (on_others, rest)))
 
 
 _PARTS: tuple[Callable[[Leak], float], ...] = (

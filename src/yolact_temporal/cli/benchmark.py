@@ -71,7 +71,8 @@ def add(commands: Any) -> None:
         "--table",
         action="store_true",
         help="print Table 1 of the YOLACT paper on this machine instead: frames a second of every published preset (or "
-        "of --models), by the network alone and by the whole of analyze; an hour or more on a CPU, less with few --frames and --rounds",
+        "of --models), by the network alone and by the whole of analyze; an hour or more "
+        "on a CPU, less with few --frames and --rounds",
     )
     parser.add_argument(
         "--evaluations",
