@@ -76,6 +76,10 @@ def run(args: argparse.Namespace) -> int:
     for option, path in (("--csv", args.csv), ("--plot", args.plot)):
         _require_place(option, path)
 
+    from yolact_temporal.data.coco import read_annotations
+
+    read_annotations(args.annotations)
+
     from yolact_temporal.benchmarking.evaluations import (
         evaluations_data,
         plot_precision,
@@ -83,10 +87,8 @@ def run(args: argparse.Namespace) -> int:
         require_distinct_models,
         write_precision_csv,
     )
-    from yolact_temporal.data.coco import read_annotations
     from yolact_temporal.data.sources.structure import sha256_of
 
-    read_annotations(args.annotations)
     annotations = sha256_of([args.annotations])
     earlier = read_evaluations(args.beside, annotations)
     own = _evaluate(args, args.model, annotations, weights=args.weights, options=segmenter_options(args))
