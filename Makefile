@@ -24,7 +24,7 @@ LINKED := build/linked
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(firstword $(PYTHON) python3))
 GPU_OPTIONS ?=
 
-.PHONY: demo test check-fast check-gpu test-lowest lint format types docs tables-page pytest clean
+.PHONY: demo test check-fast check-gpu test-extras test-thorough test-lowest lint format types docs tables-page pytest clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed
@@ -38,8 +38,12 @@ check-fast: $(VENV)/.installed-dev
 	$(BIN)/python $(PYTEST) -m "not slow"; tested=$$?; \
 	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
 
+# The tests of the extras `ray`, `onnx` and `openvino`, which bring large packages and are skipped without them.
+test-extras: $(VENV)/.installed-extras
+	$(BIN)/python -m pytest tests/test_ray.py tests/test_engines.py
+
 test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/python $(PYTEST) -m "not slow or smoke"
+	$(LOWEST)/bin/python $(PYTEST) -m "(not slow or smoke) and not thorough"
 
 # At most eight minutes: are the masks a GPU gives the CPU's, and how fast is it? Writes gpu_report.json and .md.
 check-gpu:
@@ -72,7 +76,11 @@ types: $(VENV)/.installed-dev
 	MYPYPATH=$(TYPES) $(BIN)/mypy -p yolact_temporal
 
 pytest: $(VENV)/.installed-dev
-	$(BIN)/python $(PYTEST) --durations=10
+	$(BIN)/python $(PYTEST) -m "not thorough" --durations=10
+
+# What `make test` leaves out: the same claims of every model, attack and fault, which takes about as long again.
+test-thorough: $(VENV)/.installed-dev
+	$(BIN)/python $(PYTEST) -m thorough --durations=10
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
@@ -91,6 +99,10 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml setup.py Makefile
 	$(BIN)/python -m pip install --editable '.[dev,docs]'
 	$(BIN)/python -m pip install --no-deps 'trackeval>=1.3'
 	touch $(VENV)/.installed $@
+
+$(VENV)/.installed-extras: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --editable '.[dev-extras]'
+	touch $@
 
 build/lowest.txt: $(VENV)/.installed-dev pyproject.toml tools/lowest.py
 	mkdir -p build

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pytest
+from thorough import thorough_but
 
 SMALL = ("yolact_compact", "mask_rcnn_compact")
 """One of each family: what a test needs that leaves out the slow ones."""
 
 
 def small_ones_first(names: Iterable[str]) -> list[object]:
-    """Return names for `parametrize`: of those that are not small the test is slow."""
-    return [name if name in SMALL else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    """Return names for `parametrize`: of those that are not small the test is slow, and for `make test-thorough`."""
+    return thorough_but(names, SMALL)

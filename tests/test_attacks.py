@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from clips import write_images
 from mask_clips import frame, sequence
+from thorough import thorough_but
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
@@ -106,6 +107,9 @@ class Clips:
 SHORT, LONG = 12, 20
 """Frames of a clip."""
 
+SHOWN = ("propagated", "lazy core", "dilated", "worst dropped", "twice")
+"""One of each kind; the others are for `make test-thorough`."""
+
 DRIFTING = ("propagated", "frozen")
 """These go wrong by and by."""
 
@@ -168,7 +172,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", thorough_but(ATTACKS, SHOWN))
 def test_what_only_looks_steady_is_not_called_steadier(clips_of, capsys, name, truth):
     clips = clips_of(LONG if name in DRIFTING else SHORT)
     make, other, by_consensus, by_truth = ATTACKS[name]
@@ -187,6 +191,7 @@ def test_what_only_looks_steady_is_not_called_steadier(clips_of, capsys, name, t
         assert answers["headline"].endswith("How true the masks are is not known.")
 
 
+@pytest.mark.thorough
 def test_three_hundred_specks_are_told(clips_of, capsys):
     code, found = clips_of(4).compare(
         capsys, lambda clip, seed: attacks.specks(clip.truth, 300, seed), honest, truth=True, count=1
@@ -217,6 +222,7 @@ def test_one_clip_is_answered_by_itself(clips_of, capsys):
     assert "too short" in found["sentence"].lower()  # 19 pairs, where it takes 30
 
 
+@pytest.mark.thorough
 def test_unmoving_masks_on_a_still_scene_keep_the_word(tmp_path, capsys):
     scenes = []
     for seed in range(7):

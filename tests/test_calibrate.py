@@ -49,6 +49,7 @@ def rows(quick):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 class TestQuickRun:
     def test_all_comes_out_as_it_must(self, quick):
         code, printed, _, calibration = quick
@@ -159,6 +160,7 @@ def changed(table, key, values):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 class TestExpectations:
     @pytest.mark.parametrize(
         ("key", "factor", "rule"), BROKEN, ids=[f"{k[1]} {k[4]} x{f}" for k, f, _ in BROKEN]

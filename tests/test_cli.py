@@ -14,6 +14,7 @@ import pytest
 import torch
 from clips import damage, truncate, write_clip, write_images
 from safetensors.torch import save_file
+from thorough import thorough_but
 
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
@@ -444,7 +445,9 @@ def unbroken(long_clip, tmp_path_factory):
 
 @pytest.mark.slow
 class TestInterruption:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    @pytest.mark.parametrize(
+        "number", thorough_but([signal.SIGTERM, signal.SIGINT, signal.SIGKILL], [signal.SIGKILL])
+    )
     def test_an_interrupted_run_leaves_whole_files_and_resumes_to_the_same_result(
         self, long_clip, unbroken, tmp_path, capsys, number
     ):

@@ -366,6 +366,7 @@ def test_a_clip_is_uploaded_analyzed_through_a_reload_and_shown(page, server, cl
 
 
 @within(240)
+@pytest.mark.thorough
 def test_screens_are_whole_at_both_widths(page, tmp_path):
     folder = Path(os.environ.get("YOLACT_TEMPORAL_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import pytest
 from mask_clips import frame
 from masks import rectangle
 from scored_masks import FPS, SCENE, SIZE, refused, score_fixture, summary, true_frames, write  # noqa: F401
+from thorough import thorough_but
 
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.metrics.davis_protocol import GROUP, SPECS
@@ -31,7 +32,7 @@ def scored(score, folder, name, masks, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", davis.OSVOS_FIGURES)
+@pytest.mark.parametrize("name", thorough_but(davis.OSVOS_FIGURES, ("blackswan", "dance-twirl")))
 def test_every_sequence_has_the_published_figures(folder, score, tmp_path, name):
     found = scored(score, folder, name, davis.OSVOS, tmp_path)
     frames, *statistics, dtssd, _, consecutive = davis.OSVOS_FIGURES[name]

@@ -20,7 +20,7 @@ PRODUCT = ("src", "data", "yolact", "temporal", "dashboards")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OPTIONAL = PROJECT["optional-dependencies"]
 #: What developers install; the other extras are a user's.
-DEVELOPERS = ("dev", "docs")
+DEVELOPERS = ("dev", "dev-extras", "docs")
 
 sys.path.insert(0, str(ROOT / "tools"))
 from lowest import constraints  # noqa: E402
@@ -123,7 +123,7 @@ def test_all_that_is_declared_is_imported() -> None:
 def test_all_that_the_tests_import_is_declared_for_developers() -> None:
     own = {path.stem for folder in ("tests", "tools") for path in (ROOT / folder).glob("*.py")}
     own |= {"tests", "reference_weights"}  # the folder itself, and a file beside the real data
-    extras = [text for extra in (*DEVELOPERS, "identity", "onnx") for text in OPTIONAL[extra]]
+    extras = [text for extra in (*DEVELOPERS, "identity", "onnx", "ray") for text in OPTIONAL[extra]]
     declared = names_in([*PROJECT["dependencies"], *extras])
     assert undeclared(imports_below("tests", "tools") - own, declared) == {}
 

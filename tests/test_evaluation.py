@@ -62,6 +62,16 @@ def test_the_right_answers_have_a_precision_of_one(tmp_path):
     assert json.loads(json.dumps(figures)) == figures
 
 
+def test_ap_is_the_mean_of_that_at_every_threshold(tmp_path):
+    figures = run(tmp_path, lambda index, instances: shifted(instances, 3))
+    for kind in ("segm", "bbox"):
+        curve = figures[kind]["AP_by_iou"]
+        assert list(curve) == [f"{0.5 + 0.05 * step:.2f}" for step in range(10)]
+        assert (curve["0.50"], curve["0.75"]) == (figures[kind]["AP50"], figures[kind]["AP75"])
+        assert sum(curve.values()) / 10 == pytest.approx(figures[kind]["AP"])
+        assert curve["0.50"] > curve["0.95"]
+
+
 def test_nothing_found_is_zero_and_a_class_never_annotated_is_undefined(tmp_path):
     path = write_shapes(tmp_path, 5)
     content = json.loads(path.read_text())

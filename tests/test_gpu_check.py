@@ -24,6 +24,7 @@ sys.exit(gpu_check.main(sys.argv[1:]))
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_whole_check_runs_without_decord_and_streamlit(tmp_path):
     options = ["--device", "cpu", "--models", "yolact_compact", "--frames", "2", "--budget", "400"]
     done = subprocess.run(

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from yolact_temporal.cli import analyze
 from yolact_temporal.cli import main as cli
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _ODD = "A seq seq.mp4 film runs run.json run.json.part run.lock ... .hidden x.json x.json.part"
 _OURS = (

@@ -258,6 +258,7 @@ def test_mask_scoring_trains_its_head_and_leaves_the_rest_as_it_was(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in BASELINES if "resnet" in name])
 def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name):
     write_shapes(tmp_path, 2)
@@ -283,6 +284,7 @@ def test_a_published_architecture_takes_a_step_of_its_own_recipe(tmp_path, name)
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_shapes_are_learnt_by_heart(tmp_path):
     """A few images, seen again and again, are told apart ever better."""
     recipe = replace(

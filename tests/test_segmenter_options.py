@@ -8,6 +8,7 @@ import pytest
 import torch
 from clips import write_clip
 from devices import devices
+from model_names import small_ones_first
 from test_mask_parts import require_the_same_masks, small_yolact
 
 from yolact_temporal.analyzing.chosen_models import chosen_models
@@ -96,7 +97,7 @@ def test_nothing_chosen_is_the_published_model_to_the_bit():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", small_ones_first(PRESETS))
 def test_masks_assembled_from_parts_are_cropped_alike(name):
     model = small_yolact(name).model
     for options in ({"crop": "fine"}, {"crop": "fine", "crop_margin": 0.1}, {"crop_margin": 0.1}):

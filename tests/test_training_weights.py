@@ -106,6 +106,7 @@ def test_half_precision_weights_keep_values_names_and_metadata(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
     annotations = write_shapes(tmp_path, 4, size=96)
     recipe = recipe_for("yolact_compact")

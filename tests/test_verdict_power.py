@@ -43,6 +43,7 @@ def test_the_stand_ins_are_equal_and_their_pairs_were_measured(pool):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_large_difference_is_found_and_none_is_made_up(pool):
     found = run(pool, Setting(12, 1.5, 0.1))
     assert (found.outlines, found.wrong) == (20, 0)
@@ -53,6 +54,7 @@ def test_a_large_difference_is_found_and_none_is_made_up(pool):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_counts(pool):
     setting = Setting(7, 1.2, 0.2)
     assert run(pool, setting, 5) == run(pool, setting, 5)
@@ -76,6 +78,7 @@ def test_a_bar_has_the_trials_that_its_standard_error_takes():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_clips_measured_ratios_spread_as_the_setting_says(pool):
     rng = np.random.default_rng(0)
     noise = measured_noise(pool, rng)

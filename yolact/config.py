@@ -73,6 +73,22 @@ class BackboneConfig:
     deformable_interval: int = 1
     selected: tuple[int, ...] = (1, 2, 3)
 
+    @property
+    def title(self) -> str:
+        """What it is called in papers, by the number of its layers.
+
+        Example:
+            >>> [PRESETS[name].backbone.title for name in ("yolact_base", "yolact_darknet53", "yolact_plus_resnet50")]
+            ['ResNet-101', 'DarkNet-53', 'ResNet-50, deformable']
+        """
+        if self.kind == "resnet":  # three convolutions a block, one before, and a last layer that is not here
+            name = f"ResNet-{3 * sum(self.blocks) + 2}"
+        elif self.kind == "darknet":  # two a block, one before each stage, one before all, and a last layer
+            name = f"DarkNet-{2 * sum(self.blocks) + len(self.blocks) + 2}"
+        else:
+            name = "MobileNetV2"
+        return f"{name}, deformable" if any(self.deformable) else name
+
 
 @dataclass(frozen=True)
 class AnchorConfig:

@@ -46,7 +46,7 @@ def evaluate(
         progress: called with the images done and all of them.
 
     Returns:
-        {"segm": {"AP", "AP50", "AP75", "AP50_small", "AP50_medium", "AP50_large",
+        {"segm": {"AP", "AP50", "AP75", "AP50_small", "AP50_medium", "AP50_large", "AP_by_iou": {"0.50": ..., "0.95"},
         "per_class": {name: {"AP", "AP50"}}, "operating_point": {"score_threshold", "precision", "recall"}}, "bbox": the
         same}, fractions of 1, None where no object is annotated; see `operating_point` for that.
 
@@ -118,6 +118,9 @@ def average_precision(truth: COCO, detections: list[dict[str, Any]], kind: str) 
     }
     for index, size in enumerate(_SIZES[1:], start=1):
         summary[f"AP50_{size}"] = _mean(table[0, ..., index])
+    summary["AP_by_iou"] = {
+        f"{iou:.2f}": _mean(table[row, ..., 0]) for row, iou in enumerate(evaluation.params.iouThrs)
+    }
     summary["per_class"] = {
         names[category]: {"AP": _mean(table[:, :, index, 0]), "AP50": _mean(table[0, :, index, 0])}
         for index, category in enumerate(evaluation.params.catIds)

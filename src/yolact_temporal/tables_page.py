@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from yolact_temporal.analyzing.clips_csv import CLIP_COLUMNS
 from yolact_temporal.analyzing.demo import CAMERA_MOVE_COLUMNS
+from yolact_temporal.benchmarking.evaluations import PRECISION_COLUMNS
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.temporal.absences import ABSENCE_COLUMNS
 from yolact_temporal.temporal.calibration.calibration_csv import CALIBRATION_COLUMNS
@@ -107,6 +108,11 @@ def tables_page() -> str:
             "what_if.csv",
             "Of `what-if`. One row a clip, model and method with its parameters.",
             WHAT_IF_COLUMNS,
+        ),
+        _Table(
+            "The table of evaluate",
+            "What `evaluate --csv FILE` writes. One row a model, kind and IoU threshold.",
+            PRECISION_COLUMNS,
         ),
         _Table("calibration.csv", "Of `calibrate`. One row a dose, motion and figure.", CALIBRATION_COLUMNS),
         _Table("verdicts.csv", "Of `calibrate --verdicts`. One row a setting.", VERDICT_COLUMNS),

@@ -60,6 +60,7 @@ class _Entry(NamedTuple):
     pair: PairMeasure | None
     truth: Callable[[], ObjectAccumulator] | None
     clip: ClipAccumulators | None
+    in_comparison: bool
 
 
 class MetricRegistry(Mapping[str, MetricSpec]):
@@ -89,6 +90,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         pair: PairMeasure | None = None,
         truth: Callable[[], ObjectAccumulator] | None = None,
         clip: ClipAccumulators | None = None,
+        in_comparison: bool = False,
     ) -> tuple[MetricSpec, ...]:
         """Add metrics.
 
@@ -100,6 +102,8 @@ class MetricRegistry(Mapping[str, MetricSpec]):
             truth: makes what measures them over one true object and one model's masks of it; the mean over objects is
                 then taken by itself, at every overlap of `MATCH_IOUS`.
             clip: makes what measures them over all masks of one model against all true objects.
+            in_comparison: whether a comparison against a ground truth tells what `clip` measures of each model, beside
+                the differences; it must not ask for tracks then.
 
         Returns:
             The specs.
@@ -111,7 +115,7 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         for name in (name for spec in specs for name in spec.names):
             if name in taken:
                 raise ValueError(f"expected a name that no metric has yet, got {name}")
-        self._entries.append(_Entry(order, specs, accumulator, pair, truth, clip))
+        self._entries.append(_Entry(order, specs, accumulator, pair, truth, clip, in_comparison))
         self._entries.sort(key=lambda entry: entry.order)
         return specs
 
@@ -229,9 +233,18 @@ class MetricRegistry(Mapping[str, MetricSpec]):
         """Return what one true object and one model's masks of it are measured by."""
         return [entry.truth() for entry in self._known() if entry.truth is not None]
 
-    def clip_accumulators(self, setting: TruthSetting) -> list[ClipAccumulator]:
-        """Return what all masks of a model against all true objects are measured by."""
-        made = [entry.clip(setting) for entry in self._known() if entry.clip is not None]
+    def clip_accumulators(self, setting: TruthSetting, in_comparison: bool = False) -> list[ClipAccumulator]:
+        """Return what all masks of a model against all true objects are measured by.
+
+        Args:
+            setting: what is known beforehand.
+            in_comparison: only what a comparison tells of each model.
+        """
+        made = [
+            entry.clip(setting)
+            for entry in self._known()
+            if entry.clip is not None and (entry.in_comparison or not in_comparison)
+        ]
         return [accumulator for accumulator in made if accumulator is not None]
 
     def pair_measures(self) -> list[PairMeasure]:

@@ -37,21 +37,31 @@ class TruthMeter:
         models: by name.
         class_names: what the truth's class ids stand for.
         davis: whether to measure as DAVIS publishes it, too: all masks of a frame as one, without matching.
+        in_comparison: only what a comparison tells of each model, which needs no tracks.
     """
 
     def __init__(
-        self, models: Mapping[str, ComparedModel], class_names: Sequence[str], davis: bool = False
+        self,
+        models: Mapping[str, ComparedModel],
+        class_names: Sequence[str],
+        davis: bool = False,
+        in_comparison: bool = False,
     ) -> None:
         self._shapes = Shapes()
         self._thresholds = {name: model.score_threshold for name, model in models.items()}
-        self._objects = {name: _ObjectMeters(self._shapes) for name in models}
+        self._objects = {} if in_comparison else {name: _ObjectMeters(self._shapes) for name in models}
         self._whole = {
-            name: REGISTRY.clip_accumulators(TruthSetting(model.class_names, class_names, davis))
+            name: REGISTRY.clip_accumulators(
+                TruthSetting(model.class_names, class_names, davis), in_comparison
+            )
             for name, model in models.items()
         }
 
     def update(
-        self, frame: JudgedFrame, classes: Mapping[int, int], tracks: Mapping[str, NDArray[np.int64]]
+        self,
+        frame: JudgedFrame,
+        classes: Mapping[int, int],
+        tracks: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> None:
         """Take the next frame.
 
@@ -59,7 +69,7 @@ class TruthMeter:
             frame: the true objects and every model's masks.
             classes: the class id of each true object.
             tracks: by model, one id for each instance above its operating threshold, in order; not above 0 for an empty
-                mask.
+                mask. None where nothing asks for them.
         """
         self._shapes.next_frame()
         true = TrueObjects(
@@ -72,14 +82,15 @@ class TruthMeter:
             self._shapes,
         )
         for name, threshold in self._thresholds.items():
-            seen = _frame_of(name, frame, true, threshold, tracks[name])
-            self._objects[name].observe(seen, frame.status)
+            seen = _frame_of(name, frame, true, threshold, None if tracks is None else tracks[name])
+            if name in self._objects:
+                self._objects[name].observe(seen, frame.status)
             for accumulator in self._whole[name]:
                 accumulator.observe(seen)
 
     def figures(self, model: str) -> dict[str, TruthFigure]:
         """Return a model's figures of the frames so far, by name."""
-        found = self._objects[model].figures()
+        found = self._objects[model].figures() if model in self._objects else {}
         for accumulator in self._whole[model]:
             found |= accumulator.figures()
         return found
@@ -90,7 +101,7 @@ class TruthMeter:
 
 
 def _frame_of(
-    name: str, frame: JudgedFrame, true: TrueObjects, threshold: float, tracks: NDArray[np.int64]
+    name: str, frame: JudgedFrame, true: TrueObjects, threshold: float, tracks: NDArray[np.int64] | None
 ) -> TruthFrame:
     """Return one model's part of a frame: its masks above the threshold, and which of them each object has."""
     instances, masks = frame.instances[name], frame.seen[name].masks
@@ -103,7 +114,9 @@ def _frame_of(
             int(instances.class_ids[index]),
             track,
         )
-        for index, track in zip(counted, tracks.tolist(), strict=True)
+        for index, track in zip(
+            counted, [0] * len(counted) if tracks is None else tracks.tolist(), strict=True
+        )
     ]
     matched = {
         key: MatchedMask(place[judged.place], judged.iou)

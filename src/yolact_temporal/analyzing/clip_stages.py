@@ -24,6 +24,7 @@ from yolact_temporal.data.mask_parts import MaskParts
 from yolact_temporal.data.masks_jsonl import FrameRecord
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
+from yolact_temporal.data.sources.changes import change_sentence, stamp_of
 from yolact_temporal.temporal.absences import AbsenceCounts
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
@@ -108,6 +109,7 @@ def analyze_clip(
         OutputError: if the folder is removed or moved meanwhile.
     """
     clock, options = StageClock(), request.options
+    stamp = stamp_of(source.info)
     timed = source.info.fps is not None
     with results_in(folder.path), single_threaded_opencv(), ExitStack() as stack:
         recordings = [
@@ -147,8 +149,10 @@ def analyze_clip(
         }
         outside = objects[-1].outside() if objects else {}
         true = next((found for table in objects if (found := table.measured()) is not None), None)
+    changed = change_sentence(source.info, stamp)
     warnings = [
         *source.warnings,
+        *([] if changed is None else [changed]),
         *(remark for mask_source in mask_sources for remark in mask_source.remarks()),
         *(remark for recording in recordings for remark in recording.remarks()),
     ]

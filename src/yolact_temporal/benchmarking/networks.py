@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def run_benchmark(
     precision: str = "float32",
     rounds: int | None = None,
     why_every: int = 0,
+    pairs: bool = True,
 ) -> dict[str, Any]:
     """Time each model's bare forward pass and the whole of analyze, with one model and with two.
 
@@ -68,13 +70,14 @@ def run_benchmark(
 
     Args:
         models: names; those that the register marks where None. One whose weights are not on this machine is timed
-            with random ones. A model whose counterpart is named too is also timed together with it.
+            with random ones.
         frames: a turn.
         clip: what to run on; by default a film of photographs at 854x480.
         device, precision: as for analyze.
         rounds: how many; `ROUNDS` where None.
         why_every: analyze is timed too with jitter explained on every so many pairs, of models that tell the parts of
             their masks; 0 for not.
+        pairs: whether models whose counterpart is named too are timed together with it.
 
     Returns:
         {"device", "threads", "precision", "frame_size", "frames", "rounds", "models": {name: {"forward_ms",
@@ -90,7 +93,7 @@ def run_benchmark(
         pixels = [frame.rgb for frame in islice(open_clip(path), min(frames, 8))]
         runner = _Runner(path, pixels, frames, device, precision, folder, rounds or ROUNDS, why_every)
         figures = dict(runner.time_model(name) for name in chosen)
-        pairs = [runner.time_pair(*pair) for pair in counterparts(chosen)]
+        together = [runner.time_pair(*pair) for pair in (counterparts(chosen) if pairs else ())]
     return {
         "device": str(target),
         "threads": torch.get_num_threads(),
@@ -99,7 +102,7 @@ def run_benchmark(
         "frames": frames,
         "rounds": runner.rounds,
         "models": figures,
-        "pairs": pairs,
+        "pairs": together,
     }
 
 
@@ -326,8 +329,15 @@ def loaded_or_random(name: str, device: str, precision: str) -> tuple[LoadedMode
         network = family.build(config).to(resolve_device(device))
         family.keep_busy(network)
         segmenter = segmenter_of(network, DEFAULT_SCORE_THRESHOLD, precision, variant.options)
-        note = {"note": "random weights, for timing only"}
-        return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, note), "random"
+        manifest = {
+            "note": "random weights, for timing only",
+            "config": asdict(config),
+            "score_threshold": DEFAULT_SCORE_THRESHOLD,
+            "record_threshold": DEFAULT_SCORE_THRESHOLD,
+            **segmenter.settings,
+            "precision": precision,
+        }
+        return LoadedModel(segmenter, DEFAULT_SCORE_THRESHOLD, manifest), "random"
 
 
 def _write_film(path: Path, count: int) -> Path:

@@ -29,6 +29,7 @@ from yolact_temporal.cli.running import (
     require_how_to_run,
     require_models,
 )
+from yolact_temporal.data.remote import clips_at, is_remote, name_of, require_store
 from yolact_temporal.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +71,18 @@ def add(commands: Any) -> None:
         default=1,
         metavar="N",
         help="measure N clips at a time, each in a process of its own with its share of the cores (default: 1)",
+    )
+    parser.add_argument(
+        "--runner",
+        choices=("local", "ray"),
+        default="local",
+        help="who measures: processes of this machine, or a Ray cluster (pip install 'yolact-temporal[ray]'), with "
+        "which clips and --out may be addresses of a store such as s3://bucket/clips/*.mp4 (default: local)",
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="A",
+        help="of the Ray cluster (default: the one that is there, else one made here)",
     )
     parser.add_argument(
         "--shard",
@@ -115,7 +128,7 @@ def add(commands: Any) -> None:
         help="stabilise the masks of --model while it runs, as a further model, such as vote:3; may be repeated. "
         "`what-if` tells what each method gains and costs",
     )
-    add_run_options(parser)
+    add_run_options(parser, store=True)
     add_why_option(parser)
     parser.add_argument(
         "--prototypes",
@@ -136,7 +149,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure each clip; a clip that fails does not keep the others from being measured."""
     asked = _checked(args)
-    if len(asked.clips) == 1 and asked.shard is None:
+    if len(asked.clips) == 1 and asked.shard is None and args.runner == "local":
         ((clip, name),) = asked.clips.items()
         done = _Measuring(args, asked)(clip, name)
         print_run(args, done)
@@ -149,10 +162,15 @@ def run(args: argparse.Namespace) -> int:
     from yolact_temporal.cli.several import in_turn, in_workers, tell_outcomes
     from yolact_temporal.comparing.compare_runs import claim_comparison
 
-    claim_clips(args.out, asked.shard)
-    if asked.shard is None:
-        claim_comparison(args.out)
-    if args.jobs > 1:
+    if not is_remote(args.out):
+        claim_clips(args.out, asked.shard)
+        if asked.shard is None:
+            claim_comparison(args.out)
+    if args.runner == "ray":
+        from yolact_temporal.cli.on_ray import on_ray
+
+        outcomes = on_ray(args, asked.clips, _measure_what_is_missing)
+    elif args.jobs > 1:
         outcomes = in_workers(args, asked.clips, _measure_what_is_missing, args.jobs)
     else:
         outcomes = in_turn(args, asked.clips, _Measuring(args, asked).what_is_missing)
@@ -161,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure_what_is_missing(args: argparse.Namespace) -> Measure:
     """Load what it takes to measure clips in a process of its own."""
-    return _Measuring(args, _checked(args, told=False)).what_is_missing
+    return _Measuring(args, _checked(args, first=False)).what_is_missing
 
 
 class _Measuring:
@@ -193,13 +211,15 @@ class _Measuring:
             return run_clip(source, self._models_for(source), request, progress)
 
     def what_is_missing(
-        self, clip: str, name: str, told: Callable[[int], object]
+        self, clip: str, name: str, told: Callable[[int], object], shown: str = ""
     ) -> FinishedRun | FinishedBefore:
         """Do the same for what an earlier call has left undone, unless all is to be done anew."""
         from yolact_temporal.analyzing.run_clip import finished_before, run_clip
         from yolact_temporal.cli.several import FinishedBefore
 
         with self._opened(clip) as source:
+            if shown:
+                source.info = replace(source.info, path=shown)
             models = self._models_for(source)
             request = self._request(name)
             if not self._args.overwrite:
@@ -250,12 +270,12 @@ class _Asked(NamedTuple):
     shard: tuple[int, int] | None
 
 
-def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
+def _checked(args: argparse.Namespace, first: bool = True) -> _Asked:
     """Read the arguments, and refuse what is wrong with them before anything heavy is loaded.
 
     Args:
         args: of the command.
-        told: whether to say what is passed over.
+        first: whether nobody has done so yet: what is passed over is said, and clips are looked for.
     """
     require_how_to_run(args)
     from yolact_temporal.data.selection import check_range, parse_position
@@ -270,29 +290,51 @@ def _checked(args: argparse.Namespace, told: bool = True) -> _Asked:
         raise UsageError("expected --prototypes without --no-why, got both: drop one")
 
     # These load PyAV, which what is wrong above need not wait for.
+    from yolact_temporal.cli.runners import require_runner
     from yolact_temporal.data.runs.guard import require_apart
-    from yolact_temporal.data.sources import given_clips, require_decoder, require_timeout
+    from yolact_temporal.data.sources import require_decoder, require_timeout
 
     require_decoder(args.decoder)
     if args.decode_timeout is not None:
         require_timeout(args.decode_timeout)
     motion_options(args)
     rules(args)
-    found = given_clips(args.clips)
-    clips = dict(zip(found.paths, _names(found.paths, args.clip_name), strict=True))
+    require_runner(args)
+    clips = _clips(args) if first else {}
     if shard is not None:
         number, of = shard
         clips = dict(list(clips.items())[number - 1 :: of])
     for clip, name in clips.items():
-        require_apart(args.out / name, [Path(clip)])
+        if not (is_remote(args.out) or is_remote(clip)):
+            require_apart(args.out / name, [Path(clip)])
     require_models(args)
     methods = _methods(args.stabilize) if args.stabilize else []
     needing = [own.name for own in methods if own.spec.needs_soft]
     if needing and not args.record_soft:
         raise UsageError(f"expected --record-soft beside --stabilize {needing[0]}, got none: add it")
-    for remark in found.remarks if told else ():
-        print(f"yolact-temporal: {remark}", file=sys.stderr)
     return _Asked(clips, start, end, methods, shard)
+
+
+def _clips(args: argparse.Namespace) -> dict[str, str]:
+    """Return the clips that are given, with the names of their runs; what is passed over is said."""
+    from yolact_temporal.data.sources import given_clips
+
+    if args.runner == "local":
+        found = given_clips(args.clips)
+        paths, remarks = list(found.paths), found.remarks
+    else:
+        paths, remarks = [], ()
+        for given in args.clips:
+            if is_remote(given):
+                require_store(given)
+                paths += clips_at(given)
+            else:
+                found = given_clips([given])
+                paths += found.paths
+                remarks = (*remarks, *found.remarks)
+    for remark in remarks:
+        print(f"yolact-temporal: {remark}", file=sys.stderr)
+    return dict(zip(paths, _names(paths, args.clip_name), strict=True))
 
 
 def _shard(given: str) -> tuple[int, int]:
@@ -320,7 +362,8 @@ def _names(clips: Sequence[str], given: str | None) -> list[str]:
         raise UsageError(
             f"expected one clip beside --clip-name, got {len(clips)}: analyze them one at a time"
         )
-    names = [clip_name(clip) for clip in clips] if given is None else [given]
+    named = [name_of(clip) if is_remote(clip) else clip_name(clip) for clip in clips]
+    names = named if given is None else [given]
     twice = twice_named(names)
     if twice is not None:
         raise UsageError(

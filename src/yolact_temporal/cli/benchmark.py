@@ -14,7 +14,7 @@ from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import add_device_options, add_output_options, command
 from yolact_temporal.errors import UsageError
 
-MODES = ("metrics", "long", "precision_noise", "engines")
+MODES = ("metrics", "long", "precision_noise", "engines", "table")
 """What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 
@@ -68,6 +68,21 @@ def add(commands: Any) -> None:
         "(default: yolact_compact)",
     )
     parser.add_argument(
+        "--table",
+        action="store_true",
+        help="print Table 1 of the YOLACT paper on this machine instead: frames a second of every published preset (or "
+        "of --models), by the network alone and by the whole of analyze; an hour or more "
+        "on a CPU, less with few --frames and --rounds",
+    )
+    parser.add_argument(
+        "--evaluations",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help="with --table, what `evaluate --json` printed of models, for their mask AP",
+    )
+    parser.add_argument(
         "--models",
         nargs="+",
         metavar="NAME",
@@ -107,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"expected one kind of benchmark, got {' and '.join(chosen)}: ask for one after the other"
         )
+    if args.evaluations and not args.table:
+        raise UsageError("expected --evaluations with --table, got it alone: pass --table, or leave it out")
     if args.long:
         return _benchmark_long_clips(args)
     if args.metrics:
@@ -116,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
         return _precision_noise(args)
     if args.engines:
         return _engines(args)
+    if args.table:
+        return _table(args)
 
     with passing_note(args, "loading PyTorch ..."):
         from yolact_temporal.benchmarking.network_table import format_benchmark
@@ -180,6 +199,31 @@ def _engines(args: argparse.Namespace) -> int:
         args.models or ["yolact_compact"], args.frames or FRAMES, args.clip, args.rounds
     )
     return _tell(args, figures, format_engine_benchmark)
+
+
+def _table(args: argparse.Namespace) -> int:
+    from yolact_temporal.benchmarking.evaluations import read_evaluations
+
+    evaluations = read_evaluations(args.evaluations)
+    with passing_note(args, "loading PyTorch ..."):
+        from yolact_temporal.benchmarking.networks import FRAMES, run_benchmark
+        from yolact_temporal.benchmarking.paper_table import format_paper_table, paper_table, table_models
+
+    figures = run_benchmark(
+        args.models or table_models(),
+        frames=args.frames or FRAMES,
+        clip=args.clip,
+        device=args.device,
+        precision=args.precision,
+        rounds=args.rounds,
+        pairs=False,
+    )
+    rows = paper_table(figures, evaluations)
+    return _tell(
+        args,
+        {**figures, "table": rows},
+        lambda found: format_paper_table(found, found["table"], evaluations),
+    )
 
 
 def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> int:

@@ -110,11 +110,15 @@ def run(args: argparse.Namespace) -> int:
     if photographs is not None:
         clips = dict(zip([str(own.path) for own in photographs], names, strict=True))
         by_path = {str(own.path): own for own in photographs}
+
+        def measure(clip: str, name: str, told: Callable[[int], object], shown: str = "") -> FinishedRun:
+            return _filmed(by_path[clip], args.seed, run)
+
         if len(clips) > 1:
             return tell_outcomes(
                 args,
                 clips,
-                in_turn(args, clips, lambda clip, _name, _told: _filmed(by_path[clip], args.seed, run)),
+                in_turn(args, clips, measure),
             )
         done = _filmed(photographs[0], args.seed, run)
         print_run(args, done)

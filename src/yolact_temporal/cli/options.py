@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
+from yolact_temporal.data.remote import is_remote
 from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.comparison.rules import Rules, bounds_help
 
@@ -124,8 +125,8 @@ def add_device_options(parser: argparse.ArgumentParser, auto: bool = False) -> N
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what every run of models has: thresholds, baselines, batch and destination."""
+def add_run_options(parser: argparse.ArgumentParser, store: bool = False) -> None:
+    """Add what every run of models has: thresholds, baselines, batch and destination, which may be a store."""
     add_model_options(parser, auto=True)
     parser.add_argument(
         "--engine",
@@ -154,13 +155,27 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, default=1, metavar="N", help="frames in each forward pass (default: 1)"
     )
     add_motion_options(parser)
-    add_destination_options(parser, "folder in which a run folder is made for each clip (default: runs)")
+    add_destination_options(
+        parser, "folder in which a run folder is made for each clip (default: runs)", store
+    )
     add_bound_option(parser)
 
 
-def add_destination_options(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add where a run goes, what becomes of one that is there, and how the command reports."""
-    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER", help=out)
+def _place(given: str) -> Path | str:
+    """Read where results go: a folder, or as it is the address of a store, which only some commands take."""
+    return given if is_remote(given) else Path(given)
+
+
+def add_destination_options(parser: argparse.ArgumentParser, out: str, store: bool = False) -> None:
+    """Add where a run goes, what becomes of one that is there, and how the command reports.
+
+    Args:
+        parser: the command's.
+        out: what --out is.
+        store: whether it may be the address of a store.
+    """
+    kind = _place if store else Path
+    parser.add_argument("--out", type=kind, default=Path("runs"), metavar="FOLDER", help=out)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay video")

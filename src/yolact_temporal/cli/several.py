@@ -13,9 +13,10 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol
 
-from yolact_temporal.analyzing.clips_csv import ClipRow, count_sentence, write_clips
+from yolact_temporal.analyzing.clips_csv import ClipRow, clips_table, count_sentence, write_clips
 from yolact_temporal.cli.console import progress_bar, say
 from yolact_temporal.cli.running import (
     IN_PART,
@@ -26,6 +27,7 @@ from yolact_temporal.cli.running import (
     run_json,
 )
 from yolact_temporal.data.frames import loss_sentence
+from yolact_temporal.data.remote import is_remote, joined, put_file
 from yolact_temporal.errors import (
     InputError,
     OutOfSpaceError,
@@ -40,8 +42,22 @@ if TYPE_CHECKING:
     from yolact_temporal.data.runs.manifest import Manifest
     from yolact_temporal.temporal.reading.clip_reading import ClipReading
 
-Measure = Callable[[str, str, Callable[[int], object]], "FinishedRun | FinishedBefore"]
-"""Measures one clip: its path, the name of its run, and what is called with the number of frames done."""
+
+class Measure(Protocol):
+    """Measures one clip."""
+
+    def __call__(
+        self, clip: str, name: str, told: Callable[[int], object], shown: str = ""
+    ) -> FinishedRun | FinishedBefore:
+        """Measure a clip, unless that was done before.
+
+        Args:
+            clip: its path.
+            name: of its run.
+            told: called with the number of frames done.
+            shown: what the run says of where the clip lies, if it is no path here.
+        """
+
 
 _TOLD_EVERY_S = 0.5
 
@@ -159,7 +175,7 @@ def in_workers(
     """
     from yolact_temporal.analyzing.workers import Done, Lost, Ready, Told, share_out
 
-    setup: Setup = partial(_set_up, args, ready)
+    setup: Setup = partial(_serve, args, ready)
     frames: dict[str, int] = {}
     said = False
     with progress_bar(args, "clips", len(clips), unit="clip") as progress:
@@ -183,12 +199,17 @@ def in_workers(
             progress.note(f"{sum(frames.values())} frames")
 
 
-def _set_up(args: argparse.Namespace, ready: Callable[[argparse.Namespace], Measure]) -> tuple[str, Work]:
-    """Make a process ready, and return what there is to say of the models, and the work."""
+def set_up(args: argparse.Namespace, ready: Callable[[argparse.Namespace], Measure]) -> tuple[str, Measure]:
+    """Make a process ready, and return what there is to say of the models, and what measures."""
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed if args.json else io.StringIO()):
         measure = ready(args)
-    return printed.getvalue(), partial(_work, args, measure)
+    return printed.getvalue(), measure
+
+
+def _serve(args: argparse.Namespace, ready: Callable[[argparse.Namespace], Measure]) -> tuple[str, Work]:
+    said, measure = set_up(args, ready)
+    return said, partial(_work, args, measure)
 
 
 def _work(args: argparse.Namespace, measure: Measure, item: tuple[str, str], tell: Tell) -> Outcome:
@@ -229,9 +250,11 @@ def tell_outcomes(
             if outcome.hopeless:
                 break
     finally:
-        table = write_clips(rows.values(), args.out, shard)
+        table = _written(args, list(rows.values()), shard)
     measured = [own for own in ended if own.folder is not None and (own.row.frames or 0) > 1]
-    if shard is not None:
+    if is_remote(args.out):
+        say(args, f"\n  Fetch the runs from {args.out} to compare them: yolact-temporal compare RUNS")
+    elif shard is not None:
         say(args, f"\n  Join the shares when all are done: yolact-temporal compare {args.out}")
     else:
         _compare(args, measured)
@@ -248,6 +271,16 @@ def tell_outcomes(
         }
         print(json.dumps(document, indent=2, ensure_ascii=False))
     return code
+
+
+def _written(args: argparse.Namespace, rows: Sequence[ClipRow], shard: tuple[int, int] | None) -> str:
+    """Write the table of clips where the runs go, and return where that is."""
+    if not is_remote(args.out):
+        return str(write_clips(rows, args.out, shard))
+    with TemporaryDirectory() as folder:
+        table = write_clips(rows, Path(folder), shard)
+        put_file(table, args.out, [table.name])
+    return joined(args.out, clips_table(shard))
 
 
 def _exit_code(rows: Sequence[ClipRow]) -> int:

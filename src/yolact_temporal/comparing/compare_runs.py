@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from yolact_temporal.comparing.against_truth import ModelFigures, model_figures_data, model_sections
 from yolact_temporal.comparing.comparable_runs import (
     ClipRuns,
     clips_of_models,
@@ -60,6 +61,7 @@ from yolact_temporal.temporal.documents import Block, Items, Section, as_markdow
 from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
+from yolact_temporal.temporal.truth.truth_meter import TruthMeter
 from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 
 
@@ -79,11 +81,13 @@ class ComparisonResult:
         pairs: every two models, the first named with each other first.
         remarks: what a reader should know of how it was made, a sentence each.
         left_out: a sentence for each run that does not go together with the others; they stand among the remarks.
+        against_truth: by clip, what is told of each model by itself; empty without a ground truth.
     """
 
     pairs: tuple[ComparedPair, ...]
     remarks: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    against_truth: Mapping[str, ModelFigures] = field(default_factory=dict)
 
 
 def compare_runs(
@@ -168,15 +172,16 @@ def compare_runs(
         remarks.append(outside_sentence(outside, ground_truth is not None))
     by_clip = gathered.by_clip([clip.name for clip in clips])
     pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
-    return ComparisonResult(pairs, tuple(remarks), tuple(left_out))
+    return ComparisonResult(pairs, tuple(remarks), tuple(left_out), gathered.against_truth)
 
 
 @dataclass
 class _Gathered:
-    """What a reader should know beside the tables: remarks, and instances that are of no object, over all clips."""
+    """What there is beside the tables, over all clips: remarks, instances of no object, figures of each model."""
 
     remarks: list[str] = field(default_factory=list)
     outside: list[Mapping[str, Outside] | None] = field(default_factory=list)
+    against_truth: dict[str, ModelFigures] = field(default_factory=dict)
 
     def add(self, outside: Mapping[str, Outside] | None) -> None:
         """Add the counts of one more clip; None where they are not known."""
@@ -190,6 +195,7 @@ class _Gathered:
         """Add what was gathered of one more clip."""
         self.remarks += other.remarks
         self.outside += other.outside
+        self.against_truth |= other.against_truth
 
     def all_outside(self, models: Sequence[str]) -> dict[str, Outside]:
         """Return the counts over all clips by model; empty where they are not known of every clip."""
@@ -259,6 +265,7 @@ def comparison_report(result: ComparisonResult, title: str = "", answered: bool 
     blocks: list[Block] = [
         comparison_section(pair.comparison, pair.verdict, answered) for pair in result.pairs
     ]
+    blocks += model_sections(result.against_truth)
     blocks += [Items(result.remarks)] if result.remarks else []
     return Section(f"Which model is steadier{f' in {title}' if title else ''}", blocks)
 
@@ -266,6 +273,8 @@ def comparison_report(result: ComparisonResult, title: str = "", answered: bool 
 def comparison_lines(result: ComparisonResult, brief: bool = True) -> Section:
     """Return what a reader is told first: for every two models the answers, a row a clip, and one for all."""
     blocks: list[Block] = [compared_clips(pair.verdict, brief) for pair in result.pairs]
+    # The whole report, which follows where this is not all, has them.
+    blocks += model_sections(result.against_truth) if brief else []
     blocks += [Section("Remarks", [Items(result.remarks)])] if result.remarks else []
     return Section("Which model is steadier", blocks)
 
@@ -273,7 +282,10 @@ def comparison_lines(result: ComparisonResult, brief: bool = True) -> Section:
 def comparison_document(result: ComparisonResult, title: str = "") -> dict[str, Any]:
     """Return a comparison as data, for `comparison.json` and for `--json`."""
     found = [comparison_data(pair.comparison, pair.verdict) for pair in result.pairs]
-    return {"title": title, "comparisons": found, "remarks": list(result.remarks)}
+    document = {"title": title, "comparisons": found, "remarks": list(result.remarks)}
+    if result.against_truth:
+        document["against_truth"] = model_figures_data(result.against_truth)
+    return document
 
 
 def write_comparison(
@@ -349,6 +361,7 @@ def _made_rows(
     }
     meter = SupportMeter(compared, manifest.clip.fps, manifest.options.stride, truth=truth is not None)
     true_frames = None if truth is None else TrueFrames(truth)
+    by_model = TruthMeter(compared, () if truth is None else truth.class_names, in_comparison=True)
     run = Replay(manifest.clip, manifest.options, {name: clip.models[name].files.masks for name in chosen})
     if not run.pictures:
         gathered.remarks.append(
@@ -368,6 +381,9 @@ def _made_rows(
         indices.append(replayed.index)
         if true is not None:
             yield from meter.update(*at, truth=true.objects, void=true.void)
+            assert meter.judged is not None, "it was given the truth"
+            by_model.update(meter.judged, true.classes)
     if truth is not None:
+        gathered.against_truth[clip.name] = {name: by_model.figures(name) for name in chosen}
         gathered.remarks += [f"{clip.name}: {note}" for note in coverage_notes(truth, indices)]
     gathered.add(meter.summary().outside)
