@@ -17,6 +17,7 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.temporal.flow import FlowEstimator
 from yolact_temporal.temporal.motion import warp_mask
 
+FRAMES = 20
 CLIPS = {
     "blackswan": 0,
     "camel": 10,
@@ -41,7 +42,7 @@ class DavisClip(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def davis_clip(name, frames):
+def davis_clip(name, frames=FRAMES):
     """Cut a clip of a sequence, at half its size; skips, saying so, where there is no data folder."""
     root = os.environ.get("YOLACT_TEMPORAL_TEST_DATA")
     if not root:

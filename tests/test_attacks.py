@@ -1,7 +1,6 @@
 """What looks steady without being so is not called steadier: masks made of DAVIS truth, through the commands.
 
-Each is compared with the true masks displaced by 1 px of noise, anew in every frame, over clips of 12 frames,
-or of 20 where it takes so many to drift away.
+Each is compared with the true masks displaced by 1 px of noise, anew in every frame, over clips of 20 frames.
 """
 
 import json
@@ -104,28 +103,13 @@ class Clips:
         return code, json.loads(printed)["comparisons"][0] if code == 0 else None
 
 
-SHORT, LONG = 12, 20
-"""Frames of a clip."""
-
 SHOWN = ("propagated", "lazy core", "dilated", "worst dropped", "twice")
 """One of each kind; the others are for `make test-thorough`."""
 
-DRIFTING = ("propagated", "frozen")
-"""These go wrong by and by."""
-
 
 @pytest.fixture(scope="module")
-def clips_of(tmp_path_factory):
-    """Return clips of so many frames, written once."""
-    made = {}
-
-    def find(frames):
-        if frames not in made:
-            cut = [attacks.davis_clip(name, frames) for name in attacks.CLIPS]
-            made[frames] = Clips(tmp_path_factory.mktemp("davis"), cut)
-        return made[frames]
-
-    return find
+def clips(tmp_path_factory):
+    return Clips(tmp_path_factory.mktemp("davis"), [attacks.davis_clip(name) for name in attacks.CLIPS])
 
 
 def honest(clip, seed):
@@ -173,8 +157,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
 @pytest.mark.parametrize("name", thorough_but(ATTACKS, SHOWN))
-def test_what_only_looks_steady_is_not_called_steadier(clips_of, capsys, name, truth):
-    clips = clips_of(LONG if name in DRIFTING else SHORT)
+def test_what_only_looks_steady_is_not_called_steadier(clips, capsys, name, truth):
     make, other, by_consensus, by_truth = ATTACKS[name]
     wanted = by_truth if truth else by_consensus
     code, found = clips.compare(capsys, make, other, truth)
@@ -192,8 +175,8 @@ def test_what_only_looks_steady_is_not_called_steadier(clips_of, capsys, name, t
 
 
 @pytest.mark.thorough
-def test_three_hundred_specks_are_told(clips_of, capsys):
-    code, found = clips_of(4).compare(
+def test_three_hundred_specks_are_told(clips, capsys):
+    code, found = clips.compare(
         capsys, lambda clip, seed: attacks.specks(clip.truth, 300, seed), honest, truth=True, count=1
     )
     assert code == 0
@@ -202,21 +185,21 @@ def test_three_hundred_specks_are_told(clips_of, capsys):
 
 
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
-def test_copies_of_the_other_are_alike(clips_of, capsys, truth):
-    _, found = clips_of(SHORT).compare(capsys, honest, honest, truth)
+def test_copies_of_the_other_are_alike(clips, capsys, truth):
+    _, found = clips.compare(capsys, honest, honest, truth)
     assert [answer["outcome"] for answer in found["answers"]["answers"]] == ["alike"] * (4 if truth else 3)
 
 
 @pytest.mark.parametrize("truth", [False, True], ids=["consensus", "truth"])
 @pytest.mark.parametrize("steady", [true, slightly_noisy])
-def test_what_is_truly_steadier_is_called_so(clips_of, capsys, steady, truth):
-    _, found = clips_of(SHORT).compare(capsys, steady, honest, truth)
+def test_what_is_truly_steadier_is_called_so(clips, capsys, steady, truth):
+    _, found = clips.compare(capsys, steady, honest, truth)
     assert found["steadier"] == ATTACK, found["sentence"]
     assert not [guard for guard in found["answers"]["guards"] if ATTACK in guard["against"]]
 
 
-def test_one_clip_is_answered_by_itself(clips_of, capsys):
-    _, found = clips_of(LONG).compare(capsys, true, honest, False, count=1)
+def test_one_clip_is_answered_by_itself(clips, capsys):
+    _, found = clips.compare(capsys, true, honest, False, count=1)
     outline = found["answers"]["answers"][0]
     assert (outline["scope"], outline["p_value"]) == ("this_clip", None)
     assert "too short" in found["sentence"].lower()  # 19 pairs, where it takes 30

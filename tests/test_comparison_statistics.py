@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from yolact_temporal.temporal.comparison.effects import effect_of
 from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.statistics import (
@@ -132,3 +133,30 @@ def test_frames_without_weight_do_not_count():
     values, weight = np.random.default_rng(5).normal(1, 1, 60), np.ones(60)
     weight[::2] = 0
     assert block_interval(series(values, weight)) == block_interval(series(values[1::2]))
+
+
+def few_clips(lengths, seed=0):
+    """Clips of so many frames in which the first model has half of the second one's figure."""
+    rng = np.random.default_rng(seed)
+    return {
+        f"clip {number}": Series(1 + 0.1 * rng.random(n), 2 + 0.1 * rng.random(n), np.ones(n), n, 0)
+        for number, n in enumerate(lengths)
+    }
+
+
+@pytest.mark.parametrize(
+    ("lengths", "used"),
+    [
+        ((40, 30), ("clip 0", "clip 1")),
+        ((40, 5, 30), ("clip 0", "clip 2")),
+        ((5, 40), ("clip 1",)),
+        ((5, 4), ("clip 0", "clip 1")),
+        ((40, 5, 30, 30, 30, 30, 30), tuple(f"clip {number}" for number in range(7))),
+    ],
+)
+def test_a_clip_too_short_to_draw_frames_from_does_not_keep_the_others_from_an_answer(lengths, used):
+    found = effect_of(few_clips(lengths))
+    assert found.clips == used
+    assert (found.interval(0.95) is None) == (max(lengths) < 8)
+    if found.interval(0.95) is not None:
+        assert found.interval(0.95).excludes_zero

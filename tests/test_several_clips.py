@@ -189,7 +189,7 @@ class TestSharingOut:
 def test_a_sentence_counts_every_state():
     rows = [
         ClipRow(state, state, state)
-        for state in ("done", "done in part", "there already", "failed", "failed", "not begun")
+        for state in ("done", "done in part", "there already", "failed", "failed", "not done")
     ]
-    assert count_sentence(rows) == ("Of 6 clips 2 are done, 1 is there already, 2 failed and 1 is not begun.")
+    assert count_sentence(rows) == ("Of 6 clips 2 are done, 1 is there already, 2 failed and 1 is not done.")
     assert clips_table() == "clips.csv"

@@ -208,6 +208,11 @@ def effect_of(
     if not used:
         return None
     sums = {name: _frame_sums(series) for name, series in used.items()}
+    if len(used) < LEAST_CLIPS:
+        # Frames are drawn anew within clips: one that is too short for that does not keep the others from an answer.
+        enough = [name for name, own in sums.items() if len(own.weight) >= _LEAST_FRAMES]
+        sums = {name: sums[name] for name in enough or sums}
+        used = {name: used[name] for name in sums}
     both = np.array([[own.first.sum(), own.second.sum()] / own.weight.sum() for own in sums.values()])
     scaled = contrast.scale(both)
     values = scaled[:, 0] - scaled[:, 1]

@@ -180,7 +180,9 @@ def movement_sentence(reading: ClipReading) -> str:
         size = "" if own.boundary_share is None else f"{figure(own.boundary_share)}"
         size += " of the object's size" if size and not place else ""
         word = "" if own.grade is None else f"{WORDS[own.grade]}"
-        word += ", hardly more than the floor" if own.near_floor else ""
+        if own.near_floor:
+            below = own.boundary_px is not None and own.boundary_px <= (reading.floor_px or 0)
+            word += f", {'no' if below else 'hardly'} more than the floor"
         px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
     floor = reading.floor_px

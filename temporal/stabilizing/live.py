@@ -106,6 +106,10 @@ class Stabilizer:
         fps: float | None = None,
         flow_long_side: int = FlowOptions.long_side,
     ) -> None:
+        if not isinstance(method, str | Candidate):
+            raise UsageError(
+                f'expected a method such as "vote:3", got a {type(method).__name__}: pass its name'
+            )
         candidate = parse_method(method) if isinstance(method, str) else method
         self.look_ahead = candidate.look_ahead
         self._method = candidate.make()

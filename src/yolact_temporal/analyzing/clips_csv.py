@@ -11,7 +11,7 @@ from yolact_temporal.data.runs.claim import claim_files, has_header
 from yolact_temporal.data.runs.layout import CLIPS
 from yolact_temporal.temporal.report import Column, CsvTable
 
-State = Literal["done", "done in part", "there already", "failed", "not begun"]
+State = Literal["done", "done in part", "there already", "failed", "not done"]
 """What became of a clip."""
 
 CLIP_COLUMNS: tuple[Column, ...] = (
@@ -21,9 +21,9 @@ CLIP_COLUMNS: tuple[Column, ...] = (
         "state",
         "",
         "done; done in part: frames were lost; there already: by an earlier call with the same settings; failed; "
-        "not begun: the command was ended before",
+        "not done: the command was ended before, and goes on there when it is given again",
     ),
-    Column("exit_code", "", "what `analyze` of this clip alone would return; empty where it was not begun"),
+    Column("exit_code", "", "what `analyze` of this clip alone would return; empty where it is not done"),
     Column("frames", "frames", "frames measured"),
     Column("seconds", "s", "wall time that it took this time", digits=4),
     Column("reason", "", "why it failed, or what was lost"),
@@ -86,7 +86,7 @@ def count_sentence(rows: Sequence[ClipRow]) -> str:
             (("done", "done in part"), "{} done"),
             (("there already",), "{} there already"),
             (("failed",), "{} failed"),
-            (("not begun",), "{} not begun"),
+            (("not done",), "{} not done"),
         )
     ]
     parts = [_counted(count, words) for count, words in counts if count]

@@ -80,6 +80,10 @@ def run(args: argparse.Namespace) -> int:
     numbers = hosts.resolve(args.address)
     port = free_port(numbers, args.port)
     places = hosts.own_places(args.address, numbers, port, args.allow_host)
+    if not args.runs.exists():
+        print(
+            f"yolact-temporal: {args.runs} was not there, so it is made: it holds no run yet", file=sys.stderr
+        )
     runs = _runs_folder(args.runs)
     if not hosts.is_loopback(numbers):
         print(

@@ -9,6 +9,7 @@ from typing import Any
 
 from yolact_temporal.cli.console import passing_note, say
 from yolact_temporal.cli.options import add_output_options, command
+from yolact_temporal.errors import UsageError
 
 
 def add(commands: Any) -> None:
@@ -31,10 +32,16 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write a model."""
+    from yolact_temporal.analyzing.chosen_models import engine_of
     from yolact_temporal.yolact.families import find_model
     from yolact_temporal.yolact.how_to_run import require_installed
 
     find_model(args.name)  # a wrong name is told before PyTorch is loaded
+    if engine_of(args.name, "onnxruntime") != "onnxruntime":
+        raise UsageError(
+            f"expected a model that can be written as ONNX, got {args.name}: name one of YOLACT's models without "
+            f"deformable convolutions"
+        )
     require_installed("onnxscript", "onnx", "to write ONNX")
     with passing_note(args, f"writing {args.name} ..."):
         from yolact_temporal.exchanging.model_export import export_model

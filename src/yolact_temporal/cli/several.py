@@ -104,7 +104,9 @@ def outcome_of(
     except Exception as error:
         return _failed(args, clip, name, error)
     if isinstance(done, FinishedBefore):
-        row = ClipRow(clip, name, "there already", 0, done.manifest.frames_measured)
+        lost = " ".join(map(loss_sentence, done.manifest.losses))
+        code = IN_PART if lost else 0
+        row = ClipRow(clip, name, "there already", code, done.manifest.frames_measured, reason=lost)
         return Outcome(row, done.folder, len(done.manifest.models))
     printed, told = io.StringIO(), io.StringIO()
     with redirect_stdout(printed), redirect_stderr(told):
@@ -239,7 +241,7 @@ def tell_outcomes(
         outcomes: of the clips, in any order.
         shard: which share of all clips they are; None for all.
     """
-    rows = {clip: ClipRow(clip, name, "not begun") for clip, name in clips.items()}
+    rows = {clip: ClipRow(clip, name, "not done") for clip, name in clips.items()}
     ended: list[Outcome] = []
     try:
         for outcome in outcomes:
@@ -289,7 +291,7 @@ def _exit_code(rows: Sequence[ClipRow]) -> int:
     came_out = any(row.state in ("done", "done in part", "there already") for row in rows)
     if failed and not came_out:
         return max(failed)
-    return IN_PART if any(row.state in ("failed", "done in part", "not begun") for row in rows) else 0
+    return IN_PART if any(row.exit_code != 0 for row in rows) else 0
 
 
 def _compare(args: argparse.Namespace, measured: Sequence[Outcome]) -> None:

@@ -216,7 +216,8 @@ def what_if(
             f"frames_folder to measure, so that they are kept"
         )
     limits = CostBounds().with_set([f"{name}={value}" for name, value in (bounds or {}).items()])
-    candidates = None if methods is None else [parse_method(text) for text in methods]
+    named = [methods] if isinstance(methods, str) else methods
+    candidates = None if named is None else [parse_method(text) for text in named]
     found = replayed(
         paths, models, candidates, limits, None if truth is None else Path(truth), TruthOptions()
     )
@@ -225,6 +226,8 @@ def what_if(
 
 def _run_paths(runs: Runs | Sequence[Runs]) -> tuple[list[Path], list[Result]]:
     """Return the folders of runs, each once, and the results among them, whose folders must stay."""
+    if not isinstance(runs, str | Path | Result | Iterable):
+        raise UsageError(f"expected results or run folders, got a {type(runs).__name__}: pass what they are")
     given = [runs] if isinstance(runs, str | Path | Result) else list(runs)
     if not given:
         raise UsageError("expected runs, got none: pass results or run folders")
