@@ -492,6 +492,7 @@ class TestInterruption:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_is_told_in_one_sentence_and_the_run_resumes_once_there_is_room(clip, tmp_path, capsys):
     disk = tmp_path / "disk"

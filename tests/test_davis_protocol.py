@@ -32,7 +32,7 @@ def scored(score, folder, name, masks, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", thorough_but(davis.OSVOS_FIGURES, ("blackswan", "dance-twirl")))
+@pytest.mark.parametrize("name", thorough_but(davis.OSVOS_FIGURES, ("blackswan",)))
 def test_every_sequence_has_the_published_figures(folder, score, tmp_path, name):
     found = scored(score, folder, name, davis.OSVOS, tmp_path)
     frames, *statistics, dtssd, _, consecutive = davis.OSVOS_FIGURES[name]

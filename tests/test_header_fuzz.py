@@ -63,6 +63,7 @@ def copies(clip: Path, seeds: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", CLIPS)
 def test_one_byte_of_a_header(tmp_path: Path, kind: str) -> None:
     clip = write_clip(tmp_path / kind, FRAMES, size=(64, 96), gop=6, **CLIPS[kind])

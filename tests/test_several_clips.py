@@ -84,6 +84,7 @@ def test_each_clip_fails_alone_and_the_same_command_does_what_is_missing(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_processes_make_what_one_makes_and_shares_are_joined(folder, tmp_path, capsys):
     clips = [str(folder / f"{name}.mp4") for name in "abc"]
     plain = ["--no-plots", "--no-overlay", "--quiet"]

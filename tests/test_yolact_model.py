@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from thorough import thorough_but
 
 from yolact_temporal.data.rle import mask_areas
 from yolact_temporal.errors import UsageError
@@ -27,7 +28,7 @@ def reference_folder():
     sys.path.remove(str(folder))
 
 
-@pytest.fixture(scope="module", params=REFERENCES)
+@pytest.fixture(scope="module", params=thorough_but(REFERENCES, ("yolact_resnet50", "yolact_plus_resnet50")))
 def case(request, reference_folder):
     """A model with the stand-in weights, what it says of the stand-in image, and what the original said."""
     import reference_weights

@@ -15,9 +15,15 @@ from yolact_temporal.temporal.stabilizing.recommending import (
 )
 from yolact_temporal.temporal.stabilizing.registry import Candidate
 from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures
+from yolact_temporal.temporal.stabilizing.what_if_meter import BOUNDARY_EVERY
 
 OWN_CLIP = "Parameters were chosen on this very clip: on another one the gain may be smaller."
 OTHER_CLIPS = "On each clip a method is judged with the parameters that were best on the other clips."
+
+SAMPLE = (
+    f"B1 of a method is of one frame in {BOUNDARY_EVERY}, with the raw masks' own on these frames beside; that of the "
+    f"first row is of all frames. With few frames it says little."
+)
 
 _HEADS = (
     "method",
@@ -75,6 +81,7 @@ def model_what_if(
         said += [Items(objections)] if objections else []
         blocks.append(Section(title, said))
     blocks.append(Paragraph(OWN_CLIP if causal.own_clip else OTHER_CLIPS))
+    blocks.append(Paragraph(SAMPLE))
     if not on_truth:
         blocks.append(
             Paragraph("Without a ground truth nothing is called better here, only steadier at such a cost.")
