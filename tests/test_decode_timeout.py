@@ -73,6 +73,7 @@ def test_a_decoder_that_hangs_at_once_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_work_that_goes_on_is_waited_for(tmp_path: Path, clip: Clip) -> None:
     def opened() -> Any:
         for _ in range(8):  # longer in all than anything may be silent

@@ -160,6 +160,7 @@ FILES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no fifos")
 @pytest.mark.parametrize("put_there", [fifo, zeros, outside, folder])
 @pytest.mark.parametrize("name", FILES)
@@ -269,6 +270,7 @@ def test_requests_wait_for_each_other_and_are_told_when_they_wait_too_long(root,
     assert ask(root, "/picture", run="scene", frame=5).status_code == 200
 
 
+@pytest.mark.slow
 def test_twenty_clients_at_once_are_all_answered_within_the_bounds(root):
     answers: list[int] = []
     addresses = [("/picture", {"frame": frame % 9, "model": STEADY, "jitter": "1"}) for frame in range(60)]

@@ -106,6 +106,7 @@ def flat(found: object, at: str = "") -> dict[str, object]:
     return {at: found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("appearances", [7, 100])
 def test_a_table_in_parts_says_what_it_says_as_a_whole(appearances, tmp_path):
     frames = 120
@@ -149,6 +150,7 @@ def test_a_part_that_lacks_a_model_is_refused(tmp_path):
         ObjectParts(rows, tmp_path, 10)
 
 
+@pytest.mark.slow
 def test_comparing_needs_no_more_memory_for_eight_times_the_frames(tmp_path):
     def compared(frames: int) -> int:
         return peak(lambda: object_readings(ObjectParts(object_rows(frames), tmp_path, 300), LEVELS, frames))
@@ -182,6 +184,7 @@ def write_tables(folder: Path, frames: int) -> tuple[Path, Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_plots_need_no_more_memory_for_eight_times_the_frames(tmp_path, monkeypatch):
     for module in (plots, plot_timeline):
         monkeypatch.setattr(module, "save_png", lambda figure, path, title: path)
@@ -234,6 +237,7 @@ def given_tracks(frames: int, gap: int) -> tuple[list[dict], list, list]:
     return [track_row(track) for track in done.tracks], list(done.figures.items()), told_absences
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [3, 20, 45])
 def test_tracks_that_sleep_come_out_as_if_they_were_awake(gap, monkeypatch):
     monkeypatch.setattr(meter_module, "AWAKE_FRAMES", 10**9)
@@ -246,6 +250,7 @@ def test_tracks_that_sleep_come_out_as_if_they_were_awake(gap, monkeypatch):
     assert awake[2]
 
 
+@pytest.mark.slow
 def test_given_tracks_that_do_not_come_back_cost_little(monkeypatch):
     monkeypatch.setattr(meter_module, "AWAKE_FRAMES", 4)
 
@@ -277,6 +282,7 @@ def test_a_long_clip_shows_every_object_for_its_life(frames, tracks):
         assert own == list(range(own[0], own[0] + clip.life))
 
 
+@pytest.mark.slow
 def test_the_command_measures_long_clips_and_draws_them(tmp_path, capsys):
     command = ["benchmark", "--long", "--long-frames", "10", "12", "--long-tracks", "2", "--json"]
     assert cli.main([*command, "--long-truth", "--plot", str(tmp_path / "long.png")]) == 0
@@ -288,6 +294,7 @@ def test_the_command_measures_long_clips_and_draws_them(tmp_path, capsys):
     assert "unknown" in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bound", "words"), [("MOST_FRAMES", "of at most 5 frames"), ("MOST_PAIRS", "pairs of a true")]
 )
@@ -304,6 +311,7 @@ def test_identity_figures_of_very_large_clips_are_left_out_and_that_is_said(
     assert words in (tmp_path / "long" / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_report_lists_so_many_objects_and_sums_up_the_rest(tmp_path, monkeypatch):
     for module in (first_lines, run_page):
         monkeypatch.setattr(module, "MOST_LISTED", 2)

@@ -198,6 +198,7 @@ def test_a_comparison_tells_of_each_model_what_score_tells(tmp_path, capsys):
     assert line in told
 
 
+@pytest.mark.slow
 def test_a_comparison_without_a_truth_tells_nothing_of_it(tmp_path, capsys):
     right = [list(BOTH.values())] * 3
     masks = [write(tmp_path / f"{name}.jsonl", "masks", right) for name in "ab"]
