@@ -14,7 +14,7 @@ from typing import IO
 import av.error
 
 from yolact_temporal.data.sources.opening import demuxed, open_container
-from yolact_temporal.data.sources.structure import Break
+from yolact_temporal.data.sources.structure import Break, mp4_boxes
 
 Span = tuple[int, int]
 """The first byte and the one behind the last."""
@@ -24,7 +24,7 @@ def fragments_break(path: Path) -> Break | None:
     """Return where a fragmented MP4 holds media that belongs to no frame, or None; None for other files, too."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        boxes = list(_outermost(file, size))
+        boxes = [(name, (start, end)) for name, start, end in mp4_boxes(file, size) if end <= size]
         if not any(_has_fragments(file, name, span) for name, span in boxes):
             return None
     whole = boxes[-1][1][1] == size
@@ -37,23 +37,6 @@ def fragments_break(path: Path) -> Break | None:
         return None
     count = sum(end - start for start, end in left)
     return Break(f"{count:,} bytes of its media belong to no frame", left[0][0], left[-1][1] - 1)
-
-
-def _outermost(file: IO[bytes], size: int) -> Iterator[tuple[bytes, Span]]:
-    """Yield the outermost boxes as far as they follow each other."""
-    at = 0
-    while at + 8 <= size:
-        file.seek(at)
-        header = file.read(16)
-        length, name = int.from_bytes(header[:4], "big"), header[4:8]
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        elif length == 0:
-            length = size - at
-        if length < 8 or at + length > size or not name.isascii():
-            return
-        yield name, (at, at + length)
-        at += length
 
 
 def _has_fragments(file: IO[bytes], name: bytes, span: Span) -> bool:

@@ -200,7 +200,7 @@ def _fills_hole(
 def lacks_index(path: Path) -> bool:
     """Return whether the file is an MP4 or QuickTime file without the index that makes it playable."""
     with path.open("rb") as file:
-        names = [name for name, _ in _mp4_boxes(file, path.stat().st_size)]
+        names = [name for name, _, _ in mp4_boxes(file, path.stat().st_size)]
     return bool(names) and names[0] in _MP4_BOXES and b"moov" not in names
 
 
@@ -220,7 +220,7 @@ def _flash_break(file: IO[bytes], size: int) -> int | None:
 
 def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
     if head[4:8] in _MP4_BOXES:
-        return max((end for _, end in _mp4_boxes(file, size)), default=None)
+        return max((end for _, _, end in mp4_boxes(file, size)), default=None)
     if head[:4] == EBML:
         return matroska.segment_end(head)
     if head[:4] == b"RIFF":
@@ -228,8 +228,13 @@ def _promised_size(file: IO[bytes], head: bytes, size: int) -> int | None:
     return None
 
 
-def _mp4_boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the type and end of each outermost box."""
+def mp4_boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each outermost box: its type, its first byte, and the one behind its last, which may lie beyond the file.
+
+    Args:
+        file: an MP4 file.
+        size: its size in bytes.
+    """
     at = 0
     while at + 8 <= size:
         file.seek(at)
@@ -241,8 +246,8 @@ def _mp4_boxes(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
             length = size - at
         if length < 8 or not name.isascii():
             return
+        yield name, at, at + length
         at += length
-        yield name, at
 
 
 def _riff_ends(file: IO[bytes]) -> Iterator[int]:
