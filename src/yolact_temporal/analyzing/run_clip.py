@@ -46,7 +46,7 @@ from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
-from yolact_temporal.temporal.motion_sources import FlowMotion
+from yolact_temporal.temporal.motion_sources import FlowMotion, MotionSource
 from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, PLOTTED_TRACK_COLUMNS, CsvRows, write_plots
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
@@ -138,7 +138,7 @@ def run_clip(
     """
     destination = request.destination
     options = request.options
-    mask_sources = [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
+    mask_sources = _mask_sources(models, options)
     with claimed_run(
         destination.folder,
         [mask_source.name for mask_source in mask_sources],
@@ -162,11 +162,19 @@ def finished_before(
     earlier = read_manifest(destination.folder)
     if earlier is None or not earlier.completed:
         return None
-    mask_sources = [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
-    motion = request.motion or FlowMotion(flow_options(options))
+    mask_sources = _mask_sources(models, options)
+    motion = _motion(request)
     asked = _manifest(source.info, destination.name, mask_sources, options, motion.kind)
     _require_same_run(RunFolder(destination.folder), earlier.document, asked)
     return earlier
+
+
+def _mask_sources(models: Sequence[LoadedModel | MaskSource], options: AnalyzeOptions) -> list[MaskSource]:
+    return [as_mask_source(model, options.why_every > 0, options.record_soft) for model in models]
+
+
+def _motion(request: RunRequest) -> MotionSource:
+    return request.motion or FlowMotion(flow_options(request.options))
 
 
 def _inputs(clip: ClipInfo, mask_sources: Sequence[MaskSource], request: RunRequest) -> list[Path]:
@@ -187,7 +195,7 @@ def _run(
     """Analyze a clip into a run folder that is ours to write."""
     destination, options, truth = request.destination, request.options, request.truth
     name, folder = destination.name, claimed.folder
-    motion = request.motion or FlowMotion(flow_options(options))
+    motion = _motion(request)
     manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
     manifest["command"] = destination.command
     if truth is not None:
