@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 from itertools import islice
 
 import pytest
@@ -10,6 +11,7 @@ from clips import write_clip
 
 from yolact_temporal.analyzing.clips_csv import ClipRow, clips_table, count_sentence
 from yolact_temporal.analyzing.workers import Done, Lost, Ready, Told, WorkerError, share_out
+from yolact_temporal.cli import analyze, several
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.sources import given_clips
@@ -128,6 +130,21 @@ def test_another_programs_table_is_not_replaced(folder, tmp_path, capsys):
     assert cli.main(["analyze", str(folder), "--out", str(tmp_path), *ALONE]) == 2
     assert "clips.csv of another program" in capsys.readouterr().err
     assert (tmp_path / "clips.csv").read_text() == "title,artist\n"
+
+
+def test_a_process_knows_the_clips_by_whose_first_one_precision_is_checked(folder, tmp_path, monkeypatch):
+    readied = []
+    monkeypatch.setattr(analyze, "ClipMeasurer", lambda args, asked: readied.append(asked) or readied[0])
+    monkeypatch.setattr(type(analyze.Asked({}, 0, None, [], None)), "what_is_missing", None, raising=False)
+
+    def share_out(args, clips, ready, count):
+        pickle.loads(pickle.dumps(ready))(args)
+        return iter(())
+
+    monkeypatch.setattr(several, "in_workers", share_out)
+    clips = [str(folder / f"{name}.mp4") for name in "abc"]
+    cli.main(["analyze", *clips, "--out", str(tmp_path / "runs"), "--jobs", "2", "--shard", "1/2", *ALONE])
+    assert list(readied[0].clips) == [clips[0], clips[2]]
 
 
 class TestLists:

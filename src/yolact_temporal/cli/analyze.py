@@ -4,47 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import replace
-from functools import cache, partial
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.cli.console import at_least_one, progress_bar
-from yolact_temporal.cli.options import (
-    add_run_options,
-    add_why_option,
-    command,
-    destination,
-    motion_options,
-    rules,
-    why_every,
-)
-from yolact_temporal.cli.running import (
-    conclude,
-    load_models,
-    print_run,
-    require_how_to_run,
-    require_models,
-)
+from yolact_temporal.cli.clip_measuring import Asked, ClipMeasurer
+from yolact_temporal.cli.console import at_least_one
+from yolact_temporal.cli.options import add_run_options, add_why_option, command, motion_options, rules
+from yolact_temporal.cli.running import conclude, print_run, require_how_to_run, require_models
 from yolact_temporal.data.remote import clips_at, is_remote, name_of, require_store
-from yolact_temporal.errors import InputError, UsageError
+from yolact_temporal.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from yolact_temporal.analyzing.loaded_model import LoadedModel
-    from yolact_temporal.analyzing.mask_sources import MaskSource
-    from yolact_temporal.analyzing.options import AnalyzeOptions
-    from yolact_temporal.analyzing.request import RunRequest
-    from yolact_temporal.analyzing.run_clip import FinishedRun
-    from yolact_temporal.cli.console import Progress
-    from yolact_temporal.cli.several import FinishedBefore, Measure
-    from yolact_temporal.data.frames import FrameSource
-    from yolact_temporal.data.selection import Position
+    from yolact_temporal.cli.several import Measure
     from yolact_temporal.temporal.stabilizing.registry import Candidate
 
 
@@ -151,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     asked = _checked(args)
     if len(asked.clips) == 1 and asked.shard is None and args.runner == "local":
         ((clip, name),) = asked.clips.items()
-        done = _Measuring(args, asked)(clip, name)
+        done = ClipMeasurer(args, asked)(clip, name)
         print_run(args, done)
         return conclude(args, done)
     if not asked.clips:
@@ -166,116 +139,29 @@ def run(args: argparse.Namespace) -> int:
         claim_clips(args.out, asked.shard)
         if asked.shard is None:
             claim_comparison(args.out)
+    ready = partial(_measure_what_is_missing, asked.clips)
     if args.runner == "ray":
         from yolact_temporal.cli.on_ray import on_ray
 
-        outcomes = on_ray(args, asked.clips, _measure_what_is_missing)
+        outcomes = on_ray(args, asked.clips, ready)
     elif args.jobs > 1:
-        outcomes = in_workers(args, asked.clips, _measure_what_is_missing, args.jobs)
+        outcomes = in_workers(args, asked.clips, ready, args.jobs)
     else:
-        outcomes = in_turn(args, asked.clips, _Measuring(args, asked).what_is_missing)
+        outcomes = in_turn(args, asked.clips, ClipMeasurer(args, asked).what_is_missing)
     return tell_outcomes(args, asked.clips, outcomes, asked.shard)
 
 
-def _measure_what_is_missing(args: argparse.Namespace) -> Measure:
-    """Load what it takes to measure clips in a process of its own."""
-    return _Measuring(args, _checked(args, first=False)).what_is_missing
+def _measure_what_is_missing(clips: Mapping[str, str], args: argparse.Namespace) -> Measure:
+    """Load what it takes to measure clips, which were found before, in a process of its own."""
+    return ClipMeasurer(args, _checked(args, clips)).what_is_missing
 
 
-class _Measuring:
-    """Measures clips with models that are loaded once."""
-
-    def __init__(self, args: argparse.Namespace, asked: _Asked) -> None:
-        from yolact_temporal.analyzing.options import AnalyzeOptions
-
-        self._args, self._asked = args, asked
-        self._options = AnalyzeOptions(
-            start=asked.start,
-            end=asked.end,
-            stride=args.stride,
-            batch=args.batch,
-            record_soft=args.record_soft,
-            why_every=why_every(args),
-            **motion_options(args),
-        )
-        self._rules = rules(args)
-        first = cache(partial(_first_pictures, args, list(asked.clips), self._options))
-        self._models = load_models(args, first)
-
-    def __call__(self, clip: str, name: str) -> FinishedRun:
-        """Open one clip and measure it."""
-        from yolact_temporal.analyzing.run_clip import run_clip
-
-        with self._opened(clip) as source, self._progress(name, source) as progress:
-            request = self._request(name, progress.drawing)
-            return run_clip(source, self._models_for(source), request, progress)
-
-    def what_is_missing(
-        self, clip: str, name: str, told: Callable[[int], object], shown: str = ""
-    ) -> FinishedRun | FinishedBefore:
-        """Do the same for what an earlier call has left undone, unless all is to be done anew."""
-        from yolact_temporal.analyzing.run_clip import finished_before, run_clip
-        from yolact_temporal.cli.several import FinishedBefore
-
-        with self._opened(clip) as source:
-            if shown:
-                source.info = replace(source.info, path=shown)
-            models = self._models_for(source)
-            request = self._request(name)
-            if not self._args.overwrite:
-                request = replace(request, destination=replace(request.destination, resume=True))
-                earlier = finished_before(source, models, request)
-                if earlier is not None:
-                    return FinishedBefore(request.destination.folder, earlier)
-            with self._progress(name, source) as progress:
-
-                def show(done: int) -> None:
-                    progress(done)
-                    told(done)
-
-                return run_clip(source, models, request, show)
-
-    def _opened(self, clip: str) -> closing[FrameSource]:
-        return closing(_open_clip(clip, self._args))
-
-    def _progress(self, name: str, source: FrameSource) -> AbstractContextManager[Progress]:
-        expected = _expected_frames(source.info.frame_count, self._options)
-        return progress_bar(self._args, name, expected)
-
-    def _models_for(self, source: FrameSource) -> Sequence[LoadedModel | MaskSource]:
-        from yolact_temporal.analyzing.stabilized_masks import with_followers
-
-        return with_followers(self._models, self._asked.methods, source.info.fps, self._options)
-
-    def _request(self, name: str, drawing: Callable[[], object] | None = None) -> RunRequest:
-        from yolact_temporal.analyzing.request import RunRequest
-
-        return RunRequest(destination(self._args, name, drawing=drawing), self._options, rules=self._rules)
-
-
-class _Asked(NamedTuple):
-    """What is asked for.
-
-    Attributes:
-        clips: the name of each clip's run, by the clip's path; of this share of them alone.
-        start, end: the range of frames.
-        methods: stabilisers.
-        shard: which share of how many the clips are; None for all of them.
-    """
-
-    clips: dict[str, str]
-    start: Position
-    end: Position | None
-    methods: Sequence[Candidate]
-    shard: tuple[int, int] | None
-
-
-def _checked(args: argparse.Namespace, first: bool = True) -> _Asked:
+def _checked(args: argparse.Namespace, found: Mapping[str, str] | None = None) -> Asked:
     """Read the arguments, and refuse what is wrong with them before anything heavy is loaded.
 
     Args:
         args: of the command.
-        first: whether nobody has done so yet: what is passed over is said, and clips are looked for.
+        found: the clips, with the names of their runs, if they were looked for before.
     """
     require_how_to_run(args)
     from yolact_temporal.data.selection import check_range, parse_position
@@ -300,10 +186,7 @@ def _checked(args: argparse.Namespace, first: bool = True) -> _Asked:
     motion_options(args)
     rules(args)
     require_runner(args)
-    clips = _clips(args) if first else {}
-    if shard is not None:
-        number, of = shard
-        clips = dict(list(clips.items())[number - 1 :: of])
+    clips = _clips(args, shard) if found is None else found
     for clip, name in clips.items():
         if not (is_remote(args.out) or is_remote(clip)):
             require_apart(args.out / name, [Path(clip)])
@@ -312,29 +195,23 @@ def _checked(args: argparse.Namespace, first: bool = True) -> _Asked:
     needing = [own.name for own in methods if own.spec.needs_soft]
     if needing and not args.record_soft:
         raise UsageError(f"expected --record-soft beside --stabilize {needing[0]}, got none: add it")
-    return _Asked(clips, start, end, methods, shard)
+    return Asked(clips, start, end, methods, shard)
 
 
-def _clips(args: argparse.Namespace) -> dict[str, str]:
-    """Return the clips that are given, with the names of their runs; what is passed over is said."""
+def _clips(args: argparse.Namespace, shard: tuple[int, int] | None) -> dict[str, str]:
+    """Return the clips of a share of those given, with the names of their runs; what is passed over is said."""
     from yolact_temporal.data.sources import given_clips
 
-    if args.runner == "local":
-        found = given_clips(args.clips)
-        paths, remarks = list(found.paths), found.remarks
-    else:
-        paths, remarks = [], ()
-        for given in args.clips:
-            if is_remote(given):
-                require_store(given)
-                paths += clips_at(given)
-            else:
-                found = given_clips([given])
-                paths += found.paths
-                remarks = (*remarks, *found.remarks)
-    for remark in remarks:
+    elsewhere = [given for given in args.clips if args.runner == "ray" and is_remote(given)]
+    for given in elsewhere:
+        require_store(given)
+    found = given_clips([given for given in args.clips if given not in elsewhere])
+    paths = [*found.paths, *(clip for given in elsewhere for clip in clips_at(given))]
+    for remark in found.remarks:
         print(f"yolact-temporal: {remark}", file=sys.stderr)
-    return dict(zip(paths, _names(paths, args.clip_name), strict=True))
+    named = list(zip(paths, _names(paths, args.clip_name), strict=True))
+    number, of = shard or (1, 1)
+    return dict(named[number - 1 :: of])
 
 
 def _shard(given: str) -> tuple[int, int]:
@@ -371,35 +248,3 @@ def _names(clips: Sequence[str], given: str | None) -> list[str]:
             f"an --out of its own"
         )
     return [require_free(name, "--clip-name") for name in names]
-
-
-def _first_pictures(
-    args: argparse.Namespace, clips: Sequence[str], options: AnalyzeOptions
-) -> list[NDArray[np.uint8]]:
-    """Return the first frames that will be measured, of the first clip that can be read; empty where none can."""
-    from yolact_temporal.analyzing.checked_precision import CHECKED_FRAMES
-    from yolact_temporal.data.sources import select_frames
-
-    for clip in clips:
-        try:
-            with closing(_open_clip(clip, args)) as source:
-                selected = select_frames(source, options.start, options.end, options.stride)
-                return [frame.rgb for frame in islice(selected, CHECKED_FRAMES)]
-        except InputError:
-            continue  # it is told when its turn comes
-    return []
-
-
-def _open_clip(clip: str, args: argparse.Namespace) -> FrameSource:
-    from yolact_temporal.data.sources import open_clip
-
-    return open_clip(clip, args.decoder, args.fps, timeout_s=args.decode_timeout)
-
-
-def _expected_frames(count: int | None, options: Any) -> int | None:
-    """Frames that will be measured, where that can be told beforehand."""
-    if count is None or isinstance(options.start, float) or isinstance(options.end, float):
-        return None
-    end = count if options.end is None else min(count, options.end)
-    expected: int = max(0, -(-(end - options.start) // options.stride))
-    return expected

@@ -247,7 +247,8 @@ def tell_outcomes(
         for outcome in outcomes:
             rows[outcome.row.clip] = outcome.row
             ended.append(outcome)
-            say(args, outcome.printed.rstrip("\n")) if outcome.printed else None
+            if outcome.printed:
+                say(args, outcome.printed.rstrip("\n"))
             print(outcome.told, end="", file=sys.stderr)
             if outcome.hopeless:
                 break
