@@ -4,6 +4,7 @@ import csv
 import json
 import pickle
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import share_out_work
@@ -134,8 +135,12 @@ def test_another_programs_table_is_not_replaced(folder, tmp_path, capsys):
 
 def test_a_process_knows_the_clips_by_whose_first_one_precision_is_checked(folder, tmp_path, monkeypatch):
     readied = []
-    monkeypatch.setattr(analyze, "ClipMeasurer", lambda args, asked: readied.append(asked) or readied[0])
-    monkeypatch.setattr(type(analyze.Asked({}, 0, None, [], None)), "what_is_missing", None, raising=False)
+
+    def measurer(args, asked):
+        readied.append(list(asked.clips))
+        return SimpleNamespace(what_is_missing=None)
+
+    monkeypatch.setattr(analyze, "ClipMeasurer", measurer)
 
     def share_out(args, clips, ready, count):
         pickle.loads(pickle.dumps(ready))(args)
@@ -144,7 +149,7 @@ def test_a_process_knows_the_clips_by_whose_first_one_precision_is_checked(folde
     monkeypatch.setattr(several, "in_workers", share_out)
     clips = [str(folder / f"{name}.mp4") for name in "abc"]
     cli.main(["analyze", *clips, "--out", str(tmp_path / "runs"), "--jobs", "2", "--shard", "1/2", *ALONE])
-    assert list(readied[0].clips) == [clips[0], clips[2]]
+    assert readied == [[clips[0], clips[2]]]
 
 
 class TestLists:
