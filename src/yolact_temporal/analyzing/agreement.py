@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from yolact_temporal.data.crops import MaskCrop, mask_iou, union_region
+from yolact_temporal.data.crops import MaskCrop, overlaps, union_region
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.temporal.metrics.boundary import boundary_distances, displacement
 
@@ -69,19 +69,12 @@ def same_instances(first: Instances, second: Instances) -> list[tuple[int, int]]
     Returns:
         Indices into both, ordered by the first; none is there twice.
     """
-    rivals = sorted(
-        (
-            (mask_iou(mask, second.crops[other]), index, other)
-            for index, mask in enumerate(first.crops)
-            for other in np.flatnonzero(second.class_ids == first.class_ids[index]).tolist()
-        ),
-        key=lambda rival: -rival[0],
-    )
+    shared = overlaps(first.crops, second.crops, SAME_IOU)
+    shared[first.class_ids[:, None] != second.class_ids[None]] = 0.0
+    rivals = np.argwhere(shared).tolist()
     pairs: list[tuple[int, int]] = []
-    for iou, index, other in rivals:
-        if iou < SAME_IOU:
-            break
-        if index not in {own for own, _ in pairs} and other not in {own for _, own in pairs}:
+    for index, other in sorted(rivals, key=lambda rival: -float(shared[rival[0], rival[1]])):
+        if all(index != own and other != its for own, its in pairs):
             pairs.append((index, other))
     return sorted(pairs)
 
