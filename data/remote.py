@@ -120,7 +120,7 @@ def put_run(folder: Path, run: str) -> None:
         for each in [*files, folder / MANIFEST]:
             put_file(each, run, each.relative_to(folder).parts)
     except Exception as error:  # each store raises errors of its own
-        raise _unwritable(run, error) from error
+        raise OutputError(f"expected to write {run}, {_told_by_the_store(error)}") from error
 
 
 def put_file(file: Path, place: str, inside: Sequence[str]) -> None:
@@ -163,14 +163,9 @@ def _reached(place: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # each store raises errors of its own
-        raise InputError(
-            f"expected to read {place}, but the store says {type(error).__name__}: "
-            f"{' '.join(str(error).split())}: check the address and the access"
-        ) from error
+        raise InputError(f"expected to read {place}, {_told_by_the_store(error)}") from error
 
 
-def _unwritable(place: str, error: Exception) -> OutputError:
-    return OutputError(
-        f"expected to write {place}, but the store says {type(error).__name__}: {' '.join(str(error).split())}: "
-        f"check the address and the access"
-    )
+def _told_by_the_store(error: Exception) -> str:
+    told = " ".join(str(error).split())
+    return f"but the store says {type(error).__name__}: {told}: check the address and the access"

@@ -249,8 +249,4 @@ def _benchmark_long_clips(args: argparse.Namespace) -> int:
     figures = run_long_benchmark(frames, tracks, args.long_truth)
     if args.plot is not None:
         plot_long_benchmark(figures, args.plot)
-    if args.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        say(args, format_long_benchmark(figures))
-    return 0
+    return _tell(args, figures, format_long_benchmark)
