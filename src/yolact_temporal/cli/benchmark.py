@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from yolact_temporal.analyzing.why_sample import WHY_SAMPLE
 from yolact_temporal.cli.console import at_least_one, passing_note, say
@@ -16,6 +16,9 @@ from yolact_temporal.errors import UsageError
 
 MODES = ("metrics", "long", "precision_noise", "engines", "table")
 """What may be asked for instead of the time of networks and analyze, by the name of the argument."""
+
+Figures = TypeVar("Figures")
+"""What a benchmark has found, as it goes into JSON."""
 
 
 def add(commands: Any) -> None:
@@ -226,7 +229,7 @@ def _table(args: argparse.Namespace) -> int:
     )
 
 
-def _tell(args: argparse.Namespace, figures: dict[str, Any], table: Callable[[dict[str, Any]], str]) -> int:
+def _tell(args: argparse.Namespace, figures: Figures, table: Callable[[Figures], str]) -> int:
     """Print figures, for a machine or a person."""
     if args.json:
         print(json.dumps(figures, indent=2))
