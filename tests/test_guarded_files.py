@@ -21,7 +21,7 @@ from guarded_files import (  # noqa: F401
     write_run,
 )
 
-from yolact_temporal.cli import analyze, demo
+from yolact_temporal.cli import clip_measuring, demo
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.runs.guard import require_apart
 from yolact_temporal.data.runs.names import is_component, is_free, twice_named
@@ -47,7 +47,7 @@ def home(tmp_path, run_of_ours, monkeypatch) -> Path:
     write_masks(home / "masks.json")
     shutil.copytree(run_of_ours, home / "runs" / "film")
     monkeypatch.chdir(home)
-    for module in (analyze, demo):
+    for module in (clip_measuring, demo):
         monkeypatch.setattr(module, "load_models", lambda *_: stand_ins("stand_in"))
     return home
 

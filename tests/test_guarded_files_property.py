@@ -29,7 +29,7 @@ from guarded_files import (  # noqa: F401
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yolact_temporal.cli import analyze
+from yolact_temporal.cli import clip_measuring
 from yolact_temporal.cli import main as cli
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
@@ -155,7 +155,7 @@ SETTINGS = settings(
 @given(tree=TREES, asked=st.lists(commands(), min_size=1, max_size=4))
 def test_no_file_of_a_persons_is_lost(made, tree, asked):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analyze, "load_models", lambda *_: stand_ins("stand_in"))
+        patch.setattr(clip_measuring, "load_models", lambda *_: stand_ins("stand_in"))
         around = Path(folder).resolve()
         home = around / "home" / "desk"
         home.mkdir(parents=True)
