@@ -13,6 +13,7 @@ TYPES := build/types
 # Files of tests are shared out between so many processes; one at a time: make test WORKERS=0
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist loadfile
+IN_SHORT := -m "not thorough" --durations=10
 LOWEST := .venv-lowest
 OLDEST_PYTHON := $(shell command -v python3.11 || echo $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -30,13 +31,18 @@ GPU_OPTIONS ?=
 demo: $(VENV)/.installed
 	$(BIN)/yolact-temporal demo --overwrite
 
-test: lint types docs pytest
+# The tests, and what reads the code beside them, on the cores that wait while a test waits; its words come last.
+define tested_and_read
+@mkdir -p build; $(MAKE) --no-print-directory lint types docs > build/reading.log 2>&1 & reading=$$!; \
+$(BIN)/python $(PYTEST) $(1); tested=$$?; \
+wait $$reading; read=$$?; cat build/reading.log; exit $$((tested | read))
+endef
 
-# The tests on one core, what reads the code on the other.
+test: $(VENV)/.installed-dev
+	$(call tested_and_read,$(IN_SHORT))
+
 check-fast: $(VENV)/.installed-dev
-	@mkdir -p build; $(MAKE) --no-print-directory lint types docs > build/check-fast.log 2>&1 & reading=$$!; \
-	$(BIN)/python $(PYTEST) -m "not slow"; tested=$$?; \
-	wait $$reading; read=$$?; cat build/check-fast.log; exit $$((tested | read))
+	$(call tested_and_read,-m "not slow")
 
 # The tests of the extras `ray`, `onnx` and `openvino`, which bring large packages and are skipped without them.
 test-extras: $(VENV)/.installed-extras
@@ -76,9 +82,9 @@ types: $(VENV)/.installed-dev
 	MYPYPATH=$(TYPES) $(BIN)/mypy -p yolact_temporal
 
 pytest: $(VENV)/.installed-dev
-	$(BIN)/python $(PYTEST) -m "not thorough" --durations=10
+	$(BIN)/python $(PYTEST) $(IN_SHORT)
 
-# What `make test` leaves out: the same claims of every model, attack and fault, which takes about as long again.
+# What `make test` leaves out: the same claims of every model, attack and fault, five minutes more.
 test-thorough: $(VENV)/.installed-dev
 	$(BIN)/python $(PYTEST) -m thorough --durations=10
 
