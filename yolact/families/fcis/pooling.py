@@ -119,7 +119,7 @@ class PositionMaps:
             own = pairs.repeat_interleave(BINS**2, output_size=len(index))
             index = index * (self.outputs // 2) + own[:, None]
         pooled = F.embedding_bag(index, table, mode="sum", per_sample_weights=weights)
-        return pooled.float().view(len(flat), BINS**2, -1)
+        return pooled.float().view(len(flat), BINS**2, table.shape[1])
 
     def _integral(self) -> Tensor:
         """Return the sums of all cells above and left of each corner of the grid, a row a part and corner."""
@@ -142,11 +142,13 @@ class PositionMaps:
         down = _mean_weights(bins.top, bins.bottom, height).view(count, GROUPS, own, height)
         across = _mean_weights(bins.left, bins.right, width).view(count, GROUPS, own, width)
         # (part row, h, part column * w * K): all regions of the image in one product a part row.
-        lines = parts.permute(1, 3, 2, 4, 0).reshape(GROUPS, height, -1)
+        lines = parts.float().permute(1, 3, 2, 4, 0).reshape(GROUPS, height, -1)
         rows = down.transpose(0, 1).reshape(GROUPS, count * own, height) @ lines
         # (R * part column, w, part row * rows * K): then each region's own columns.
         rows = rows.view(GROUPS, count, own, GROUPS, width, outputs).permute(1, 3, 4, 0, 2, 5)
-        cells = across.reshape(count * GROUPS, own, width) @ rows.reshape(count * GROUPS, width, -1)
+        cells = across.reshape(count * GROUPS, own, width) @ rows.reshape(
+            count * GROUPS, width, GROUPS * own * outputs
+        )
         cells = cells.view(count, GROUPS, own, GROUPS, own, outputs)
         return cells.permute(0, 3, 4, 1, 2, 5).reshape(count, BINS**2, outputs)
 
