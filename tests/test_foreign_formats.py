@@ -135,7 +135,7 @@ NUMPY = {
     "terabytes": (lambda: archive(w=npy(shape=(1 << 40,))), "shorter than its shape"),
     "a side below 0": (lambda: archive(w=npy(shape=(-1, -3))), "shorter than its shape"),
     "more sides than any array": (lambda: archive(w=npy(shape=(1,) * 9)), "of 9 sides"),
-    "an end in the numbers": (lambda: archive(w=npy(b"1234")), "shorter than its shape"),
+    "an end in the numbers": (lambda: archive(w=npy(b"1234")), "which ends early"),
     "no array": (lambda: archive(w=b"nothing of the kind"), "damaged"),
     "half an archive": (lambda: archive(w=npy())[:70], "neither or is damaged"),
     "numbers that were changed": (lambda: archive(w=npy()).replace(ONE["w"].tobytes(), b"x" * 12, 1), "CRC"),
