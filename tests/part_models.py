@@ -12,6 +12,8 @@ from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.yolact.families import segmenter_of
+from yolact_temporal.yolact.families.fcis import build_fcis
 from yolact_temporal.yolact.mask_parts import assembled
 from yolact_temporal.yolact.segmenter import SeenParts
 
@@ -42,7 +44,7 @@ def toy_parts(x=64.0, y=48.0, radius=20.0, box=None, coefficients=(1.0, 0.5)):
 
 def disturbed(parts, part, dose, rng):
     """Shake one part: a map by smooth noise, coefficients by noise, a box by so many pixels."""
-    if part in ("prototypes", "features"):
+    if part == parts.maps_name:
         maps = tuple(
             replace(
                 each, values=each.values + dose * rng.standard_normal(each.values.shape).astype(np.float32)
@@ -52,7 +54,26 @@ def disturbed(parts, part, dose, rng):
         return replace(parts, maps=maps)
     field = {"box": "boxes", "box_pooled": "boxes", "box_pasted": "pasted"}.get(part, part)
     rows = getattr(parts, field)
-    return replace(parts, **{field: (rows + dose * rng.standard_normal(rows.shape)).astype(rows.dtype)})
+    shifts = dose * rng.standard_normal(rows.shape)
+    voters = parts.voters
+    if voters is not None and field == "boxes":
+        voters = tuple(replace(own, boxes=own.boxes + by) for own, by in zip(voters, shifts, strict=True))
+    return replace(parts, voters=voters, **{field: (rows + shifts).astype(rows.dtype)})
+
+
+def random_fcis(name="fcis_compact", most=8):
+    """FCIS with random weights that finds something all the same."""
+    torch.manual_seed(0)
+    model = build_fcis(name)
+    # untrained maps are too even to tell classes, boxes and masks apart
+    for layer in (model.score_maps, model.box_maps):
+        layer.weight.data.mul_(15)
+    for path, module in model.backbone.named_modules():
+        if path.endswith("bn3"):  # random residual branches, never normalised, would grow beyond all bounds
+            module.weight.data.fill_(0.2)
+    model.rpn._post_nms_top_n["testing"] = 60
+    model.most = most
+    return segmenter_of(model, score_threshold=0.0)
 
 
 def seen(parts, make=assemble, class_id=0):

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from model_names import small_ones_first
+from part_models import random_fcis
 
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.yolact.config import PRESETS
 from yolact_temporal.yolact.families import build_model, segmenter_of
-from yolact_temporal.yolact.families.fcis import FCIS, build_fcis
+from yolact_temporal.yolact.families.fcis import FCIS
 from yolact_temporal.yolact.families.mask_rcnn import BASELINES, build_mask_rcnn
 from yolact_temporal.yolact.mask_parts import interpolation
 from yolact_temporal.yolact.model import build_yolact
@@ -53,20 +54,6 @@ def small_mask_rcnn(name):
     return segmenter_of(model, score_threshold=0.0)
 
 
-def small_fcis(name):
-    torch.manual_seed(0)
-    model = build_fcis(name)
-    # untrained maps are too even to tell classes, boxes and masks apart
-    for layer in (model.score_maps, model.box_maps):
-        layer.weight.data.mul_(15)
-    for path, module in model.backbone.named_modules():
-        if path.endswith("bn3"):  # random residual branches, never normalised, would grow beyond all bounds
-            module.weight.data.fill_(0.2)
-    model.rpn._post_nms_top_n["testing"] = 60
-    model.most = 8
-    return segmenter_of(model, score_threshold=0.0)
-
-
 def require_the_same_masks(segmenter, frames):
     """Assemble what is seen in frames, and return how many masks there were."""
     count = differing = area = 0
@@ -102,7 +89,7 @@ def test_of_every_mask_rcnn_with_random_weights(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", small_ones_first(FCIS))
 def test_of_every_fcis_with_random_weights(name):
-    assert require_the_same_masks(small_fcis(name), FRAME[None]) > 1
+    assert require_the_same_masks(random_fcis(name), FRAME[None]) > 1
 
 
 @pytest.mark.slow

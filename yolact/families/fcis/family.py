@@ -81,8 +81,9 @@ class FcisFamily(ModelFamily):
 
         network.most = BUSY_REGIONS
         with torch.no_grad():
-            each = network.score_maps.bias.view(network.config.maps, -1)
-            each[3] = 8.0  # the inside of the first class
+            bias = network.score_maps.bias
+            assert bias is not None, "built with a bias"
+            bias.view(network.config.maps, -1)[3] = 8.0  # the inside of the first class
 
 
 FAMILY = FcisFamily()

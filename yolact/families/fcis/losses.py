@@ -58,7 +58,8 @@ class Targets(NamedTuple):
 
     def select(self, index: Tensor) -> Targets:
         """Return the regions at the given indices."""
-        return Targets(*(part[index] for part in self[:-1]), self.known)
+        boxes, labels, offsets, masks = (part[index] for part in self[:-1])
+        return Targets(boxes, labels, offsets, masks, self.known)
 
 
 class RegionLosses(NamedTuple):
@@ -101,7 +102,8 @@ def fcis_losses(network: Fcis, images: ImageList, batch: Batch) -> dict[str, Ten
         counts = [len(own.boxes) for own in targets]
         most = _HARDEST[network.config.architecture]
         hardest = [
-            hardest_regions(cost, own, most) for cost, own in zip(costs.split(counts), targets, strict=True)
+            hardest_regions(cost, own, most)
+            for cost, own in zip(torch.split(costs, counts), targets, strict=True)
         ]
     own = region_losses(pooled_from, hardest)
     count = max(sum(len(each.boxes) for each in hardest), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -183,7 +183,8 @@ def _backbone(config: FcisConfig) -> Backbone:
     network = ResNet((3, 4, 23, 3), (0, 0, 0, 0))
     network.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)  # as Caffe's and MXNet's networks pool
     for index, stage in enumerate(network.layers):
-        for number, block in enumerate(stage):
+        blocks: list[Any] = list(stage.children())
+        for number, block in enumerate(blocks):
             if number == 0 and 0 < index < 3:  # the stride stands in the first 1x1 convolution
                 block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
             if index == 3:
