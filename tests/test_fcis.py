@@ -333,6 +333,12 @@ class TestCompact:
         assert sorted({round(width / height, 3) for width, height in sides}) == [0.5, 1.0, 2.0]
         assert FCIS["fcis_compact"].anchors(192)[0][0] == pytest.approx(sides[0][0] / 2)
 
+    def test_a_network_for_another_input_takes_frames_of_that_size(self):
+        network = build_fcis("fcis_compact", 96)
+        assert prepare(network, torch.zeros(1, 3, 50, 70, dtype=torch.uint8)).tensors.shape == (1, 3, 96, 96)
+        sides = network.rpn.anchor_generator.sides
+        torch.testing.assert_close(sides, torch.tensor(FCIS["fcis_compact"].anchors(384)) / 4)
+
     def test_its_maps_have_a_stride_of_16_and_its_file_is_small(self):
         network = build_model("fcis_compact")
         features, maps = network(torch.zeros(1, 3, 384, 384))

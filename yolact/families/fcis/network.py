@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -103,7 +104,6 @@ class Fcis(nn.Module):
 
     Args:
         config: what determines it.
-        size: side of the square input that the compact model's anchors are relative to.
 
     Attributes:
         most: instances of a frame at most.
@@ -111,14 +111,14 @@ class Fcis(nn.Module):
 
     deviations: Tensor
 
-    def __init__(self, config: FcisConfig, size: int) -> None:
+    def __init__(self, config: FcisConfig) -> None:
         super().__init__()
         self.config = config
         self.most = 100
         sizes = _SIZES[config.architecture]
         self.backbone = _backbone(config)
         proposing, last = self.backbone.channels[2], self.backbone.channels[3]
-        anchors = CellAnchors(config.anchors(size))
+        anchors = CellAnchors(config.anchors(config.input_size or _SHORT))
         self.rpn = RegionProposalNetwork(
             anchors,
             ProposalHead(proposing, sizes, len(anchors.sides)),
@@ -164,7 +164,9 @@ def build_fcis(name: str | FcisConfig, input_size: int | None = None) -> Fcis:
         input_size: side of a compact model's square input in place of its own, for training.
     """
     config = FCIS[name] if isinstance(name, str) else name
-    return Fcis(config, input_size or config.input_size or _SHORT).eval()
+    if input_size is not None and config.input_size is not None:
+        config = replace(config, input_size=input_size)
+    return Fcis(config).eval()
 
 
 def _norm(channels: int, groups: int | None) -> nn.Module:
