@@ -122,6 +122,13 @@ class TestPooling:
                         expected[part, top:bottom, left:right] += 1 / cells
         np.testing.assert_allclose(small.grad[0].numpy(), expected, atol=1e-5)
 
+    def test_means_are_exact_in_mixed_precision_too(self, maps):
+        boxes = [boxes_of(["inside"]), boxes_of(["off the grid"])]
+        expected = PositionMaps(maps).pool(boxes)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = PositionMaps(maps.clone().requires_grad_()).pool(boxes)
+        torch.testing.assert_close(found.detach(), expected, atol=1e-5, rtol=0)
+
     def test_no_region_at_all_is_ordinary(self, maps):
         nothing = torch.zeros(0, 4)
         assert PositionMaps(maps).pool([nothing, nothing]).shape == (0, BINS**2, 16)

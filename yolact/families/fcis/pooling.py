@@ -130,10 +130,11 @@ class PositionMaps:
         return self._table
 
     def _by_matrices(self, boxes: Sequence[Tensor]) -> Tensor:
-        """Weigh rows, then columns, of each image's maps, part by part."""
-        return torch.cat(
-            [self._image_by_matrices(parts, own) for parts, own in zip(self._parts, boxes, strict=True)]
-        )
+        """Weigh rows, then columns, of each image's maps, part by part; in float32, whatever the network runs in."""
+        with torch.autocast(self._parts.device.type, enabled=False):
+            return torch.cat(
+                [self._image_by_matrices(parts, own) for parts, own in zip(self._parts, boxes, strict=True)]
+            )
 
     def _image_by_matrices(self, parts: Tensor, boxes: Tensor) -> Tensor:
         count, own = len(boxes), BINS // GROUPS
