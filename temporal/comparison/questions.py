@@ -65,6 +65,10 @@ QUESTIONS: Mapping[Question, Deciding] = MappingProxyType(
 """The outline is primary and tested by itself; the others are adjusted by Holm among themselves."""
 
 
+IN_PERCENT = frozenset(QUESTIONS[question].name for question in ("presence", "coverage"))
+"""Figures that are told in percent, and their differences in points, wherever a person reads them."""
+
+
 DECIDING_FIGURES = frozenset(
     (*LOSSES, *(name for own in QUESTIONS.values() for name in (own.figure, *own.agreeing)))
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table, as_console
-from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.clip_reading import ClipReading, Movement
 from yolact_temporal.temporal.reading.moments import Moment
 from yolact_temporal.temporal.reading.object_rows import ObjectReading
 from yolact_temporal.temporal.reading.sizes import WORDS
@@ -103,7 +103,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
     if len(reading.verdicts) == 1:  # of more models the report answers each question
         verdict = reading.verdicts[0]
         blocks.append(Items([brief_answer(answer, verdict.models) for answer in verdict.answers]))
-    blocks += _sizes(reading)
+    blocks += _sizes(reading, floors=not _floors_told(reading))
     if reading.objects:
         rest = reading.objects[objects:]
         blocks.append(
@@ -127,9 +127,15 @@ def unlisted(rest: Sequence[ObjectReading], where: str = "the CSV tables have al
     return [Paragraph(_summed(rest, where))] if rest else []
 
 
-def _sizes(reading: ClipReading) -> list[Block]:
+def _floors_told(reading: ClipReading) -> bool:
+    """Say whether a single comparison's answer has told the floor of each model."""
+    outline = reading.verdicts[0].answer("outline") if len(reading.verdicts) == 1 else None
+    return outline is not None and None not in outline.floor and not reading.from_truth
+
+
+def _sizes(reading: ClipReading, floors: bool = True) -> list[Block]:
     """Return how large the movement is, and of one model how true its masks are."""
-    sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
+    sentences = [movement_sentence(reading, floors), _blink_sentence(reading), _quality_sentence(reading)]
     return [Paragraph(sentence) for sentence in (*sentences, reading.causes, *reading.remarks) if sentence]
 
 
@@ -157,20 +163,26 @@ def _seen(reading: ClipReading) -> str:
             "no object counts" if len(reading.models) > 1 or reading.from_truth else "nothing was recognised"
         )
         return f"Seen: {others}."
+    by = " by at least one model" if len(reading.models) > 1 else ""
     longest = sorted(reading.objects, key=lambda own: (-own.frames, own.number))
     told = ""
     for named in range(min(len(longest), _NAMED), 0, -1):
         rest = Counter(own.name for own in longest[named:]).most_common()
         more = ", ".join(f"{name} x{count}" for name, count in rest)
         names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
-        told = f"Seen (share of the clip): {names}{f'; and {more}' if more else ''}."
+        told = f"Seen{by} (share of the clip): {names}{f'; and {more}' if more else ''}."
         if len(told) <= WIDTH - 2:
             break
     return told
 
 
-def movement_sentence(reading: ClipReading) -> str:
-    """Return how far outlines move, the floor beside, and how much of it a person sees; "" where that is not known."""
+def movement_sentence(reading: ClipReading, floors: bool = True) -> str:
+    """Return how far outlines move, the floor beside, and how much of it a person sees; "" where that is not known.
+
+    Args:
+        reading: the clip.
+        floors: whether it says what the floors are, which the outline's answer may have told.
+    """
     told = [own for own in map(reading.movement, reading.models) if own.boundary_px is not None]
     if not told:
         return ""
@@ -181,20 +193,27 @@ def movement_sentence(reading: ClipReading) -> str:
         size += " of the object's size" if size and not place else ""
         word = "" if own.grade is None else f"{WORDS[own.grade]}"
         if own.near_floor:
-            below = own.boundary_px is not None and own.boundary_px <= (reading.floor_px or 0)
+            below = own.boundary_px is not None and own.boundary_px <= (own.floor_px or 0)
             word += f", {'no' if below else 'hardly'} more than the floor"
         px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
-    floor = reading.floor_px
-    if floor is None:
-        tail = "how much of it is the motion estimate's own error is not known"
-    elif reading.from_truth:
-        tail = f"the true masks move {figure(floor)} px"
-    elif not floor:
-        tail = "the motion estimate shows no error of its own"
-    else:
-        tail = f"at least {figure(floor)} px may be the motion estimate's error"
-    return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."
+    tail = f"; {_floor_words(reading, told)}" if floors else ""
+    return f"Outlines move {', '.join(parts)} beyond the motion{tail}."
+
+
+def _floor_words(reading: ClipReading, told: Sequence[Movement]) -> str:
+    """Return what each model's floor is, in as few words as there are different floors."""
+    known = [own.floor_px for own in told if own.floor_px is not None]
+    if len(known) < len(told):
+        return "how much of it is the motion estimate's own error is not known"
+    if reading.from_truth:
+        return f"the true masks move {figure(known[0])} px"
+    if not any(known):
+        return "the motion estimate shows no error of its own"
+    floors = list(dict.fromkeys(map(figure, known)))
+    if len(floors) == 1:
+        return f"at least {floors[0]} px may be the motion estimate's error"
+    return f"of these at least {' and '.join(map(figure, known))} px may be the motion estimate's error"
 
 
 def _blink_sentence(reading: ClipReading) -> str:
@@ -229,7 +248,7 @@ def _objects_title(reading: ClipReading) -> str:
 
 def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table:
     """Return a row an object, every model's figure in one cell; the last column is for notes, if there are any."""
-    heads = ["", "seen", "pairs", "outline px", "floor px", "1 - IoU", "blinks", ""]
+    heads = ["", "seen", "pairs", "outline px", floor_head(reading.from_truth), "1 - IoU", "blinks", ""]
     keys = [
         "object",
         "share",
@@ -240,19 +259,24 @@ def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table
         "blinks",
         "note",
     ]
-    rows = [_object_row(own, reading.models) for own in shown]
+    rows = [_object_row(own, reading.models, reading.from_truth) for own in shown]
     width = len(keys) if any(row[-1] for row in rows) else len(keys) - 1
     return Table(heads[:width], [row[:width] for row in rows], keys=keys[:width])
 
 
-def _object_row(own: ObjectReading, models: Sequence[str]) -> tuple[str, ...]:
+def floor_head(from_truth: bool) -> str:
+    """Return what a column of floors is called: with a ground truth they are what its own masks measure."""
+    return "true px" if from_truth else "floor px"
+
+
+def _object_row(own: ObjectReading, models: Sequence[str], from_truth: bool) -> tuple[str, ...]:
     made = [own.models[model] for model in models]
     return (
         own.who,
         f"{own.share:.0%}",
         str(own.pairs),
         _each([figure(one.boundary_px) for one in made]),
-        figure(own.floor_px),
+        _each([figure(one.floor_px) for one in (made[:1] if from_truth else made)]),
         _each([figure(one.jitter) for one in made]),
         _each([NONE if one.blinks is None else str(one.blinks) for one in made]),
         object_note(own, models),

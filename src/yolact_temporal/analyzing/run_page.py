@@ -72,7 +72,7 @@ def run_page(
 
 def _objects(reading: ClipReading) -> Section:
     """Return a row an object."""
-    table = object_table(reading.objects[:MOST_LISTED], reading.models)
+    table = object_table(reading.objects[:MOST_LISTED], reading.models, reading.from_truth)
     return Section("Objects", [table, *unlisted(reading.objects[MOST_LISTED:])])
 
 
