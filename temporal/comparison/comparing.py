@@ -264,7 +264,8 @@ def _difference(
         return Difference(metric, support, None, None, None, None, None, tuple(values), light)
     first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
     interval = None
-    if len(clips) >= LEAST_CLIPS or sum(value.n for value in defined) >= LEAST_PAIRS:
+    pairs = sum(own.pairs if support == "universe" else own.common for own in clips.values())
+    if len(clips) >= LEAST_CLIPS or pairs >= LEAST_PAIRS:  # the rule by which an answer is too short to say
         if len(clips) == 1:
             interval = block_interval(next(iter(clips.values())).series[metric], seed)
         else:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, title: str = "") -> Path:
     """Draw the differences, first model minus second, a panel each in its own unit; returns the path.
 
-    A dot is a clip, the bar the mean with its 95% interval; there is no bar where clips are too short to say. Which side favours which model is written beside the axis.
+    A dot is a clip, the bar the mean with its 95% interval; there is no bar where clips are too short to say. Which
+    side favours which model is written beside the axis.
     """
     shown = [one for one in comparison.differences if _is_shown(one)]
     figure = new_figure(8.6, 0.78 * len(shown) + 1.2)

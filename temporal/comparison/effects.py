@@ -20,8 +20,10 @@ from yolact_temporal.data.runs.answers import Scope
 from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.comparison.rules import (
     ALIKE_CONFIDENCE,
+    CONFIDENCE,
     LEAST_BOUNDARY_PX,
     LEAST_CLIPS,
+    LEAST_PAIRS,
     POWER,
     SIGNIFICANCE,
 )
@@ -122,6 +124,18 @@ class Effect:
             float(self.estimate + (low - self.estimate) * wider),
             float(self.estimate + (high - self.estimate) * wider),
         )
+
+    def is_too_short(self, confidence: float = CONFIDENCE) -> bool:
+        """Say whether so little was seen that nothing can be said of it: never over clips such as these."""
+        return self.scope != "clips" and (self.pairs < LEAST_PAIRS or self.interval(confidence) is None)
+
+    def is_shown(self, confidence: float = CONFIDENCE) -> bool:
+        """Say whether the interval excludes 0, over clips the p value too; not of what is too short."""
+        if self.is_too_short(confidence):
+            return False
+        found = self.interval(confidence)
+        allowed = self.scope != "clips" or (self.p_value is not None and self.p_value < SIGNIFICANCE)
+        return allowed and found is not None and found.excludes_zero
 
     def is_below(self, bound: float) -> bool:
         """Say whether it is shown, at 5% of one side, that the mean difference is below a bound."""

@@ -16,7 +16,6 @@ from yolact_temporal.temporal.comparison.rules import (
     ALIKE_CONFIDENCE,
     CONFIDENCE,
     LEAST_CLIP_PAIRS,
-    LEAST_PAIRS,
     SIGNIFICANCE,
     Rules,
 )
@@ -142,9 +141,7 @@ class Found:
 
     @cached_property
     def _is_too_short(self) -> bool:
-        if self.effect is None or self.effect.scope == "clips":
-            return False
-        return self.effect.pairs < LEAST_PAIRS or self.effect.interval(self.level) is None
+        return self.effect is not None and self.effect.is_too_short(self.level)
 
 
 def asked(truth: bool) -> tuple[Question, ...]:

@@ -15,8 +15,8 @@ from yolact_temporal.temporal.reading.sizes import WORDS
 
 WIDTH = 100
 """Characters a line of the terminal."""
-LINES = 23
-"""Most lines that one clip may take, whatever was found: 25 with what two models say of themselves at the start."""
+LINES = 24
+"""Most lines that one clip may take, whatever was found: 25 with what the models say of themselves at the start."""
 MOMENTS = 5
 """How many of the worst moments are told."""
 
