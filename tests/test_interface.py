@@ -278,7 +278,7 @@ WRONG = [
     (SMALL, {"clip_name": "plots"}, "give another one with clip_name"),
     (SMALL, {"truth": [SMALL[1][0]] * 3}, "expected true masks that say which object each is"),
     (SMALL, {"truth": SMALL[1][:2]}, "expected masks of the truth of 3 frames"),
-    ((None, iter(SMALL[1])), {}, "expected masks of a known number, since there are no frames"),
+    ((None, iter(SMALL[1])), {}, "expected masks whose number is known, since frames are None"),
 ]
 
 

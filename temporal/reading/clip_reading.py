@@ -125,7 +125,12 @@ def reading_data(reading: ClipReading) -> dict[str, Any]:
         "objects": [
             asdict(own) | {"who": own.who, "too_short_to_weigh": not own.weighs} for own in reading.objects
         ],
-        "moments": [asdict(own) | {"who": own.who, "what": own.what} for own in reading.moments],
+        "moments": [
+            asdict(own)
+            | {"who": own.who, "what": own.what}
+            | ({} if reading.seconds is not None else {"time_s": None})
+            for own in reading.moments
+        ],
         "causes": reading.causes or None,
         "remarks": list(reading.remarks),
         "answers": [verdict_data(verdict) for verdict in reading.verdicts],

@@ -45,7 +45,12 @@ def first_lines(reading: ClipReading) -> Section:
         listed = _object_table(reading, reading.objects[:MOST_LISTED])
         blocks.append(Section(_objects_title(reading), [listed, *unlisted(reading.objects[MOST_LISTED:])]))
     if reading.moments:
-        blocks.append(Section(_MOMENTS_TITLE, [moment_table(reading.moments, len(reading.models) > 1)]))
+        blocks.append(
+            Section(
+                _MOMENTS_TITLE,
+                [moment_table(reading.moments, len(reading.models) > 1, reading.seconds is not None)],
+            )
+        )
     return Section(_title(reading), blocks)
 
 
@@ -117,7 +122,11 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
         )
     if reading.moments:
         told = reading.moments[:moments]
-        blocks.append(Section(_MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1)]))
+        blocks.append(
+            Section(
+                _MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1, reading.seconds is not None)]
+            )
+        )
     blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
     return Section(_title(reading), blocks)
 
@@ -139,13 +148,25 @@ def _sizes(reading: ClipReading, floors: bool = True) -> list[Block]:
     return [Paragraph(sentence) for sentence in (*sentences, reading.causes, *reading.remarks) if sentence]
 
 
-def moment_table(moments: Sequence[Moment], several: bool) -> Table:
-    """Return the worst moments: when, which object, in whose masks if there are several models, what happened."""
+def moment_table(moments: Sequence[Moment], several: bool, timed: bool = True) -> Table:
+    """Return the worst moments: when, which object, in whose masks if there are several models, what happened.
+
+    Args:
+        moments: worst first.
+        several: whether there are several models.
+        timed: whether the clip has a time; seconds that nobody knows are not told.
+    """
     rows = [
-        (f"{one.time_s:.2f} s", f"frame {one.frame}", one.who, *([one.model] if several else []), one.what)
+        (
+            *([f"{one.time_s:.2f} s"] if timed else []),
+            f"frame {one.frame}",
+            one.who,
+            *([one.model] if several else []),
+            one.what,
+        )
         for one in moments
     ]
-    keys = ("time", "frame", "object", *(["model"] if several else []), "what")
+    keys = (*(["time"] if timed else []), "frame", "object", *(["model"] if several else []), "what")
     return Table(("",) * len(keys), rows, keys=keys)
 
 
@@ -192,9 +213,10 @@ def movement_sentence(reading: ClipReading, floors: bool = True) -> str:
         size = "" if own.boundary_share is None else f"{figure(own.boundary_share)}"
         size += " of the object's size" if size and not place else ""
         word = "" if own.grade is None else f"{WORDS[own.grade]}"
+        floor = "the true masks" if reading.from_truth else "the floor"
         if own.near_floor:
             below = own.boundary_px is not None and own.boundary_px <= (own.floor_px or 0)
-            word += f", {'no' if below else 'hardly'} more than the floor"
+            word += f", {'no' if below else 'hardly'} more than {floor}"
         px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
     tail = f"; {_floor_words(reading, told)}" if floors else ""

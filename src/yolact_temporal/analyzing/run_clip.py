@@ -222,7 +222,7 @@ def _run(
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         thresholds = {own.name: own.score_threshold for own in mask_sources}
-        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality)
+        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
         done = FinishedRun(
             name,
             folder,
