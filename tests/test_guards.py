@@ -177,7 +177,7 @@ def test_what_was_not_measured_is_said_and_not_guessed():
 def test_bounds_are_options():
     objects = table(a={"boundary_px": 1.0, "iou_between": 0.55})
     assert guards(objects, EVEN, Rules().with_bounds(["overlap=0.5"]))[1].steadier == "a"
-    assert "overlap (0.6)" in bounds_help()
+    assert "overlap 0.6" in bounds_help()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ ASSUMED = "30 frames a second are assumed: pass fps=, or fps=None where there is
 def moments_of(result):
     """Return the lines of the worst moments as they are printed."""
     lines = str(result).split("\n")
-    start = lines.index("  Worst moments") + 1
+    start = next(at for at, line in enumerate(lines) if line.startswith("  Worst moments")) + 1
     return [line for line in lines[start:] if line.startswith("    ")]
 
 

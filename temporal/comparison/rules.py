@@ -124,5 +124,5 @@ class Rules:
 
 
 def bounds_help() -> str:
-    """Return what `--bound` takes, for its help."""
-    return "; ".join(f"{one.name} ({one.default:g}): {one.metadata['meaning']}" for one in fields(Rules))
+    """Return the bounds and their values, for a help text; docs/comparing.md has what each means."""
+    return ", ".join(f"{one.name} {one.default:g}" for one in fields(Rules))

@@ -27,7 +27,8 @@ _ENOUGH_MOMENTS = 3
 """Fewer are told only where there is no room even without what the movement comes from."""
 _NAMED = 5
 
-_OBJECTS_TITLE, _MOMENTS_TITLE = "Objects", "Worst moments"
+_OBJECTS_TITLE = "Objects"
+MOMENTS_TITLE = "Worst moments (by how much of the mask changes, and how large it is)"
 
 
 MOST_LISTED = 1_000
@@ -47,7 +48,7 @@ def first_lines(reading: ClipReading) -> Section:
     if reading.moments:
         blocks.append(
             Section(
-                _MOMENTS_TITLE,
+                MOMENTS_TITLE,
                 [moment_table(reading.moments, len(reading.models) > 1, reading.seconds is not None)],
             )
         )
@@ -66,7 +67,7 @@ def first_part(report: Section) -> Section:
     for block in report.blocks:
         if isinstance(block, Section) and block.title.partition(" (")[0] not in (
             _OBJECTS_TITLE,
-            _MOMENTS_TITLE,
+            MOMENTS_TITLE.partition(" (")[0],
         ):
             break
         blocks.append(block)
@@ -123,9 +124,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
     if reading.moments:
         told = reading.moments[:moments]
         blocks.append(
-            Section(
-                _MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1, reading.seconds is not None)]
-            )
+            Section(MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1, reading.seconds is not None)])
         )
     blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
     return Section(_title(reading), blocks)

@@ -190,7 +190,8 @@ def add_bound_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a margin or a bound by which models are compared; may be repeated. " + bounds_help(),
+        help="set a margin or a bound by which models are compared; may be repeated (defaults: "
+        f"{bounds_help()}; docs/comparing.md tells what each is)",
     )
 
 
