@@ -183,14 +183,14 @@ def _seen(reading: ClipReading) -> str:
             "no object counts" if len(reading.models) > 1 or reading.from_truth else "nothing was recognised"
         )
         return f"Seen: {others}."
-    by = " by at least one model" if len(reading.models) > 1 else ""
+    head = "Seen by any model (share)" if len(reading.models) > 1 else "Seen (share of the clip)"
     longest = sorted(reading.objects, key=lambda own: (-own.frames, own.number))
     told = ""
     for named in range(min(len(longest), _NAMED), 0, -1):
         rest = Counter(own.name for own in longest[named:]).most_common()
         more = ", ".join(f"{name} x{count}" for name, count in rest)
         names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
-        told = f"Seen{by} (share of the clip): {names}{f'; and {more}' if more else ''}."
+        told = f"{head}: {names}{f'; and {more}' if more else ''}."
         if len(told) <= WIDTH - 2:
             break
     return told
