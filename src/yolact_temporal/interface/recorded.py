@@ -71,7 +71,7 @@ def score(
         >>> import yolact_temporal as yt
         >>> yt.score("no_such_masks.json")
         Traceback (most recent call last):
-        yolact_temporal.errors.InputError: expected masks in no_such_masks.json, which cannot be read
+        yolact_temporal.errors.GivenInputError: expected masks in no_such_masks.json, which cannot be read
         (No such file or directory): check the path and its permissions
     """
     named = masks if isinstance(masks, Mapping) else None
