@@ -79,7 +79,7 @@ def measure(
         overwrite: replace a run that is there.
         frames_folder: write the frames there first, as PNG, so that the dashboard can show them, and `what_if` and
             `compare` can read them again; by default only the masks are kept.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if something does not fit, with what was expected and found.

@@ -92,7 +92,7 @@ class Meter:
         clip_name: what to call the clip; by default the folder's name.
         folder: where the run is kept, with overlay video and plots; by default in a temporary folder, until `save`.
         overwrite: replace a run that is there.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if one of these is wrong.
