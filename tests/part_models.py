@@ -10,10 +10,12 @@ import torch
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.yolact.families import segmenter_of
 from yolact_temporal.yolact.families.fcis import build_fcis
+from yolact_temporal.yolact.families.fcis.network import prepare
 from yolact_temporal.yolact.mask_parts import assembled
 from yolact_temporal.yolact.segmenter import SeenParts
 
@@ -68,9 +70,14 @@ def random_fcis(name="fcis_compact", most=8):
     # untrained maps are too even to tell classes, boxes and masks apart
     for layer in (model.score_maps, model.box_maps):
         layer.weight.data.mul_(15)
-    for path, module in model.backbone.named_modules():
-        if path.endswith("bn3"):  # random residual branches, never normalised, would grow beyond all bounds
-            module.weight.data.fill_(0.2)
+    for module in model.backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # what it sees first is what it normalises by
+    frame = torch.from_numpy(cv2.resize(PHOTOGRAPHS[0].read(), (160, 200))).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        model.backbone.train()
+        model(prepare(model, frame).tensors)
+    model.eval()
     model.rpn._post_nms_top_n["testing"] = 60
     model.most = most
     return segmenter_of(model, score_threshold=0.0)

@@ -2,12 +2,15 @@
 
 import math
 
+import cv2
 import fcis_reference as reference
 import numpy as np
 import pytest
 import torch
+from part_models import random_fcis
 
 from yolact_temporal.data.instances import Instances
+from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.errors import UsageError, WeightsError
 from yolact_temporal.yolact.config import PRESETS
 from yolact_temporal.yolact.families import build_model, find_variant, segmenter_of
@@ -63,12 +66,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def segmenter():
-    torch.manual_seed(0)
-    network = build_fcis("fcis_compact")
-    with torch.no_grad():
-        for layer in (network.score_maps, network.box_maps):
-            layer.weight.mul_(15)
-    return segmenter_of(network, score_threshold=0.0)
+    return random_fcis(most=100)
 
 
 def boxes_of(names=tuple(BOXES)):
@@ -356,7 +354,7 @@ class TestCompact:
 
 
 class TestSegmenter:
-    FRAMES = np.random.default_rng(0).integers(0, 256, (2, 90, 121, 3), np.uint8)
+    FRAMES = np.stack([cv2.resize(PHOTOGRAPHS[index].read(), (121, 90)) for index in range(2)])
 
     def test_instances_are_sorted_of_the_frame_size_and_have_the_box_of_their_mask(self, segmenter):
         found = segmenter.segment(self.FRAMES)

@@ -201,7 +201,7 @@ def voted():
 class TestVotedMasks:
     """FCIS: score maps, and the boxes that they are read off at, which vote for the mask."""
 
-    @pytest.mark.parametrize(("part", "dose"), [("score_maps", 0.5), ("box", 8.0)])
+    @pytest.mark.parametrize(("part", "dose"), [("score_maps", 2.0), ("box", 3.0)])
     def test_all_of_the_rise_is_of_the_part_that_is_disturbed(self, voted, part, dose):
         segmenter, base = voted
         assert len(base.voters[0].weights) > 1
@@ -219,7 +219,7 @@ class TestVotedMasks:
         """The Shapley values of two parts, worked by hand from the four masks."""
         segmenter, base = voted
         rng = np.random.default_rng(2)
-        after = disturbed(disturbed(base, "score_maps", 0.4, rng), "box", 6.0, rng)
+        after = disturbed(disturbed(base, "score_maps", 1.5, rng), "box", 3.0, rng)
         (causes,) = explained([base, after], [Motion.still(base.size)], segmenter.assemble, 3)
 
         def worth(maps, box):
@@ -238,12 +238,12 @@ class TestVotedMasks:
     def test_voters_are_carried_as_the_box_is(self, voted):
         segmenter, base = voted
         meter, explainer = StabilityMeter(["a", "b", "c"], 24), Explainer(segmenter.assemble)
-        for index, motion in enumerate((None, moved_right(base.size, 16.0))):
+        for index, motion in enumerate((None, moved_right(base.size, 2.0))):
             instances = seen(base, segmenter.assemble).instances
             stability = meter.update(index, index / 24, instances, motion)
             explainer.update(stability, instances.crops, meter.carried, motion, base)
         then = explainer.latest.then
-        shift = np.array([16.0, 0, 16, 0])
+        shift = np.array([2.0, 0, 2, 0])
         np.testing.assert_allclose(then.boxes, base.boxes + shift, atol=1e-6)
         np.testing.assert_allclose(then.voters[0].boxes, base.voters[0].boxes + shift, atol=1e-6)
         np.testing.assert_array_equal(then.voters[0].weights, base.voters[0].weights)
