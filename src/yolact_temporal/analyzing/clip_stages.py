@@ -52,7 +52,7 @@ class AnalyzeResult:
         clip: what was read.
         stability: by model name.
         frames: frames measured.
-        losses: frames the decoder lost.
+        losses: frames the decoder lost of those that were asked for.
         warnings: of the decoder, and of what saw the frames.
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
@@ -160,7 +160,7 @@ def analyze_clip(
         source.info,
         stability,
         count,
-        tuple(source.losses),
+        tuple(selected.losses),
         tuple(warnings),
         clock.seconds(),
         outside,
