@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from yolact_temporal.temporal.comparison.rules import CONFIDENCE, Rules
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
-    block_interval,
+    block_intervals,
 )
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.metrics import REGISTRY
@@ -176,7 +176,7 @@ def compare_models(
     if truth:
         loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
         names = [name for name in _compared_names(truth, loose) if name != QUESTIONS["outline"].name]
-        differences += [_difference(name, support, loose, seed) for name in names]
+        differences += _differences([(name, support) for name in names], loose, seed)
     guards = tuple(
         guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
         for name, objects in clips.items()
@@ -201,12 +201,12 @@ def _own_differences(
 ) -> list[Difference]:
     """Return the difference in every figure on its own support, in the order of the tables."""
     compared = REGISTRY.compared()
-    return [
-        _outline_difference(clips, outline, seed)
-        if name == QUESTIONS["outline"].name
-        else _difference(name, compared[name].support, clips, seed)
-        for name in _compared_names(truth, clips)
-    ]
+    names = _compared_names(truth, clips)
+    others = _differences(
+        [(name, compared[name].support) for name in names if name != QUESTIONS["outline"].name], clips, seed
+    )
+    by_name = {own.metric: own for own in [*others, _outline_difference(clips, outline, seed)]}
+    return [by_name[name] for name in names]
 
 
 def _at_recall(
@@ -225,7 +225,7 @@ def _at_recall(
     if levels[0] is None or levels[1] is None:
         return [_nothing(name, support, clips) for name in _SWEPT]
     at_recall = measured((levels[0], levels[1]))
-    return [_difference(name, support, at_recall, seed) for name in _SWEPT]
+    return _differences([(name, support) for name in _SWEPT], at_recall, seed)
 
 
 def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
@@ -236,8 +236,26 @@ def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
     }
 
 
-def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], seed: int) -> Difference:
-    """Gather a figure from clips, with its interval."""
+def _differences(
+    figures: Sequence[tuple[str, str]], clips: Mapping[str, PairFigures], seed: int
+) -> list[Difference]:
+    """Gather figures, each with the name of its support, from clips, with their intervals."""
+    found = [_difference(metric, support, clips) for metric, support in figures]
+    if len(clips) == 1:
+        ((_, only),) = clips.items()
+        defined = [own for own in found if own.difference is not None]
+        intervals = iter(block_intervals([only.series[own.metric] for own in defined], seed))
+    else:
+        intervals = (
+            bca_interval([value.difference for value in own.clips if value.difference is not None], seed)
+            for own in found
+            if own.difference is not None
+        )
+    return [own if own.difference is None else replace(own, interval=next(intervals)) for own in found]
+
+
+def _difference(metric: str, support: str, clips: Mapping[str, PairFigures]) -> Difference:
+    """Gather a figure from clips, without its interval."""
     values = []
     for name, figures in clips.items():
         series = figures.series[metric]
@@ -246,11 +264,7 @@ def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], see
     if not defined:
         return Difference(metric, support, None, None, None, None, None, tuple(values))
     first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
-    if len(clips) == 1:
-        interval = block_interval(next(iter(clips.values())).series[metric], seed)
-    else:
-        interval = bca_interval([value.difference for value in defined if value.difference is not None], seed)
-    return Difference(metric, support, first, second, interval, None, None, tuple(values))
+    return Difference(metric, support, first, second, None, None, None, tuple(values))
 
 
 def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:
