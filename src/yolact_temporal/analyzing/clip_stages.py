@@ -26,6 +26,7 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.data.sources.changes import change_sentence, stamp_of
 from yolact_temporal.temporal.absences import AbsenceCounts
+from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
@@ -65,6 +66,8 @@ class AnalyzeResult:
         numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
             are none.
         times: what each stage took of the clock and of the processor, and which waited for which.
+        objects: the objects that all is told of, the ground truth's or else those of several models; None where there
+            are none.
     """
 
     clip: ClipInfo
@@ -81,6 +84,7 @@ class AnalyzeResult:
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[int, int]] | None = None
     times: StageTimes | None = None
+    objects: Objects | None = None
 
 
 def analyze_clip(
@@ -116,7 +120,7 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
             for mask_source in mask_sources
         ]
-        tables = object_tables(folder, mask_sources, source.info, request)
+        tables = object_tables(folder, recordings, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(
@@ -148,6 +152,7 @@ def analyze_clip(
             if recording.causes is not None
         }
         outside = objects[-1].outside() if objects else {}
+        table = objects[-1].table() if objects else None
         true = next((found for table in objects if (found := table.measured()) is not None), None)
     changed = change_sentence(source.info, stamp)
     warnings = [
@@ -171,6 +176,7 @@ def analyze_clip(
         {recording.name: recording.absences() for recording in recordings},
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
+        table,
     )
 
 

@@ -28,7 +28,8 @@ from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.absences import ABSENCE_COLUMNS, AbsenceCounts, AbsenceFinder
 from yolact_temporal.temporal.association import AssociationOptions
-from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, as_written, object_row_cells
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -45,6 +46,7 @@ from yolact_temporal.temporal.report import (
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 from yolact_temporal.temporal.truth.truth_meter import TruthMeter
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
@@ -290,6 +292,21 @@ class ObjectsRecording:
         self._truth = None if truth is None else TrueFrames(truth)
         self._measured = None if truth is None else TruthMeter(compared, truth.class_names, davis)
         self._known = array("q")
+        self._grown: ObjectParts | None = None
+        self._causes: Mapping[str, BoxCauses] = {}
+
+    def keep(self, folder: Path, causes: Mapping[str, BoxCauses]) -> None:
+        """Keep the table as it grows, for `table`, so that nobody need read it back.
+
+        Args:
+            folder: takes what of it does not stay in memory.
+            causes: what of each model's pairs comes from the box, of the frame that is measured.
+        """
+        self._grown, self._causes = ObjectParts.growing(folder), causes
+
+    def table(self) -> ObjectParts | None:
+        """Return the table as it stands in its file, now that all frames are measured; None unless it was kept."""
+        return None if self._grown is None else self._grown.finish()
 
     def __enter__(self) -> ObjectsRecording:
         self._table = CsvTable(self._path, OBJECT_COLUMNS)
@@ -314,7 +331,7 @@ class ObjectsRecording:
         frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         if self._truth is None or self._measured is None:
             rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
-            self._table.write_all(object_row_cells(row) for row in rows)
+            self._write(rows)
             return rows
         true = self._truth.at(frame.index)
         if true is None:
@@ -322,12 +339,17 @@ class ObjectsRecording:
         rows = self._meter.update(
             frame.index, frame.time_s, found, motion, cut, truth=true.objects, void=true.void
         )
-        self._table.write_all(object_row_cells(row) for row in rows)
+        self._write(rows)
         self._known.append(frame.index)
         if self._meter.judged is not None:
             tracks = {name: each.owner_ids for name, each in stability.items()}
             self._measured.update(self._meter.judged, true.classes, tracks)
         return rows
+
+    def _write(self, rows: Sequence[ObjectRow]) -> None:
+        self._table.write_all(object_row_cells(row) for row in rows)
+        if self._grown is not None:
+            self._grown.add(with_box_causes(map(as_written, rows), self._causes))
 
     def measured(self) -> MeasuredTruth | None:
         """Return what was measured against the ground truth so far; None of a consensus."""
@@ -341,17 +363,18 @@ class ObjectsRecording:
 
 
 def object_tables(
-    folder: RunFolder,
-    mask_sources: Sequence[MaskSource],
-    clip: ClipInfo,
-    request: RunRequest,
+    folder: RunFolder, recordings: Sequence[ModelRecording], clip: ClipInfo, request: RunRequest
 ) -> list[ObjectsRecording]:
     """Return the tables of objects that a run has: the consensus of several models, and the ground truth's."""
     options, truth = request.options, request.truth
+    mask_sources = [recording.mask_source for recording in recordings]
     tables = []
     if len(mask_sources) > 1:
         tables.append(ObjectsRecording(folder.objects, mask_sources, clip, options))
     if truth is not None:
         davis = request.protocol == "davis"
         tables.append(ObjectsRecording(folder.true_objects, mask_sources, clip, options, truth, davis))
+    if tables:  # all is told of the last one
+        causes = {own.name: own.causes.of_boxes for own in recordings if own.causes is not None}
+        tables[-1].keep(folder.path, causes)
     return tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,9 +38,8 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
-from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
+from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
@@ -52,7 +51,6 @@ from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
-from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
 
@@ -210,7 +208,7 @@ def _run(
     if destination.drawing is not None and destination.pictures.plots:
         destination.drawing()
     with results_in(folder.path):
-        table = _objects(folder, mask_sources, truth is not None)
+        table = result.objects
         comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
         quality: Sequence[TruthFit] = ()
         if truth is not None and result.truth is not None and table is not None:
@@ -226,7 +224,7 @@ def _run(
         done = FinishedRun(
             name,
             folder,
-            result,
+            replace(result, objects=None),  # all is told of them
             intervals,
             comparison,
             reading,
@@ -239,15 +237,6 @@ def _run(
         _write_reports(done, request, manifest_of(folder.path, manifest))
         write_manifest(folder.path, manifest)
     return done
-
-
-def _objects(folder: RunFolder, mask_sources: Sequence[MaskSource], on_truth: bool) -> Objects | None:
-    """Return the objects that all is told of: the ground truth's, else those of several models; else there are none."""
-    if not on_truth and len(mask_sources) < 2:
-        return None
-    rows = read_objects(folder.true_objects if on_truth else folder.objects)
-    causes = {source.name: BoxCauses(folder.model(source.name).causes) for source in mask_sources}
-    return ObjectParts(with_box_causes(rows, causes), folder.path)
 
 
 def _compare(
