@@ -39,9 +39,9 @@ FRAMES = (1_000, 10_000, 100_000)
 TRACKS = (10, 1_000, 10_000)
 
 _CELL_PX = 8
-_SHOWN = 3.0
+AT_A_TIME = 1.0
 """How many objects are there at a time on average, where they live long enough for that."""
-_SHORTEST_LIFE = 8
+_SHORTEST_LIFE = 4
 """Frames that an object lives at least: of many objects in few frames more are there at a time."""
 
 
@@ -52,15 +52,17 @@ class LongClip:
     Attributes:
         frames: how many.
         tracks: objects in all of it.
+        at_a_time: how many of them are there at a time on average, or more where each would live too short.
     """
 
     frames: int
     tracks: int
+    at_a_time: float = AT_A_TIME
 
     @property
     def life(self) -> int:
         """Frames that an object lives."""
-        return min(max(round(_SHOWN * self.frames / self.tracks), _SHORTEST_LIFE), self.frames)
+        return min(max(round(self.at_a_time * self.frames / self.tracks), _SHORTEST_LIFE), self.frames)
 
     def objects_at(self, index: int) -> list[int]:
         """Return the objects that are there in a frame, numbered from 1 in the order in which they come."""
