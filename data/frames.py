@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+MAX_FRAME_PIXELS = 1 << 26
+"""Pixels of the largest picture that is decoded, twice as many as 8K has: what a header declares beyond is refused."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One displayed frame.

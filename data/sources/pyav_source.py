@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources.opening import (
+    decoder_options,
     demuxed,
     number_packets,
     open_container,
@@ -286,7 +287,7 @@ class MarkedPackets:
             stream = video_stream(container)
             number_packets(stream)
             stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
-            stream.codec_context.options = dict(FAULTS_TOLD)
+            stream.codec_context.options = decoder_options(FAULTS_TOLD)
             number = 0
             # What lies behind a place where reading stops is not told of.
             with contextlib.suppress(av.error.FFmpegError):
@@ -326,7 +327,7 @@ def decode_events(
         number_packets(stream)
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
-        stream.codec_context.options = dict(options or {})
+        stream.codec_context.options = decoder_options(options or {})
         for packet in _packets(container, stream, marked, probe.ignores_edits):
             decoded: list[av.VideoFrame] = []
             fault: str | None = None

@@ -120,6 +120,9 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
             for mask_source in mask_sources
         ]
+        kept, last = min((recording.kept for recording in recordings), default=(0, -1))
+        if kept and request.destination.going_on is not None:
+            request.destination.going_on(kept, last)
         tables = object_tables(folder, recordings, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 

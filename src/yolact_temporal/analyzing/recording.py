@@ -141,6 +141,11 @@ class ModelRecording:
             self._files.soft.replace(part_path(self._files.soft))
         return SoftWriter.resume(self._files.soft, self._kept)
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many frames a broken run has recorded, and the index of the last of them; (0, -1) where there is none."""
+        return self._kept, -1 if self._record.last_kept is None else self._record.last_kept
+
     def recorded(self, first_index: int, count: int) -> list[FrameRecord] | None:
         """Return what a broken run saw in the next `count` frames; None once its record is used up.
 

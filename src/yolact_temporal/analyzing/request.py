@@ -46,6 +46,8 @@ class Destination:
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
         command: what was typed to make it; "" if it is made otherwise.
         drawing: called before plots are drawn, which takes a while.
+        going_on: called where a broken run is gone on with, before its first frame: with how many frames it has
+            recorded, and the index of the last of them.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Destination:
     inputs: tuple[Path, ...] = ()
     command: str = ""
     drawing: Callable[[], object] | None = None
+    going_on: Callable[[int, int], object] | None = None
 
 
 @dataclass(frozen=True)
