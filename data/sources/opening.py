@@ -53,13 +53,21 @@ def decoder_options(options: Mapping[str, str] = MappingProxyType({})) -> dict[s
     return {**options, "max_pixels": str(MAX_FRAME_PIXELS)}
 
 
+def fault_of(error: av.error.FFmpegError) -> str:
+    """Return what FFmpeg says of a picture that it does not decode."""
+    said = error.strerror or str(error)
+    if isinstance(error, av.error.ArgumentError):  # so it calls what exceeds its bound
+        said += f": it is damaged, or of more than {MAX_FRAME_PIXELS:,} pixels"
+    return said
+
+
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
     """Return the stream that is read: the first of moving pictures (a cover picture is none).
 
     Its decoder takes no picture of more than `MAX_FRAME_PIXELS`.
 
     Raises:
-        InputError: if the file has none, or one of larger pictures.
+        InputError: if the file has none.
     """
     streams = video_streams(container)
     if not streams:
@@ -72,13 +80,7 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
             f"expected video that can be decoded in {container.name.removeprefix('file:')}, but its pictures cannot be "
             "decoded: unknown or encrypted codec; convert it to H.264 first"
         )
-    decoder = streams[0].codec_context
-    if decoder.width * decoder.height > MAX_FRAME_PIXELS:
-        raise InputError(
-            f"expected pictures of at most {MAX_FRAME_PIXELS:,} pixels in {container.name.removeprefix('file:')}, got "
-            f"{decoder.width}x{decoder.height}: scale them down first"
-        )
-    decoder.options = decoder_options()
+    streams[0].codec_context.options = decoder_options()
     return streams[0]
 
 
@@ -129,7 +131,7 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
                     packet.opaque, sent = sent, sent + 1
                 decoded = stream.decode(packet)
             except av.error.FFmpegError as error:
-                reason, damaged = error.strerror or str(error), True
+                reason, damaged = fault_of(error), True
                 continue
             for frame in decoded:
                 if not frame.is_corrupt:

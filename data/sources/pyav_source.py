@@ -21,6 +21,7 @@ from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources.opening import (
     decoder_options,
     demuxed,
+    fault_of,
     number_packets,
     open_container,
     revealed,
@@ -339,7 +340,7 @@ def decode_events(
                     decoded = stream.decode(packet)
                 except av.error.FFmpegError as error:
                     faults += 1
-                    fault = f"a packet cannot be decoded ({error.strerror})"
+                    fault = f"a packet cannot be decoded ({fault_of(error)})"
                 waiting_lost = frames + len(decoded) + faults < sent and (faults or probe.matched)
                 if packet is None and threads > 1 and waiting_lost:
                     break
