@@ -16,7 +16,6 @@ import pytest
 from clips import write_clip
 
 from yolact_temporal.data.frames import MAX_FRAME_PIXELS
-from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.sources.decord_source import DecordReader, has_decord
 
 SMALL, GIANT = (64, 48), (9_000, 9_000)
@@ -26,7 +25,6 @@ MOST_MIB = 100
 
 READ = """
 import json, resource, sys
-from yolact_temporal.data.sources import open_clip
 from yolact_temporal.errors import InputError
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 list(open_clip(sys.argv[1], "auto"))
@@ -100,12 +98,6 @@ def test_no_memory_is_taken_for_a_picture_that_says_to_be_giant(tmp_path: Path) 
     assert f"it says to be of 9000x9000, more than {MAX_FRAME_PIXELS:,} pixels" in images_said
     assert some_said[:2] == [[0, 2], [1]]
     assert max(peaks) < MOST_MIB
-
-
-def test_a_large_picture_is_still_one(tmp_path: Path) -> None:
-    source = open_clip(film(tmp_path / "8k.mov", [(7680, 4320)], (7680, 4320)), "pyav")
-    assert (source.info.width, source.info.height) == (7680, 4320)
-    source.close()
 
 
 @pytest.mark.skipif(
