@@ -91,7 +91,7 @@ def save_png(figure: Figure, path: str | Path, title: str) -> Path:
         if layout is not None:  # once: `savefig` would go over the whole figure for it first
             layout.execute(figure)
             figure.set_layout_engine("none")
-        canvas.print_png(buffer, metadata={"Software": None})
+        canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     path = Path(path)
     with atomic_write(path, "wb") as file:
         file.write(buffer.getvalue())

@@ -142,7 +142,9 @@ def write_plots(
     Returns:
         The files written: `timeline.png`, `boundary_displacement.png` and `tracks.png`.
     """
-    return [draw() for draw in plots_to_draw(frames, instances, tracks, folder, title, sections, numbers, floor)]
+    return [
+        draw() for draw in plots_to_draw(frames, instances, tracks, folder, title, sections, numbers, floor)
+    ]
 
 
 def plots_to_draw(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import math
 import random
 import socket
 import tempfile
@@ -20,19 +21,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboard_runs import BLINKING, FAULTS, FPS, STEADY, Seer
+import cv2
+import numpy as np
+from dashboard_runs import BLINKING, FPS, STEADY
+from numpy.typing import NDArray
 from served_dashboard import ServedDashboard
 
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip
 from yolact_temporal.dashboards.app import page_addresses
+from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.frames import Frame
+from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.sources import open_clip
-from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.temporal.motion import Motion
 
+DISCS = 6
 _PAGE_S = 300.0
 
 
@@ -68,17 +74,50 @@ class StillCamera:
         return False
 
 
+class Discs:
+    """A segmenter that sees discs that go round, a little smaller in some frames, in place of a network."""
+
+    class_names = ("disc",)
+
+    def __init__(self, name: str, size: tuple[int, int], shrinks_every: int) -> None:
+        self.name = name
+        self._size, self._every, self._frame = size, shrinks_every, 0
+
+    def segment(self, pixels: NDArray[np.uint8]) -> list[Instances]:
+        return [self._next() for _ in pixels]
+
+    def _next(self) -> Instances:
+        height, width = self._size
+        radius = height // 8 - (self._frame % self._every == 0)
+        disc = cv2.circle(np.zeros((2 * radius + 1,) * 2, np.uint8), (radius, radius), radius, 1, -1)
+        masks = []
+        for number in range(DISCS):
+            angle = 2 * math.pi * (number / DISCS + self._frame / 500)
+            x = round((width / 2 - radius) * (1 + math.cos(angle)))
+            y = round((height / 2 - radius) * (1 + math.sin(angle)))
+            masks.append(
+                MaskCrop.from_bitmap(
+                    disc, self._size, min(x, width - 2 * radius - 1), min(y, height - 2 * radius - 1)
+                )
+            )
+        self._frame += 1
+        boxes = np.array([mask.region for mask in masks], np.float32)
+        return Instances(boxes, [0.9] * DISCS, [0] * DISCS, masks, self._size)
+
+
 def make_long_run(runs: Path, frames: int, size: tuple[int, int], name: str = "scene") -> Path:
     """Write a run of two stand-in models, and its clip beside the runs folder; no frame is kept in memory."""
-    scene = SceneOptions(seed=3, size=size, frames=frames, camera="pan")
     clip = runs.parent / "clips" / f"{name}.mp4"
     clip.parent.mkdir(parents=True, exist_ok=True)
+    noise = cv2.resize(
+        np.random.default_rng(0).integers(0, 255, (size[0] // 8, size[1] // 8, 3), np.uint8), size[::-1]
+    )
     with VideoWriter(clip, size, Fraction(FPS)) as writer:
-        for frame in SyntheticScene(scene):
-            writer.write(frame.rgb, frame.index / FPS)
+        for index in range(frames):
+            writer.write(np.roll(noise, index, axis=1), index / FPS)
     models = []
-    for number, (model, (fault, dose)) in enumerate(FAULTS.items()):
-        seer = Seer(model, fault, dose, number, SyntheticScene(scene))  # type: ignore[arg-type]
+    for number, model in enumerate((STEADY, BLINKING)):
+        seer = Discs(model, size, 2 + number)
         manifest: dict[str, Any] = {
             "note": f"{model} is a stand-in.",
             "weights": {"sha256": "0" * 64},

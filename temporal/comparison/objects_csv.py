@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from yolact_temporal.data.csv_tables import csv_rows
 from yolact_temporal.data.runs.claim import has_header
@@ -99,7 +99,7 @@ def as_written(row: ObjectRow) -> ObjectRow:
     return ObjectRow._make(cells)._replace(class_name=row.class_name or None, iou_between=ious)
 
 
-def _as_written(number: float | None) -> float | None:
+def _as_written(number: Any) -> float | None:
     return _number(format_cell(number, _DIGITS))
 
 
