@@ -58,7 +58,7 @@ class Progress:
         """Say that a run that broke off is gone on with, and from where."""
         self.say(
             f"yolact-temporal: {self._label}: going on with the run that broke off after frame {last}; the {kept} "
-            "frames that it recorded are not seen anew"
+            "frames that it recorded are taken as they are"
         )
 
     def drawing(self) -> None:
