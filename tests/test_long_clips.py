@@ -207,7 +207,7 @@ def test_plots_need_no_more_memory_for_eight_times_the_frames(tmp_path, monkeypa
 
 def sighted(frames: int, gap: int) -> Iterator[tuple[int, LongClipMasks, bool]]:
     """Yield frames of objects that are gone for a while, with and without what is faint."""
-    clip = LongClip(frames, 3)
+    clip = LongClip(frames, 3, at_a_time=3)
     masks = LongClipMasks("ours", clip, 1, identified=True)
     for frame in range(frames):
         yield frame, masks, frame // gap % 2 == 0
@@ -256,7 +256,7 @@ def test_given_tracks_that_do_not_come_back_cost_little(monkeypatch):
     monkeypatch.setattr(meter_module, "AWAKE_FRAMES", 4)
 
     def measured(tracks: int) -> int:
-        clip = LongClip(8 * tracks, tracks)
+        clip = LongClip(8 * tracks, tracks, at_a_time=3)
         masks = LongClipMasks("ours", clip, 0, identified=True)
         meter = StabilityMeter(("object",), 25, identified=True)
         grey = np.zeros((*SIZE, 3), np.uint8)
