@@ -1,6 +1,6 @@
 """Many clients of a dashboard at once, and how much memory its process takes at most.
 
-At size: `python tests/dashboard_soak.py --frames 1000 --size 720 1280 --clients 20 --requests 60` prints the figure.
+At size: `python tests/dashboard_soak.py` prints the figure.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--size", type=int, nargs=2, default=(720, 1280), metavar=("H", "W"))
     parser.add_argument("--clients", type=int, default=20)
-    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=30)
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"

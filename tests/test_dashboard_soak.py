@@ -31,4 +31,4 @@ def test_a_small_soak(tmp_path: Path) -> None:
 @pytest.mark.thorough
 @pytest.mark.timeout(3000)
 def test_twenty_clients_of_a_long_run(tmp_path: Path) -> None:
-    soaked(tmp_path, frames=1000, size=(720, 1280), clients=20, requests=60, most_mib=1500)
+    soaked(tmp_path, frames=1000, size=(720, 1280), clients=20, requests=30, most_mib=1500)

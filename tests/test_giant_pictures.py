@@ -25,6 +25,7 @@ MOST_MIB = 100
 
 READ = """
 import json, resource, sys
+from yolact_temporal.data.sources import open_clip
 from yolact_temporal.errors import InputError
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 list(open_clip(sys.argv[1], "auto"))

@@ -88,7 +88,7 @@ def as_written(row: ObjectRow) -> ObjectRow:
     """Return a row of the table as `read_objects` gives it back: numbers to the digits that stand there.
 
     Example:
-        >>> row = ObjectRow(3, 0.12, 1, "ours", "first", 2 / 3, 40, "cat", *[None] * 5, iou_between=(1.0, None))
+        >>> row = ObjectRow(3, 0.12, 1, "ours", "first", 2 / 3, 40, "cat", *[None] * 6, iou_between=(1.0, None))
         >>> as_written(row).score, as_written(row).iou_between
         (0.666666667, (1.0, None))
     """
