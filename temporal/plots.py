@@ -41,7 +41,7 @@ from yolact_temporal.temporal.plot_style import (
     name_rows,
     new_figure,
     save_png,
-    shade_floor,
+    shade_floors,
     style_axes,
     track_hex,
     write_heading,
@@ -129,7 +129,7 @@ def write_plots(
     title: str,
     sections: Sequence[tuple[float, str]] = (),
     numbers: Numbers | None = None,
-    floor: float | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> list[Path]:
     """Write every plot of a run into a folder that exists.
 
@@ -137,13 +137,13 @@ def write_plots(
         frames, instances, tracks: rows of `frames.csv`, `instances.csv` and `tracks.csv`, by model name.
         folder: where to.
         title: the clip's name.
-        sections, numbers, floor: as for `plot_timeline`.
+        sections, numbers, floors: as for `plot_timeline`.
 
     Returns:
         The files written: `timeline.png`, `boundary_displacement.png` and `tracks.png`.
     """
     return [
-        draw() for draw in plots_to_draw(frames, instances, tracks, folder, title, sections, numbers, floor)
+        draw() for draw in plots_to_draw(frames, instances, tracks, folder, title, sections, numbers, floors)
     ]
 
 
@@ -155,18 +155,20 @@ def plots_to_draw(
     title: str,
     sections: Sequence[tuple[float, str]] = (),
     numbers: Numbers | None = None,
-    floor: float | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> list[Callable[[], Path]]:
     """Return what draws each plot of a run, with the arguments of `write_plots`; another process can do it too."""
     folder = Path(folder)
     return [
-        partial(plot_timeline, frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floor),
-        partial(plot_displacement, instances, folder / DISPLACEMENT_PLOT, title, floor),
+        partial(plot_timeline, frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floors),
+        partial(plot_displacement, instances, folder / DISPLACEMENT_PLOT, title, floors),
         partial(plot_tracks, tracks, folder / TRACKS_PLOT, title, numbers),
     ]
 
 
-def plot_displacement(instances: Tables, path: str | Path, title: str, floor: float | None = None) -> Path:
+def plot_displacement(
+    instances: Tables, path: str | Path, title: str, floors: Mapping[str, float] | None = None
+) -> Path:
     """Draw how the boundary displacement is distributed over pairs: a histogram, and the share of pairs above a value.
 
     The histogram ends at the 99th percentile of all; what lies beyond is counted in its last bin. Dashed: the median;
@@ -176,7 +178,7 @@ def plot_displacement(instances: Tables, path: str | Path, title: str, floor: fl
         instances: rows of `instances.csv`, by model name.
         path: the PNG to write.
         title: the clip's name.
-        floor: what the motion estimate's own error may make, in pixels; shaded.
+        floors: by model, what the motion estimate's own error may make, in pixels; shaded.
     """
     figure = new_figure(10, 4.3)
     left, right = figure.subplots(1, 2)
@@ -194,7 +196,7 @@ def plot_displacement(instances: Tables, path: str | Path, title: str, floor: fl
     end = max(float(np.percentile(pooled, 99)), 0.1)
     edges = np.linspace(0, end, 41)
     for axes in (left, right):
-        shade_floor(axes.axvspan, floor)
+        shade_floors(axes.axvspan, floors or {}, list(values))
     for number, (model, own) in enumerate(values.items()):
         if own.size:
             _draw_distribution(left, right, own, edges, number, model)

@@ -22,7 +22,7 @@ from yolact_temporal.temporal.comparison.figures import (
 )
 from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, guard_figures
 from yolact_temporal.temporal.comparison.questions import QUESTIONS, Found, asked, decide, effects_of
-from yolact_temporal.temporal.comparison.rules import CONFIDENCE, Rules
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIPS, LEAST_PAIRS, Rules
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
@@ -60,11 +60,13 @@ class Difference:
     Attributes:
         metric: a figure's name in `comparison.csv`.
         support: "common", "universe", "matched_recall_0.5" and so on, or "truth_iou_0.1".
-        first, second: the models' means over the clips that have both values; None without any.
-        interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames.
+        first, second: the models' means over the clips that have both values, and weigh; None without any.
+        interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames;
+            None of a few clips with too few pairs to say anything.
         p_value: exact sign-flip p over clips of a figure that decides a question; None of others, and under 7 clips.
         p_holm: adjusted by Holm among the questions beside the outline; of the outline's figure, its own p.
         clips: the values of each clip.
+        light: clips whose values are told and do not weigh, as both models see too few pairs of them.
     """
 
     metric: str
@@ -75,6 +77,7 @@ class Difference:
     p_value: float | None
     p_holm: float | None
     clips: tuple[ClipValue, ...]
+    light: frozenset[str] = frozenset()
 
     @property
     def difference(self) -> float | None:
@@ -82,9 +85,18 @@ class Difference:
         return None if self.first is None or self.second is None else self.first - self.second
 
     @property
+    def weighing(self) -> list[float]:
+        """The differences of the clips that have both values, and weigh."""
+        return [
+            value.difference
+            for value in self.clips
+            if value.difference is not None and value.clip not in self.light
+        ]
+
+    @property
     def n(self) -> int:
-        """Clips that have both values."""
-        return sum(value.difference is not None for value in self.clips)
+        """Clips that have both values, and weigh."""
+        return len(self.weighing)
 
 
 @dataclass(frozen=True)
@@ -202,10 +214,11 @@ def _own_differences(
     """Return the difference in every figure on its own support, in the order of the tables."""
     compared = REGISTRY.compared()
     names = _compared_names(truth, clips)
-    others = _differences(
-        [(name, compared[name].support) for name in names if name != QUESTIONS["outline"].name], clips, seed
-    )
-    by_name = {own.metric: own for own in [*others, _outline_difference(clips, outline, seed)]}
+    # What decides the outline and what stands beside it are of the same clips, so that one table has one mean.
+    light = frozenset(clips).difference(outline.effect.clips) if outline.effect else frozenset[str]()
+    figures = [(name, compared[name].support) for name in names if name != QUESTIONS["outline"].name]
+    found = [*_differences(figures, clips, seed, light), _outline_difference(clips, outline, seed)]
+    by_name = {own.metric: own for own in found}
     return [by_name[name] for name in names]
 
 
@@ -237,34 +250,51 @@ def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
 
 
 def _differences(
-    figures: Sequence[tuple[str, str]], clips: Mapping[str, PairFigures], seed: int
+    figures: Sequence[tuple[str, str]],
+    clips: Mapping[str, PairFigures],
+    seed: int,
+    light: frozenset[str] = frozenset(),
 ) -> list[Difference]:
-    """Gather figures, each with the name of its support, from clips, with their intervals."""
-    found = [_difference(metric, support, clips) for metric, support in figures]
+    """Gather figures, each with the name of its support, with their intervals.
+
+    `light` clips are told, and do not weigh where the support is common.
+    """
+    found = [
+        _difference(metric, support, clips, light if support == "common" else frozenset())
+        for metric, support in figures
+    ]
+    places = [
+        at for at, own in enumerate(found) if own.difference is not None and _are_enough(clips, own.support)
+    ]
     if len(clips) == 1:
         ((_, only),) = clips.items()
-        defined = [own for own in found if own.difference is not None]
-        intervals = iter(block_intervals([only.series[own.metric] for own in defined], seed))
+        intervals = block_intervals([only.series[found[at].metric] for at in places], seed)
     else:
-        intervals = (
-            bca_interval([value.difference for value in own.clips if value.difference is not None], seed)
-            for own in found
-            if own.difference is not None
-        )
-    return [own if own.difference is None else replace(own, interval=next(intervals)) for own in found]
+        intervals = [bca_interval(found[at].weighing, seed) for at in places]
+    for at, interval in zip(places, intervals, strict=True):
+        found[at] = replace(found[at], interval=interval)
+    return found
 
 
-def _difference(metric: str, support: str, clips: Mapping[str, PairFigures]) -> Difference:
+def _are_enough(clips: Mapping[str, PairFigures], support: str) -> bool:
+    """Say whether clips have enough to draw intervals from, by the rule by which an answer is too short to say."""
+    pairs = sum(own.pairs if support == "universe" else own.common for own in clips.values())
+    return len(clips) >= LEAST_CLIPS or pairs >= LEAST_PAIRS
+
+
+def _difference(
+    metric: str, support: str, clips: Mapping[str, PairFigures], light: frozenset[str]
+) -> Difference:
     """Gather a figure from clips, without its interval."""
     values = []
     for name, figures in clips.items():
         series = figures.series[metric]
         values.append(ClipValue(name, *series.values(), series.n, series.n_undefined))
-    defined = [value for value in values if value.difference is not None]
+    defined = [value for value in values if value.difference is not None and value.clip not in light]
     if not defined:
-        return Difference(metric, support, None, None, None, None, None, tuple(values))
+        return Difference(metric, support, None, None, None, None, None, tuple(values), light)
     first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
-    return Difference(metric, support, first, second, None, None, None, tuple(values))
+    return Difference(metric, support, first, second, None, None, None, tuple(values), light)
 
 
 def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:
@@ -297,13 +327,16 @@ def _outline_difference(clips: Mapping[str, PairFigures], found: Found, seed: in
     effect = found.effect
     if effect is None:
         return Difference(name, support, None, None, None, None, None, tuple(values))
-    first, second = (math.log(value) for value in (effect.first, effect.second))
+    first, second = (
+        math.fsum(own for own in side if own is not None) / len(effect.clips)
+        for side in ([value.first for value in values], [value.second for value in values])
+    )
     return Difference(
         name,
         support,
         first,
         second,
-        effect.interval(CONFIDENCE),
+        None if found.outcome == "too_short" else effect.interval(CONFIDENCE),
         effect.p_value,
         found.p_adjusted,
         tuple(values),

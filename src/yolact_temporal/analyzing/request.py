@@ -73,6 +73,7 @@ class RunRequest:
         protocol: "davis" to measure against the truth as DAVIS publishes it, too; None for matched objects alone.
         sections: (time in seconds, label) marks for the timeline plot.
         rules: margins and bounds by which the models' comparison is decided.
+        said: what must be said beside the figures, a sentence each, as of a rate that is assumed.
     """
 
     destination: Destination
@@ -82,3 +83,4 @@ class RunRequest:
     protocol: Protocol | None = None
     sections: Sequence[tuple[float, str]] = ()
     rules: Rules = field(default_factory=Rules)
+    said: tuple[str, ...] = ()

@@ -236,7 +236,7 @@ def _concluded(
         tracks = {model: len(own.tracks) for model, own in result.stability.items()}
         quality = measure_truth_fit(folder, mask_sources, result.clip, truth, result.truth, table, tracks)
     thresholds = {own.name: own.score_threshold for own in mask_sources}
-    reading = read_run(name, result, table, thresholds, options.stride, comparison, quality)
+    reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
     manifest |= _outcome(result)
     finished, drawn = manifest_of(folder.path, manifest), None
     if destination.pictures.plots:
@@ -270,7 +270,8 @@ def _compare(
     rules: Rules,
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
-    outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
+    told = outside_sentence(result.outside, on_truth)
+    outside = (told,) if told else ()
     if len(mask_sources) < 2 or table is None:
         return ComparisonResult((), outside)
     if not table.has_pairs:

@@ -58,7 +58,7 @@ class RunPictures:
             reading.name,
             sections,
             reading.numbers,
-            reading.floor_px,
+            reading.floors_px,
         )
         show = partial(moment_pictures, folder, manifest, reading.moments[:SHOWN_MOMENTS])
         if beside is None:
