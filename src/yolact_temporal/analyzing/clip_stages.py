@@ -135,12 +135,14 @@ def analyze_clip(
         count = 0
         for count, frame in enumerate(measured, start=1):
             with clock.running("overlay"):
-                for recording in recordings:
-                    recording.draw(frame)
+                drawn = {recording.name: recording.draw(frame) for recording in recordings}
             require_folder(folder.path)
+            if request.watcher is not None:
+                pictures = {model: picture for model, picture in drawn.items() if picture is not None}
+                request.watcher.see(frame, pictures, _worst(recordings, timed))
             if progress is not None:
                 progress(count)
-        moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
+        moments = _worst(recordings, timed)
         stability = {recording.name: recording.finish() for recording in recordings}
         causes = {
             recording.name: recording.causes.result()
@@ -172,6 +174,10 @@ def analyze_clip(
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
     )
+
+
+def _worst(recordings: Sequence[ModelRecording], timed: bool) -> list[Moment]:
+    return worst_apart((one for recording in recordings for one in recording.moments()), timed)
 
 
 @contextmanager

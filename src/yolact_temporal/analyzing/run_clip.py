@@ -202,6 +202,8 @@ def _run(
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
         if request.protocol is not None:
             manifest["ground_truth"]["protocol"] = request.protocol
+    if request.watcher is not None:
+        manifest |= request.watcher.manifest()
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
@@ -236,6 +238,8 @@ def _run(
             options.stride,
         )
         manifest |= _outcome(result)
+        if request.watcher is not None:
+            manifest |= request.watcher.manifest()
         _write_reports(done, request, manifest_of(folder.path, manifest))
         write_manifest(folder.path, manifest)
     return done

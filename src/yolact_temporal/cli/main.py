@@ -23,6 +23,7 @@ from yolact_temporal.cli import (
     explain,
     export,
     export_model,
+    live,
     metrics,
     score,
     stabilize,
@@ -34,10 +35,12 @@ from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
 from yolact_temporal.cli.streams import StreamError, guard_streams, silence
+from yolact_temporal.data.addresses import without_credentials
 from yolact_temporal.errors import YolactTemporalError, error_sentence
 
 COMMANDS = (
     analyze,
+    live,
     demo,
     compare,
     what_if,
@@ -184,7 +187,7 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
         resumable = args.command in ("analyze", "demo", "score", "train")
         message = "interrupted" + (": run the same command with --resume to go on" if resumable else "")
     else:
-        message = error_sentence(error)
+        message = without_credentials(error_sentence(error))
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
         with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did
