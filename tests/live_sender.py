@@ -3,7 +3,7 @@
 `python live_sender.py KIND PORT PLAN` with KIND "tcp", "udp" or "http", and PLAN a JSON list of steps, done in order:
 ["frames", N] sends N frames, ["same", N] sends the last one N times more, ["pause", S] waits, ["skip", N] leaves N
 numbers out as if they were lost on the way, ["size", H, W] changes the frames' size, ["damage", N] garbles the next N
-frames on their way, ["hangup"] closes all connections (TCP), ["wait"] waits for a line on standard input, and
+frames on their way, ["stream"] sends until a line comes on standard input, ["hangup"] closes all connections (TCP), ["wait"] waits for a line on standard input, and
 ["viewers", N] until so many have connected. What is sent is told on standard output.
 """
 
@@ -16,6 +16,7 @@ import time
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Condition, Thread
 
 import av
@@ -26,6 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from clips import barcode_frame
 
 FPS = 25
+PACE = 100
+"""Frames a second by the stream's clock, and by the one on the wall: tests need not wait for the former."""
+
 CHUNK = 7 * 188
 
 
@@ -117,7 +121,9 @@ class Http:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 if self.path != "/door?token=quiet" or self.headers["Authorization"] != "Basic bWU6c2VjcmV0":
-                    self.send_error(401)
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="door"')
+                    self.end_headers()
                     return
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
@@ -153,15 +159,19 @@ def main(kind, port, plan):
     line = {"tcp": Tcp, "udp": Udp, "http": Http}[kind](port)
     size, number, clock, damaged = (96, 144), 0, 0, 0
     stream = line if kind == "http" else TransportStream(line.send, size)
+    lines = SimpleQueue()
+    Thread(target=lambda: [lines.put(line) for line in sys.stdin], daemon=True).start()
     print("ready", flush=True)
     for what, *values in plan:
-        if what in ("frames", "same"):
+        if what in ("frames", "same", "stream"):
             began, first = time.monotonic(), clock
-            for _ in range(values[0]):
+            for _ in range(values[0]) if values else iter(lines.empty, False):
                 number -= what == "same" and number > 0
                 stream.frame(number, clock, damaged > 0)
                 number, clock, damaged = number + 1, clock + 1, max(0, damaged - 1)
-                time.sleep(max(0.0, began + (clock - first) / FPS - time.monotonic()))
+                time.sleep(max(0.0, began + (clock - first) / PACE - time.monotonic()))
+            if what == "stream":
+                lines.get()
         elif what == "skip":
             number, clock = number + values[0], clock + values[0]
         elif what == "pause":
@@ -173,7 +183,7 @@ def main(kind, port, plan):
         elif what == "hangup":
             line.hangup()
         elif what == "wait":
-            sys.stdin.readline()
+            lines.get()
         elif what == "viewers":
             line.viewers(values[0])
         print("sent", what, *values, number, flush=True)

@@ -125,11 +125,12 @@ class StreamReader(threading.Thread):
             try:
                 with connected(self._address, self._patience.stall_s) as connection:
                     self._play(connection)
-                self.problem = "it ended"
+                problem = "it ended"
             except StreamLostError as error:
-                self.problem = str(error)
+                problem = str(error)
             if self._stopped.is_set():
                 break
+            self.problem = problem
             if not self._address.comes_back:
                 self.ended_because = "the end was reached" if self.problem == "it ended" else self.problem
                 break

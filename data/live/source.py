@@ -23,6 +23,9 @@ from yolact_temporal.errors import InputError, UsageError
 _JUDGED_FRAMES, _JUDGED_S = 12, 2.0
 """Frames by which a rate is measured that no header tells, and how long is waited for them."""
 
+_LEAVE_S = 2.0
+"""How long the end waits for a read that is under way."""
+
 _LOOK_S = 0.2
 """How often is looked whether an end was asked for."""
 
@@ -149,9 +152,10 @@ class LiveSource:
         self._reader.stop()
 
     def close(self) -> None:
-        """Release the source; a read that hangs is left to its thread."""
-        self.stop()
-        self._reader.join(self.settings.patience.stall_s + 1)
+        """Release the source; a read that hangs is left to its thread, which ends with the process."""
+        self._stopped.set()
+        self._reader.stop()
+        self._reader.join(min(self.settings.patience.stall_s + 1, _LEAVE_S))
 
     def is_cut(self, index: int) -> bool:
         """Say whether nothing goes on from the frame before this one: the stream was lost in between, or changed."""
