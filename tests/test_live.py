@@ -5,13 +5,15 @@ Nothing is asserted of how long anything takes: on a busy machine any number of 
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import threading
 from itertools import pairwise
 
 import pytest
 from clips import read_barcode, write_clip
-from live_streams import LONG_S, free_port, require_whole, sending, taken, wait_until, watching
+from live_streams import LONG_S, TESTS, free_port, require_whole, sending, taken, wait_until, watching
 
 from yolact_temporal.data.live import LiveSettings, LiveSource, live_address
 from yolact_temporal.data.live.reader import Patience
@@ -263,3 +265,44 @@ def test_a_file_is_played_at_its_own_speed_from_its_first_frame_to_its_last(tmp_
     assert counts.captured == 30
     assert all(index == number for index, number in steps(found))
     assert source.ended_by == "the end was reached"
+
+
+def rtsp_python():
+    """A Python with GStreamer's RTSP server; None where there is none."""
+    check = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    for program in ("/usr/bin/python3", "python3"):
+        if (
+            shutil.which(program)
+            and subprocess.run([program, "-c", check], capture_output=True).returncode == 0
+        ):
+            return program
+    return None
+
+
+def test_a_real_rtsp_server_is_watched_by_two_at_once(tmp_path):
+    python = rtsp_python()
+    if python is None:
+        pytest.skip(
+            "GStreamer's RTSP server is not here: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi"
+        )
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, frames=600)
+    with sending("rtsp", [str(clip)], program=(python, str(TESTS / "rtsp_gstreamer.py"))) as server:
+        address = f"rtsp://me:secret@127.0.0.1:{server.port}/door"
+        with watching(address) as first, watching(address) as second:
+            for source in (first, second):
+                found = []
+                for frame in source:
+                    found.append((frame.index, read_barcode(frame.rgb)))
+                    source.finished(frame.index)
+                    if len(found) == 20:
+                        source.stop()
+                require_whole(source, found)
+                assert len(found) == 20
+                assert all(index == number for index, number in steps(found))
+        with (
+            pytest.raises(InputError, match=r"let in at rtsp://127.0.0.1:\d+/door") as raised,
+            watching(address.replace("secret", "wrong")),
+        ):
+            pass
+        assert "wrong" not in str(raised.value)
