@@ -3,8 +3,9 @@
 `python live_sender.py KIND PORT PLAN` with KIND "tcp", "udp" or "http", and PLAN a JSON list of steps, done in order:
 ["frames", N] sends N frames, ["same", N] sends the last one N times more, ["pause", S] waits, ["skip", N] leaves N
 numbers out as if they were lost on the way, ["size", H, W] changes the frames' size, ["damage", N] garbles the next N
-frames on their way, ["stream"] sends until a line comes on standard input, ["hangup"] closes all connections (TCP), ["wait"] waits for a line on standard input, and
-["viewers", N] until so many have connected. What is sent is told on standard output.
+frames on their way, ["stream"] sends until a line comes on standard input, ["hangup"] closes all connections (TCP),
+["wait"] waits for a line on standard input, and ["viewers", N] until so many have connected. What is sent is told on
+standard output.
 """
 
 from __future__ import annotations

@@ -131,11 +131,13 @@ def _numbers(top: Fields, key: str, most: int) -> list[float]:
 
 
 def _curves(own: Fields, name: str, spans: int, rows: int) -> list[Curve]:
-    curves = own.items(name)
-    if len(curves) != spans or not all(isinstance(curve, list) and len(curve) == rows for curve in curves):
-        raise FieldError(f"'{name}'")
-    found = [tuple(curve) for curve in curves]  # type: ignore[arg-type]
-    if not all(value is None or _is_number(value) for curve in found for value in curve):
+    found: list[Curve] = []
+    for curve in own.items(name):
+        whole = isinstance(curve, list) and len(curve) == rows
+        if not whole or not all(value is None or _is_number(value) for value in curve):  # type: ignore[attr-defined]
+            raise FieldError(f"'{name}'")
+        found.append(tuple(curve))  # type: ignore[arg-type]
+    if len(found) != spans:
         raise FieldError(f"'{name}'")
     return found
 

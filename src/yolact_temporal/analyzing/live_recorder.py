@@ -199,7 +199,7 @@ class MomentRecorder:
             size, rate = (self._clip.height, self._clip.width), self._clip.fps or _ASSUMED_RATE
             with VideoWriter(self._folder.recorded_clip(number), size, rate) as video:
                 for kept in frames:
-                    bgr = cv2.imdecode(np.frombuffer(kept.picture, np.uint8), cv2.IMREAD_COLOR)
+                    bgr = np.asarray(cv2.imdecode(np.frombuffer(kept.picture, np.uint8), cv2.IMREAD_COLOR))
                     video.write(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), kept.time_s)
             for model, names in self._class_names.items():
                 self._write_tables(number, model, names, frames)
