@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_however_slow_the_model_is_pairs_come_and_nothing_is_old(captured_per_ta
     frames.end()
     frames.discard()
     counts = frames.counts()
-    pairs = sum(after == before + 1 for before, after in zip(taken, taken[1:], strict=False))
+    pairs = sum(after == before + 1 for before, after in itertools.pairwise(taken))
     assert pairs >= len(taken) // 2 - 1
     assert taken == sorted(set(taken))
     assert counts.captured == 600 == counts.processed + counts.dropped
@@ -119,7 +120,7 @@ def test_time_always_rises_whatever_the_stream_says(believed):
             at += float(rng.exponential(0.04))
             pts = None if rng.random() < 0.1 else float(rng.normal(connection, 5))
             times.append(clock.place(pts, at).time_s)
-    assert all(after > before for before, after in zip(times, times[1:], strict=False))
+    assert all(after > before for before, after in itertools.pairwise(times))
 
 
 def test_a_camera_of_uneven_pace_misses_nothing():

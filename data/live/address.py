@@ -116,7 +116,7 @@ def _network(given: str) -> LiveAddress:
         port, host = parts.port, parts.hostname
         shown = shown_address(parts)
     except ValueError:
-        port, host, shown = None, None, "..."
+        port, host, shown = None, None, f"{scheme}://..."
     if shown.endswith("://...") or parts.fragment:
         raise UsageError(
             f"expected an address whose user and password have no sign of their own between {scheme}:// and the host, "
