@@ -19,6 +19,8 @@ from yolact_temporal.data.live import LiveSettings, LiveSource, live_address
 from yolact_temporal.data.live.reader import Patience
 from yolact_temporal.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 #: So many frames are sent before a stream is known well enough to be opened.
 OPENING = 40
 

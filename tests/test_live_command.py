@@ -17,6 +17,7 @@ from live_streams import LONG_S, TESTS, free_port, sending, wait_until
 from test_stabilize_commands import command
 
 from yolact_temporal.cli import live
+from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.live_status import read_live_status
 from yolact_temporal.data.runs.manifest import read_manifest
@@ -77,17 +78,22 @@ def started(*arguments, **streams):
         (["{clip}", "--real-time", "--window"], 2, "look at the dashboard's page Live"),
         (["{clip}", "--real-time", "--model", "no_such_model"], 2, "no_such_model"),
         (["{clip}", "--real-time", "--clip-name", "a/b"], 2, "--clip-name"),
+        (
+            ["{clip}", "--real-time", "--out", "{taken}", "--clip-name", "scene"],
+            2,
+            "which holds a finished run",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_sentence_before_a_model_is_loaded(
-    arguments, code, sentence, played, tmp_path, capsys, monkeypatch
+    arguments, code, sentence, played, finished_run, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(live, "load_models", lambda *_: pytest.fail("a model was loaded"))
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    places = {"clip": played, "closed": f"tcp://127.0.0.1:{free_port()}"}
+    places = {"clip": played, "closed": f"tcp://127.0.0.1:{free_port()}", "taken": finished_run.parent}
     given = [each.format(**places) for each in arguments]
-    found, out, err = command(capsys, "live", *given, "--out", tmp_path / "runs")
+    found, out, err = command(capsys, "live", "--out", tmp_path / "runs", *given)
     assert (found, out) == (code, "")
     assert sentence in err
     assert err.count("\n") == 1
@@ -103,6 +109,7 @@ def test_a_password_is_not_told_even_where_the_command_line_cannot_be_read(capsy
     assert "quiet" not in err
 
 
+@pytest.mark.slow
 def test_a_live_run_is_a_run_like_any_other(played, tmp_path, capsys):
     out = tmp_path / "runs"
     code, told, err = command(
@@ -152,6 +159,7 @@ def test_a_live_run_is_a_run_like_any_other(played, tmp_path, capsys):
     assert not folder.recorded.exists()
 
 
+@pytest.mark.slow
 def test_nothing_of_a_password_or_token_is_printed_or_written(tmp_path, capsys):
     out = tmp_path / "runs"
     with sending("http", [["viewers", 1], ["stream"]]) as sender:
@@ -173,6 +181,7 @@ def test_nothing_of_a_password_or_token_is_printed_or_written(tmp_path, capsys):
     assert "secret" not in folder.path.name
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_lost_before_its_time_is_done_in_part(tmp_path, capsys):
     with sending("tcp", [["viewers", 1], ["frames", 60]]) as sender:
         code, _, err = command(
@@ -184,15 +193,15 @@ def test_a_stream_that_is_lost_before_its_time_is_done_in_part(tmp_path, capsys)
     assert "did not come back" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are not sent there")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_interrupt_ends_a_run_whole(number, tmp_path):
+def test_the_first_interrupt_ends_a_run_whole(tmp_path):
     out = tmp_path / "runs"
     with sending("tcp", [["viewers", 1], ["stream"]]) as sender:
         process = started(f"tcp://127.0.0.1:{sender.port}", *MODEL, *FAST, "--out", out)
         try:
             wait_until(lambda: list(out.glob("*/live.json")))
-            process.send_signal(number)
+            process.send_signal(signal.SIGINT)
             told, _ = process.communicate(timeout=LONG_S)
         finally:
             process.kill()
@@ -201,6 +210,7 @@ def test_the_first_interrupt_ends_a_run_whole(number, tmp_path):
     assert manifest.live.ended_by == "Ctrl-C"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals there")
 def test_q_ends_a_run_at_a_terminal_which_shows_the_figures_in_place(tmp_path):
     out = tmp_path / "runs"
@@ -230,15 +240,13 @@ def test_q_ends_a_run_at_a_terminal_which_shows_the_figures_in_place(tmp_path):
     assert manifest.live.ended_by == "q"
 
 
+@pytest.mark.slow
 def test_a_pipe_is_measured_with_the_model_that_ships(tmp_path):
     """A real network on a film of photographs, sent into standard input."""
-    from yolact_temporal.data.photo_film import PhotoFilm
-
-    film, clip, out = PhotoFilm(size=(240, 320)), tmp_path / "film.ts", tmp_path / "runs"
-    with VideoWriter(tmp_path / "film.mp4", (240, 320), 24) as video:
-        for frame, _ in zip(film, range(48), strict=False):
+    film, clip, out = PhotoFilm(size=(240, 320)), tmp_path / "film.mp4", tmp_path / "runs"
+    with VideoWriter(clip, (240, 320), 24) as video:
+        for frame, _ in zip(film, range(24), strict=False):
             video.write(frame.rgb, frame.time_s)
-    clip.write_bytes((tmp_path / "film.mp4").read_bytes())
     with clip.open("rb") as file:
         process = started("-", "--out", out, "--no-plots", "--model", "yolact_compact", stdin=file)
         told, _ = process.communicate(timeout=2 * LONG_S)
@@ -246,5 +254,5 @@ def test_a_pipe_is_measured_with_the_model_that_ships(tmp_path):
     folder, manifest = finished(out)
     assert list(manifest.models) == ["yolact_compact"]
     assert manifest.live.source == "standard input"
-    assert manifest.live.captured == 48
+    assert manifest.live.captured == 24
     assert len(Path(folder.model("yolact_compact").masks).read_text().splitlines()) == manifest.live.processed

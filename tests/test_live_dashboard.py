@@ -63,6 +63,7 @@ def test_what_is_written_is_read(live_run):
     assert read_live_status(live_run.path.parent / "scene") is None
 
 
+@pytest.mark.slow
 def test_the_page_shows_a_live_run(live_run):
     page = one_page(live_run.path.parent, "live")
     assert not page.exception
@@ -80,6 +81,7 @@ def test_the_page_shows_a_live_run(live_run):
     assert rows["value"].isna().tolist() == [True, False, False, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -97,6 +99,7 @@ def test_a_damaged_file_is_told_in_one_sentence(live_run, name, content):
     assert [item.value.startswith("expected") for item in page.error] == [True]
 
 
+@pytest.mark.slow
 def test_a_picture_behind_a_link_is_not_shown(live_run, tmp_path):
     live_run.live_picture.unlink()
     live_run.live_picture.symlink_to(tmp_path / "elsewhere.jpg")

@@ -142,6 +142,12 @@ class LatestFrames:
             return self._waiting[-1] if self._waiting else None
 
     @property
+    def last_index(self) -> int:
+        """Index of the frame that was taken last; -1 before the first."""
+        with self._changed:
+            return -1 if self._last is None else self._last
+
+    @property
     def ended(self) -> bool:
         """Whether no frame waits and none will come."""
         with self._changed:

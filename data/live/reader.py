@@ -88,7 +88,9 @@ class StreamReader(threading.Thread):
         self._released.set()
 
     def release(self) -> None:
-        """Go on after the first frame, where the source waits for that: a file, or a pipe."""
+        """Go on after the first frame, where the source waits for that: a file, or a pipe; forget what others lost."""
+        if self._address.comes_back:
+            self._losses, self._further = [], 0
         self._released.set()
 
     def losses(self, first: int) -> list[FrameLoss]:
@@ -98,7 +100,7 @@ class StreamReader(threading.Thread):
             for own in self._losses
             if own.at_index > first
         ]
-        if self._further:
+        if self._further and told:
             told.append(FrameLoss(told[-1].at_index, "later ones, not told one by one", self._further))
         return told
 
@@ -128,6 +130,10 @@ class StreamReader(threading.Thread):
                 problem = "it ended"
             except StreamLostError as error:
                 problem = str(error)
+            except InputError:
+                if not self.begun.is_set():
+                    raise
+                problem = "it cannot be opened any more"  # a camera may be plugged in again
             if self._stopped.is_set():
                 break
             self.problem = problem

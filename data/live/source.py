@@ -241,8 +241,10 @@ class LiveSource:
                 f"for longer"
             )
         self.losses += self._reader.losses(first.index)
-        if self.settings.duration_s is not None and self.ended_by == self._reader.ended_because:
-            after = max(self._flying, default=0)
+        if self.ended_by == self._reader.ended_because and self.address.comes_back:
+            self.warnings.append(self.ended_by)
+        if self.ended_by == self._reader.ended_because and self.settings.duration_s is not None:
+            after = self._frames.last_index - first.index + 1
             self.losses.append(FrameLoss(after, f"{self.ended_by} before --duration was over", None))
         if self._reader.resized is not None:
             height, width = self._reader.resized

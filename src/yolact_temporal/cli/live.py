@@ -204,12 +204,14 @@ def _methods(args: argparse.Namespace) -> list[Candidate]:
 
 def _name(args: argparse.Namespace, address: LiveAddress) -> str:
     """Return what to call the run: as told, else the source's name with date and time."""
+    from yolact_temporal.data.runs.claim import require_claimable
     from yolact_temporal.data.runs.guard import require_apart
     from yolact_temporal.data.runs.names import require_free
 
     name = args.clip_name or f"{address.name}_{time.strftime('%Y%m%d_%H%M%S')}"
     require_free(name, "--clip-name")
     require_apart(args.out / name, [Path(address.place)] if address.kind == "file" else [])
+    require_claimable(args.out / name, [], args.overwrite)
     return name
 
 
