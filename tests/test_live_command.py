@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import cv2
 import pytest
 from clips import write_clip
 from live_streams import LONG_S, TESTS, free_port, sending, wait_until
@@ -23,6 +25,7 @@ from yolact_temporal.data.runs.live_status import read_live_status
 from yolact_temporal.data.runs.manifest import read_manifest
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.data.video_writer import VideoWriter
+from yolact_temporal.temporal.rolling import FIGURES
 
 MODEL = ("--model", "worker_model:BrightThings")
 FAST = ("--no-plots", "--no-overlay")
@@ -101,6 +104,20 @@ def test_what_is_wrong_is_told_in_one_sentence_before_a_model_is_loaded(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_window_needs_an_opencv_that_has_windows(played, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(live, "load_models", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setenv("DISPLAY", ":77")
+
+    def refuse(*_):
+        raise cv2.error("The function is not implemented.")
+
+    monkeypatch.setattr(cv2, "namedWindow", refuse)
+    code, _, err = command(capsys, "live", played, "--real-time", "--window", "--out", tmp_path / "runs")
+    assert code == 2
+    assert "opencv-python-headless" in err
+    assert err.count("\n") == 1
+
+
 def test_a_password_is_not_told_even_where_the_command_line_cannot_be_read(capsys):
     code, _, err = command(capsys, "live", "0", "rtsp://me:secret@host/door?token=quiet")
     assert code == 2
@@ -140,6 +157,15 @@ def test_a_live_run_is_a_run_like_any_other(played, tmp_path, capsys):
     status = read_live_status(folder.path)
     assert (status.captured, status.state) == (40, "ended")
     assert folder.live_picture.is_file()
+    with folder.summary.open(encoding="utf-8", newline="") as file:
+        summary = {(row["model"], row["metric"]): row["value"] for row in csv.DictReader(file)}
+    for model in manifest.models:
+        for name in FIGURES:  # the run is no longer than the longest span
+            value = status.newest(model, name)[-1]
+            assert value == (
+                None if summary[model, name] == "" else pytest.approx(float(summary[model, name]), rel=1e-4)
+            )
+    assert status.newest("bright_things", FIGURES[0])[-1] is not None
     recorded = manifest.document["live"]["recorded"]
     assert recorded
     for each in recorded:

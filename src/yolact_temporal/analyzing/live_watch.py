@@ -95,7 +95,8 @@ class LiveWatch:
         """Return what `run.json` says of a live run; after the last frame what was recorded is finished first."""
         ended = bool(self._source.ended_by)
         recorded = self._recorder.finish() if self._recorder is not None and ended else []
-        if ended:
+        if ended and not self._done:
+            self.tick()  # so that the last figures are of all frames
             self.write()
             self._done = True
         counts = self._source.standing().counts

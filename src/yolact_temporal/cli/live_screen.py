@@ -106,12 +106,11 @@ def one_line(status: LiveStatus) -> str:
         told = []
         for name in FIGURES:
             spec = REGISTRY[name]
-            values = "/".join(_number(value) for value in status.newest(model, name))
             unit = "" if spec.unit == "1" else f" {spec.unit}"
             floor = ""
             if name in FLOORS and FLOORS[name] in figures:
-                floor = f" (floor {'/'.join(_number(value) for value in status.newest(model, FLOORS[name]))})"
-            told.append(f"{spec.symbol} {values}{unit}{floor}")
+                floor = f" (floor {_numbers(status.newest(model, FLOORS[name]))})"
+            told.append(f"{spec.symbol} {_numbers(status.newest(model, name))}{unit}{floor}")
         parts.append(f"{model}: {', '.join(told)}")
     return f"{status.seconds:.0f} s, {_state(status)}: {'; '.join(parts)}; {frames_text(status)}"
 
@@ -137,6 +136,11 @@ def _row(label: str, values: list[float | None]) -> str:
 
 def _number(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.3g}"
+
+
+def _numbers(values: list[float | None]) -> str:
+    """Return a figure's values over all spans; that none is defined is said once."""
+    return "/".join(map(_number, values)) if any(value is not None for value in values) else UNDEFINED
 
 
 def _milliseconds(value: float | None) -> str:
