@@ -15,7 +15,7 @@ import pytest
 from clips import read_barcode, write_clip
 from live_streams import LONG_S, TESTS, free_port, require_whole, sending, taken, wait_until, watching
 
-from yolact_temporal.data.live import LiveSettings, LiveSource, live_address
+from yolact_temporal.data.live import LiveSettings, LiveSource, live_address, reader
 from yolact_temporal.data.live.reader import Patience
 from yolact_temporal.errors import InputError
 
@@ -256,15 +256,19 @@ def test_what_is_sent_but_no_video_is_refused():
             pass
 
 
-def test_a_file_is_played_at_its_own_speed_from_its_first_frame_to_its_last(tmp_path):
+def test_a_file_is_played_at_its_own_speed_from_its_first_frame_to_its_last(tmp_path, monkeypatch):
     clip = tmp_path / "clip.mp4"
     write_clip(clip, frames=30)
     source = LiveSource(live_address(str(clip), real_time=True), LiveSettings())
+    waits = []
+    monkeypatch.setattr(reader._Pace, "wait_for", lambda pace, time_s: waits.append((id(pace), time_s)))
     found = taken(source)
     counts = require_whole(source, found)
     source.close()
     assert (found[0][1], found[-1][1]) == (0, 29)
     assert counts.captured == 30
+    assert len({pace for pace, _ in waits}) == 1  # begun anew when measuring began, whenever it was opened
+    assert len(waits) == 29
     assert all(index == number for index, number in steps(found))
     assert source.ended_by == "the end was reached"
 

@@ -176,8 +176,9 @@ class StreamReader(threading.Thread):
                 again = False
             self.state, self.problem = "playing", ""
             self._take(picture)
-            if not self._address.comes_back:
+            if not (self._address.comes_back or self._released.is_set()):
                 self._released.wait()
+                pace = None if pace is None else _Pace(self._stopped)  # time goes on from here
 
     def _take(self, picture: Any) -> None:
         """Number and place a frame, and hand it on unless it repeats the last one."""

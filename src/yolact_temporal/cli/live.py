@@ -260,7 +260,7 @@ def _watched(
     watch = LiveWatch(source, folder, list(names), recorder, show)
     args.pair_plots = getattr(args, "pair_plots", False)
     with (
-        ended_in_order(lambda: source.stop("Ctrl-C")),
+        ended_in_order(lambda: source.stop("a signal")),
         quit_key(args.source != "-", lambda: source.stop("q")) as key,
         LiveScreen(args, watch, key) as screen,
     ):
