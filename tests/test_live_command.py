@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -45,7 +46,16 @@ def finished(out):
     manifest = read_manifest(path.parent)
     assert manifest.completed
     assert manifest.live.captured == manifest.live.processed + manifest.live.dropped + manifest.live.repeated
-    return RunFolder(path.parent), manifest
+    folder = RunFolder(path.parent)
+    for model in manifest.models:
+        with folder.model(model).frames.open(encoding="utf-8", newline="") as file:
+            rows = [(int(row["frame"]), row["pair_status"]) for row in csv.DictReader(file)]
+        assert len(rows) == manifest.live.processed
+        # Only pairs of frames that were captured one after the other count.
+        assert [status == "counted" for _, status in rows[1:]] == [
+            after == before + 1 for (before, _), (after, _) in pairwise(rows)
+        ]
+    return folder, manifest
 
 
 def started(*arguments, **streams):
