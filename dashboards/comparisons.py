@@ -42,11 +42,15 @@ class Comparison:
         return [name for name in dict.fromkeys(self.rows["clip"]) if name]
 
     @property
-    def floor_px(self) -> float | None:
-        """B6 of B1 in pixels, mean over clips and pairs of models; None where it is not known."""
-        told = [pair.answers for pair in self.verdicts if pair.answers is not None]
-        floors = [clip.floor_px for own in told for clip in own.by_clip if clip.floor_px is not None]
-        return sum(floors) / len(floors) if floors else None
+    def floors_px(self) -> dict[str, float]:
+        """B6 of B1 in pixels by model, mean over clips and over the models it is compared with; known ones only."""
+        floors: dict[str, list[float]] = {}
+        for own in (pair.answers for pair in self.verdicts if pair.answers is not None):
+            for clip in own.by_clip:
+                for model, floor in zip(own.models, clip.floor_px, strict=True):
+                    if floor is not None:
+                        floors.setdefault(model, []).append(floor)
+        return {model: sum(known) / len(known) for model, known in floors.items()}
 
     @property
     def overall(self) -> pd.DataFrame:

@@ -28,14 +28,15 @@ def object_frame(run: Run) -> pd.DataFrame:
         InputError: if a table cannot be read.
     """
     path = run.objects_file()
+    on_truth = False
     if path is None:
         objects = _tracks(run)
     else:
         thresholds = tuple((model, run.manifest.models[model].score_threshold) for model in run.models)
         state = path.stat()
         frames = run.manifest.frames_measured or 0
-        objects = _objects(path, (state.st_mtime_ns, state.st_size), thresholds, frames)
-    table = object_table(objects, run.models)
+        objects, on_truth = _objects(path, (state.st_mtime_ns, state.st_size), thresholds, frames)
+    table = object_table(objects, run.models, on_truth)
     rows = [[cell.value if isinstance(cell, Number) else str(cell) for cell in row] for row in table.rows]
     return pd.DataFrame(rows, columns=list(table.heads))
 
@@ -43,8 +44,9 @@ def object_frame(run: Run) -> pd.DataFrame:
 @lru_cache(maxsize=8)
 def _objects(
     path: Path, _state: tuple[int, int], thresholds: tuple[tuple[str, float], ...], frames: int
-) -> tuple[ObjectReading, ...]:
-    return tuple(object_readings(ObjectParts(read_objects(path)), dict(thresholds), frames))
+) -> tuple[tuple[ObjectReading, ...], bool]:
+    table = ObjectParts(read_objects(path))
+    return tuple(object_readings(table, dict(thresholds), frames)), table.has_truth
 
 
 def _tracks(run: Run) -> tuple[ObjectReading, ...]:
@@ -64,8 +66,6 @@ def _tracks(run: Run) -> tuple[ObjectReading, ...]:
             frames=int(row["frames_seen"]),
             share=float(row["frames_seen"]) / frames,
             pairs=int(row["pairs"]),
-            floor_px=value(row, FLOOR),
-            floor_jitter=value(row, "round_trip_jitter"),
             models={
                 model: ModelOfObject(
                     frames=int(row["frames_seen"]),
@@ -74,6 +74,8 @@ def _tracks(run: Run) -> tuple[ObjectReading, ...]:
                     boundary_share=value(row, "boundary_share_mean"),
                     jitter=value(row, "motion_compensated_jitter"),
                     blinks=int(sum(value(row, spec.name) or 0 for spec in GAP_SPECS)),
+                    floor_px=value(row, FLOOR),
+                    floor_jitter=value(row, "round_trip_jitter"),
                 )
             },
         )
@@ -82,17 +84,17 @@ def _tracks(run: Run) -> tuple[ObjectReading, ...]:
     return tuple(sorted(found, key=lambda own: (-own.pairs, -own.frames, own.number)))
 
 
-def clip_floor(run: Run) -> float | None:
-    """Return the floor of B1 on this clip, in pixels: B6 as the comparison has it, else the model's own round trip.
+def clip_floors(run: Run) -> dict[str, float]:
+    """Return each model's floor of B1 on this clip, in pixels: B6 as the comparison has it, else its own round trip.
 
-    None where it is not known, as in runs of older versions.
+    A model of which it is not known, as in runs of older versions, is left out.
 
     Raises:
         InputError: if a table cannot be read.
     """
     comparison = run_comparison(run)
-    if comparison is not None and comparison.floor_px is not None:
-        return comparison.floor_px
+    if comparison is not None and comparison.floors_px:
+        return comparison.floors_px
     summary = run.summary()
-    own = summary[summary["metric"] == FLOOR]["value"].dropna()
-    return None if own.empty else float(own.mean())
+    own = summary[summary["metric"] == FLOOR].dropna(subset=["value"])
+    return {str(row["model"]): float(row["value"]) for _, row in own.iterrows()}

@@ -242,7 +242,15 @@ _TOLD = {
     "faint": "faint: a lower threshold for known objects would keep them",
     "taken": "taken: another object's mask covers them, as where two are merged or one is suppressed",
     "left": "of objects that left the frame or went behind something",
-    "unseen": "unseen: nothing was recorded there at any score",
+    "unseen": "unseen: nothing was recorded there",
+}
+
+_FEW = 10
+"""Of fewer frames a share in percent says more than is known."""
+
+_NOT_TOLD = {
+    "faint": "nothing below the threshold was recorded, so those that were faint cannot be told apart",
+    "left": "the motion is not known, so those that left the frame cannot be told apart",
 }
 
 
@@ -251,15 +259,19 @@ def absence_sentence(found: AbsenceCounts) -> str | None:
 
     Example:
         >>> absence_sentence(AbsenceCounts({"faint": 21, "taken": 1, "left": 0, "unseen": 3}))
-        '84% of the blinks are faint: a lower threshold for known objects would keep them.'
-        >>> absence_sentence(AbsenceCounts({"taken": 0, "left": 0, "unseen": 2})).partition(" (")[2]
-        'whether faint could not be told).'
+        'Of 25 frames in which an object is gone 84% are faint: a lower threshold for known objects would keep them.'
+        >>> absence_sentence(AbsenceCounts({"taken": 0, "left": 1, "unseen": 0})).partition(" (")[0]
+        'Of 1 frame in which an object is gone 1 is of objects that left the frame or went behind something'
     """
     if not found.total:
         return None
     cause = max(found.counts, key=lambda each: found.counts[each])
-    lacking = f" (whether {', '.join(found.not_asked)} could not be told)" if found.not_asked else ""
-    return f"{found.counts[cause] / found.total:.0%} of the blinks are {_TOLD[cause]}{lacking}."
+    lacking = "; ".join(_NOT_TOLD[each] for each in found.not_asked if each in _NOT_TOLD)
+    share = f"{found.counts[cause]}" if found.total < _FEW else f"{found.counts[cause] / found.total:.0%}"
+    return (
+        f"Of {found.total} frame{'' if found.total == 1 else 's'} in which an object is gone {share} "
+        f"{'is' if share == '1' else 'are'} {_TOLD[cause]}{f' ({lacking})' if lacking else ''}."
+    )
 
 
 def absence_rows(clip: str, model: str, found: AbsenceCounts) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -18,8 +18,46 @@ Grey = NDArray[np.uint8]
 
 _SMALLEST_FLOW_SIDE = 32
 
-METHOD_NAMES: dict[FlowMethod, str] = {"dis": "DIS, medium", "farneback": "Farneback"}
+METHOD_NAMES: dict[FlowMethod, str] = {
+    "dis": "DIS, medium",
+    "dis-quick": "DIS, quick",
+    "dis-fine": "DIS, fine",
+    "farneback": "Farneback",
+}
 """What each method is called for a reader."""
+
+
+class DisSetting(NamedTuple):
+    """How Dense Inverse Search is done.
+
+    Attributes:
+        finest_scale: the search ends on frames halved so many times, and what it found there is enlarged.
+        stride: pixels of that scale from one patch to the next.
+        refinements: rounds of variational refinement on each scale.
+    """
+
+    finest_scale: int
+    stride: int
+    refinements: int
+
+
+DIS: dict[FlowMethod, DisSetting] = {
+    "dis": DisSetting(1, 3, 5),
+    "dis-quick": DisSetting(1, 4, 2),
+    "dis-fine": DisSetting(0, 4, 2),
+}
+"""Settings of Dense Inverse Search, all with patches of 8 pixels and 25 iterations at a long side of 512.
+
+Measured on 82 pairs of 8 DAVIS sequences, B1 and B2 of the true masks over the pixels that "dis" sees in both frames;
+and on 3 frames that were moved by (15, 6) and (3.3, -1.7) px, zoomed by 5% and turned by 3 degrees, the mean error of
+the flow. Time of one processor for both directions of a pair.
+
+- dis: 30 ms, B1 1.598 px, B2 0.0400, error 0.118 px. OpenCV's preset "medium".
+- dis-quick: 17 ms, 1.578, 0.0400, 0.139. Fewer refinements leave outlines sharper and smooth motion rougher: with no
+  less than 3 rounds the gain of time is small, with stride 5, half the iterations or a scale less all figures suffer
+  (5 ms at finest scale 2: 1.979, 0.0512, 0.281).
+- dis-fine: 70 ms, 1.453, 0.0351, 0.067. With stride 3 and 5 refinements 122 ms, 1.464, 0.0351, 0.057.
+"""
 
 
 FARNEBACK = {
@@ -83,7 +121,7 @@ class FlowOptions:
     @property
     def second_method(self) -> FlowMethod:
         """The method of the second estimate."""
-        return "farneback" if self.method == "dis" else "dis"
+        return "farneback" if self.method in DIS else "dis"
 
 
 def flow_options(options: RunOptions) -> FlowOptions:
@@ -104,7 +142,7 @@ def flow_options(options: RunOptions) -> FlowOptions:
 class FlowEstimator:
     """Dense flow between each frame and the one before it, both directions.
 
-    By Dense Inverse Search, medium preset (Kroeger et al., ECCV 2016), or by polynomial expansion (Farneback, SCIA
+    By Dense Inverse Search (Kroeger et al., ECCV 2016), or by polynomial expansion (Farneback, SCIA
     2003), as in OpenCV, on grey frames reduced to a long side of `long_side` pixels where they are larger. Keeps only
     the previous frame. The two directions are searched at the same time, one of them in a thread of its own.
 
@@ -120,6 +158,8 @@ class FlowEstimator:
         ...     assert estimator.update(ground[:, :96]) is None
         ...     motion = estimator.update(ground[:, 2:])  # the picture went 2 px to the left: it was 2 px to the right
         ...     print(np.median(motion.backward, axis=(0, 1)).round().astype(int).tolist())
+        [2, 0]
+        [2, 0]
         [2, 0]
         [2, 0]
     """
@@ -205,7 +245,7 @@ class _Search(Protocol):
 
 def _search(method: FlowMethod) -> _Search:
     """Return what estimates flow start -> end, float32 (h, w, 2); a frame that is too small is extended by its edge."""
-    dense = _dis() if method == "dis" else _farneback
+    dense = _dis(DIS[method]) if method in DIS else _farneback
 
     def search(start: Grey, end: Grey) -> NDArray[np.float32]:
         """Return the flow start -> end at the frames' own size."""
@@ -221,9 +261,12 @@ def _search(method: FlowMethod) -> _Search:
     return search
 
 
-def _dis() -> Callable[[Grey, Grey], NDArray[np.float32]]:
+def _dis(setting: DisSetting) -> Callable[[Grey, Grey], NDArray[np.float32]]:
     # A search keeps its buffers, so that each direction needs one of its own.
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setFinestScale(setting.finest_scale)
+    dis.setPatchStride(setting.stride)
+    dis.setVariationalRefinementIterations(setting.refinements)
     return lambda start, end: dis.calc(start, end, None)  # type: ignore[call-overload,no-any-return]
 
 

@@ -112,11 +112,13 @@ class Motion:
                 frame counts as visible: right for a camera over a still scene, wrong where objects cover each other.
         """
         back: NDArray[np.float32] = np.array(backward, np.float32, order="C")
-        visible = _comes_from_inside(back)
         if forward is None:
-            return cls(back, visible)
-        both = TwoWayFlow(back, np.ascontiguousarray(forward, dtype=np.float32))
-        return cls(back, visible & consistent_pixels(*both), both=both)
+            return cls(back, _comes_from_inside(back))
+        if forward.shape != back.shape:
+            raise ValueError(f"expected forward flow of shape {back.shape}, got {forward.shape}")
+        return cls._from_grid(
+            TwoWayFlow(back, np.ascontiguousarray(forward, dtype=np.float32)), back.shape[:2]
+        )
 
     @classmethod
     def from_reduced_flow(
@@ -127,18 +129,28 @@ class Motion:
         Visibility is judged on the reduced grid, in pixels of the full frame, and its answer repeated for the pixels
         that each reduced pixel stands for: judging it again at full size would only judge the interpolation.
         """
-        height, width = size
-        reduced_height, reduced_width = backward.shape[:2]
-        if (reduced_height, reduced_width) == (height, width):
+        if backward.shape[:2] == size:
             return cls.from_flow(backward, forward)
-        scale = np.array([width / reduced_width, height / reduced_height], np.float32)
-        full = flow_of_frame(backward, size)
-        backward, forward = (_along_rows(np.multiply, flow, scale) for flow in (backward, forward))
-        visible = consistent_pixels(backward, forward, scale)
-        visible = (
-            cv2.resize(visible.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        scale = _cell(backward, size)
+        return cls._from_grid(
+            TwoWayFlow(*(_along_rows(np.multiply, flow, scale) for flow in (backward, forward))), size
         )
-        return cls(full, visible & _comes_from_inside(full), both=TwoWayFlow(backward, forward))
+
+    @classmethod
+    def _from_grid(cls, both: TwoWayFlow, size: tuple[int, int]) -> Motion:
+        """Make motion of flow in pixels of the frame, on a grid that may be coarser than the frame of `size`."""
+        height, width = size
+        seen = consistent_pixels(*both, _cell(both.backward, size)).view(np.uint8)
+        full = both.backward
+        if full.shape[:2] != size:
+            full = np.asarray(cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+            seen = np.asarray(
+                cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+            )
+        sources = _sources(full)
+        motion = cls(full, seen.view(np.bool_) & _inside(*sources, size), both=both)
+        vars(motion)["sources"] = sources
+        return motion
 
     def with_second(self, backward: NDArray[np.float32]) -> Motion:
         """Return this motion with another estimate of it beside: flow t -> t-1, float32 (H, W, 2) in pixels.
@@ -193,42 +205,11 @@ class Motion:
         )
 
     @cached_property
-    def _way_back(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """The column and row of t that each pixel of t-1 goes to, on the grid of the flow; None where not known."""
+    def way_back(self) -> Motion | None:
+        """The motion of the same pair from t to t-1; None where the flow t-1 -> t is not known."""
         if self.both is None:
             return None
-        forward = self.both.forward
-        height, width = self.size
-        scale_x, scale_y = width / forward.shape[1], height / forward.shape[0]
-        columns = ((np.arange(forward.shape[1]) + 0.5) * scale_x - 0.5).astype(np.float32)
-        rows = ((np.arange(forward.shape[0]) + 0.5) * scale_y - 0.5).astype(np.float32)
-        return forward[..., 0] + columns, forward[..., 1] + rows[:, None]
-
-    def reach_back(self, region: Region) -> Region:
-        """Return a rectangle of frame t-1 outside which no pixel goes to `region` of frame t.
-
-        It is empty where the flow t-1 -> t is not known.
-        """
-        way = self._way_back
-        if way is None or region.empty or min(self.size) == 0:
-            return Region(0, 0, 0, 0)
-        columns, rows = way
-        height, width = self.size
-        scale_x, scale_y = width / columns.shape[1], height / columns.shape[0]
-        # Flow between two places of the grid is between theirs: half a cell of slack, and what rounding may add.
-        slack_x, slack_y = scale_x + 1, scale_y + 1
-        hit = (columns <= region.x2 + slack_x) & (columns >= region.x1 - slack_x)
-        hit &= (rows <= region.y2 + slack_y) & (rows >= region.y1 - slack_y)
-        hit_rows, hit_columns = np.flatnonzero(hit.any(axis=1)), np.flatnonzero(hit.any(axis=0))
-        if len(hit_rows) == 0:
-            return Region(0, 0, 0, 0)
-        found = Region(
-            math.floor(hit_columns[0] * scale_x),
-            math.floor(hit_rows[0] * scale_y),
-            math.ceil((hit_columns[-1] + 1) * scale_x),
-            math.ceil((hit_rows[-1] + 1) * scale_y),
-        )
-        return found.grown(math.ceil(max(scale_x, scale_y)), self.size)
+        return Motion._from_grid(TwoWayFlow(self.both.forward, self.both.backward), self.size)
 
     def __repr__(self) -> str:
         height, width = self.size
@@ -246,9 +227,13 @@ def flow_of_frame(reduced: NDArray[np.float32], size: tuple[int, int]) -> NDArra
     height, width = size
     if reduced.shape[:2] == size:
         return reduced
-    scale = np.array([width / reduced.shape[1], height / reduced.shape[0]], np.float32)
-    scaled = _along_rows(np.multiply, reduced, scale)
+    scaled = _along_rows(np.multiply, reduced, _cell(reduced, size))
     return np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _cell(grid: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how many pixels of a frame of (height, width) a cell of a grid (h, w, ...) is wide and high."""
+    return np.array([size[1] / grid.shape[1], size[0] / grid.shape[0]], np.float32)
 
 
 def consistent_pixels(
@@ -275,37 +260,19 @@ def consistent_pixels(
     """
     if forward.shape != backward.shape:
         raise ValueError(f"expected forward flow of shape {backward.shape}, got {forward.shape}")
-    return _comes_back(backward, forward, scale)
-
-
-def _comes_back(
-    there: NDArray[np.float32],
-    back: NDArray[np.float32],
-    scale: NDArray[np.float32] | float,
-    origin: tuple[int, int] = (0, 0),
-) -> NDArray[np.bool_]:
-    """Tell which pixels the other direction's flow brings back to where they were, bool as of `there`.
-
-    Args:
-        there: float32 (h, w, 2), flow of one direction, of a part of the grid whose first column and row are `origin`.
-        back: float32 (H, W, 2), flow of the other direction, of the whole grid.
-        scale: pixels of the frame per pixel of the grid, (x, y).
-    """
-    columns, rows = _sources(_along_rows(np.divide, there, scale), origin)
-    carried = cv2.remap(back, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    columns, rows = _sources(_along_rows(np.divide, backward, scale))
+    carried = cv2.remap(forward, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     back_again = np.asarray(carried, np.float32)
-    allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(there)) + VISIBILITY_ABSOLUTE_PX2
-    return _squared(back_again + there) <= allowed
+    allowed = VISIBILITY_RELATIVE * (_squared(back_again) + _squared(backward)) + VISIBILITY_ABSOLUTE_PX2
+    return _squared(back_again + backward) <= allowed
 
 
-def _sources(
-    backward: NDArray[np.float32], origin: tuple[int, int] = (0, 0)
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the column and the row that each pixel comes from, float32 (h, w) each; the first one is at `origin`."""
+def _sources(backward: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the column and the row that each pixel comes from, float32 (h, w) each."""
     height, width = backward.shape[:2]
     columns, rows = (np.ascontiguousarray(backward[..., axis]) for axis in (0, 1))
-    columns += np.arange(origin[0], origin[0] + width, dtype=np.float32)
-    rows += np.arange(origin[1], origin[1] + height, dtype=np.float32)[:, None]
+    columns += np.arange(width, dtype=np.float32)
+    rows += np.arange(height, dtype=np.float32)[:, None]
     return columns, rows
 
 
@@ -407,12 +374,12 @@ def warp_mask_back(current: MaskCrop, motion: Motion) -> MaskCrop:
     """
     if current.size != motion.size:
         raise ValueError(f"expected a mask of a frame of size {motion.size}, got {current.size}")
-    region = motion.reach_back(current.region)
-    if motion.both is None or region.empty:
+    back = motion.way_back
+    if back is None:
         return MaskCrop.from_bitmap(np.zeros((0, 0), np.uint8), current.size)
-    columns, rows, visible = _destinations(motion.both, region, current.size)
-    carried = _sampled(current, columns, rows)
-    return MaskCrop.from_bitmap(carried & visible, current.size, region.x1, region.y1)
+    carried = warp_mask(current, back)
+    seen = back.visible[carried.region.slices].view(np.uint8)
+    return MaskCrop.from_bitmap(carried.pixels & seen, carried.size, carried.x, carried.y)
 
 
 class RoundTrip(NamedTuple):
@@ -433,7 +400,7 @@ def carry_back(previous: MaskCrop, carried: MaskCrop, motion: Motion) -> RoundTr
     """Carry a mask back to where it came from: R(y) = W_t(y + f(y)), f the flow t-1 -> t, nearest sampling.
 
     Exact flow would bring back the mask itself, but for the rounding to whole pixels. Only a rectangle around the
-    mask is computed, at the flow's own resolution; it holds all that can come back to a visible pixel.
+    mask is looked at; it holds all that can come back to a visible pixel.
 
     Args:
         previous: the mask of t-1.
@@ -451,57 +418,14 @@ def carry_back(previous: MaskCrop, carried: MaskCrop, motion: Motion) -> RoundTr
         >>> np.array_equal(trip.previous, trip.returned)
         True
     """
-    if motion.both is None or previous.area == 0 or carried.area == 0:
+    back = motion.way_back
+    if back is None or previous.area == 0 or carried.area == 0:
         return None
     way = motion.backward[carried.region.slices]
     # A pixel passes the check of visibility only where it comes back this near; one more for each rounding, and one
     # around the mask, where its surroundings are looked at.
     farthest = 2 * float(np.square(way).max()) * 2 * VISIBILITY_RELATIVE + VISIBILITY_ABSOLUTE_PX2
     region = previous.region.grown(math.ceil(math.sqrt(farthest)) + 3, previous.size)
-    columns, rows, visible = _destinations(motion.both, region, previous.size)
+    columns, rows = (plane[region.slices] for plane in back.sources)
     returned = _sampled(carried, columns, rows)
-    return RoundTrip(previous.within(region), returned, visible)
-
-
-def _destinations(
-    both: TwoWayFlow, region: Region, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
-    """Return where the pixels of a rectangle of t-1 are in t: columns, rows, float32 (h, w), and which are visible.
-
-    Visibility is judged on the flow's grid, as that of the other direction is.
-    """
-    height, width = size
-    grid_height, grid_width = both.forward.shape[:2]
-    scale = np.array([width / grid_width, height / grid_height], np.float32)
-    # Places of the pixels' centres on the grid, and the part of the grid that they are interpolated from.
-    x = (np.arange(region.x1, region.x2) + 0.5) / float(scale[0])
-    y = (np.arange(region.y1, region.y2) + 0.5) / float(scale[1])
-    left, top = (max(math.floor(places[0] - 0.5), 0) for places in (x, y))
-    right, bottom = (
-        min(math.ceil(places[-1] - 0.5) + 1, end) for places, end in ((x, grid_width), (y, grid_height))
-    )
-    part = np.ascontiguousarray(both.forward[top:bottom, left:right])
-    back = _comes_back(part, both.backward, scale, (left, top))
-    if (grid_height, grid_width) == size:
-        flow = part
-        visible = back
-    else:
-        at_x, at_y = np.meshgrid((x - 0.5 - left).astype(np.float32), (y - 0.5 - top).astype(np.float32))
-        flow = np.asarray(
-            cv2.remap(part, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
-        nearest = (
-            np.clip(_nearest(grid_height, height)[region.y1 : region.y2] - top, 0, len(back) - 1),
-            np.clip(_nearest(grid_width, width)[region.x1 : region.x2] - left, 0, back.shape[1] - 1),
-        )
-        visible = back.take(nearest[0], axis=0).take(nearest[1], axis=1)
-    columns, rows = _sources(flow, (region.x1, region.y1))
-    return columns, rows, (visible & _inside(columns, rows, size)).view(np.uint8)
-
-
-def _nearest(reduced: int, full: int) -> NDArray[np.int64]:
-    """Return which of `reduced` pixels in a line stands for each of `full`, as OpenCV resizes."""
-    line = np.arange(reduced, dtype=np.float32)[None]
-    resized = cv2.resize(line, (full, 1), interpolation=cv2.INTER_NEAREST_EXACT)
-    nearest: NDArray[np.int64] = np.asarray(resized)[0].astype(np.int64)
-    return nearest
+    return RoundTrip(previous.within(region), returned, back.visible[region.slices].view(np.uint8))

@@ -37,6 +37,7 @@ MOST_TRACKS = 18
 """How many tracks a plot shows by name; the ones seen in most frames."""
 
 FLOOR_COLOR = "#e8e2c8"
+_FLOOR_OPACITY = 0.16
 """Of the band up to what the motion estimate's own error may make."""
 
 _RULE = "#9a9a9a"
@@ -101,10 +102,25 @@ def style_axes(axes: Axes, y_label: str = "", x_label: str = "", grid: str = "y"
     axes.set_xlabel(x_label, fontsize=9, color=INK)
 
 
-def shade_floor(span: Callable[..., object], floor: float | None) -> None:
-    """Shade what the motion estimate's own error may make, from 0 on, by `axhspan` or `axvspan`; None: nothing."""
-    if floor is not None and floor > 0:
-        span(0, floor, color=FLOOR_COLOR, zorder=0, linewidth=0)
+def floor_looks(floors: Mapping[str, float], models: Sequence[str]) -> list[tuple[float, str, float]]:
+    """Return what is shaded of the models' floors: how far from 0, in which colour, how opaque.
+
+    One band where all have the same floor, else one in each model's own colour; nothing of a floor of 0.
+
+    Example:
+        >>> floor_looks({"a": 0.4}, ["a"])
+        [(0.4, '#e8e2c8', 1.0)]
+    """
+    known = {model: floor for model, floor in floors.items() if floor > 0 and model in models}
+    if len(known) == len(models) and len(set(known.values())) == 1:
+        return [(next(iter(known.values())), FLOOR_COLOR, 1.0)]
+    return [(floor, model_color(models.index(model)), _FLOOR_OPACITY) for model, floor in known.items()]
+
+
+def shade_floors(span: Callable[..., object], floors: Mapping[str, float], models: Sequence[str]) -> None:
+    """Shade what the motion estimate's own error may make of each model's figure, by `axhspan` or `axvspan`."""
+    for floor, color, opacity in floor_looks(floors, models):
+        span(0, floor, color=color, alpha=opacity, zorder=0, linewidth=0)
 
 
 def write_heading(axes: Axes, text: str) -> None:

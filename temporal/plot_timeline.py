@@ -32,7 +32,7 @@ from yolact_temporal.temporal.plot_style import (
     name_rows,
     new_figure,
     save_png,
-    shade_floor,
+    shade_floors,
     style_axes,
     track_hex,
     write_heading,
@@ -54,7 +54,7 @@ def plot_timeline(
     title: str,
     sections: Sequence[tuple[float, str]] = (),
     numbers: Numbers | None = None,
-    floor: float | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> Path:
     """Draw jitter over time, and under it which object is present when, for each model.
 
@@ -69,7 +69,7 @@ def plot_timeline(
         title: the clip's name.
         sections: where parts of the clip begin (in seconds, in frames where the clip has no time) and their names.
         numbers: the objects that tracks are, where models are compared.
-        floor: what of the displacement the motion estimate's own error may make, in pixels; shaded.
+        floors: by model, what of the displacement the motion estimate's own error may make, in pixels; shaded.
     """
     tables = {model: (frames[model], instances.get(model, ())) for model in frames}
     if numbers is None:
@@ -91,7 +91,7 @@ def plot_timeline(
         _draw_jitter_line(jitter, *_reduced(times[model], values[model]), number, model)
     style_axes(jitter, "mean " + JITTER_LABEL, grid="y")
     jitter.set_ylim(bottom=0)
-    shade_floor(jitter.axhspan, floor)
+    shade_floors(jitter.axhspan, floors or {}, list(frames))
     if not any(np.isfinite(own).any() for own in values.values()):
         write_note(jitter, NO_PAIR)
     elif len(frames) > 1:

@@ -40,7 +40,7 @@ from yolact_temporal.temporal.plot_style import (
     name_rows,
     new_figure,
     save_png,
-    shade_floor,
+    shade_floors,
     style_axes,
     track_hex,
     write_heading,
@@ -127,7 +127,7 @@ def write_plots(
     title: str,
     sections: Sequence[tuple[float, str]] = (),
     numbers: Numbers | None = None,
-    floor: float | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> list[Path]:
     """Write every plot of a run into a folder that exists.
 
@@ -135,20 +135,22 @@ def write_plots(
         frames, instances, tracks: rows of `frames.csv`, `instances.csv` and `tracks.csv`, by model name.
         folder: where to.
         title: the clip's name.
-        sections, numbers, floor: as for `plot_timeline`.
+        sections, numbers, floors: as for `plot_timeline`.
 
     Returns:
         The files written: `timeline.png`, `boundary_displacement.png` and `tracks.png`.
     """
     folder = Path(folder)
     return [
-        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floor),
-        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title, floor),
+        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floors),
+        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title, floors),
         plot_tracks(tracks, folder / TRACKS_PLOT, title, numbers),
     ]
 
 
-def plot_displacement(instances: Tables, path: str | Path, title: str, floor: float | None = None) -> Path:
+def plot_displacement(
+    instances: Tables, path: str | Path, title: str, floors: Mapping[str, float] | None = None
+) -> Path:
     """Draw how the boundary displacement is distributed over pairs: a histogram, and the share of pairs above a value.
 
     The histogram ends at the 99th percentile of all; what lies beyond is counted in its last bin. Dashed: the median;
@@ -158,7 +160,7 @@ def plot_displacement(instances: Tables, path: str | Path, title: str, floor: fl
         instances: rows of `instances.csv`, by model name.
         path: the PNG to write.
         title: the clip's name.
-        floor: what the motion estimate's own error may make, in pixels; shaded.
+        floors: by model, what the motion estimate's own error may make, in pixels; shaded.
     """
     figure = new_figure(10, 4.3)
     left, right = figure.subplots(1, 2)
@@ -176,7 +178,7 @@ def plot_displacement(instances: Tables, path: str | Path, title: str, floor: fl
     end = max(float(np.percentile(pooled, 99)), 0.1)
     edges = np.linspace(0, end, 41)
     for axes in (left, right):
-        shade_floor(axes.axvspan, floor)
+        shade_floors(axes.axvspan, floors or {}, list(values))
     for number, (model, own) in enumerate(values.items()):
         if own.size:
             _draw_distribution(left, right, own, edges, number, model)

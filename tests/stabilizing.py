@@ -83,7 +83,7 @@ def measured(
 ) -> dict[str, CandidateFigures]:
     """The figures of candidates by name, on the raw tracks' lives."""
     lives = TrackLives({frame.index: list(frame.counted) for frame in given})
-    meter = WhatIfMeter(candidates)
+    meter = WhatIfMeter(candidates, len(given))
     last = None
     for frame in given:
         status = pair_status(last, frame.index, 1, frame.step.motion)

@@ -17,7 +17,7 @@ from yolact_temporal.data.runs.documents import FieldError, Fields
 
 OUTLINE = Answer(
     "outline", "first", "clips", 1.5, 1.8, "px", -0.17, -0.2, -0.1, 0.95, 0.01, 0.01, 8, 400, 1.2, False, 0.05, 7,
-    None, "a is steadier.",
+    None, "a is steadier.", (0.3, 0.4),
 )  # fmt: skip
 COVERAGE = Answer(
     "coverage", "undefined", "this_clip", None, None, "1", None, None, None, 0.98, None, None, 1, 0, 0.05, False, None,
@@ -28,8 +28,8 @@ GUARDS = (
     Guard("duplicates", (), False, (GuardFigure("duplicates", None, 0.05),), "not counted"),
 )
 CLIP = ComparedClip(
-    "walk", 60, 55, (1.5, 1.8), (0.1, 0.2), None, None, (0.0, 0.1), (1.0, 0.9), (None, None), (None, None), -0.17, -0.2,
-    -0.1,
+    "walk", 60, 55, (1.5, 1.8), (0.1, 0.2), (0.3, 0.4), (None, None), (0.0, 0.1), (1.0, 0.9), (None, None),
+    (None, None), -0.17, -0.2, -0.1,
 )  # fmt: skip
 VERDICT = Verdict(
     ("a", "b"), (OUTLINE, COVERAGE), GUARDS, None, "undecided", "A headline.", ("how true",), "1.2.", (CLIP,)
@@ -39,6 +39,15 @@ VERDICT = Verdict(
 def test_what_is_written_is_read_back_the_same():
     data = json.loads(json.dumps(verdict_data(VERDICT)))
     assert read_verdict(Fields(data)) == VERDICT
+
+
+def test_an_older_verdict_has_one_floor_for_both_models():
+    data = json.loads(json.dumps(verdict_data(VERDICT)))
+    data["by_clip"][0] |= {"floor_px": 0.35, "floor_jitter": None}
+    del data["answers"][0]["floor"]
+    read = read_verdict(Fields(data))
+    assert (read.by_clip[0].floor_px, read.by_clip[0].floor_jitter) == ((0.35, 0.35), (None, None))
+    assert read.answers[0].floor == (None, None)
 
 
 @pytest.mark.parametrize(

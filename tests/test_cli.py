@@ -358,7 +358,9 @@ class TestBaselines:
     def test_both_models_are_reported_and_compared(self, analyze, clip):
         code, out, err = analyze(clip, "--end", "4", alone=False)
         assert code == 0, err
-        assert out.splitlines()[1].startswith("mask_rcnn_compact is this project's own small model")
+        assert out.startswith(
+            "yolact_compact and mask_rcnn_compact are this project's own small models (classes "
+        )
         assert "Objects (yolact_compact / mask_rcnn_compact)" in out
         assert "is steadier" in out
         assert "How true the masks are is not known" in " ".join(out.split())

@@ -93,8 +93,8 @@ def test_without_a_track_it_takes_the_best_scored_and_says_so(run, tmp_path, cap
     said = capsys.readouterr().out
     best = max(causes(run, MODELS[0], 2), key=lambda row: float(row["score"]))
     assert f"frame 2, track {best['track_id']}: " in said
-    assert "of boundary displacement here" in said
-    assert "anchor won" in said
+    assert "of outline movement here" in said
+    assert "starting box of the network (anchor)" in said
 
 
 def changed(run, change):

@@ -166,7 +166,7 @@ def test_figures_of_every_second_frame_are_said_to_be_comparable_with_no_others(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--motion", "raft"], "expected dis or farneback as --motion, got 'raft'"),
+        (["--motion", "raft"], "expected one of dis, dis-quick, dis-fine, farneback as --motion, got 'raft'"),
         (["--second-motion-every", "-1"], "expected --second-motion-every of at least 0, got -1"),
     ],
 )

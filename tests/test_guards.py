@@ -90,6 +90,24 @@ def test_masks_that_look_steady_are_spoken_against(figures, name, told):
     assert verdict.headline.startswith("The outlines of a move")
 
 
+@pytest.mark.parametrize("below", ["a", "b"])
+def test_a_figure_below_its_own_floor_says_nothing_whosever_it_is(below):
+    """The round trip of one model's own masks, not the mean of both, is what its B1 is held against."""
+    floors = {"a": 1.2 if below == "a" else 0.1, "b": 1.8 if below == "b" else 0.1}
+    objects = table(
+        a={"boundary_px": 1.0, "round_trip_px": floors["a"]},
+        b={"boundary_px": 1.5, "round_trip_px": floors["b"]},
+    )
+    found, verdict = guards(objects, EVEN)
+    assert set(found) == {("below_floor", ("a", "b"))}
+    assert verdict.steadier is None
+    assert f"B1 of {below} is below the floor of its own masks" in verdict.headline
+    assert f"floor {floors[below]:.2g} px" in verdict.headline
+    assert verdict.by_clip[0].floor_px == pytest.approx((floors["a"], floors["b"]))
+    assert verdict.answers[0].floor == pytest.approx((floors["a"], floors["b"]))
+    assert guards(objects, EVEN, Rules().with_bounds(["floor=0"]))[1].steadier == "a"
+
+
 @pytest.mark.parametrize(
     ("outside", "name"),
     [
@@ -159,7 +177,7 @@ def test_what_was_not_measured_is_said_and_not_guessed():
 def test_bounds_are_options():
     objects = table(a={"boundary_px": 1.0, "iou_between": 0.55})
     assert guards(objects, EVEN, Rules().with_bounds(["overlap=0.5"]))[1].steadier == "a"
-    assert "overlap (0.6)" in bounds_help()
+    assert "overlap 0.6" in bounds_help()
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ WRONG = [
         r"expected scores as \(3, 1\), as masks are, or \(1,\) for all frames, got \(2,\)",
     ),
     ((SMALL[0][:1], SMALL[1][:1]), {}, "expected at least two frames, got 1"),
-    (SMALL, {"motion": "raft"}, "expected dis or farneback as motion"),
+    (SMALL, {"motion": "raft"}, "expected one of dis, dis-quick, dis-fine, farneback as motion"),
     (SMALL, {"fps": "25"}, "expected fps above 0"),
     (SMALL, {"class_names": "person"}, "expected class names in a list"),
     (SMALL, {"score_threshold": 3}, "pass one to score_threshold"),
@@ -278,7 +278,7 @@ WRONG = [
     (SMALL, {"clip_name": "plots"}, "give another one with clip_name"),
     (SMALL, {"truth": [SMALL[1][0]] * 3}, "expected true masks that say which object each is"),
     (SMALL, {"truth": SMALL[1][:2]}, "expected masks of the truth of 3 frames"),
-    ((None, iter(SMALL[1])), {}, "expected masks of a known number, since there are no frames"),
+    ((None, iter(SMALL[1])), {}, "expected masks whose number is known, since frames are None"),
 ]
 
 

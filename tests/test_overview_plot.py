@@ -18,11 +18,12 @@ def verdicts(truth: list[float]) -> list:
     for (at, first), (to, second) in itertools.combinations(enumerate(truth), 2):
         effect = first / second - 1
         outcome = "not_shown" if abs(effect) < 0.1 else "first" if effect < 0 else "second"
-        outline = replace(OUTLINE, outcome=outcome, effect=effect, first=first, second=second)
-        clip = replace(CLIP, floor_px=0.4)
+        outline = replace(
+            OUTLINE, outcome=outcome, effect=effect, first=first, second=second, floor=(0.4, 0.5)
+        )
         made.append(
             replace(
-                VERDICT, models=(f"m{at}", f"m{to}"), answers=(outline, COVERAGE), guards=(), by_clip=(clip,)
+                VERDICT, models=(f"m{at}", f"m{to}"), answers=(outline, COVERAGE), guards=(), by_clip=(CLIP,)
             )
         )
     return made

@@ -354,12 +354,12 @@ def test_tracks_have_the_number_and_colour_of_their_object(tmp_path: Path, drawn
     assert colors == [track_color(4), track_color(7), track_color(0)]
 
 
-def test_the_floor_is_shaded_where_it_is_known(tmp_path: Path, drawn: list) -> None:
-    frames, instances, _ = tables({"yolact": 1.0})
-    for floor in (None, 0.4):
-        plots.plot_timeline(frames, instances, tmp_path / "t.png", "clip", floor=floor)
-        plots.plot_displacement(instances, tmp_path / "d.png", "clip", floor)
+def test_each_models_floor_is_shaded_where_it_is_known(tmp_path: Path, drawn: list) -> None:
+    frames, instances, _ = tables({"yolact": 1.0, "mask_rcnn": 1.5})
+    for floors in (None, {"yolact": 0.4, "mask_rcnn": 0.4}, {"yolact": 0.4, "mask_rcnn": 0.1}):
+        plots.plot_timeline(frames, instances, tmp_path / "t.png", "clip", floors=floors)
+        plots.plot_displacement(instances, tmp_path / "d.png", "clip", floors)
     heights = [[patch.get_height() for patch in figure.axes[0].patches] for figure in drawn[::2]]
-    assert heights == [[], [0.4]]
+    assert heights == [[], [0.4], [0.4, 0.1]]
     spans = [[p for p in figure.axes[1].patches if isinstance(p, Rectangle)] for figure in drawn[1::2]]
-    assert [[round(span.get_width(), 6) for span in own] for own in spans] == [[], [0.4]]
+    assert [[round(span.get_width(), 6) for span in own] for own in spans] == [[], [0.4], [0.4, 0.1]]

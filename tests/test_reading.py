@@ -49,29 +49,29 @@ WHY = "Why they move: yolact prototypes 68%, box 6%, coefficients 2% (24% no par
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        (answer(), "Outlines: ours moves less by 40% (1.2 against 2 px a frame, -52% to -25%)."),
+        (answer(), "Outlines (ours / theirs): ours moves less by 40% (1.2 / 2 px a frame, -52% to -25%)."),
         (
             answer(outcome="second", first=2.0, second=1.0, effect=1.0, low=0.6, high=1.5),
-            "Outlines: theirs moves less by 50% (1 against 2 px a frame, -60% to -37%).",
+            "Outlines (ours / theirs): theirs moves less by 50% (2 / 1 px a frame, +60% to +150%).",
         ),
-        (answer(outcome="alike"), "Outlines: alike (1.2 against 2 px a frame; within a factor of 1.2)."),
+        (answer(outcome="alike"), "Outlines (ours / theirs): alike (1.2 / 2 px a frame; within a factor of 1.2)."),
         (
             answer(outcome="not_shown", pairs_needed=230),
-            "Outlines: not shown (1.2 against 2 px a frame, -52% to -25%; it takes 230 pairs).",
+            "Outlines (ours / theirs): not shown (1.2 / 2 px a frame, -52% to -25%; it takes 230 pairs).",
         ),
-        (answer(outcome="too_short", pairs=12), "Outlines: too short to say (12 pairs)."),
+        (answer(outcome="too_short", pairs=12), "Outlines (ours / theirs): too short to say (12 pairs)."),
         (answer(outcome="undefined", first=None, second=None), "The whole sentence of outline."),
         (
             answer("presence"),
-            "Blinks: ours blinks less (one-sided misses 2.0% against 5.0%, -4.0 to -1.0 points).",
+            "Blinks: ours blinks less (missed in one frame of two 2.0% / 5.0%, -4.0 to -1.0 points).",
         ),
         (
             answer("coverage", "second"),
-            "Seen: theirs sees more (5.0% against 2.0% of the pairs, +1.0 to +4.0 points).",
+            "Seen: theirs sees more (2.0% / 5.0% of the pairs, -4.0 to -1.0 points).",
         ),
         (
             answer("truth", "second", first=0.8, second=0.9, low=-0.12, high=-0.08),
-            "Truth: theirs is truer (J&F 0.900 against 0.800, +0.080 to +0.120).",
+            "Truth: theirs is truer (J&F 0.800 / 0.900, -0.120 to -0.080).",
         ),
     ],
 )  # fmt: skip
@@ -80,9 +80,9 @@ def test_an_answer_in_one_line(told, line):
 
 
 CLIP = ComparedClip(
-    clip="street", pairs=100, common=80, boundary_px=(1.2, 2.0), jitter=(0.1, 0.2), floor_px=0.3, floor_jitter=0.02,
-    misses=(0.01, 0.05), coverage=(0.9, 0.8), truth_j=(None, None), truth_f=(None, None), effect=-0.4, low=-0.5,
-    high=-0.25,
+    clip="street", pairs=100, common=80, boundary_px=(1.2, 2.0), jitter=(0.1, 0.2), floor_px=(0.3, 0.5),
+    floor_jitter=(0.02, 0.02), misses=(0.01, 0.05), coverage=(0.9, 0.8), truth_j=(None, None), truth_f=(None, None),
+    effect=-0.4, low=-0.5, high=-0.25,
 )  # fmt: skip
 
 
@@ -104,12 +104,12 @@ def verdict(clips=(CLIP,), **changes):
     return Verdict(**told | changes)  # fmt: skip
 
 
-def seen(number=1, pairs=80, px=(1.2, 2.0), floor=0.3, name="person", blinks=(0, 2), frames=(90, 85)):
+def seen(number=1, pairs=80, px=(1.2, 2.0), floor=(0.3, 0.3), name="person", blinks=(0, 2), frames=(90, 85)):
     models = {
-        model: ModelOfObject(count, pairs, b1, None if b1 is None else b1 / 100, 0.1, gone)
-        for model, count, b1, gone in zip(MODELS, frames, px, blinks, strict=True)
+        model: ModelOfObject(count, pairs, b1, None if b1 is None else b1 / 100, 0.1, gone, own, 0.02)
+        for model, count, b1, gone, own in zip(MODELS, frames, px, blinks, floor, strict=True)
     }
-    return ObjectReading(number, name, max(frames), max(frames) / 100, pairs, floor, 0.02, models)
+    return ObjectReading(number, name, max(frames), max(frames) / 100, pairs, models)
 
 
 def bad(k):
@@ -135,11 +135,11 @@ def test_the_first_lines_come_in_the_order_in_which_a_person_asks():
         "street: 100 frames, 4.0 s, 854x480",
         "person #1 90%",
         "ours is steadier (by 40% on this clip).",
-        "Outlines: ours moves less by 40%",
+        "Outlines (ours / theirs): ours moves less by 40%",
         "ours blinks less",
         "at least 0.3 px may be",
         "Objects (ours / theirs)",
-        "1.2 / 2",
+        "1.2 / 2     0.3",
         "Worst moments",
         "gone for 3 frames",
         "Look next: report.md in runs/street; a browser",
@@ -162,8 +162,6 @@ def test_they_are_never_more_than_can_be_taken_in(objects, moments, models):
             90,
             0.9,
             80 - k,
-            0.3,
-            0.02,
             dict(zip(models, seen().models.values(), strict=True)),
         )
         for k in range(objects)
@@ -219,7 +217,7 @@ def test_the_report_leaves_nothing_out():
 
 def test_one_model_alone_has_its_own_figures_and_no_comparison():
     alone = {"ours": seen().models["ours"]}
-    rows = (ObjectReading(1, "person", 90, 0.9, 80, 0.3, 0.02, alone),)
+    rows = (ObjectReading(1, "person", 90, 0.9, 80, alone),)
     told = ClipReading("street", 100, None, (480, 854), ("ours",), rows, (bad(1),))
     text = console_lines(told)
     assert "Outlines move 1.2 px a frame (0.012 of the object's size: visible) beyond the motion" in text
@@ -236,7 +234,7 @@ def test_a_clip_in_which_nothing_was_seen_says_so():
 
 def test_a_true_floor_is_called_so_and_an_unknown_one_too():
     assert "the true masks move 0.3 px." in movement_sentence(reading(from_truth=True))
-    rows = (seen(floor=None),)
+    rows = (seen(floor=(None, 0.3)),)
     unknown = ClipReading("c", 9, 1.0, (480, 854), MODELS, rows, ())
     assert "error is not known" in movement_sentence(unknown)
     assert movement_sentence(ClipReading("c", 9, 1.0, (480, 854), MODELS, (), ())) == ""
@@ -282,7 +280,7 @@ def test_objects_are_read_from_their_table_on_the_pairs_that_all_see():
     assert longest.pairs == 19 - 5  # the pairs into, within and out of both gaps
     assert longest.models["ours"].boundary_px == 2.0
     assert longest.models["theirs"].boundary_px == 3.0
-    assert longest.floor_px == pytest.approx(0.3)
+    assert [longest.models[model].floor_px for model in MODELS] == pytest.approx([0.2, 0.4])
     assert (longest.models["ours"].blinks, longest.models["theirs"].blinks) == (0, 2)
     assert (short.who, short.pairs, short.weighs) == ("animal #2", 0, False)
     assert short.models["theirs"] == ModelOfObject(0, 0, None, None, None, None)
@@ -296,18 +294,28 @@ def test_data_holds_all_of_it():
     assert data["moments"][0]["what"] == "gone for 3 frames"
     assert data["movement"][0]["grade"] == "visible"
     assert data["answers"][0]["headline"] == "ours is steadier (by 40% on this clip)."
-    assert data["floor_px"] == pytest.approx(0.3)
+    assert [own["floor_px"] for own in data["movement"]] == pytest.approx([0.3, 0.3])
 
 
 def test_a_floor_of_nothing_is_not_told_as_an_error():
     assert "shows no error of its own" in movement_sentence(
-        ClipReading(**{**vars(reading()), "objects": (seen(floor=0.0),)})
+        ClipReading(**{**vars(reading()), "objects": (seen(floor=(0.0, 0.0)),)})
     )
+
+
+def test_each_model_has_its_own_floor():
+    """A model below its own floor is told so, however far above it another one is."""
+    told = ClipReading(**{**vars(reading()), "objects": (seen(px=(0.4, 0.9), floor=(0.7, 0.1)),)})
+    sentence = movement_sentence(told)
+    assert sentence.index("no more than the floor") < sentence.index("in theirs")
+    assert sentence.count("the floor") == 1
+    assert sentence.endswith("of these at least 0.7 and 0.1 px may be the motion estimate's error.")
+    assert "0.7 / 0.1" in console_lines(told)
 
 
 def test_what_is_near_the_floor_says_so():
     close = reading(objects=0, verdicts=(), moments=0)
-    close = ClipReading(**{**vars(close), "objects": (seen(px=(0.4, 0.9), floor=0.3),)})
+    close = ClipReading(**{**vars(close), "objects": (seen(px=(0.4, 0.9), floor=(0.3, 0.3)),)})
     sentence = movement_sentence(close)
     assert sentence.index("hardly more than the floor") < sentence.index("in theirs")
     assert sentence.count("hardly more than the floor") == 1
@@ -318,7 +326,14 @@ def test_several_clips_have_a_row_each_and_one_for_all():
     second = ComparedClip(**{**vars(CLIP), "clip": "dog", "effect": None, "low": None, "high": None})
     (table,) = [block for block in compared_clips(verdict((CLIP, second))).blocks if isinstance(block, Table)]
     assert [cells[0] for cells in table.rows] == ["street", "dog", "all"]
-    assert table.rows[0][1:] == ["80 of 100", "1.2 / 2", "-40% (-50 to -25)", "0.3", "1 / 5%", "90 / 80%"]
+    assert table.rows[0][1:] == [
+        "80 of 100",
+        "1.2 / 2",
+        "-40% (-50 to -25)",
+        "0.3 / 0.5",
+        "1 / 5%",
+        "90 / 80%",
+    ]
     assert table.rows[1][3] == "-"
     assert table.rows[2][1:3] == ["160 of 200", "1.2 / 2"]
     (own,) = measured_clips([reading(), reading(name="dog")]).blocks

@@ -259,7 +259,8 @@ def test_stabilize_writes_a_run_of_both_that_everything_reads(run, tmp_path, cap
     report = (new / "report.md").read_text(encoding="utf-8")
     assert "noisy against noisy+median3" in report
     assert (
-        "noisy: 100% of the blinks are faint: a lower threshold for known objects would keep them." in report
+        "noisy: Of 6 frames in which an object is gone 6 are faint: a lower threshold for known objects would keep "
+        "them." in report
     )
     assert command(capsys, "compare", new, "--out", tmp_path / "compared", "--no-plots")[0] in (0, 4)
     exported = tmp_path / "masks.json"

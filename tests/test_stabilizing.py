@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import foreign_results as foreign
@@ -26,6 +27,7 @@ from yolact_temporal.temporal.stabilizing.registry import (
     candidates_of,
     parse_method,
 )
+from yolact_temporal.temporal.stabilizing.what_if_text import recommendation_sentence
 
 ALL = candidates_of(list(METHODS.values()))
 
@@ -278,6 +280,38 @@ class TestRecommendation:
         result = recommend({"clip": list(measured(frames, given, ALL).values())}, CostBounds())
         assert result.best is None or not result.best.spec.needs_motion
         assert any("second motion" in each.text for own in result.judged for each in own.objections)
+
+    def test_a_few_pairs_are_too_short_to_tell(self):
+        frames = scene(12, objects=1)
+        tried = [parse_method(name) for name in ("identity", "hold:5", "median:3")]
+        given = tracked(frames, seen(frames, "dropped", 0.2))
+        result = recommend({"clip": list(measured(frames, given, tried).values())}, CostBounds())
+        assert result.best is None
+        pairs = result.judged[0].loss_change.pairs
+        assert pairs < 30
+        assert recommendation_sentence(result) == (
+            f"None of these is recommended: {pairs} pairs of frames are too short to tell, it takes 30."
+        )
+
+    @pytest.mark.slow
+    @pytest.mark.smoke
+    def test_what_is_recommended_says_what_it_does_to_every_figure(self):
+        noisy = recommend({"clip": self.clip()}, CostBounds(), lambda own: not own.causal)
+        sentence = recommendation_sentence(noisy)
+        change = noisy.best.boundary_change
+        assert change.is_shown()
+        assert change.estimate < 0
+        for part in (
+            f"Recommended: {noisy.best.final.name}. L(1) {noisy.best.loss:.4g} instead of {noisy.best.raw_loss:.4g}",
+            "95% interval of the change -",
+            f"outlines move less: B1 {change.first:.3g} px instead of {change.second:.3g}",
+            "missing 0.00% instead of 0.00%",
+            "costs: deviation",
+            "on this clip only",
+        ):
+            assert part in sentence
+        turned = replace(noisy, best=replace(noisy.best, boundary_change=change.turned()))
+        assert f"outlines move MORE: B1 {change.second:.3g} px instead of" in recommendation_sentence(turned)
 
     @pytest.mark.slow
     @pytest.mark.smoke

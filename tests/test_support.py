@@ -434,6 +434,14 @@ def test_what_is_not_compared_is_said_in_a_sentence(truth, expected):
     assert "repeat" not in said
 
 
+def test_nothing_is_said_where_nothing_is_left_out():
+    assert outside_sentence({"a": Outside(0, 0, 46), "b": Outside(0, 0, 12)}) == ""
+    assert outside_sentence({}) == ""
+    told = outside_sentence({"a": Outside(0, 3, 6), "b": Outside(0, 0, 4)})
+    assert told.startswith("Not compared, because the model reports")
+    assert "no other model" not in told
+
+
 def test_duplicates_are_not_said_to_be_seen_by_nobody_else():
     said = outside_sentence({"a": Outside(0, 3, 6), "b": Outside(1, 0, 4)})
     assert (

@@ -421,14 +421,14 @@ class TestComparingTheBoxes:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("measure", MEASURES)
-    def test_the_run_has_the_difference_with_its_interval(self, run, measure):
+    def test_the_run_has_the_difference_and_no_interval_as_it_is_too_short(self, run, measure):
         found = self.difference(run, measure.name("box"))
         with (run / "summary.csv").open(newline="") as file:
             own = {(row["model"], row["metric"]): row["value"] for row in csv.DictReader(file)}
         means = [float(own[name, measure.name("box")]) for name in ("toy_parts", "steady_toy")]
         assert means[0] > means[1]
         assert float(found["difference"]) == pytest.approx(means[0] - means[1], rel=1e-3)
-        assert float(found["ci_low"]) < float(found["difference"]) < float(found["ci_high"])
+        assert (found["ci_low"], found["ci_high"]) == ("", "")
         assert "from the box" in (run / "comparison.md").read_text()
 
     @pytest.mark.parametrize("objects_are_made_anew", [False, True])

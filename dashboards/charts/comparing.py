@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import altair as alt
@@ -11,7 +11,7 @@ import pandas as pd
 from yolact_temporal.dashboards.charts.style import (
     AnyChart,
     finish,
-    floor_band,
+    floor_bands,
     model_legend,
     model_scale,
     model_shapes,
@@ -85,7 +85,10 @@ def difference_chart(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -
 
 
 def coverage_scatter(
-    rows: pd.DataFrame, models: Sequence[str], metric: str = "boundary_px", floor: float | None = None
+    rows: pd.DataFrame,
+    models: Sequence[str],
+    metric: str = "boundary_px",
+    floors: Mapping[str, float] | None = None,
 ) -> AnyChart:
     """Draw coverage of the universe against jitter, a point for each clip and model, a line between the two of a clip.
 
@@ -96,7 +99,7 @@ def coverage_scatter(
         rows: rows of `comparison.csv`; those clip by clip are drawn.
         models: in their order, which gives their colours.
         metric: what stands for jitter, on its own support.
-        floor: of it, mean over the clips, shown as a band.
+        floors: of it by model, mean over the clips, shown as bands.
     """
     spec = REGISTRY.compared()[metric]
     unit = f" ({unit_text(spec.unit)})" if unit_text(spec.unit) else ""
@@ -124,7 +127,7 @@ def coverage_scatter(
             alt.Tooltip("value:Q", title=spec.label, format=".4g"),
         ],
     )
-    return finish(alt.layer(*floor_band(floor), lines, dots).properties(height=330), title)
+    return finish(alt.layer(*floor_bands(floors or {}, models), lines, dots).properties(height=330), title)
 
 
 def scatter_rows(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 import altair as alt
 import pandas as pd
 from altair.utils.schemapi import disable_debug_mode
 
-from yolact_temporal.temporal.plot_style import FAINT, FLOOR_COLOR, INK, model_color
+from yolact_temporal.temporal.plot_style import FAINT, INK, floor_looks, model_color
 
 AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart
 
@@ -50,22 +50,27 @@ def model_legend() -> alt.Legend:
     return alt.Legend(orient="top", title=None)
 
 
-def floor_band(floor: float | None, top: float | None = None) -> list[alt.Chart]:
-    """Return a band from 0 to the floor, behind what is above it: no jitter under it can be told from none.
+def floor_bands(
+    floors: Mapping[str, float], models: Sequence[str], top: float | None = None
+) -> list[alt.Chart]:
+    """Return a band from 0 to each model's floor, behind what is above it: no jitter of its under it is more than none.
 
     Args:
-        floor: in the chart's unit; None where it is not known, and there is no band.
-        top: where the axis ends; the band goes no further.
+        floors: by model, in the chart's unit; those that are known.
+        models: in their order, which gives their colours.
+        top: where the axis ends; the bands go no further.
     """
-    if floor is None or floor <= 0:
-        return []
-    band = pd.DataFrame({"low": [0.0], "floor": [floor], "high": [floor if top is None else min(floor, top)]})
-    chart: alt.Chart = (
-        alt.Chart(band)
-        .mark_rect(color=FLOOR_COLOR, opacity=0.75)
-        .encode(y="low:Q", y2="high:Q", tooltip=[alt.Tooltip("floor:Q", title=FLOOR_TITLE, format=".3g")])
-    )
-    return [chart]
+    charts: list[alt.Chart] = []
+    for floor, color, opacity in floor_looks(floors, models):
+        band = pd.DataFrame(
+            {"low": [0.0], "floor": [floor], "high": [floor if top is None else min(floor, top)]}
+        )
+        charts.append(
+            alt.Chart(band)
+            .mark_rect(color=color, opacity=0.75 * opacity)
+            .encode(y="low:Q", y2="high:Q", tooltip=[alt.Tooltip("floor:Q", title=FLOOR_TITLE, format=".3g")])
+        )
+    return charts
 
 
 def finish(chart: _Made, title: str) -> _Made:

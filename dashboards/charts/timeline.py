@@ -14,7 +14,7 @@ from yolact_temporal.dashboards.charts.style import (
     AXIS_PX,
     AnyChart,
     finish,
-    floor_band,
+    floor_bands,
     model_dashes,
     model_legend,
     model_scale,
@@ -107,7 +107,7 @@ def jitter_chart(
     timed: bool,
     span: tuple[float, float],
     now: float | None = None,
-    floor: float | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> AnyChart:
     """Draw jitter over time, a line a model, with a mark under every frame in which something flickers.
 
@@ -120,9 +120,9 @@ def jitter_chart(
         timed: whether `x` is of seconds.
         span: what part of the axis is shown.
         now: where the viewer stands.
-        floor: of the clip, shown as a band.
+        floors: of the clip, by model, shown as bands.
     """
-    title = f"mean {JITTER_LABEL}, frame by frame" + ("" if floor is None else "; shaded: the floor")
+    title = f"mean {JITTER_LABEL}, frame by frame" + ("; shaded: the floor of each model" if floors else "")
     if not len(rows) or not rows["value"].notna().any():
         return finish(note(NO_PAIR).properties(height=200), title)
     rows, events = within(rows, span), within(events, span)
@@ -130,7 +130,7 @@ def jitter_chart(
     x = time_axis(timed, span)
     color = alt.Color("model:N", scale=model_scale(models), legend=model_legend())
     layers = [
-        *floor_band(floor, 1.05 * top),
+        *floor_bands(floors or {}, models, 1.05 * top),
         _jitter_lines(rows, models, x, color, top),
         alt.Chart(_isolated(rows)).mark_point(filled=True, size=12).encode(x=x, y="value:Q", color=color),
         _event_marks(events, models, x, -0.05 * top),

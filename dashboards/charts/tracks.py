@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, floor_band, note, time_axis
+from yolact_temporal.dashboards.charts.style import AXIS_PX, AnyChart, finish, floor_bands, note, time_axis
 from yolact_temporal.temporal.plot_style import JITTER
 
 CURVES = {
@@ -42,7 +42,7 @@ def track_chart(
         title: above all.
         color: of the lines, "#rrggbb"; they are edged so that a light one is seen too.
         timed: whether `x` is of seconds.
-        floor: of the clip's displacement, shown as a band behind it.
+        floor: of the clip's displacement by this model, shown as a band behind it.
     """
     if not len(rows):
         return finish(note("this track is not in the table").properties(height=60), title)
@@ -66,7 +66,7 @@ def track_chart(
             y=alt.Y("shown:Q", title=label, axis=axis, scale=scale),
             tooltip=[alt.Tooltip("frame:Q"), alt.Tooltip("shown:Q", title=label, format=".4g")],
         )
-        layers = [*(floor_band(floor) if name == JITTER else []), curve]
+        layers = [*(floor_bands({"": floor}, [""]) if name == JITTER and floor is not None else []), curve]
         charts.append(alt.layer(*layers).properties(height=34 if name == "present" else 74))
     return finish(alt.vconcat(*charts, spacing=6), title)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -32,7 +34,7 @@ def show(context: Context) -> None:
         for verdict in comparison.verdicts:
             show_verdict(verdict)
         own = context.run.models if context.run is not None else []
-        _show(comparison.rows, own, comparison.floor_px)
+        _show(comparison.rows, own, comparison.floors_px)
         show_table(comparison.rows, "comparison.csv", key="all_compared", file=comparison.file)
         return
     rows = _rows_of_runs(context)
@@ -78,7 +80,7 @@ def deciding_clips(rows: pd.DataFrame, metric: str, models: tuple[str, str]) -> 
     ].reset_index(drop=True)
 
 
-def _show(rows: pd.DataFrame, models: list[str], floor: float | None = None) -> None:
+def _show(rows: pd.DataFrame, models: list[str], floors: Mapping[str, float] | None = None) -> None:
     pairs = list(dict.fromkeys(zip(rows["model_a"], rows["model_b"], strict=True)))
     compared = dict.fromkeys(name for pair in pairs for name in pair)
     names = [
@@ -90,7 +92,7 @@ def _show(rows: pd.DataFrame, models: list[str], floor: float | None = None) -> 
         anchor=False,
         help=plain(definitions.compared_definition("coverage")),
     )
-    show_chart(coverage_scatter(rows, names, floor=floor), "scatter")
+    show_chart(coverage_scatter(rows, names, floors=floors), "scatter")
     st.caption(
         "Lower is steadier, further right sees more. A model that is low but further left is steady by seeing less."
     )

@@ -13,7 +13,7 @@ from yolact_temporal.dashboards.colors import key_hex
 from yolact_temporal.dashboards.definitions import definition, headlines
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
-from yolact_temporal.dashboards.objects import clip_floor
+from yolact_temporal.dashboards.objects import clip_floors
 from yolact_temporal.dashboards.pictures import clip_fault
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.server import CROP, crop_query
@@ -114,7 +114,11 @@ def _show_track(run: Run, model: str, track_id: int, name: str) -> None:
     rows = track_rows(frames, instances, track_id, run.timed)
     show_chart(
         track_chart(
-            rows, f"{called(track_id, numbers)} {name} over time", key_hex(key), run.timed, clip_floor(run)
+            rows,
+            f"{called(track_id, numbers)} {name} over time",
+            key_hex(key),
+            run.timed,
+            clip_floors(run).get(model),
         ),
         f"track_{model}_{track_id}",
     )

@@ -12,7 +12,7 @@ from yolact_temporal.dashboards.charts import timeline as charts
 from yolact_temporal.dashboards.definitions import definition
 from yolact_temporal.dashboards.loader import Run
 from yolact_temporal.dashboards.moments import color_keys
-from yolact_temporal.dashboards.objects import clip_floor
+from yolact_temporal.dashboards.objects import clip_floors
 from yolact_temporal.dashboards.plain_text import plain
 from yolact_temporal.dashboards.views.context import (
     FRAME,
@@ -105,7 +105,7 @@ def _show_charts(
     span = zoomed or charts.whole_span(frames, run.timed)
     frame = current_frame(run)
     now = time_of(run, frame) if run.timed else float(frame)
-    chart = charts.jitter_chart(rows, events, run.models, run.timed, span, now, clip_floor(run))
+    chart = charts.jitter_chart(rows, events, run.models, run.timed, span, now, clip_floors(run))
     chosen = show_chart(
         chart,
         f"jitter_{run.key}_{span}_{st.session_state.get(ZOOMS, 0)}",

@@ -21,8 +21,14 @@ Outcome = Literal["first", "second", "alike", "not_shown", "too_short", "undefin
 Scope = Literal["clips", "these_clips", "this_clip"]
 """What an answer speaks of: clips such as these, these few clips only, this one clip only."""
 
-GuardName = Literal["propagated", "different_things", "less_true", "sees_less", "duplicates", "unshared"]
+GuardName = Literal[
+    "propagated", "below_floor", "different_things", "less_true", "sees_less", "duplicates", "unshared"
+]
 """What takes the word "steadier" away."""
+
+
+Two = tuple[float | None, float | None]
+"""A figure of both models; None where undefined."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Answer:
             known, and of one clip.
         pairs_needed: of one clip, how many such pairs it takes; None of several.
         sentence: all this for a reader.
+        floor: of the outline's question, B6 of both on the same pairs; None where it is not known.
     """
 
     question: Question
@@ -73,6 +80,7 @@ class Answer:
     clips_needed: int | None
     pairs_needed: int | None
     sentence: str
+    floor: Two = (None, None)
 
     @property
     def place(self) -> int | None:
@@ -114,10 +122,6 @@ class Guard:
         return bool(self.against)
 
 
-Two = tuple[float | None, float | None]
-"""A figure of both models; None where undefined."""
-
-
 @dataclass(frozen=True)
 class ComparedClip:
     """What was found on one clip, a line of a table; it decides nothing by itself.
@@ -126,7 +130,8 @@ class ComparedClip:
         clip: its name.
         pairs, common: |U| and |C|, pairs of an object's frames: all, and those that both models see.
         boundary_px, jitter: B1 and B2 on C.
-        floor_px, floor_jitter: B6, what the truth, or else the masks carried there and back, measure on the same pairs.
+        floor_px, floor_jitter: B6 of each model on the same pairs: what the truth measures, one figure for both, or
+            else the model's own masks carried there and back.
         misses: one-sided misses per pair of U.
         coverage: share of U that each model sees.
         truth_j, truth_f: J and F on U; None without a ground truth.
@@ -139,8 +144,8 @@ class ComparedClip:
     common: int
     boundary_px: Two
     jitter: Two
-    floor_px: float | None
-    floor_jitter: float | None
+    floor_px: Two
+    floor_jitter: Two
     misses: Two
     coverage: Two
     truth_j: Two
@@ -219,6 +224,7 @@ def _answer(data: Fields) -> Answer:
         outcome=_one_of(data, "outcome", get_args(Outcome)),
         scope=_one_of(data, "scope", get_args(Scope)),
         unit=data.text("unit"),
+        floor=_two(data, "floor", "answers") if data.has("floor") else (None, None),
         confidence=data.number("confidence"),
         clips=data.whole("clips", 0),
         pairs=data.whole("pairs", 0),
@@ -257,20 +263,30 @@ def _clip(data: Fields) -> ComparedClip:
         common=data.whole("common", 0),
         boundary_px=_two(data, "boundary_px"),
         jitter=_two(data, "jitter"),
+        floor_px=_floor(data, "floor_px"),
+        floor_jitter=_floor(data, "floor_jitter"),
         misses=_two(data, "misses"),
         coverage=_two(data, "coverage"),
         truth_j=_two(data, "truth_j"),
         truth_f=_two(data, "truth_f"),
-        **_numbers(data, ("floor_px", "floor_jitter", "effect", "low", "high")),
+        **_numbers(data, ("effect", "low", "high")),
     )
 
 
-def _two(data: Fields, key: str) -> Two:
+def _two(data: Fields, key: str, where: str = "by_clip") -> Two:
     values = data.items(key)
     if len(values) != 2:
-        raise FieldError(f"by_clip.{key}")
-    own = Fields(dict(zip(("first", "second"), values, strict=True)), f"by_clip.{key}")
+        raise FieldError(f"{where}.{key}")
+    own = Fields(dict(zip(("first", "second"), values, strict=True)), f"{where}.{key}")
     return own.number_or_none("first"), own.number_or_none("second")
+
+
+def _floor(data: Fields, key: str) -> Two:
+    """Return both models' floors; runs of older versions have one for both, the mean of the two."""
+    if not isinstance(data.all().get(key), list):
+        both = data.number_or_none(key)
+        return both, both
+    return _two(data, key)
 
 
 def _one_of(data: Fields, key: str, words: tuple[Any, ...]) -> Any:

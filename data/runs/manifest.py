@@ -27,8 +27,8 @@ from yolact_temporal.errors import InputError
 FORMAT_VERSION = 2
 """Version of the run folder's layout; an older one is read as this, a newer one is refused."""
 
-FlowMethod = Literal["dis", "farneback"]
-"""How optical flow may be estimated."""
+FlowMethod = Literal["dis", "dis-quick", "dis-fine", "farneback"]
+"""How optical flow may be estimated; see `temporal.flow.DIS` for what the first three are."""
 
 FLOW_METHODS: tuple[FlowMethod, ...] = get_args(FlowMethod)
 

@@ -31,6 +31,10 @@ class InputError(YolactTemporalError):
     exit_code = 3
 
 
+class GivenInputError(InputError, ValueError):
+    """Input that a call from Python was given and that cannot be read or measured: a `ValueError` as well."""
+
+
 class WeightsError(InputError):
     """Weights that are missing, cannot be read, or do not fit the model."""
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from yolact_temporal.data.runs.answers import Answer, Question
+from yolact_temporal.data.runs.answers import Answer, Question, Two
 from yolact_temporal.temporal.comparison.effects import LOG_RATIO, Effect
 from yolact_temporal.temporal.comparison.questions import QUESTIONS, Found, margin_of
 from yolact_temporal.temporal.comparison.rules import LEAST_CLIP_PAIRS, LEAST_PAIRS, POWER, Rules
@@ -28,8 +28,10 @@ _MOST_PAIRS = 10_000
 """More than a clip of minutes has: a difference that takes more is next to none, and no number is given."""
 
 
-def answer_of(question: Question, found: Found, models: tuple[str, str], rules: Rules) -> Answer:
-    """Return an answer with its sentence."""
+def answer_of(
+    question: Question, found: Found, models: tuple[str, str], rules: Rules, floor: Two = (None, None)
+) -> Answer:
+    """Return an answer with its sentence; `floor` is B6 of both models, of the outline's question."""
     effect, interval = found.effect, found.interval
     ratio = question == "outline"
     told = QUESTIONS[question].contrast.relative
@@ -55,7 +57,8 @@ def answer_of(question: Question, found: Found, models: tuple[str, str], rules: 
         smallest_effect=None if smallest is None else (-math.expm1(-smallest) if ratio else smallest),
         clips_needed=None if effect is None else effect.clips_needed(),
         pairs_needed=_pairs_needed(effect, smallest) if one_clip else None,
-        sentence=_sentence(question, found, models, rules, smallest),
+        sentence=_sentence(question, found, models, rules, smallest, floor),
+        floor=floor,
     )
 
 
@@ -68,7 +71,12 @@ def _pairs_needed(effect: Effect | None, smallest: float | None) -> int | None:
 
 
 def _sentence(
-    question: Question, found: Found, models: tuple[str, str], rules: Rules, smallest: float | None
+    question: Question,
+    found: Found,
+    models: tuple[str, str],
+    rules: Rules,
+    smallest: float | None,
+    floor: Two,
 ) -> str:
     effect = found.effect
     if effect is None:
@@ -78,21 +86,17 @@ def _sentence(
             f"Too short to say {_lower(_ASKS[question])}: {_count(effect.pairs, 'pair')} of frames in "
             f"{_count(len(effect.clips), 'clip')}, where it takes {LEAST_PAIRS}, and 8 frames in each."
         )
+    numbers = _numbers(question, found, models, floor)
     place = {"first": 0, "second": 1}.get(found.outcome)
     if place is not None:
         head = _claim(question, effect if place == 0 else effect.turned(), models[place], models[1 - place])
         if found.small:
             head += f", by less than matters ({_margin(question, rules)})"
-        return f"{head} ({_numbers(question, found, models)})."
+        return f"{head} ({numbers})."
     if found.outcome == "alike":
-        return (
-            f"{_alike(question, models)}, {_margin(question, rules)} ({_numbers(question, found, models)})."
-        )
+        return f"{_alike(question, models)}, {_margin(question, rules)} ({numbers})."
     reason = "" if found.agrees else f"; {_disagreement(question)}"
-    return (
-        f"{_ASKS[question]} is not shown ({_numbers(question, found, models)}{reason}); "
-        f"{_power(question, found, effect, smallest)}."
-    )
+    return f"{_ASKS[question]} is not shown ({numbers}{reason}); {_power(question, found, effect, smallest)}."
 
 
 def _claim(question: Question, effect: Effect, winner: str, loser: str) -> str:
@@ -123,23 +127,25 @@ def _margin(question: Question, rules: Rules) -> str:
     return f"within {margin_of(question, rules):g}"
 
 
-def _numbers(question: Question, found: Found, models: tuple[str, str]) -> str:
-    """Return both values, the interval of the difference, p, and what it is of."""
+def _numbers(question: Question, found: Found, models: tuple[str, str], floor: Two) -> str:
+    """Return both values, the interval of the first less the second, p, and what it is of."""
     effect, interval = found.effect, found.interval
     if effect is None:
         return ""
-    parts = [_values(question, effect, models)]
+    parts = [_values(question, effect, models, floor)]
     if interval is not None:
-        parts.append(f"{found.confidence * 100:.3g}% interval {_interval(question, *interval)}")
+        whose = f" of {models[0]} against {models[1]}" if found.winner == "second" else ""
+        parts.append(f"{found.confidence * 100:.3g}% interval{whose} {_interval(question, *interval)}")
     if found.p_adjusted is not None and found.outcome != "alike":
         parts.append(f"p {found.p_adjusted:.2g}" + ("" if question == "outline" else " after Holm"))
     return ", ".join([*parts, _scope(effect)])
 
 
-def _values(question: Question, effect: Effect, models: tuple[str, str]) -> str:
+def _values(question: Question, effect: Effect, models: tuple[str, str], floor: Two) -> str:
     first, second = models
     if question == "outline":
-        return f"B1 {first} {effect.first:.3g} px, {second} {effect.second:.3g} px"
+        floors = ["" if own is None else f" with a floor of {own:.3g}" for own in floor]
+        return f"B1 {first} {effect.first:.3g} px{floors[0]}, {second} {effect.second:.3g} px{floors[1]}"
     if question == "presence":
         what = "missed in one frame of two"
         return f"{what}: {first} {effect.first:.1%}, {second} {effect.second:.1%} of the pairs"
@@ -215,23 +221,31 @@ def _count(count: int, what: str) -> str:
     return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
+NO_FLOOR = "unknown"
+
+
 def brief_answer(answer: Answer, models: tuple[str, str]) -> str:
-    """Return an answer in one line, for a terminal: what `sentence` says at length, with its most telling numbers."""
+    """Return an answer in one line, for a terminal: what `sentence` says at length, with its most telling numbers.
+
+    Every figure is of the first model / of the second, and every change of the first against the second, whoever wins;
+    the outline's answer, which stands first, says which is which.
+    """
     if answer.outcome == "undefined" or answer.first is None or answer.second is None:
         return answer.sentence
     asked = _BRIEF[answer.question]
+    topic = f"{asked.topic} ({' / '.join(models)})" if answer.question == "outline" else asked.topic
     if answer.outcome == "too_short":
-        return f"{asked.topic}: too short to say ({_count(answer.pairs, 'pair')})."
+        return f"{topic}: too short to say ({_count(answer.pairs, 'pair')})."
     place = answer.place
-    told = [_brief_values(answer, place or 0)]
+    told = [_brief_values(answer)]
     if answer.outcome == "alike":
         margin = f"a factor of {answer.margin:g}" if answer.question == "outline" else f"{answer.margin:g}"
-        return f"{asked.topic}: alike ({told[0]}; within {margin})."
+        return f"{topic}: alike ({told[0]}; within {margin})."
     if answer.low is not None and answer.high is not None:
         told[0] += f", {_brief_interval(answer, answer.low, answer.high)}"
     if place is None:
-        return f"{asked.topic}: not shown ({'; '.join([*told, *_brief_need(answer)])})."
-    return f"{asked.topic}: {models[place]} {asked.claim}{_brief_by(answer)} ({'; '.join(told)})."
+        return f"{topic}: not shown ({'; '.join([*told, *_brief_need(answer)])})."
+    return f"{topic}: {models[place]} {asked.claim}{_brief_by(answer)} ({'; '.join(told)})."
 
 
 class _Brief(NamedTuple):
@@ -255,29 +269,27 @@ def _brief_by(answer: Answer) -> str:
     return f" by {less(math.log1p(answer.effect))}"
 
 
-def _brief_values(answer: Answer, place: int) -> str:
-    """Return both models' values, that of the model that is spoken of first."""
-    values = (answer.first or 0.0, answer.second or 0.0)
-    own, other = values[place], values[1 - place]
+def _brief_values(answer: Answer) -> str:
+    """Return both models' values, in the order of the models, whoever is spoken of."""
+    first, second = answer.first or 0.0, answer.second or 0.0
     if answer.question == "outline":
-        return f"{own:.3g} against {other:.3g} px a frame"
+        told = [NO_FLOOR if own is None else f"{own:.2g}" for own in answer.floor]
+        floors = "" if answer.floor == (None, None) else f", floor {' / '.join(told)} px"
+        return f"{first:.3g} / {second:.3g} px a frame{floors}"
     if answer.question == "truth":
-        return f"J&F {own:.3f} against {other:.3f}"
+        return f"J&F {first:.3f} / {second:.3f}"
     if answer.question == "presence":
-        return f"one-sided misses {own:.1%} against {other:.1%}"
-    return f"{own:.1%} against {other:.1%} of the pairs"
+        return f"missed in one frame of two {first:.1%} / {second:.1%}"
+    return f"{first:.1%} / {second:.1%} of the pairs"
 
 
 def _brief_interval(answer: Answer, low: float, high: float) -> str:
-    """Return the interval of the difference, of the model that is spoken of less the other."""
-    turned = answer.outcome == "second"
+    """Return the interval of the first less the second, as every table has it."""
     if answer.question == "outline":
-        ends = (-high / (1 + high), -low / (1 + low)) if turned else (low, high)
-        return f"{ends[0]:+.0%} to {ends[1]:+.0%}"
-    ends = (-high, -low) if turned else (low, high)
+        return f"{low:+.0%} to {high:+.0%}"
     if answer.question == "truth":
-        return f"{ends[0]:+.3f} to {ends[1]:+.3f}"
-    return f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f} points"
+        return f"{low:+.3f} to {high:+.3f}"
+    return f"{100 * low:+.1f} to {100 * high:+.1f} points"
 
 
 def _brief_need(answer: Answer) -> list[str]:

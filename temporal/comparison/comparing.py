@@ -22,7 +22,7 @@ from yolact_temporal.temporal.comparison.figures import (
 )
 from yolact_temporal.temporal.comparison.guard_figures import ClipGuards, guard_figures
 from yolact_temporal.temporal.comparison.questions import QUESTIONS, Found, asked, decide, effects_of
-from yolact_temporal.temporal.comparison.rules import CONFIDENCE, Rules
+from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIPS, LEAST_PAIRS, Rules
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
@@ -60,11 +60,13 @@ class Difference:
     Attributes:
         metric: a figure's name in `comparison.csv`.
         support: "common", "universe", "matched_recall_0.5" and so on, or "truth_iou_0.1".
-        first, second: the models' means over the clips that have both values; None without any.
-        interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames.
+        first, second: the models' means over the clips that have both values, and weigh; None without any.
+        interval: 95% of the mean difference over clips (BCa); of the one clip, if there is one only, over its frames;
+            None of a few clips with too few pairs to say anything.
         p_value: exact sign-flip p over clips of a figure that decides a question; None of others, and under 7 clips.
         p_holm: adjusted by Holm among the questions beside the outline; of the outline's figure, its own p.
         clips: the values of each clip.
+        light: clips whose values are told and do not weigh, as both models see too few pairs of them.
     """
 
     metric: str
@@ -75,6 +77,7 @@ class Difference:
     p_value: float | None
     p_holm: float | None
     clips: tuple[ClipValue, ...]
+    light: frozenset[str] = frozenset()
 
     @property
     def difference(self) -> float | None:
@@ -83,8 +86,8 @@ class Difference:
 
     @property
     def n(self) -> int:
-        """Clips that have both values."""
-        return sum(value.difference is not None for value in self.clips)
+        """Clips that have both values, and weigh."""
+        return sum(value.difference is not None and value.clip not in self.light for value in self.clips)
 
 
 @dataclass(frozen=True)
@@ -201,10 +204,18 @@ def _own_differences(
 ) -> list[Difference]:
     """Return the difference in every figure on its own support, in the order of the tables."""
     compared = REGISTRY.compared()
+    # What decides the outline and what stands beside it are of the same clips, so that one table has one mean.
+    light = frozenset(clips).difference(outline.effect.clips) if outline.effect else frozenset[str]()
     return [
         _outline_difference(clips, outline, seed)
         if name == QUESTIONS["outline"].name
-        else _difference(name, compared[name].support, clips, seed)
+        else _difference(
+            name,
+            compared[name].support,
+            clips,
+            seed,
+            light if compared[name].support == "common" else frozenset(),
+        )
         for name in _compared_names(truth, clips)
     ]
 
@@ -236,21 +247,32 @@ def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
     }
 
 
-def _difference(metric: str, support: str, clips: Mapping[str, PairFigures], seed: int) -> Difference:
-    """Gather a figure from clips, with its interval."""
+def _difference(
+    metric: str,
+    support: str,
+    clips: Mapping[str, PairFigures],
+    seed: int,
+    light: frozenset[str] = frozenset(),
+) -> Difference:
+    """Gather a figure from clips, with its interval; `light` clips are told, and do not weigh."""
     values = []
     for name, figures in clips.items():
         series = figures.series[metric]
         values.append(ClipValue(name, *series.values(), series.n, series.n_undefined))
-    defined = [value for value in values if value.difference is not None]
+    defined = [value for value in values if value.difference is not None and value.clip not in light]
     if not defined:
-        return Difference(metric, support, None, None, None, None, None, tuple(values))
+        return Difference(metric, support, None, None, None, None, None, tuple(values), light)
     first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
-    if len(clips) == 1:
-        interval = block_interval(next(iter(clips.values())).series[metric], seed)
-    else:
-        interval = bca_interval([value.difference for value in defined if value.difference is not None], seed)
-    return Difference(metric, support, first, second, interval, None, None, tuple(values))
+    interval = None
+    pairs = sum(own.pairs if support == "universe" else own.common for own in clips.values())
+    if len(clips) >= LEAST_CLIPS or pairs >= LEAST_PAIRS:  # the rule by which an answer is too short to say
+        if len(clips) == 1:
+            interval = block_interval(next(iter(clips.values())).series[metric], seed)
+        else:
+            interval = bca_interval(
+                [value.difference for value in defined if value.difference is not None], seed
+            )
+    return Difference(metric, support, first, second, interval, None, None, tuple(values), light)
 
 
 def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:
@@ -283,13 +305,16 @@ def _outline_difference(clips: Mapping[str, PairFigures], found: Found, seed: in
     effect = found.effect
     if effect is None:
         return Difference(name, support, None, None, None, None, None, tuple(values))
-    first, second = (math.log(value) for value in (effect.first, effect.second))
+    first, second = (
+        math.fsum(own for own in side if own is not None) / len(effect.clips)
+        for side in ([value.first for value in values], [value.second for value in values])
+    )
     return Difference(
         name,
         support,
         first,
         second,
-        effect.interval(CONFIDENCE),
+        None if found.outcome == "too_short" else effect.interval(CONFIDENCE),
         effect.p_value,
         found.p_adjusted,
         tuple(values),

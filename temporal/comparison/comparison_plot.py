@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import Difference, ModelComparison
+from yolact_temporal.temporal.comparison.questions import IN_PERCENT
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 def plot_comparison(comparison: ModelComparison, verdict: Verdict, path: Path, title: str = "") -> Path:
     """Draw the differences, first model minus second, a panel each in its own unit; returns the path.
 
-    A dot is a clip, the bar the mean with its 95% interval. Which side favours which model is written beside the axis.
+    A dot is a clip, the bar the mean with its 95% interval; there is no bar where clips are too short to say. Which
+    side favours which model is written beside the axis.
     """
     shown = [one for one in comparison.differences if _is_shown(one)]
     figure = new_figure(8.6, 0.78 * len(shown) + 1.2)
@@ -45,7 +47,8 @@ def _is_shown(difference: Difference) -> bool:
 
 def _draw(axes: Axes, difference: Difference, models: tuple[str, str]) -> None:
     spec = REGISTRY.compared()[difference.metric]
-    unit = "" if spec.unit == "1" else f" ({spec.unit})"
+    percent = difference.metric in IN_PERCENT
+    unit = " (points)" if percent else "" if spec.unit == "1" else f" ({spec.unit})"
     style_axes(axes, grid="x")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -54,6 +57,8 @@ def _draw(axes: Axes, difference: Difference, models: tuple[str, str]) -> None:
     if difference.difference is None:
         write_note(axes, "undefined")
         return
+    if percent:
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
     low, high = difference.interval or (difference.difference, difference.difference)
     reach = 1.15 * max(map(abs, [*values, low, high]), default=0.0) or 1.0
     axes.set_xlim(-reach, reach)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from yolact_temporal.data.runs.answers import Verdict
 from yolact_temporal.temporal.comparison.comparing import RECALLS, Difference, ModelComparison
-from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
+from yolact_temporal.temporal.comparison.questions import IN_PERCENT
+from yolact_temporal.temporal.comparison.rules import LEAST_CLIP_PAIRS, LEAST_CLIPS
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.documents import (
     UNDEFINED,
@@ -47,6 +48,12 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
     ):
         if comparison.left_out.get(reason):
             lines.append(f"{comparison.left_out[reason]} {what}.")
+    light = sorted(comparison.find("boundary_px").light)
+    if light and len(light) < len(comparison.clips):
+        lines.append(
+            f"Both models see too little of {', '.join(light)} (under {LEAST_CLIP_PAIRS} pairs, or too few frames): "
+            f"what is measured where both see an object is of the other clips."
+        )
     if len(comparison.clips) == 1:
         lines.append(
             "The intervals are of this clip only, over its frames (stationary block bootstrap): they say nothing of "
@@ -67,21 +74,23 @@ def scope_sentences(comparison: ModelComparison) -> list[str]:
 
 
 def outside_sentence(outside: Mapping[str, Outside], truth: bool = False) -> str:
-    """Return what a comparison does not speak of: instances that are of no object, and duplicates.
+    """Return what a comparison does not speak of: instances of no object, and duplicates; "" where it leaves none out.
 
     Args:
         outside: by model.
         truth: whether objects are those of a ground truth.
     """
-    alone = _counts({model: (own.unshared, own.of) for model, own in outside.items()})
-    what = "the ground truth has no object there" if truth else "no other model sees an object there"
-    sentence = f"Not compared, because {what}: {alone} above the operating threshold."
+    sentence = ""
+    if any(own.unshared for own in outside.values()):
+        alone = _counts({model: (own.unshared, own.of) for model, own in outside.items()})
+        what = "the ground truth has no object there" if truth else "no other model sees an object there"
+        sentence = f"Not compared, because {what}: {alone} above the operating threshold."
     if any(own.duplicates for own in outside.values()):
         twice = _counts({model: (own.duplicates, own.of) for model, own in outside.items()})
         sentence += (
             f" Not compared, because the model reports the same object again with a higher score: {twice}."
         )
-    return sentence
+    return sentence.strip()
 
 
 def _counts(counts: Mapping[str, tuple[int, int]]) -> str:
@@ -112,7 +121,10 @@ def comparison_section(comparison: ModelComparison, verdict: Verdict, answered: 
             Paragraph(f"Guards: {guards}."),
             *(Paragraph(line) for line in scope_sentences(comparison)),
             Paragraph(verdict.rules),
-            Table(("figure", first, second, "difference", "95% interval", "p"), _rows(comparison)),
+            Table(
+                ("figure", first, second, f"difference ({first} less {second})", "95% interval", "p"),
+                _rows(comparison),
+            ),
         ],
     )
 
@@ -140,17 +152,24 @@ def _rows(comparison: ModelComparison) -> list[Sequence[Cell]]:
 
 def _cells(label: str, found: Difference) -> Sequence[Cell]:
     spec = REGISTRY.compared()[found.metric]
-    notes = [spec.unit] if spec.unit != "1" else []
+    percent = found.metric in IN_PERCENT
+    notes = ["%, points"] if percent else [spec.unit] if spec.unit != "1" else []
     notes += [spec.spec.better] if spec.better == "up" else []
+    factor, own, change = (100, ".1f", "+.1f") if percent else (1, ".4g", "+.4g")
     interval = found.interval
     return (
         f"{label} ({', '.join(notes)})" if notes else label,
-        Number(found.first),
-        Number(found.second),
-        Number(found.difference, "+.4g"),
-        Spread(None, None) if interval is None else Spread(interval.low, interval.high, "+.3g"),
+        *(Number(_times(factor, value), own) for value in (found.first, found.second)),
+        Number(_times(factor, found.difference), change),
+        Spread(None, None)
+        if interval is None
+        else Spread(factor * interval.low, factor * interval.high, "+.1f" if percent else "+.3g"),
         "" if found.p_holm is None else Number(found.p_holm, ".3g"),
     )
+
+
+def _times(factor: int, value: float | None) -> float | None:
+    return None if value is None else factor * value
 
 
 def _percent(value: float | None) -> str:

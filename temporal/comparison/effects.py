@@ -20,8 +20,10 @@ from yolact_temporal.data.runs.answers import Scope
 from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.comparison.rules import (
     ALIKE_CONFIDENCE,
+    CONFIDENCE,
     LEAST_BOUNDARY_PX,
     LEAST_CLIPS,
+    LEAST_PAIRS,
     POWER,
     SIGNIFICANCE,
 )
@@ -49,13 +51,11 @@ class Contrast(NamedTuple):
 
     Attributes:
         scale: the scale on which they are subtracted, of numbers and arrays alike.
-        back: from that scale to the figure's own unit.
         relative: from a difference on that scale to what a reader is told: of a log ratio the share by which the first
             is above the second.
     """
 
     scale: Callable[[Floats], Floats]
-    back: Callable[[float], float]
     relative: Callable[[float], float]
 
 
@@ -68,8 +68,8 @@ def _log_px(values: Floats) -> Floats:
     return logs
 
 
-DIFFERENCE = Contrast(_identity, float, float)
-LOG_RATIO = Contrast(_log_px, math.exp, math.expm1)
+DIFFERENCE = Contrast(_identity, float)
+LOG_RATIO = Contrast(_log_px, math.expm1)
 """Of pixels; free of the clip's size. What is below 0.05 px counts as that."""
 
 
@@ -81,8 +81,8 @@ class Effect:
         scope: what it speaks of.
         clips: those that have it, by name in order.
         pairs: pairs of frames of an object in them.
-        first, second: both models' means over the clips, in the figure's own unit.
-        estimate: the mean difference.
+        first, second: both models' arithmetic means over the clips, in the figure's own unit, whatever the scale.
+        estimate: the mean difference on the scale of the contrast: of log ratios not the log of the ratio of the means.
         values: each clip's difference.
         error: its standard error; None where it is not known.
         p_value: exact two-sided sign-flip p; None but over clips.
@@ -124,6 +124,18 @@ class Effect:
             float(self.estimate + (low - self.estimate) * wider),
             float(self.estimate + (high - self.estimate) * wider),
         )
+
+    def is_too_short(self, confidence: float = CONFIDENCE) -> bool:
+        """Say whether so little was seen that nothing can be said of it: never over clips such as these."""
+        return self.scope != "clips" and (self.pairs < LEAST_PAIRS or self.interval(confidence) is None)
+
+    def is_shown(self, confidence: float = CONFIDENCE) -> bool:
+        """Say whether the interval excludes 0, over clips the p value too; not of what is too short."""
+        if self.is_too_short(confidence):
+            return False
+        found = self.interval(confidence)
+        allowed = self.scope != "clips" or (self.p_value is not None and self.p_value < SIGNIFICANCE)
+        return allowed and found is not None and found.excludes_zero
 
     def is_below(self, bound: float) -> bool:
         """Say whether it is shown, at 5% of one side, that the mean difference is below a bound."""
@@ -216,7 +228,7 @@ def effect_of(
     both = np.array([[own.first.sum(), own.second.sum()] / own.weight.sum() for own in sums.values()])
     scaled = contrast.scale(both)
     values = scaled[:, 0] - scaled[:, 1]
-    first, second = (contrast.back(float(column.mean())) for column in scaled.T)
+    first, second = both.mean(axis=0).tolist()
     pairs = sum(series.n for series in used.values())
     head = (tuple(used), pairs, first, second, float(values.mean()), tuple(values.tolist()))
     if len(used) >= LEAST_CLIPS:

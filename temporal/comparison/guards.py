@@ -47,6 +47,9 @@ def guards_of(
         rules: bounds.
     """
     guards = [_propagated(models, raw, place, rules) for place in (0, 1)]
+    guards.append(
+        _below_floor(models, _weighing(clips, found["outline"]), [guard.speaks for guard in guards], rules)
+    )
     if "truth" in found:
         guards.append(_less_true(models, clips, found["truth"], rules))
     else:
@@ -99,6 +102,61 @@ def _propagated(models: Models, raw: Sequence[ClipGuards], place: int, rules: Ru
         ),
         words,
     )
+
+
+def _below_floor(
+    models: Models, clips: Mapping[str, PairFigures], told: Sequence[bool], rules: Rules
+) -> Guard:
+    """Say whose B1 is less than the round trip of its own masks, unless it is `told` that they were moved along.
+
+    It speaks against both: by how much two figures differ is not known where one of them is noise.
+    """
+    moved, floors = (_two_means(clips, name) for name in ("boundary_px", "round_trip_px"))
+    known = bool(np.isfinite(floors).all() and np.isfinite(moved).all())
+    below = [
+        place
+        for place in (0, 1)
+        if floors[place] >= LEAST_BOUNDARY_PX
+        and moved[place] < rules.floor * floors[place]
+        and not told[place]
+    ]
+    numbers = [f"{moved[place]:.2g} px, floor {floors[place]:.2g} px" for place in (0, 1)]
+    if below:
+        said = [
+            f"B1 of {models[place]} is below the floor of its own masks ({numbers[place]})" for place in below
+        ]
+        words = f"{' and '.join(said)} and says no more than the motion estimate's noise"
+    elif known:
+        words = (
+            f"B1 and the floor of each one's own masks: {models[0]} {numbers[0]}; {models[1]} {numbers[1]}"
+        )
+    else:
+        words = "whether B1 lies above the floor was not measured"
+    figures = tuple(
+        GuardFigure(
+            f"B1 of {name} over the round trip of its masks", _ratio(moved[place], floors[place]), rules.floor
+        )
+        for place, name in enumerate(models)
+    )
+    return Guard("below_floor", models if below else (), known, figures, words)
+
+
+def _weighing(clips: Mapping[str, PairFigures], outline: Found) -> Mapping[str, PairFigures]:
+    """Return the clips that the outline's answer is of; all where there is none."""
+    return clips if outline.effect is None else {name: clips[name] for name in outline.effect.clips}
+
+
+def _two_means(clips: Mapping[str, PairFigures], name: str) -> Floats:
+    """Return both models' means over clips of a figure; NaN where it is known of none."""
+    return over_clips(
+        np.array([math.nan if value is None else value for value in figures.series[name].values()])
+        for figures in clips.values()
+    )
+
+
+def _ratio(value: float, floor: float) -> float | None:
+    """Return a figure over its floor; None where one is unknown or the floor is nothing."""
+    return _known(float(value / floor)) if floor > 0 else None
 
 
 def _ratio_of_estimates(raw: Sequence[ClipGuards], other: int) -> float:

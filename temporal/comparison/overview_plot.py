@@ -14,11 +14,11 @@ from yolact_temporal.data.runs.answers import Answer, Question, Verdict
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.plot_style import (
     FAINT,
+    FLOOR_COLOR,
     INK,
     NO_PAIR,
     new_figure,
     save_png,
-    shade_floor,
     style_axes,
     write_heading,
     write_note,
@@ -52,11 +52,11 @@ def plot_overview(verdicts: Sequence[Verdict], path: Path, title: str = "") -> P
     figure = new_figure(sum(widths) + 3.0, side * count + 1.6)
     grid, steadiness, coverage, *rest = figure.subplots(1, len(widths), width_ratios=widths, sharey=True)
     _draw_cells(grid, verdicts, models, 6.5 if side < 0.5 else 8.5)
-    floor = _floor(verdicts)
-    _draw_values(steadiness, _own_values(verdicts, models, "outline"), floor)
+    floors = _floors(verdicts, models)
+    _draw_values(steadiness, _own_values(verdicts, models, "outline"), floors)
     symbol = REGISTRY.compared()["boundary_px"].symbol
-    write_heading(steadiness, f"{symbol} (px)" + ("" if floor is None else ", floor"))
-    _draw_values(coverage, _own_values(verdicts, models, "coverage"), None)
+    write_heading(steadiness, f"{symbol} (px)" + (", floor" if any(floors) else ""))
+    _draw_values(coverage, _own_values(verdicts, models, "coverage"), [])
     write_heading(coverage, "coverage")
     coverage.set_xlim(0, 1.05)
     for axes in rest:
@@ -143,15 +143,21 @@ def _own_values(
     return [np.array(values[model], np.float64) for model in models]
 
 
-def _floor(verdicts: Sequence[Verdict]) -> float | None:
-    floors = [clip.floor_px for verdict in verdicts for clip in verdict.by_clip if clip.floor_px is not None]
-    return float(np.mean(floors)) if floors else None
+def _floors(verdicts: Sequence[Verdict], models: Sequence[str]) -> list[float | None]:
+    """Return each model's floor, mean over the comparisons it is in; None where it is not known."""
+    found: dict[str, list[float]] = {model: [] for model in models}
+    for verdict in verdicts:
+        outline = verdict.answer("outline")
+        for model, floor in zip(verdict.models, outline.floor if outline else (), strict=False):
+            found[model] += [] if floor is None else [floor]
+    return [float(np.mean(own)) if own else None for own in found.values()]
 
 
-def _draw_values(axes: Axes, values: Sequence[NDArray[np.float64]], floor: float | None) -> None:
+def _draw_values(axes: Axes, values: Sequence[NDArray[np.float64]], floors: Sequence[float | None]) -> None:
     style_axes(axes, grid="x")
     axes.tick_params(axis="y", length=0, labelleft=False)
-    shade_floor(axes.axvspan, floor)
+    for row, floor in enumerate(floors):
+        axes.barh(row, floor or 0.0, height=0.94, color=FLOOR_COLOR, zorder=0, linewidth=0)
     if not any(own.size for own in values):
         write_note(axes, NO_PAIR)
         return

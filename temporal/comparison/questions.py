@@ -16,7 +16,6 @@ from yolact_temporal.temporal.comparison.rules import (
     ALIKE_CONFIDENCE,
     CONFIDENCE,
     LEAST_CLIP_PAIRS,
-    LEAST_PAIRS,
     SIGNIFICANCE,
     Rules,
 )
@@ -63,6 +62,10 @@ QUESTIONS: Mapping[Question, Deciding] = MappingProxyType(
     }
 )
 """The outline is primary and tested by itself; the others are adjusted by Holm among themselves."""
+
+
+IN_PERCENT = frozenset(QUESTIONS[question].name for question in ("presence", "coverage"))
+"""Figures that are told in percent, and their differences in points, wherever a person reads them."""
 
 
 DECIDING_FIGURES = frozenset(
@@ -138,9 +141,7 @@ class Found:
 
     @cached_property
     def _is_too_short(self) -> bool:
-        if self.effect is None or self.effect.scope == "clips":
-            return False
-        return self.effect.pairs < LEAST_PAIRS or self.effect.interval(self.level) is None
+        return self.effect is not None and self.effect.is_too_short(self.level)
 
 
 def asked(truth: bool) -> tuple[Question, ...]:

@@ -60,6 +60,9 @@ class Rules:
     propagated: float = _bound(
         0.1, "px that B1 may be below half the round trip of the masks by the motion estimate", most=math.inf
     )
+    floor: float = _bound(
+        1.0, "times the round trip of its own masks that each model's B1 must reach", most=10.0
+    )
     second: float = _bound(
         0.5, "px that B1 by the second motion estimate may be above what the first lets expect", most=math.inf
     )
@@ -113,13 +116,13 @@ class Rules:
         return (
             f"Alike means: outlines within a factor of {self.outline:g}, misses within {self.presence:g} per pair, "
             f"coverage within {self.coverage:g}, J and F within {self.truth:g}. Guards speak at: B1 "
-            f"{self.propagated:g} px below half the round trip, {self.second:g} px above what the other motion "
-            f"estimate lets expect; IoU of the two models' masks below {self.overlap:g} or falling by {self.drift:g} a "
-            f"second, areas apart by a factor of {self.area:g}; {self.duplicates:.0%} more duplicates, "
-            f"{self.unshared:.0%} more instances of no object."
+            f"{self.propagated:g} px below half the round trip or below {self.floor:g} times the whole, "
+            f"{self.second:g} px above what the other motion estimate lets expect; IoU of the two models' masks below "
+            f"{self.overlap:g} or falling by {self.drift:g} a second, areas apart by a factor of {self.area:g}; "
+            f"{self.duplicates:.0%} more duplicates, {self.unshared:.0%} more instances of no object."
         )
 
 
 def bounds_help() -> str:
-    """Return what `--bound` takes, for its help."""
-    return "; ".join(f"{one.name} ({one.default:g}): {one.metadata['meaning']}" for one in fields(Rules))
+    """Return the bounds and their values, for a help text; docs/comparing.md has what each means."""
+    return ", ".join(f"{one.name} {one.default:g}" for one in fields(Rules))

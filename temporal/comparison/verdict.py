@@ -10,10 +10,10 @@ from yolact_temporal.temporal.comparison.comparing import ModelComparison
 from yolact_temporal.temporal.comparison.effects import LOG_RATIO, effect_of
 from yolact_temporal.temporal.comparison.figures import PairFigures
 from yolact_temporal.temporal.comparison.guards import guards_of
-from yolact_temporal.temporal.comparison.questions import lost_by, not_worse_in_losses
+from yolact_temporal.temporal.comparison.questions import Found, lost_by, not_worse_in_losses
 from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIP_PAIRS
 
-_DOUBTS = ("propagated", "different_things", "duplicates", "unshared")
+_DOUBTS = ("propagated", "below_floor", "different_things", "duplicates", "unshared")
 """Guards that put in doubt what was measured; the others say what is worse beside it."""
 _SAME: Mapping[GuardName, Question] = {"sees_less": "coverage", "less_true": "truth"}
 """Guards that say the same as a question's answer: it is said once."""
@@ -23,7 +23,9 @@ _TRUTH_UNKNOWN = "how true the masks are"
 def verdict_of(comparison: ModelComparison) -> Verdict:
     """Put together what a comparison of two models comes to, by the rules that it was made by."""
     answers = tuple(
-        answer_of(question, found, comparison.models, comparison.rules)
+        answer_of(
+            question, found, comparison.models, comparison.rules, _floor_of(comparison, question, found)
+        )
         for question, found in comparison.found.items()
     )
     guards = guards_of(
@@ -50,7 +52,7 @@ def _headline(
     """Return who may be called steadier, a few words, and the sentence without what is not known."""
     outline = answers[0]
     place, effect = outline.place, comparison.found["outline"].effect
-    where = _where(outline, len(comparison.clips))
+    where = clips_of(outline, len(comparison.clips))
     if place is None or effect is None:
         return None, *_without_winner(comparison, answers, guards, where)
     winner = comparison.models[place]
@@ -110,12 +112,50 @@ def _short(answer: Answer, models: tuple[str, str]) -> str:
     return f"the masks of {winner} are truer (J&F {better:.3f} against {worse:.3f})"
 
 
-def _where(outline: Answer, clips: int) -> str:
+def clips_of(outline: Answer, clips: int) -> str:
+    """Return which of so many compared clips the outline's answer speaks of.
+
+    Example:
+        >>> from yolact_temporal.data.runs.answers import Answer
+        >>> told = ("px", None, None, None, 0.95, None, None, 2, 90, 1.2, False, None, None, None, "")
+        >>> outline = Answer("outline", "not_shown", "these_clips", None, None, *told)
+        >>> clips_of(outline, 2), clips_of(outline, 3)
+        ('on these 2 clips', 'on the 2 of these 3 clips where both see enough')
+    """
     if outline.scope == "clips":
-        return f"over {outline.clips} clips"
-    if outline.scope == "these_clips":
-        return f"on these {outline.clips} clips"
-    return "on this clip" if clips == 1 else "on the one clip where both see enough"
+        return (
+            f"over {outline.clips} clips"
+            if outline.clips == clips
+            else f"over {outline.clips} of {clips} clips"
+        )
+    if clips == 1:
+        return "on this clip"
+    if outline.clips == clips:
+        return f"on these {clips} clips"
+    if outline.clips == 1:
+        return "on the one clip where both see enough"
+    return f"on the {outline.clips} of these {clips} clips where both see enough"
+
+
+def _floor_of(comparison: ModelComparison, question: Question, found: Found) -> Two:
+    """Return B6 of both models, mean over the clips that the outline's answer is of."""
+    if question != "outline" or found.effect is None:
+        return None, None
+    floors = [_clip_floor(comparison.clips[name]) for name in found.effect.clips]
+    means = []
+    for side in zip(*floors, strict=True):
+        known = [value for value in side if value is not None]
+        means.append(sum(known) / len(known) if known else None)
+    return means[0], means[1]
+
+
+def _clip_floor(figures: PairFigures, what: str = "boundary_px", carried: str = "round_trip_px") -> Two:
+    """Return B6 of each model: of the true masks where there are any, else of its own masks carried there and back."""
+    series = figures.series
+    true = series[f"true_{what}"].values() if f"true_{what}" in series else (None, None)
+    if true[0] is not None:
+        return true
+    return series[carried].values() if carried in series else (None, None)
 
 
 def _unknown(comparison: ModelComparison, guards: Sequence[Guard]) -> tuple[str, ...]:
@@ -153,8 +193,8 @@ def _clip(name: str, figures: PairFigures, seed: int) -> ComparedClip:
         common=figures.common,
         boundary_px=two("boundary_px"),
         jitter=two("motion_compensated_jitter"),
-        floor_px=_floor(two("true_boundary_px"), two("round_trip_px")),
-        floor_jitter=_floor(two("true_jitter"), two("round_trip_jitter")),
+        floor_px=_clip_floor(figures),
+        floor_jitter=_clip_floor(figures, "jitter", "round_trip_jitter"),
         misses=two("misses_one_sided"),
         coverage=two("coverage"),
         truth_j=two("truth_j"),
@@ -163,11 +203,3 @@ def _clip(name: str, figures: PairFigures, seed: int) -> ComparedClip:
         low=None if interval is None else LOG_RATIO.relative(interval.low),
         high=None if interval is None else LOG_RATIO.relative(interval.high),
     )
-
-
-def _floor(true: Two, carried: Two) -> float | None:
-    """Return B6: of the true masks where there are any, else the mean over both models of masks carried and back."""
-    if true[0] is not None:
-        return true[0]
-    known = [value for value in carried if value is not None]
-    return sum(known) / len(known) if known else None

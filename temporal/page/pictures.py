@@ -15,9 +15,9 @@ from yolact_temporal.temporal.reading.moment_pictures import encode_picture
 
 CAPTIONS = {
     layout.COMPARISON_PICTURE: "The models against each other.",
-    layout.TIMELINE_PLOT: "Jitter and flicker over the clip; shaded: the floor, what the motion estimate alone may "
-    "make.",
-    layout.DISPLACEMENT_PLOT: "How far outlines move beyond the motion, over all pairs of frames; shaded: the floor.",
+    layout.TIMELINE_PLOT: "Jitter and flicker over the clip; shaded: each model's floor, what the motion "
+    "estimate alone may make.",
+    layout.DISPLACEMENT_PLOT: "How far outlines move beyond the motion, over all pairs; shaded: each model's floor.",
     layout.TRACKS_PLOT: "The longest-lived tracks of each model.",
     layout.CAMERA_MOVES_PLOT: "Jitter by camera move, by the camera's own motion and by estimated motion.",
 }

@@ -25,6 +25,7 @@ class Movement:
         jitter: B2, likewise.
         blinks: how often an object was gone and came back; None where none was seen.
         grade: how much of it a person sees; None without a B1.
+        floor_px, floor_jitter: B6 of B1 and of B2 on these pairs; None where it is not known.
         near_floor: whether B1 hardly differs from its floor, and so says little of the masks.
     """
 
@@ -35,6 +36,8 @@ class Movement:
     jitter: float | None
     blinks: int | None
     grade: Grade | None
+    floor_px: float | None
+    floor_jitter: float | None
     near_floor: bool
 
 
@@ -73,14 +76,10 @@ class ClipReading:
     remarks: tuple[str, ...] = ()
 
     @property
-    def floor_px(self) -> float | None:
-        """B6 of B1 over all pairs of all objects; None where it is not known."""
-        return _pooled([(own.pairs, own.floor_px) for own in self.objects])
-
-    @property
-    def floor_jitter(self) -> float | None:
-        """B6 of B2, likewise."""
-        return _pooled([(own.pairs, own.floor_jitter) for own in self.objects])
+    def floors_px(self) -> dict[str, float]:
+        """B6 of B1 by model, of those of which it is known."""
+        floors = {model: self.movement(model).floor_px for model in self.models}
+        return {model: floor for model, floor in floors.items() if floor is not None}
 
     @property
     def pairs(self) -> int:
@@ -92,6 +91,7 @@ class ClipReading:
         own = [reading.models[model] for reading in self.objects if model in reading.models]
         px = _pooled([(one.pairs, one.boundary_px) for one in own])
         share = _pooled([(one.pairs, one.boundary_share) for one in own])
+        floor_px = _pooled([(one.pairs, one.floor_px) for one in own])
         blinks = [one.blinks for one in own if one.blinks is not None]
         return Movement(
             model=model,
@@ -101,7 +101,9 @@ class ClipReading:
             jitter=_pooled([(one.pairs, one.jitter) for one in own]),
             blinks=sum(blinks) if blinks else None,
             grade=None if share is None else outline_grade(share),
-            near_floor=px is not None and near_floor(px, self.floor_px),
+            floor_px=floor_px,
+            floor_jitter=_pooled([(one.pairs, one.floor_jitter) for one in own]),
+            near_floor=px is not None and near_floor(px, floor_px),
         )
 
 
@@ -118,14 +120,17 @@ def reading_data(reading: ClipReading) -> dict[str, Any]:
         "clip": reading.name,
         "frames": reading.frames,
         "seconds": reading.seconds,
-        "floor_px": reading.floor_px,
-        "floor_jitter": reading.floor_jitter,
         "floor_of": "ground truth" if reading.from_truth else "round trip",
         "movement": [asdict(reading.movement(model)) for model in reading.models],
         "objects": [
             asdict(own) | {"who": own.who, "too_short_to_weigh": not own.weighs} for own in reading.objects
         ],
-        "moments": [asdict(own) | {"who": own.who, "what": own.what} for own in reading.moments],
+        "moments": [
+            asdict(own)
+            | {"who": own.who, "what": own.what}
+            | ({} if reading.seconds is not None else {"time_s": None})
+            for own in reading.moments
+        ],
         "causes": reading.causes or None,
         "remarks": list(reading.remarks),
         "answers": [verdict_data(verdict) for verdict in reading.verdicts],

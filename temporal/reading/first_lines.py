@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table, as_console
-from yolact_temporal.temporal.reading.clip_reading import ClipReading
+from yolact_temporal.temporal.reading.clip_reading import ClipReading, Movement
 from yolact_temporal.temporal.reading.moments import Moment
 from yolact_temporal.temporal.reading.object_rows import ObjectReading
 from yolact_temporal.temporal.reading.sizes import WORDS
 
 WIDTH = 100
 """Characters a line of the terminal."""
-LINES = 23
-"""Most lines that one clip may take, whatever was found: 25 with what two models say of themselves at the start."""
+LINES = 24
+"""Most lines that one clip may take, whatever was found: 25 with what the models say of themselves at the start."""
 MOMENTS = 5
 """How many of the worst moments are told."""
 
@@ -27,7 +27,8 @@ _ENOUGH_MOMENTS = 3
 """Fewer are told only where there is no room even without what the movement comes from."""
 _NAMED = 5
 
-_OBJECTS_TITLE, _MOMENTS_TITLE = "Objects", "Worst moments"
+_OBJECTS_TITLE = "Objects"
+MOMENTS_TITLE = "Worst moments (by how much of the mask changes, and how large it is)"
 
 
 MOST_LISTED = 1_000
@@ -45,7 +46,12 @@ def first_lines(reading: ClipReading) -> Section:
         listed = _object_table(reading, reading.objects[:MOST_LISTED])
         blocks.append(Section(_objects_title(reading), [listed, *unlisted(reading.objects[MOST_LISTED:])]))
     if reading.moments:
-        blocks.append(Section(_MOMENTS_TITLE, [moment_table(reading.moments, len(reading.models) > 1)]))
+        blocks.append(
+            Section(
+                MOMENTS_TITLE,
+                [moment_table(reading.moments, len(reading.models) > 1, reading.seconds is not None)],
+            )
+        )
     return Section(_title(reading), blocks)
 
 
@@ -61,7 +67,7 @@ def first_part(report: Section) -> Section:
     for block in report.blocks:
         if isinstance(block, Section) and block.title.partition(" (")[0] not in (
             _OBJECTS_TITLE,
-            _MOMENTS_TITLE,
+            MOMENTS_TITLE.partition(" (")[0],
         ):
             break
         blocks.append(block)
@@ -103,7 +109,7 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
     if len(reading.verdicts) == 1:  # of more models the report answers each question
         verdict = reading.verdicts[0]
         blocks.append(Items([brief_answer(answer, verdict.models) for answer in verdict.answers]))
-    blocks += _sizes(reading)
+    blocks += _sizes(reading, floors=not _floors_told(reading))
     if reading.objects:
         rest = reading.objects[objects:]
         blocks.append(
@@ -117,7 +123,9 @@ def _short_lines(reading: ClipReading, objects: int, moments: int, where: Sequen
         )
     if reading.moments:
         told = reading.moments[:moments]
-        blocks.append(Section(_MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1)]))
+        blocks.append(
+            Section(MOMENTS_TITLE, [moment_table(told, len(reading.models) > 1, reading.seconds is not None)])
+        )
     blocks += [Paragraph(f"Look next: {'; '.join(where)}")] if where else []
     return Section(_title(reading), blocks)
 
@@ -127,19 +135,37 @@ def unlisted(rest: Sequence[ObjectReading], where: str = "the CSV tables have al
     return [Paragraph(_summed(rest, where))] if rest else []
 
 
-def _sizes(reading: ClipReading) -> list[Block]:
+def _floors_told(reading: ClipReading) -> bool:
+    """Say whether a single comparison's answer has told the floor of each model."""
+    outline = reading.verdicts[0].answer("outline") if len(reading.verdicts) == 1 else None
+    return outline is not None and None not in outline.floor and not reading.from_truth
+
+
+def _sizes(reading: ClipReading, floors: bool = True) -> list[Block]:
     """Return how large the movement is, and of one model how true its masks are."""
-    sentences = [movement_sentence(reading), _blink_sentence(reading), _quality_sentence(reading)]
+    sentences = [movement_sentence(reading, floors), _blink_sentence(reading), _quality_sentence(reading)]
     return [Paragraph(sentence) for sentence in (*sentences, reading.causes, *reading.remarks) if sentence]
 
 
-def moment_table(moments: Sequence[Moment], several: bool) -> Table:
-    """Return the worst moments: when, which object, in whose masks if there are several models, what happened."""
+def moment_table(moments: Sequence[Moment], several: bool, timed: bool = True) -> Table:
+    """Return the worst moments: when, which object, in whose masks if there are several models, what happened.
+
+    Args:
+        moments: worst first.
+        several: whether there are several models.
+        timed: whether the clip has a time; seconds that nobody knows are not told.
+    """
     rows = [
-        (f"{one.time_s:.2f} s", f"frame {one.frame}", one.who, *([one.model] if several else []), one.what)
+        (
+            *([f"{one.time_s:.2f} s"] if timed else []),
+            f"frame {one.frame}",
+            one.who,
+            *([one.model] if several else []),
+            one.what,
+        )
         for one in moments
     ]
-    keys = ("time", "frame", "object", *(["model"] if several else []), "what")
+    keys = (*(["time"] if timed else []), "frame", "object", *(["model"] if several else []), "what")
     return Table(("",) * len(keys), rows, keys=keys)
 
 
@@ -157,20 +183,26 @@ def _seen(reading: ClipReading) -> str:
             "no object counts" if len(reading.models) > 1 or reading.from_truth else "nothing was recognised"
         )
         return f"Seen: {others}."
+    head = "Seen by any model (share)" if len(reading.models) > 1 else "Seen (share of the clip)"
     longest = sorted(reading.objects, key=lambda own: (-own.frames, own.number))
     told = ""
     for named in range(min(len(longest), _NAMED), 0, -1):
         rest = Counter(own.name for own in longest[named:]).most_common()
         more = ", ".join(f"{name} x{count}" for name, count in rest)
         names = ", ".join(f"{own.who} {own.share:.0%}" for own in longest[:named])
-        told = f"Seen (share of the clip): {names}{f'; and {more}' if more else ''}."
+        told = f"{head}: {names}{f'; and {more}' if more else ''}."
         if len(told) <= WIDTH - 2:
             break
     return told
 
 
-def movement_sentence(reading: ClipReading) -> str:
-    """Return how far outlines move, the floor beside, and how much of it a person sees; "" where that is not known."""
+def movement_sentence(reading: ClipReading, floors: bool = True) -> str:
+    """Return how far outlines move, the floor beside, and how much of it a person sees; "" where that is not known.
+
+    Args:
+        reading: the clip.
+        floors: whether it says what the floors are, which the outline's answer may have told.
+    """
     told = [own for own in map(reading.movement, reading.models) if own.boundary_px is not None]
     if not told:
         return ""
@@ -180,21 +212,29 @@ def movement_sentence(reading: ClipReading) -> str:
         size = "" if own.boundary_share is None else f"{figure(own.boundary_share)}"
         size += " of the object's size" if size and not place else ""
         word = "" if own.grade is None else f"{WORDS[own.grade]}"
+        floor = "the true masks" if reading.from_truth else "the floor"
         if own.near_floor:
-            below = own.boundary_px is not None and own.boundary_px <= (reading.floor_px or 0)
-            word += f", {'no' if below else 'hardly'} more than the floor"
+            below = own.boundary_px is not None and own.boundary_px <= (own.floor_px or 0)
+            word += f", {'no' if below else 'hardly'} more than {floor}"
         px = f"{figure(own.boundary_px)} px{'' if place else ' a frame'}"
         parts.append(f"{px}{whose} ({': '.join(part for part in (size, word) if part)})")
-    floor = reading.floor_px
-    if floor is None:
-        tail = "how much of it is the motion estimate's own error is not known"
-    elif reading.from_truth:
-        tail = f"the true masks move {figure(floor)} px"
-    elif not floor:
-        tail = "the motion estimate shows no error of its own"
-    else:
-        tail = f"at least {figure(floor)} px may be the motion estimate's error"
-    return f"Outlines move {', '.join(parts)} beyond the motion; {tail}."
+    tail = f"; {_floor_words(reading, told)}" if floors else ""
+    return f"Outlines move {', '.join(parts)} beyond the motion{tail}."
+
+
+def _floor_words(reading: ClipReading, told: Sequence[Movement]) -> str:
+    """Return what each model's floor is, in as few words as there are different floors."""
+    known = [own.floor_px for own in told if own.floor_px is not None]
+    if len(known) < len(told):
+        return "how much of it is the motion estimate's own error is not known"
+    if reading.from_truth:
+        return f"the true masks move {figure(known[0])} px"
+    if not any(known):
+        return "the motion estimate shows no error of its own"
+    floors = list(dict.fromkeys(map(figure, known)))
+    if len(floors) == 1:
+        return f"at least {floors[0]} px may be the motion estimate's error"
+    return f"of these at least {' and '.join(map(figure, known))} px may be the motion estimate's error"
 
 
 def _blink_sentence(reading: ClipReading) -> str:
@@ -229,7 +269,7 @@ def _objects_title(reading: ClipReading) -> str:
 
 def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table:
     """Return a row an object, every model's figure in one cell; the last column is for notes, if there are any."""
-    heads = ["", "seen", "pairs", "outline px", "floor px", "1 - IoU", "blinks", ""]
+    heads = ["", "seen", "pairs", "outline px", floor_head(reading.from_truth), "1 - IoU", "blinks", ""]
     keys = [
         "object",
         "share",
@@ -240,19 +280,24 @@ def _object_table(reading: ClipReading, shown: Sequence[ObjectReading]) -> Table
         "blinks",
         "note",
     ]
-    rows = [_object_row(own, reading.models) for own in shown]
+    rows = [_object_row(own, reading.models, reading.from_truth) for own in shown]
     width = len(keys) if any(row[-1] for row in rows) else len(keys) - 1
     return Table(heads[:width], [row[:width] for row in rows], keys=keys[:width])
 
 
-def _object_row(own: ObjectReading, models: Sequence[str]) -> tuple[str, ...]:
+def floor_head(from_truth: bool) -> str:
+    """Return what a column of floors is called: with a ground truth they are what its own masks measure."""
+    return "true px" if from_truth else "floor px"
+
+
+def _object_row(own: ObjectReading, models: Sequence[str], from_truth: bool) -> tuple[str, ...]:
     made = [own.models[model] for model in models]
     return (
         own.who,
         f"{own.share:.0%}",
         str(own.pairs),
         _each([figure(one.boundary_px) for one in made]),
-        figure(own.floor_px),
+        _each([figure(one.floor_px) for one in (made[:1] if from_truth else made)]),
         _each([figure(one.jitter) for one in made]),
         _each([NONE if one.blinks is None else str(one.blinks) for one in made]),
         object_note(own, models),

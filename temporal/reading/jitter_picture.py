@@ -26,16 +26,19 @@ class OutlinePair(NamedTuple):
     color: Color
 
 
-def draw_outlines(rgb: Rgb, pairs: Iterable[OutlinePair], visible: NDArray[np.bool_] | None = None) -> Rgb:
+def draw_outlines(
+    rgb: Rgb, pairs: Iterable[OutlinePair], visible: NDArray[np.bool_] | None = None, line: int | None = None
+) -> Rgb:
     """Draw carried outlines in white and those that are there in their colours, on a darkened copy of a frame.
 
     Args:
         rgb: uint8 (H, W, 3).
         pairs: of masks of that size.
         visible: bool (H, W); pixels in only one mask of a pair are filled where it is set. None: nowhere.
+        line: width of outlines in pixels; by default it grows with the frame.
     """
     canvas = (rgb.astype(np.uint16) * 5 // 8).astype(np.uint8)
-    width = max(1, round(min(rgb.shape[:2]) / 480))
+    width = line or max(1, round(min(rgb.shape[:2]) / 480))
     for pair in pairs:
         if pair.carried is not None and pair.there is not None and visible is not None:
             apart = (pair.carried.bitmap() ^ pair.there.bitmap()) & visible

@@ -36,6 +36,9 @@ _LEAST = 64
 _FLATTEST = 0.7
 """Least ratio of the shorter side to the longer one."""
 
+_LINE_PX = 2
+"""Width of an outline as it is shown, however much the picture is made smaller."""
+
 _GAP = 6
 _QUALITY = 80
 
@@ -87,11 +90,12 @@ def _picture(viewer: ClipViewer, manifest: Manifest, masks: _TrackMasks, moment:
     carried = None if before is None or motion is None else warp_mask(before, motion)
     color = track_color(moment.object_id or moment.track_id)
     window = _window([mask for mask in (before, there, carried) if mask is not None], size)
+    line = max(1, round(_LINE_PX / _scale(window.x2 - window.x1, window.y2 - window.y1)))
     left = rgb_before.copy()
     if before is not None:
-        draw_outline(left, before, color, max(1, round(min(size) / 480)))
+        draw_outline(left, before, color, line)
     visible = None if motion is None else motion.visible
-    right = draw_outlines(rgb, [OutlinePair(carried, there, color)], visible)
+    right = draw_outlines(rgb, [OutlinePair(carried, there, color)], visible, line)
     return encode_picture(_beside(left[window.slices], right[window.slices]))
 
 
@@ -107,9 +111,14 @@ def _window(masks: Sequence[MaskCrop], size: tuple[int, int]) -> Region:
     return Region(left, top, left + across, top + down)
 
 
+def _scale(width: int, height: int) -> float:
+    """Return how much larger a part of a frame is shown than it is."""
+    return _SIDE / max(height, width)
+
+
 def _beside(left: Rgb, right: Rgb) -> Rgb:
     height, width = left.shape[:2]
-    scale = _SIDE / max(height, width)
+    scale = _scale(width, height)
     # Few pixels are shown as such; many are put together.
     how = cv2.INTER_NEAREST if scale > 2 else cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

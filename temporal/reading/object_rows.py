@@ -36,6 +36,8 @@ class ModelOfObject:
         boundary_px, jitter: B1 and B2, means over the object's pairs.
         boundary_share: B1 as a share of the square root of the object's area.
         blinks: how often the object was gone between its first and last sighting; None where it is never seen.
+        floor_px, floor_jitter: B6 on the object's pairs: what true masks measure, the same for all models, or else this
+            model's own masks carried there and back; None where that is not known.
     """
 
     frames: int
@@ -44,6 +46,8 @@ class ModelOfObject:
     boundary_share: float | None
     jitter: float | None
     blinks: int | None
+    floor_px: float | None = None
+    floor_jitter: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,6 @@ class ObjectReading:
         frames: of the clip in which it counts.
         share: the same as a share of the clip's frames, 0..1.
         pairs: which the figures are of: those that all models see; of one model alone its own.
-        floor_px, floor_jitter: B6, what true masks, or else masks carried there and back, measure on these pairs; None
-            where that is not known.
         models: what each model made of it, by name.
     """
 
@@ -66,8 +68,6 @@ class ObjectReading:
     frames: int
     share: float
     pairs: int
-    floor_px: float | None
-    floor_jitter: float | None
     models: Mapping[str, ModelOfObject]
 
     @property
@@ -126,12 +126,23 @@ class _Mean:
 class _GatheredOfModel:
     """What one model made of one object so far."""
 
-    __slots__ = ("_blinks", "_last", "_rows", "boundary_px", "boundary_share", "frames", "jitter")
+    __slots__ = (
+        "_blinks",
+        "_last",
+        "_rows",
+        "boundary_px",
+        "boundary_share",
+        "frames",
+        "jitter",
+        "trip_jitter",
+        "trip_px",
+    )
 
     def __init__(self) -> None:
         self.frames = self._rows = self._blinks = 0
         self._last: int | None = None
         self.boundary_px, self.boundary_share, self.jitter = _Mean(), _Mean(), _Mean()
+        self.trip_px, self.trip_jitter = _Mean(), _Mean()
 
     def see(self, seen: Bools) -> None:
         """Take whether it sees the object in its next frames."""
@@ -160,7 +171,7 @@ class _Gathered:
     def __init__(self, models: int) -> None:
         self.there = self._pairs = self._moved = 0
         self._classes: Counter[str] = Counter()
-        self._true_px, self._true_jitter, self._trip_px, self._trip_jitter = (_Mean() for _ in range(4))
+        self._true_px, self._true_jitter = _Mean(), _Mean()
         self._models = [_GatheredOfModel() for _ in range(models)]
 
     def add(self, part: ClipObjects, own: NDArray[np.intp], sight: Seen, columns: list[int]) -> None:
@@ -175,13 +186,13 @@ class _Gathered:
         self._classes.update(part.classes.get(int(part.object_id[own[0]]), {}))
         self._true_px.add(part.true_boundary_px[pairs])
         self._true_jitter.add(part.true_jitter[pairs])
-        self._trip_px.add(part.round_trip_px[pairs][:, columns])
-        self._trip_jitter.add(part.round_trip_jitter[pairs][:, columns])
         for place, (column, model) in enumerate(zip(columns, self._models, strict=True)):
             model.see(now[:, place])
             model.boundary_px.add(part.boundary_px[moved, column])
             model.boundary_share.add(part.boundary_share[moved, column])
             model.jitter.add(part.jitter[pairs, column])
+            model.trip_px.add(part.round_trip_px[moved, column])
+            model.trip_jitter.add(part.round_trip_jitter[pairs, column])
 
     def reading(self, number: int, models: Sequence[str], frames: int) -> ObjectReading:
         """Return the object as it is read, of a clip of so many frames."""
@@ -192,8 +203,6 @@ class _Gathered:
             frames=self.there,
             share=self.there / max(frames, 1),
             pairs=self._pairs,
-            floor_px=self._trip_px.value() if true_px is None else true_px,
-            floor_jitter=self._trip_jitter.value() if true_jitter is None else true_jitter,
             models={
                 name: ModelOfObject(
                     frames=model.frames,
@@ -202,6 +211,8 @@ class _Gathered:
                     boundary_share=model.boundary_share.value(),
                     jitter=model.jitter.value(),
                     blinks=model.blinks,
+                    floor_px=model.trip_px.value() if true_px is None else true_px,
+                    floor_jitter=model.trip_jitter.value() if true_jitter is None else true_jitter,
                 )
                 for name, model in zip(models, self._models, strict=True)
             },
@@ -228,8 +239,6 @@ def track_readings(model: str, tracks: Sequence[TrackStability], frames: int) ->
                 frames=track.frames_seen,
                 share=track.frames_seen / max(frames, 1),
                 pairs=pairs,
-                floor_px=figures["round_trip_px"].value,
-                floor_jitter=figures["round_trip_jitter"].value,
                 models={
                     model: ModelOfObject(
                         frames=track.frames_seen,
@@ -238,6 +247,8 @@ def track_readings(model: str, tracks: Sequence[TrackStability], frames: int) ->
                         boundary_share=figures["boundary_share_mean"].value,
                         jitter=figures["motion_compensated_jitter"].value,
                         blinks=int(sum(gap or 0.0 for gap in gaps)),
+                        floor_px=figures["round_trip_px"].value,
+                        floor_jitter=figures["round_trip_jitter"].value,
                     )
                 },
             )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yolact_temporal.data.runs.answers import Answer, ComparedClip, Verdict
+from yolact_temporal.data.runs.answers import Answer, ComparedClip, Two, Verdict
 from yolact_temporal.temporal.comparison.answer_text import brief_answer
+from yolact_temporal.temporal.comparison.verdict import clips_of
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, Table
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
-from yolact_temporal.temporal.reading.first_lines import NONE, figure
+from yolact_temporal.temporal.reading.first_lines import NONE, figure, floor_head
 
 ALL = "all"
 """What the last row is called."""
@@ -23,7 +24,7 @@ def compared_clips(verdict: Verdict, brief: bool = True) -> Section:
     """
     first, second = verdict.models
     truth = verdict.answer("truth") is not None
-    heads = ["", "both see", "outline px", "change", "floor px", "missed", "seen"]
+    heads = ["", "both see", "outline px", "change", floor_head(truth), "missed", "seen"]
     keys = ["clip", "pairs", "boundary_px", "effect", "floor_px", "misses", "coverage"]
     if truth:
         heads, keys = [*heads, "J", "F"], [*keys, "truth_j", "truth_f"]
@@ -36,8 +37,25 @@ def compared_clips(verdict: Verdict, brief: bool = True) -> Section:
             [brief_answer(answer, verdict.models) if brief else answer.sentence for answer in verdict.answers]
         ),
         Table(heads, rows, keys=keys),
+        Paragraph(_legend(verdict)),
     ]
     return Section(f"{first} / {second}", blocks)
+
+
+def _legend(verdict: Verdict) -> str:
+    """Return what the columns are, and of which clips the last row is."""
+    told = (
+        "Both see: pairs of frames of an object in which both models have it, of all. Missed: pairs of which a model "
+        "has one frame only. Seen: pairs of which it has both."
+    )
+    if len(verdict.by_clip) < 2:
+        return told
+    outline = verdict.answer("outline")
+    of = "each clip weighs the same"
+    if outline is not None and 0 < outline.clips < len(verdict.by_clip):
+        of += f"; outline, change and floor are {clips_of(outline, len(verdict.by_clip))}"
+    change = "the change is the mean of the clips' log ratios, not the ratio of means"
+    return f"{told} All: means over clips, {of}; {change}."
 
 
 def _clip_row(clip: ComparedClip, truth: bool) -> list[str]:
@@ -46,7 +64,7 @@ def _clip_row(clip: ComparedClip, truth: bool) -> list[str]:
         f"{clip.common} of {clip.pairs}",
         _two(clip.boundary_px),
         _change(clip.effect, clip.low, clip.high),
-        figure(clip.floor_px),
+        _floors(clip.floor_px, truth),
         _two(clip.misses, percent=True),
         _two(clip.coverage, percent=True),
     ]
@@ -56,18 +74,22 @@ def _clip_row(clip: ComparedClip, truth: bool) -> list[str]:
 def _all_row(verdict: Verdict, truth: bool) -> list[str]:
     clips = verdict.by_clip
     outline = verdict.answer("outline")
-    floors = [clip.floor_px for clip in clips if clip.floor_px is not None]
     row = [
         ALL,
         f"{sum(clip.common for clip in clips)} of {sum(clip.pairs for clip in clips)}",
         _of_answer(outline),
         NONE if outline is None else _change(outline.effect, outline.low, outline.high),
-        figure(sum(floors) / len(floors) if floors else None),
+        NONE if outline is None else _floors(outline.floor, truth),
         _of_answer(verdict.answer("presence"), percent=True),
         _of_answer(verdict.answer("coverage"), percent=True),
     ]
     means = [_means([clip.truth_j for clip in clips]), _means([clip.truth_f for clip in clips])]
     return [*row, *means] if truth else row
+
+
+def _floors(floors: Two, truth: bool) -> str:
+    """Return each model's floor; of a ground truth's own masks there is one."""
+    return figure(floors[0]) if truth or floors == (None, None) else _two(floors)
 
 
 def _of_answer(answer: Answer | None, percent: bool = False) -> str:
@@ -105,7 +127,7 @@ def measured_clips(readings: Sequence[ClipReading]) -> Section:
                 str(len(reading.objects)),
                 str(own.pairs),
                 figure(own.boundary_px),
-                figure(reading.floor_px),
+                figure(own.floor_px),
                 figure(own.jitter),
                 NONE if own.blinks is None else str(own.blinks),
             ]
@@ -118,7 +140,7 @@ def measured_clips(readings: Sequence[ClipReading]) -> Section:
                 str(sum(len(reading.objects) for reading in readings)),
                 str(sum(own.pairs for own in moved)),
                 _mean([own.boundary_px for own in moved]),
-                _mean([reading.floor_px for reading in readings]),
+                _mean([own.floor_px for own in moved]),
                 _mean([own.jitter for own in moved]),
                 str(sum(own.blinks or 0 for own in moved)),
             ]

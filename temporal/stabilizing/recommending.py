@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from yolact_temporal.temporal.comparison.effects import Effect, effect_of
+from yolact_temporal.temporal.comparison.rules import LEAST_PAIRS
 from yolact_temporal.temporal.stabilizing.bounds import CostBounds
 from yolact_temporal.temporal.stabilizing.registry import Candidate, MethodSpec
 from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures
@@ -32,15 +34,22 @@ class Judged:
         spec: the method.
         chosen: by clip, with which parameters it is judged there.
         final: the parameters chosen on all clips: what a user would take.
+        own, raw: its figures and the raw masks', a clip each.
         loss, raw_loss: mean L(1) over the clips, its own and the raw masks'.
+        loss_change, boundary_change: of L(1) and B1, its own less the raw masks' on the same pairs; None where
+            undefined.
         objections: why it is not recommended; none where it may be.
     """
 
     spec: MethodSpec
     chosen: Mapping[str, Candidate]
     final: Candidate
+    own: tuple[CandidateFigures, ...]
+    raw: tuple[CandidateFigures, ...]
     loss: float | None
     raw_loss: float | None
+    loss_change: Effect | None
+    boundary_change: Effect | None
     objections: tuple[Objection, ...]
 
     @property
@@ -97,14 +106,31 @@ def _judge(spec: MethodSpec, options: Sequence[Candidate], clips: Clips, bounds:
         chosen[clip] = _choose(options, others, bounds)
     own = [_figures_of(clips[clip], candidate) for clip, candidate in chosen.items()]
     raw = [raw_figures(figures) for figures in clips.values()]
+    change = effect_of({clip: one.paired_loss for clip, one in zip(chosen, own, strict=True)})
+    objected = objections(own, raw, bounds)
     return Judged(
         spec,
         chosen,
         _choose(options, clips, bounds),
+        tuple(own),
+        tuple(raw),
         _mean([each.loss.value(c=1) for each in own]),
         _mean([each.loss.value(c=1) for each in raw]),
-        tuple(objections(own, raw, bounds)),
+        change,
+        effect_of({clip: one.paired_boundary for clip, one in zip(chosen, own, strict=True)}),
+        tuple(objected or _doubts(change)),
     )
+
+
+def _doubts(change: Effect | None) -> list[Objection]:
+    """Return why a gain is not shown, by the rule that comparisons of models use; nothing where it is."""
+    if change is None:
+        return []
+    if change.is_too_short():
+        return [
+            Objection(f"too short to tell: {change.pairs} pairs, where it takes {LEAST_PAIRS}, and 8 frames")
+        ]
+    return [] if change.is_shown() else [Objection("whether it gains anything is not shown")]
 
 
 def _choose(options: Sequence[Candidate], clips: Clips, bounds: CostBounds) -> Candidate:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from yolact_temporal.errors import UsageError
+from yolact_temporal.errors import UsageError, advice_on_name
 from yolact_temporal.temporal.stabilizing.contract import Method
 from yolact_temporal.temporal.stabilizing.distances import DistanceMean
 from yolact_temporal.temporal.stabilizing.one_euro import OneEuroBox
@@ -231,7 +231,8 @@ def parse_method(text: str) -> Candidate:
     spec = METHODS.get(name)
     if spec is None:
         raise UsageError(
-            f"expected a method of {', '.join(METHODS)}, got {text!r}: pass one of them to --method"
+            f"expected a method of {', '.join(METHODS)}, got {text!r}: "
+            f"{advice_on_name(text, METHODS, 'name one of them, as in median:3')}"
         )
     return Candidate(spec, _values(spec, [each for each in told.split(",") if each]))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from yolact_temporal.temporal.comparison.effects import effect_of
+from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.metrics.trajectory import BIAS_SPECS
 from yolact_temporal.temporal.report import Column, Row
 from yolact_temporal.temporal.stabilizing.recommending import (
@@ -13,6 +15,7 @@ from yolact_temporal.temporal.stabilizing.recommending import (
     raw_figures,
 )
 from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures
+from yolact_temporal.temporal.stabilizing.what_if_text import gain_interval
 
 _SAMPLE = "on the pairs that have a second motion estimate"
 
@@ -25,11 +28,19 @@ WHAT_IF_COLUMNS: tuple[Column, ...] = (
     Column("pairs", "", "Pairs of the universe: those of the raw masks, whatever the method shows."),
     Column("loss_1", "1", "A3 L(1): penalised loss, c = 1, over these pairs."),
     Column("loss_1_gain", "1", "By how much it is lower than that of the raw masks."),
+    Column(
+        "loss_1_gain_low",
+        "1",
+        "Lower end of its 95% interval over the clip's frames; empty of fewer than 30 pairs.",
+    ),
+    Column("loss_1_gain_high", "1", "Upper end."),
     Column("absent_share", "1", "Pairs at which its mask is missing in a frame or both, over these pairs."),
     Column("boundary_px", "px", "B1 on pairs at which its masks and the raw ones are there."),
     Column(
         "boundary_px_gain", "px", "By how much it is lower than B1 of the raw masks on the very same pairs."
     ),
+    Column("boundary_px_gain_low", "px", "Lower end of its 95% interval, likewise."),
+    Column("boundary_px_gain_high", "px", "Upper end."),
     Column("jitter", "1", "B2 on the same pairs."),
     Column("jitter_gain", "1", "By how much it is lower than B2 of the raw masks."),
     Column("loss_1_gain_sample", "1", f"The gain in L(1) {_SAMPLE}, by the first one."),
@@ -70,6 +81,8 @@ def what_if_rows(
     for own in figures:
         judged = _judged(own, recommendations)
         loss, raw_loss = own.loss.value(c=1), raw.loss.value(c=1)
+        low, high = _ends(own.paired_loss)
+        boundary_low, boundary_high = _ends(own.paired_boundary)
         first, second = gains_by_both([own], [raw])
         yield {
             "clip": clip,
@@ -80,9 +93,13 @@ def what_if_rows(
             "pairs": own.loss.pairs,
             "loss_1": loss,
             "loss_1_gain": _gain(raw_loss, loss),
+            "loss_1_gain_low": low,
+            "loss_1_gain_high": high,
             "absent_share": own.loss.absent,
             "boundary_px": own.boundary_px,
             "boundary_px_gain": _gain(own.raw_boundary_px, own.boundary_px),
+            "boundary_px_gain_low": boundary_low,
+            "boundary_px_gain_high": boundary_high,
             "jitter": own.jitter,
             "jitter_gain": _gain(own.raw_jitter, own.jitter),
             "loss_1_gain_sample": first,
@@ -104,6 +121,12 @@ def _judged(own: CandidateFigures, recommendations: Sequence[Recommendation]) ->
     """Return what is said of a candidate: only of the parameters that were chosen of its method."""
     found = (each for one in recommendations for each in one.judged)
     return next((each for each in found if each.final == own.candidate), None)
+
+
+def _ends(series: Series) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of a gain on one clip; None where it is too short to tell."""
+    interval = gain_interval(effect_of({"": series}))
+    return interval.low, interval.high
 
 
 def _gain(raw: float | None, own: float | None) -> float | None:

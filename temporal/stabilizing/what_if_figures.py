@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.stabilizing.registry import Candidate
 
 
@@ -51,6 +54,37 @@ class Loss:
         return (self.one_sided + self.missed) / self.pairs if self.pairs else None
 
 
+@dataclass
+class PairedSums:
+    """A figure of stabilised masks and of the raw ones on the very same pairs, summed up frame by frame.
+
+    Attributes:
+        frames_a_block: neighbouring frames that are summed up, so that memory does not grow with the clip.
+
+    Example:
+        >>> sums = PairedSums()
+        >>> for place in (3, 3, 5):
+        ...     sums.add(place, 0.2, 0.6)
+        >>> sums.series().weight.tolist(), [round(value, 2) for value in sums.series().values()]
+        ([2.0, 1.0], [0.2, 0.6])
+    """
+
+    frames_a_block: int = 1
+    _blocks: dict[int, list[float]] = field(default_factory=dict)
+
+    def add(self, place: int, own: float, raw: float) -> None:
+        """Add a pair of the frame at a place in the clip."""
+        sums = self._blocks.setdefault(place // self.frames_a_block, [0.0, 0.0, 0.0])
+        for at, value in enumerate((own, raw, 1.0)):
+            sums[at] += value
+
+    def series(self) -> Series:
+        """Return what was added, the stabilised masks first, the raw ones second."""
+        sums = np.array([self._blocks[block] for block in sorted(self._blocks)]).reshape(-1, 3)
+        own, raw, weight = sums.T
+        return Series(own, raw, weight, int(weight.sum()), 0)
+
+
 @dataclass(frozen=True)
 class CandidateFigures:
     """One candidate on one clip.
@@ -68,6 +102,7 @@ class CandidateFigures:
         onset_delay_frames: from the first raw sighting to the first that it shows, mean over tracks.
         truth_j, truth_f: J and F, 0 where it shows nothing of a true object; None without a ground truth.
         against_truth: dtSSD, and bias and jitter of the error (D3, D5), by metric name; empty without.
+        paired_loss, paired_boundary: L(1) and B1 of its masks and the raw ones on the same pairs, frame by frame.
     """
 
     candidate: Candidate
@@ -86,3 +121,5 @@ class CandidateFigures:
     truth_j: float | None
     truth_f: float | None
     against_truth: Mapping[str, float | None]
+    paired_loss: Series
+    paired_boundary: Series

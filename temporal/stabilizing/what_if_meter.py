@@ -17,6 +17,7 @@ from yolact_temporal.temporal.metrics.region import boundary_f, region_iou
 from yolact_temporal.temporal.metrics.trajectory import Trajectory
 from yolact_temporal.temporal.metrics.truth_consistency import Dtssd
 from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.temporal.pooling import frames_a_block
 from yolact_temporal.temporal.stability import PairStatus
 from yolact_temporal.temporal.stabilizing.contract import Method, StabilizedFrame, TrackedFrame
 from yolact_temporal.temporal.stabilizing.costs import (
@@ -29,12 +30,15 @@ from yolact_temporal.temporal.stabilizing.costs import (
 from yolact_temporal.temporal.stabilizing.raw_objects import RawObject, is_of_universe
 from yolact_temporal.temporal.stabilizing.registry import Candidate
 from yolact_temporal.temporal.stabilizing.steps import Step
-from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures, Loss
+from yolact_temporal.temporal.stabilizing.what_if_figures import CandidateFigures, Loss, PairedSums
 
 Shown = Mapping[int, MaskCrop]
 
 BOUNDARY_EVERY = 6
 """B1 takes most of the time: of what is not raw it is measured at one frame in so many, the raw masks' beside it."""
+
+LEAST_BOUNDARY_FRAMES = 60
+"""At so many frames at least B1 is measured, where a clip has them: of fewer no change can be shown."""
 
 LAG_EVERY = 2
 """Lag is told of one frame in so many."""
@@ -61,6 +65,8 @@ class _Sums:
     against: dict[int, tuple[Dtssd, Trajectory]] = field(default_factory=dict)
     given: deque[StabilizedFrame] = field(default_factory=deque)
     last: Shown = field(default_factory=dict)
+    paired_loss: PairedSums = field(default_factory=PairedSums)
+    paired_boundary: PairedSums = field(default_factory=PairedSums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +87,19 @@ class WhatIfMeter:
 
     Args:
         candidates: which; the identity among them stands for the raw masks.
+        frames: how many frames there will be; None where that is not known.
     """
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], frames: int | None = None) -> None:
         self._candidates = list(candidates)
-        self._sums = [_Sums(candidate.make()) for candidate in candidates]
+        block = frames_a_block(frames or 1)
+        self._sums = [
+            _Sums(candidate.make(), paired_loss=PairedSums(block), paired_boundary=PairedSums(block))
+            for candidate in candidates
+        ]
+        self._raw = next((at for at, own in enumerate(candidates) if own.spec.name == "identity"), None)
+        few = BOUNDARY_EVERY if frames is None else max(frames // LEAST_BOUNDARY_FRAMES, 1)
+        self._boundary_every = min(BOUNDARY_EVERY, few)
         self._waiting: deque[_Waiting] = deque()
         self._past: deque[TrackedFrame] = deque(maxlen=MOST_LAG)
         self._raw_last: Shown = {}
@@ -210,6 +224,11 @@ class WhatIfMeter:
                 first is None or mask is None or second is not None
                 for (first, mask), second in zip(pairs, seconds, strict=True)
             )
+            losses = [_loss_of(*pair, jitter) for pair, jitter in zip(pairs, jitters, strict=True)]
+            raw_loss = None if self._raw is None else losses[self._raw]
+            for sums, loss in zip(self._sums, losses, strict=True):
+                if loss is not None and raw_loss is not None:
+                    sums.paired_loss.add(self._place, loss, raw_loss)
             for sums, (first, mask), jitter, second in zip(self._sums, pairs, jitters, seconds, strict=True):
                 sums.loss.add(first is not None, mask is not None, jitter)
                 if sampled:
@@ -218,7 +237,7 @@ class WhatIfMeter:
         if raw is None or raw_before is None:
             return
         raw_jitter, raw_boundary = measured.jitter(raw_before, raw), measured.boundary(raw_before, raw)
-        every = self._place % BOUNDARY_EVERY == 1
+        every = self._boundary_every == 1 or self._place % self._boundary_every == 1
         for candidate, sums, (first, mask), jitter in zip(
             self._candidates, self._sums, pairs, jitters, strict=True
         ):
@@ -232,6 +251,7 @@ class WhatIfMeter:
                 sums.boundary += boundary
                 sums.raw_boundary += raw_boundary
                 sums.outlines += 1
+                sums.paired_boundary.add(self._place, boundary, raw_boundary)
 
     def _add_truth(self, own: RawObject, masks: Sequence[MaskCrop | None], waiting: _Waiting) -> None:
         assert own.truth is not None
@@ -285,6 +305,8 @@ class WhatIfMeter:
             truth_j=_ratio(sum(sums.iou), len(sums.iou)),
             truth_f=_ratio(sum(sums.boundary_f), len(sums.boundary_f)),
             against_truth=against,
+            paired_loss=sums.paired_loss.series(),
+            paired_boundary=sums.paired_boundary.series(),
         )
 
 
@@ -344,6 +366,11 @@ def _cut(carried: MaskCrop, now: MaskCrop, motion: Motion) -> tuple[np.ndarray, 
 def _mask_of(shown: Shown, track: int | None) -> MaskCrop | None:
     mask = None if track is None else shown.get(track)
     return mask if mask is not None and mask.area else None
+
+
+def _loss_of(before: MaskCrop | None, now: MaskCrop | None, jitter: float | None) -> float | None:
+    """Return what a pair adds to L(1); None where the overlap is not known."""
+    return 1.0 if before is None or now is None else jitter
 
 
 def _recorded(frame: TrackedFrame, track: int) -> MaskCrop | None:

@@ -22,14 +22,18 @@ from yolact_temporal.temporal.why.explaining import PairCauses
 _LEAST = 0.005
 """Shares that would be printed as 0% are not named."""
 
+_ANCHOR = "starting box of the network (anchor)"
+"""What a reader is told of an anchor: both kinds of network have them, Mask R-CNN's in its proposals."""
+
 LEAST_PAIRS = 10
 """Of fewer the first lines say nothing."""
 
 _BOUNDARY = MEASURES[1]
 
 FLOOR_WORDS = (
-    "The floor is what remains where nothing but the last frame's parts, carried along by the flow, makes the mask: "
-    "no part is blamed for it. A share below 0 steadies."
+    "No part's is what carrying costs: so much moves where nothing but the last frame's parts, carried along by the "
+    "flow, makes the mask. It is the floor of these shares, and another figure than the floor of B1, for which whole "
+    "masks are carried there and back. A share below 0 steadies."
 )
 
 
@@ -111,7 +115,7 @@ def cause_sentences(model: str, causes: ClipCauses) -> list[str]:
         >>> sums = CauseSums()
         >>> sums.add(PairCauses(1, 0.1, 1, 0.9, 50, 0.2, dict(zip(names, (1.5, -0.5, 1.0, 2.0)))))
         >>> print(*cause_sentences("yolact", ClipCauses(sums.figures(), 1, 1)))
-        Of yolact's 2.0 px of boundary displacement here 75% comes from the box, -25% from the prototypes; 50% is floor.
+        Of yolact's 2.0 px of outline movement here 75% comes from the box, -25% from the prototypes; 50% is no part's.
     """
     lines = _part_sentences(model, causes.figures)
     if not lines:
@@ -133,7 +137,8 @@ def pair_sentences(model: str, causes: PairCauses) -> list[str]:
     switched = causes.values.get(SWITCH)
     if switched is not None:
         lines.append(
-            f"{'Another anchor won than' if switched else 'The same anchor won as'} in the frame before."
+            f"It grew from {'another' if switched else 'the same'} {_ANCHOR} {'than' if switched else 'as'} in the "
+            f"frame before."
         )
     return lines
 
@@ -145,7 +150,7 @@ def _part_sentences(model: str, figures: Mapping[str, CauseFigure]) -> list[str]
         return []
     named = [f"{share:.0%} from {PARTS[part]}" for share, part in _shares(figures)]
     told = ", ".join(named).replace(" from", " comes from", 1) if named else "nothing comes from any part"
-    lines = [f"Of {model}'s {total:.1f} px of boundary displacement here {told}; {floor:.0%} is floor."]
+    lines = [f"Of {model}'s {total:.1f} px of outline movement here {told}; {floor:.0%} is no part's."]
     halves = [figures[_BOUNDARY.name(half, share=True)].value for half in HALVES]
     if halves[0] is not None and halves[1] is not None:
         lines.append(
@@ -167,9 +172,9 @@ def _switches(causes: ClipCauses) -> list[str]:
     switched, there, elsewhere = (
         causes.figures[name].value for name in (SWITCH_SHARE, WITH_SWITCH, WITHOUT_SWITCH)
     )
-    if switched is None:
+    if not switched:
         return []
-    line = f"Another anchor won than in the frame before in {switched:.0%} of the pairs"
+    line = f"In {switched:.0%} of the pairs the mask grew from another {_ANCHOR} than in the frame before"
     if there is not None and elsewhere is not None:
         line += f": motion-compensated jitter is {there:.3f} there and {elsewhere:.3f} in the others"
     return [f"{line}."]

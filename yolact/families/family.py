@@ -71,6 +71,7 @@ class ModelEntry:
         counterpart: the model it is measured beside where none is named, trained on the same classes; None to be
             measured alone.
         timed: whether `benchmark` times it where no model is named.
+        published: of a small model of this project's own, the model to take for the published kind; "" of the others.
     """
 
     config: ModelConfig
@@ -80,6 +81,7 @@ class ModelEntry:
     score_threshold: float = DEFAULT_SCORE_THRESHOLD
     counterpart: str | None = None
     timed: bool = False
+    published: str = ""
 
     @property
     def name(self) -> str:
@@ -185,14 +187,17 @@ def bundled_weights(name: str) -> Path:
     return Path(__file__).parents[1] / "weights" / f"{name}.safetensors"
 
 
-def small_model_note(class_names: Sequence[str], published: str) -> str:
-    """Return the note of a small model of this project's own.
+def small_model_note(class_names: Sequence[str], published: str, several: bool = False) -> str:
+    """Return the note of a small model of this project's own, or of several of the same classes.
 
     Args:
         class_names: what it knows.
         published: the model to take for the published kind.
+        several: whether it is of several.
     """
-    return (
-        f"is this project's own small model (classes {', '.join(class_names)}), not a published one: for the "
-        f"published kind pass --model {published}."
+    what, none = (
+        ("are this project's own small models", "published ones")
+        if several
+        else ("is this project's own small model", "a published one")
     )
+    return f"{what} (classes {', '.join(class_names)}), not {none}: for the published kind pass --model {published}."

@@ -6,6 +6,7 @@ folder in `_OWN`; code outside the package calls `register`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ from yolact_temporal.yolact.families.family import (
     DEFAULT_SCORE_THRESHOLD,
     ModelEntry,
     ModelFamily,
+    small_model_note,
 )
 from yolact_temporal.yolact.families.options import SegmenterOptions, split_name
 
@@ -107,6 +109,26 @@ class Variant(NamedTuple):
         """One sentence that says what kind of model it is."""
         said = ", ".join(f"{option} {value}" for option, value in self.options.given.items())
         return f"{self.name} {self.entry.note}" + (f" It is not run as published: {said}." if said else "")
+
+
+def told_together(notes: Mapping[str, str]) -> list[str]:
+    """Return what the notes of models say, those of small models of this project's own in one sentence.
+
+    Args:
+        notes: by name, as `Variant.note` has them.
+
+    Example:
+        >>> told_together({name: f"{name} is small." for name in ("yolact_compact", "mask_rcnn_compact")})[0][:66]
+        "yolact_compact and mask_rcnn_compact are this project's own small "
+    """
+    small = {entry.name: entry for entry in model_entries() if entry.published and entry.name in notes}
+    classes = {entry.config.class_names for entry in small.values()}
+    if len(small) < 2 or len(classes) > 1:
+        return list(notes.values())
+    first = small[next(name for name in notes if name in small)]
+    said = small_model_note(first.config.class_names, first.published, several=True)
+    together = f"{' and '.join(name for name in notes if name in small)} {said}"
+    return [together, *(note for name, note in notes.items() if name not in small)]
 
 
 def find_variant(name: str, options: SegmenterOptions | None = None) -> Variant:

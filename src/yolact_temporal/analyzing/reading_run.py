@@ -25,6 +25,7 @@ def read_run(
     stride: int,
     comparison: ComparisonResult,
     quality: Sequence[TruthFit],
+    said: Sequence[str] = (),
 ) -> ClipReading:
     """Return what there is to read of a run.
 
@@ -36,6 +37,7 @@ def read_run(
         stride: of the frames that were measured.
         comparison: every two models.
         quality: each model against the ground truth; empty without one.
+        said: what else must be said beside the figures, a sentence each.
     """
     on_truth = result.truth is not None
     clip = result.clip
@@ -61,7 +63,7 @@ def read_run(
         verdicts=tuple(pair.verdict for pair in comparison.pairs),
         from_truth=on_truth,
         causes=brief_causes(result.causes) or "",
-        remarks=_remarks(result, stride),
+        remarks=(*said, *_remarks(result, stride)),
         quality={own.model: (_value(own, "truth_j"), _value(own, "truth_f")) for own in quality},
     )
 

@@ -96,6 +96,7 @@ class ModelRecording:
         self._filmed = pictures and request.destination.pictures.overlay
         drawn = self._filmed or (pictures and request.watcher is not None)
         self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
+        self._undrawn = True
         self._kept = 0
         self._written = 0
         self._past: Iterator[FrameRecord] = iter(())
@@ -221,15 +222,21 @@ class ModelRecording:
             return None
         if measured.seen.moved.cut:
             self._painter.forget()
+        begins = measured.seen.moved.cut or self._undrawn
+        self._undrawn = False
         frame = measured.seen.moved.frame
         instances, stability = measured.counted[self.name], measured.stability[self.name]
         names = [item.class_name for item in stability.instances]
-        events = [item.events for item in stability.instances]
+        # What is there when a scene begins has been there before, as far as anybody knows.
+        events = [
+            [one for one in item.events if not (begins and one == "new")] for item in stability.instances
+        ]
         numbers = None if measured.numbers is None else measured.numbers[self.name]
         drawn = self._painter.draw(
             frame.rgb, instances, stability.track_ids, names, numbers=numbers, events=events
         )
-        draw_banner(drawn, self.name, f"frame {frame.index}   {frame.time_s:.2f} s")
+        seconds = "" if self._clip.fps is None else f"   {frame.time_s:.2f} s"
+        draw_banner(drawn, self.name, f"frame {frame.index}{seconds}")
         if self._filmed:
             self._overlay.write(drawn, frame.time_s)
         return drawn

@@ -96,6 +96,7 @@ class RunRequest:
         sections: (time in seconds, label) marks for the timeline plot.
         rules: margins and bounds by which the models' comparison is decided.
         watcher: is shown every frame; None where nobody looks.
+        said: what must be said beside the figures, a sentence each, as of a rate that is assumed.
     """
 
     destination: Destination
@@ -106,3 +107,4 @@ class RunRequest:
     sections: Sequence[tuple[float, str]] = ()
     rules: Rules = field(default_factory=Rules)
     watcher: Watcher | None = None
+    said: tuple[str, ...] = ()

@@ -224,7 +224,7 @@ def _run(
         intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
         notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
         thresholds = {own.name: own.score_threshold for own in mask_sources}
-        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality)
+        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
         done = FinishedRun(
             name,
             folder,
@@ -263,7 +263,8 @@ def _compare(
     rules: Rules,
 ) -> ComparisonResult:
     """Compare every two models of the run; with a single one, or no object that counts, there is nothing to compare."""
-    outside = (outside_sentence(result.outside, on_truth),) if result.outside else ()
+    told = outside_sentence(result.outside, on_truth)
+    outside = (told,) if told else ()
     if len(mask_sources) < 2 or table is None:
         return ComparisonResult((), outside)
     if not table.has_pairs:
@@ -375,7 +376,7 @@ def draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]] = ()) ->
         done.name,
         sections,
         done.reading.numbers,
-        done.reading.floor_px,
+        done.reading.floors_px,
     )
 
 

@@ -16,7 +16,13 @@ from yolact_temporal.temporal.documents import Block, Items, Paragraph, Picture,
 from yolact_temporal.temporal.page.pictures import plot_pictures
 from yolact_temporal.temporal.page.render import as_page, folded, page_footer
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
-from yolact_temporal.temporal.reading.first_lines import MOST_LISTED, first_lines, moment_table, unlisted
+from yolact_temporal.temporal.reading.first_lines import (
+    MOMENTS_TITLE,
+    MOST_LISTED,
+    first_lines,
+    moment_table,
+    unlisted,
+)
 from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.object_table import object_table
 
@@ -72,7 +78,7 @@ def run_page(
 
 def _objects(reading: ClipReading) -> Section:
     """Return a row an object."""
-    table = object_table(reading.objects[:MOST_LISTED], reading.models)
+    table = object_table(reading.objects[:MOST_LISTED], reading.models, reading.from_truth)
     return Section("Objects", [table, *unlisted(reading.objects[MOST_LISTED:])])
 
 
@@ -110,10 +116,14 @@ def _moment_blocks(
     if not moments:
         return []
     if not shown:
-        return [Section("Worst moments", [moment_table(moments, several=len(reading.models) > 1)])]
+        return [
+            Section(
+                MOMENTS_TITLE, [moment_table(moments, len(reading.models) > 1, reading.seconds is not None)]
+            )
+        ]
     note = _MOMENTS_NOTE
     note += " The links open the overlay videos beside this file." if any(one.link for one in shown) else ""
-    return [Section("Worst moments", [Paragraph(note), *shown])]
+    return [Section(MOMENTS_TITLE, [Paragraph(note), *shown])]
 
 
 def overlay_link(folder: RunFolder, model: str, seconds: float) -> str:

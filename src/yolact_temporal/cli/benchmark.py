@@ -14,7 +14,7 @@ from yolact_temporal.cli.console import at_least_one, passing_note, say
 from yolact_temporal.cli.options import add_device_options, add_output_options, command
 from yolact_temporal.errors import UsageError
 
-MODES = ("metrics", "long", "precision_noise", "engines", "table")
+MODES = ("metrics", "flow", "long", "precision_noise", "engines", "table")
 """What may be asked for instead of the time of networks and analyze, by the name of the argument."""
 
 Figures = TypeVar("Figures")
@@ -33,6 +33,12 @@ def add(commands: Any) -> None:
         action="store_true",
         help="time the metrics instead, without any network: jitter and flicker of a synthetic 854x480 scene with 10 "
         "instances, J and F, T, and memory over a long clip",
+    )
+    parser.add_argument(
+        "--flow",
+        action="store_true",
+        help="time every --motion of analyze instead, without any network, and tell how true each is, on a synthetic "
+        "854x480 scene",
     )
     parser.add_argument(
         "--long",
@@ -131,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
         return _benchmark_long_clips(args)
     if args.metrics:
         return _benchmark_metrics(args)
+    if args.flow:
+        return _benchmark_flow(args)
     _require(args)
     if args.precision_noise:
         return _precision_noise(args)
@@ -177,6 +185,12 @@ def _benchmark_metrics(args: argparse.Namespace) -> int:
 
     figures = run_metrics_benchmark(**({} if args.frames is None else {"frames": args.frames}))
     return _tell(args, figures, format_metrics_benchmark)
+
+
+def _benchmark_flow(args: argparse.Namespace) -> int:
+    from yolact_temporal.benchmarking.flows import format_flow_benchmark, run_flow_benchmark
+
+    return _tell(args, run_flow_benchmark(), format_flow_benchmark)
 
 
 def _precision_noise(args: argparse.Namespace) -> int:

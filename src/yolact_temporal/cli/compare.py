@@ -49,7 +49,9 @@ def add(commands: Any) -> None:
         help="folder for comparison.csv, comparison.md, comparison.json and the picture (default: comparison)",
     )
     add_bound_option(parser)
-    add_motion_option(parser, "estimate the motion again, by dis or farneback (default: as in the runs)")
+    add_motion_option(
+        parser, "estimate the motion again, by one of those of analyze (default: as in the runs)"
+    )
     add_plot_option(parser)
     add_reading_options(parser)
     parser.set_defaults(handler=run)

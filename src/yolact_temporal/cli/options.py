@@ -190,7 +190,8 @@ def add_bound_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a margin or a bound by which models are compared; may be repeated. " + bounds_help(),
+        help="set a margin or a bound by which models are compared; may be repeated (defaults: "
+        f"{bounds_help()}; docs/comparing.md tells what each is)",
     )
 
 
@@ -212,7 +213,8 @@ def add_motion_options(parser: argparse.ArgumentParser) -> None:
     """Add how the motion between frames is estimated."""
     add_motion_option(
         parser,
-        "optical flow that motion is estimated by: dis or farneback (default: dis); the other one checks it",
+        "optical flow that motion is estimated by: dis, dis-quick (less exact in still scenes), dis-fine (takes three "
+        "times as long), or farneback (default: dis); one of another kind checks it",
     )
     parser.add_argument(
         "--second-motion-every",
@@ -234,7 +236,7 @@ def motion_option(args: argparse.Namespace) -> FlowMethod | None:
     found = next((method for method in FLOW_METHODS if method == args.motion), None)
     if args.motion is not None and found is None:
         raise UsageError(
-            f"expected {' or '.join(FLOW_METHODS)} as --motion, got {args.motion!r}: "
+            f"expected one of {', '.join(FLOW_METHODS)} as --motion, got {args.motion!r}: "
             f"{advice_on_name(args.motion, FLOW_METHODS, 'pass one of them, or leave it out')}"
         )
     return found

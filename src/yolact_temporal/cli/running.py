@@ -71,6 +71,7 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
         pictures: gives the first frames, by which the precision is chosen where that is asked for.
     """
     from yolact_temporal.analyzing.chosen_models import chosen_models, engine_of, require_distinct
+    from yolact_temporal.yolact.families.registry import told_together
     from yolact_temporal.yolact.how_to_run import AUTO
 
     models = []
@@ -94,12 +95,13 @@ def load_models(args: argparse.Namespace, pictures: Pictures) -> list[Any]:
             if name == names[0] or args.baseline:
                 raise
             raise WeightsError(f"{error}; or measure {args.model} alone with --no-baseline") from error
-        announce(args, models[-1].note)
         if engine != args.engine:
             announce(args, f"{name} is run by {engine}: --engine {args.engine} cannot run it.")
         if (check := models[-1].manifest.get("precision_check")) is not None:
             announce(args, check)
     require_distinct([model.name for model in models])
+    for note in told_together({model.name: model.note for model in models}):
+        announce(args, note)
     return models
 
 

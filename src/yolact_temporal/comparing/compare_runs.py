@@ -168,8 +168,8 @@ def compare_runs(
     untimed = frozenset(clip.name for clip in clips if not clip.timed)
     thresholds = {name: clips[0].models[name].score_threshold for name in chosen}
     remarks = list(gathered.remarks)
-    if outside := gathered.all_outside(chosen):
-        remarks.append(outside_sentence(outside, ground_truth is not None))
+    if told := outside_sentence(gathered.all_outside(chosen) or {}, ground_truth is not None):
+        remarks.append(told)
     by_clip = gathered.by_clip([clip.name for clip in clips])
     pairs = compare_objects(tables, thresholds, untimed, rules, by_clip)
     return ComparisonResult(pairs, tuple(remarks), tuple(left_out), gathered.against_truth)

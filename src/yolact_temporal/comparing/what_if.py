@@ -253,7 +253,7 @@ class _ClipReplay:
         models = {
             name: _ModelReplay(self.clip, name, self._rate, universe is not None) for name in self.chosen
         }
-        meters = {name: WhatIfMeter(candidates) for name in self.chosen}
+        meters = {name: WhatIfMeter(candidates, self.clip.manifest.frames_measured) for name in self.chosen}
         true_frames = None if self._truth is None else TrueFrames(self._truth)
         last: tuple[int, float] | None = None
         indices: list[int] = []

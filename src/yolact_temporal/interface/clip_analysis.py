@@ -61,7 +61,7 @@ def analyze(
         folder: keep the run there, with overlay videos and plots; by default it is temporary, until `save`.
         overwrite: replace a run that is there.
         why: look for what the jitter comes from, on a sample of the pairs of frames.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if an argument is wrong, such as a model that there is not.

@@ -13,7 +13,7 @@ from yolact_temporal.data.sources import open_clip, require_clip
 from yolact_temporal.errors import UsageError
 from yolact_temporal.exchanging.scoring import UnseenFrames
 from yolact_temporal.interface.frame_items import FrameItems
-from yolact_temporal.interface.memory import FramesInMemory, clip_in_memory, rate_of
+from yolact_temporal.interface.memory import DEFAULT_FPS, FramesInMemory, clip_in_memory, rate_of
 from yolact_temporal.interface.meter import size_of_masks
 
 
@@ -43,6 +43,11 @@ def opened_clip(frames: Any, fps: float | None, default: float | None = None) ->
                 f"out, the clip says it itself"
             )
         return source
+    if isinstance(frames, list | tuple) and frames and isinstance(frames[0], str | Path):
+        raise UsageError(
+            f"expected one clip, got a list of {len(frames)} paths: call it for each, as in "
+            f"[yt.analyze(one) for one in clips], and pass the results to compare together"
+        )
     if frames is None or not isinstance(frames, Iterable):
         raise UsageError(
             f"expected frames, uint8 (T, H, W, 3) in RGB, or the path of a clip, got {frames!r}: pass one of these"
@@ -74,7 +79,7 @@ def written_frames(frames: Any, fps: float | None, folder: Path) -> Path:
 
 
 def opened_frames(
-    frames: Any, fps: float | None, masks: FrameItems, default: float | None = 30.0
+    frames: Any, fps: float | None, masks: FrameItems, default: float | None = DEFAULT_FPS
 ) -> FrameSource:
     """Return the frames that masks are of; where there are none, frames of which nothing is seen.
 
@@ -86,8 +91,8 @@ def opened_frames(
     size = size_of_masks(masks.first(), "frame 0")
     if masks.count is None:
         raise UsageError(
-            "expected masks of a known number, since there are no frames, got an iterator: make a list of it, or pass "
-            "the frames too"
+            "expected masks whose number is known, since frames are None, got an iterator: pass list(masks), or the "
+            "frames too"
         )
     rate = rate_of(fps)
     return UnseenFrames(clip_in_memory(size, rate, masks.count, seen=False), range(masks.count), {}, rate)

@@ -9,22 +9,21 @@ from typing import Any
 
 from yolact_temporal.analyzing.chosen_models import require_threshold
 from yolact_temporal.analyzing.options import AnalyzeOptions
-from yolact_temporal.data.frames import FrameSource
+from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.other_libraries import GivenFrame, InstanceAdapter
 from yolact_temporal.data.runs import names as run_names
 from yolact_temporal.data.runs.manifest import FlowMethod
+from yolact_temporal.data.selection import check_range, parse_position, select_frames
 from yolact_temporal.errors import UsageError
 from yolact_temporal.interface.frame_items import FrameItems
 from yolact_temporal.interface.given_frames import opened_frames, written_frames
 from yolact_temporal.interface.given_truth import true_masks
+from yolact_temporal.interface.memory import DEFAULT_FPS, assumed_rate
 from yolact_temporal.interface.meter import ClassNames, MeterOptions, Pusher, model_names_of
 from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
 from yolact_temporal.interface.scratch import Scratch
 from yolact_temporal.interface.words import in_python_words
-
-DEFAULT_FPS = 30.0
-"""Frames a second of what does not say so."""
 
 
 @in_python_words
@@ -37,6 +36,8 @@ def measure(
     fps: float | None = DEFAULT_FPS,
     truth: Any = None,
     *,
+    start: str | float = 0,
+    end: str | float | None = None,
     name: str = "masks",
     class_names: ClassNames = None,
     score_threshold: float = 0.0,
@@ -62,7 +63,10 @@ def measure(
         ids: likewise which object each mask is; (N,) says it for all frames. By default instances are matched across
             frames by overlap.
         classes: likewise numbers or names; (N,) says it for all frames.
-        fps: frames a second; None where there is no time. A video's own rate counts in its place.
+        fps: frames a second; None where there is no time, and nothing is then told in seconds or per second. A video's
+            own rate counts in its place. Where nobody says it 30 are assumed, and the result says so.
+        start, end: which part of the frames is measured: an index of a frame, or a time as "2.5s". Masks, scores, ids
+            and classes are of these frames alone, the truth of all.
         truth: true masks: a path in any format that `score` reads, or like `masks` in memory, (T, N, H, W) whose n-th
             mask is always the same object, or results with tracker ids.
         name: what to call the masks in tables.
@@ -75,7 +79,7 @@ def measure(
         overwrite: replace a run that is there.
         frames_folder: write the frames there first, as PNG, so that the dashboard can show them, and `what_if` and
             `compare` can read them again; by default only the masks are kept.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if something does not fit, with what was expected and found.
@@ -97,6 +101,11 @@ def measure(
     """
     require_threshold(score_threshold)
     require_motion(motion)
+    first, last = (
+        parse_position(str(start), "start"),
+        None if end is None else parse_position(str(end), "end"),
+    )
+    check_range(first, last, 1)
     several = _is_by_model(masks)
     names = model_names_of(list(masks) if several else [name])
     own = _items_by_model(names, several, {"masks": masks, "scores": scores, "ids": ids, "classes": classes})
@@ -107,13 +116,23 @@ def measure(
         info = source.info
         size = (info.height, info.width)
         for each in own.values():
-            each.require_fit(info.frame_count, size)
+            each.require_fit(info.frame_count if (first, last) == (0, None) else None, size)
         scratch = Scratch()  # of the truth, as long as it is measured
         true = None if truth is None else true_masks(truth, info, scratch.path)
         name_of_clip = clip_name or (run_names.clip_name(info.path) if info.path else None)
         place = Place(folder, overwrite, name_of_clip)
         options = MeterOptions(
-            place, names, class_names, score_threshold, identified, motion, true, pictures=frames is not None
+            place,
+            names,
+            class_names,
+            score_threshold,
+            identified,
+            motion,
+            true,
+            pictures=frames is not None,
+            start=first,
+            end=last,
+            said=assumed_rate(fps, info),
         )
         pusher = Pusher(options)
         given = {
@@ -124,7 +143,7 @@ def measure(
             source.warnings.extend(true.notes)
         pusher.begin(info, source.losses, source.warnings)
         try:
-            _push(source, given, pusher)
+            _push(select_frames(source, first, last), given, pusher)
             result = pusher.finish()
         finally:
             pusher.abandon()
@@ -172,26 +191,32 @@ def _adapted(
         )
 
 
-def _push(source: FrameSource, given: Mapping[str, Iterator[GivenFrame]], pusher: Pusher) -> None:
+def _whose(given: Mapping[str, object], key: str) -> str:
+    """Return whose masks they are, where there are several models."""
+    return f" of {key}" if len(given) > 1 else ""
+
+
+def _push(frames: Iterator[Frame], given: Mapping[str, Iterator[GivenFrame]], pusher: Pusher) -> None:
     """Push every frame with what each model saw in it.
 
     Raises:
         UsageError: if there are more frames than masks, or fewer.
     """
     count = 0
-    for count, frame in enumerate(source, start=1):
+    for count, frame in enumerate(frames, start=1):
         seen = {}
         for key, each in given.items():
             found = next(each, None)
             if found is None:
                 raise UsageError(
-                    f"expected masks for every frame, got those of {count - 1} frames alone for {key}: pass one item a "
-                    f"frame, None where nothing was seen"
+                    f"expected masks for every frame, got those of {count - 1} frames alone{_whose(given, key)}: pass "
+                    f"one item a frame, None where nothing was seen"
                 )
             seen[key] = found
         pusher.push(frame, pusher.fitted(seen, f"frame {frame.index}"))
     for key, each in given.items():
         if next(each, None) is not None:
             raise UsageError(
-                f"expected masks of {count} frames, as there are, got more for {key}: pass the frames that they are of"
+                f"expected masks of {count} frames, as there are, got more{_whose(given, key)}: pass the frames that "
+                f"they are of"
             )

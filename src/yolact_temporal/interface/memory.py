@@ -32,6 +32,26 @@ _PATIENCE_S = 0.1
 """How long is waited before it is looked whether the other side is still there."""
 
 
+DEFAULT_FPS = float(ASSUMED_FPS)
+"""Frames a second of what does not say so; this very object, as a default, stands for nobody having said it."""
+
+
+_WITHOUT_RATE = ("images", "none")
+"""Decoders of clips that have no rate of their own."""
+
+
+def assumed_rate(fps: float | None, clip: ClipInfo) -> tuple[str, ...]:
+    """Return what must be said where the rate is assumed, a sentence; nothing where somebody or the clip said it.
+
+    Args:
+        fps: as it was given.
+        clip: what is measured.
+    """
+    if fps is not DEFAULT_FPS or clip.decoder not in _WITHOUT_RATE:
+        return ()
+    return (f"{DEFAULT_FPS:g} frames a second are assumed: pass fps=, or fps=None where there is no time.",)
+
+
 def rate_of(fps: float | None) -> Fraction | None:
     """Return frames a second as a fraction; None where the clip has no time.
 
@@ -113,9 +133,16 @@ class FramesInMemory:
         self.warnings: list[str] = []
         shape = getattr(frames, "shape", None)
         if shape is not None and len(shape) != 4:
+            one = len(shape) == 3 and shape[2] in (3, 4)
+            advice = (
+                "stack the frames along a first axis"
+                if one or len(shape) != 3
+                else (
+                    "if these are grey frames repeat the channel, as in np.repeat(frames[..., None], 3, axis=3)"
+                )
+            )
             raise UsageError(
-                f"expected frames (T, H, W, 3), uint8 in RGB, got an array {tuple(shape)}: stack the frames along a "
-                f"first axis"
+                f"expected frames (T, H, W, 3), uint8 in RGB, got an array {tuple(shape)}: {advice}"
             )
         count = len(frames) if isinstance(frames, Sized) else None
         self._lasting = shape is not None or isinstance(frames, Sequence)

@@ -20,8 +20,16 @@ from yolact_temporal.data.other_libraries import GivenFrame, InstanceAdapter, rg
 from yolact_temporal.data.other_libraries.arrays import mask_stack
 from yolact_temporal.data.runs.manifest import FlowMethod
 from yolact_temporal.data.runs.names import require_free, twice_named
+from yolact_temporal.data.selection import Position
 from yolact_temporal.errors import UsageError
-from yolact_temporal.interface.memory import PushedRun, clip_in_memory, rate_of, time_of
+from yolact_temporal.interface.memory import (
+    DEFAULT_FPS,
+    PushedRun,
+    assumed_rate,
+    clip_in_memory,
+    rate_of,
+    time_of,
+)
 from yolact_temporal.interface.places import Place, require_motion
 from yolact_temporal.interface.results import Result
 from yolact_temporal.interface.words import in_python_words
@@ -47,6 +55,8 @@ class MeterOptions:
         motion: the method of optical flow.
         truth: true masks; None where there are none.
         pictures: whether there are frames at all.
+        start, end: which part of the clip the frames are.
+        said: what must be said beside the figures, a sentence each.
     """
 
     place: Place
@@ -57,6 +67,9 @@ class MeterOptions:
     motion: FlowMethod = AnalyzeOptions.motion
     truth: MaskSequence | None = None
     pictures: bool = True
+    start: Position = 0
+    end: Position | None = None
+    said: tuple[str, ...] = ()
 
 
 class Meter:
@@ -67,7 +80,8 @@ class Meter:
     As a context manager, it gives up what it measured when the block ends by an exception.
 
     Args:
-        fps: frames a second; None where there is no time, and figures per second are then undefined.
+        fps: frames a second; None where there is no time, and nothing is then told in seconds or per second. Where it
+            is left out 30 are assumed, and the result says so.
         name: what to call the masks in tables.
         names: instead of `name`, of several models; `update` then takes a dictionary by these names, and the result
             compares them.
@@ -78,7 +92,7 @@ class Meter:
         clip_name: what to call the clip; by default the folder's name.
         folder: where the run is kept, with overlay video and plots; by default in a temporary folder, until `save`.
         overwrite: replace a run that is there.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if one of these is wrong.
@@ -101,7 +115,7 @@ class Meter:
     @in_python_words
     def __init__(
         self,
-        fps: float | None = 30.0,
+        fps: float | None = DEFAULT_FPS,
         *,
         name: str = "masks",
         names: Sequence[str] | None = None,
@@ -121,6 +135,7 @@ class Meter:
             score_threshold,
             identified,
             require_motion(motion),
+            said=assumed_rate(fps, clip_in_memory((0, 0), rate_of(fps), None)),
         )
         self._several = names is not None
         self._rate = rate_of(fps)
@@ -156,6 +171,7 @@ class Meter:
         self._index += 1
         self._pusher.warn(3)
 
+    @in_python_words
     def result(self) -> Result:
         """Return what was measured; the clip ends with it. A second call returns the same.
 
@@ -285,9 +301,10 @@ class Pusher:
             {name: own.notes for name, own in self.adapters.items()},
             RunRequest(
                 options.place.destination,
-                AnalyzeOptions(motion=options.motion),
+                AnalyzeOptions(start=options.start, end=options.end, motion=options.motion),
                 motion=None if options.pictures else NoMotion(),
                 truth=options.truth,
+                said=options.said,
             ),
             self._losses,
             self._remarks,

@@ -67,7 +67,7 @@ def require_motion(method: str) -> FlowMethod:
     found = next((known for known in FLOW_METHODS if known == method), None)
     if found is None:
         raise UsageError(
-            f"expected {' or '.join(FLOW_METHODS)} as motion, got {method!r}: "
+            f"expected one of {', '.join(FLOW_METHODS)} as motion, got {method!r}: "
             f"{advice_on_name(str(method), FLOW_METHODS)}"
         )
     return found

@@ -61,7 +61,7 @@ def score(
         clip_name: what to call the clip; by default as the clip, or the masks, are called.
         folder: keep the run there, with overlay videos and plots; by default it is temporary, until `save`.
         overwrite: replace a run that is there.
-        motion: the optical flow that motion is estimated by, "dis" or "farneback".
+        motion: the optical flow that motion is estimated by: "dis", "dis-quick", "dis-fine" or "farneback".
 
     Raises:
         UsageError: if an argument is wrong.
@@ -71,7 +71,7 @@ def score(
         >>> import yolact_temporal as yt
         >>> yt.score("no_such_masks.json")
         Traceback (most recent call last):
-        yolact_temporal.errors.InputError: expected masks in no_such_masks.json, which cannot be read
+        yolact_temporal.errors.GivenInputError: expected masks in no_such_masks.json, which cannot be read
         (No such file or directory): check the path and its permissions
     """
     named = masks if isinstance(masks, Mapping) else None
@@ -145,7 +145,7 @@ def compare(
         models: which models; by default all that every clip was run with.
         truth: true masks; for several clips a folder with a folder or file for each, named after the clip.
         bounds: margins and bounds of the verdict, by name.
-        motion: estimate the motion again, by "dis" or "farneback"; by default it is the runs' own.
+        motion: estimate the motion again, by one of `measure`'s; by default it is the runs' own.
 
     Raises:
         UsageError: if there are not two models to compare, or a path is no run.

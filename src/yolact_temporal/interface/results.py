@@ -246,7 +246,9 @@ class Result:
     def _tables(self, name: str) -> pd.DataFrame:
         return stacked(
             [
-                data_frame(run.folder.model(model).path / name, clip=run.manifest.name, model=model)
+                _without_time(
+                    data_frame(run.folder.model(model).path / name, clip=run.manifest.name, model=model), run
+                )
                 for run in self._runs
                 for model in run.manifest.models
             ]
@@ -266,6 +268,16 @@ class Result:
         manifest = read_manifest(done.folder.path)
         assert manifest is not None, "the run is finished"
         write_page(done, manifest)
+
+
+_TIMES = ("time_s", "first_time_s", "last_time_s")
+
+
+def _without_time(table: pd.DataFrame, run: FinishedFolder) -> pd.DataFrame:
+    """Return a table with times undefined where the clip has none: its files have those of an assumed rate."""
+    if run.manifest.clip.fps is not None:
+        return table
+    return table.assign(**{name: float("nan") for name in _TIMES if name in table})
 
 
 def picture_of(path: Path) -> Image:

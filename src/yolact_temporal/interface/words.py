@@ -8,18 +8,26 @@ import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from yolact_temporal.errors import YolactTemporalError
+from yolact_temporal.errors import GivenInputError, InputError, YolactTemporalError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
-_CALLED = {"out": "folder", "ground_truth": "truth", "classes": "class_names"}
+_CALLED = {
+    "out": "folder",
+    "ground_truth": "truth",
+    "classes": "class_names",
+    "bound": "bounds",
+    "method": "methods",
+}
 """Parameters that are called otherwise than the options they stand for."""
 
 
 def in_python_words(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function's errors name its own parameters where the owner of a rule names the commands' options.
+
+    Input that cannot be read or measured is a `ValueError` too, as whoever calls a function expects.
 
     Example:
         >>> from yolact_temporal.errors import UsageError
@@ -34,7 +42,7 @@ def in_python_words(function: Callable[P, R]) -> Callable[P, R]:
 
     def called(option: re.Match[str]) -> str:
         name = option[1].replace("-", "_")
-        name = _CALLED.get(name, name)
+        name = name if name in parameters else _CALLED.get(name, name)
         if name not in parameters:
             return option[0]
         return f"{name}=True" if parameters[name].default is False else name
@@ -48,6 +56,8 @@ def in_python_words(function: Callable[P, R]) -> Callable[P, R]:
                 error.args = (
                     _OPTION.sub(called, error.args[0].replace("another folder to --out", "another folder")),
                 )
+            if type(error) is InputError:
+                raise GivenInputError(*error.args) from error.__cause__
             raise
 
     return spoken

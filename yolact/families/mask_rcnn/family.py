@@ -83,6 +83,7 @@ class MaskRcnnFamily(ModelFamily):
         ModelEntry(
             config=BASELINES["mask_rcnn_compact"],
             note=small_model_note(BASELINES["mask_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"),
+            published="mask_rcnn_resnet50_fpn",
             weights=WeightsSource(bundled=bundled_weights("mask_rcnn_compact")),
             recipe=COMPACT,
             score_threshold=0.45,
@@ -94,6 +95,7 @@ class MaskRcnnFamily(ModelFamily):
             note=small_model_note(
                 BASELINES["mask_scoring_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"
             ),
+            published="mask_rcnn_resnet50_fpn",
             weights=WeightsSource(
                 bundled=bundled_weights("mask_scoring_rcnn_compact"),
                 completes=Completion("mask_rcnn_compact", KEY_PREFIX),

@@ -55,7 +55,8 @@ class YolactFamily(ModelFamily):
         _published("yolact_plus_resnet50"),
         ModelEntry(
             config=PRESETS["yolact_compact"],
-            note=small_model_note(PRESETS["yolact_compact"].class_names, published="yolact_base"),
+            note=small_model_note(PRESETS["yolact_compact"].class_names, "yolact_base"),
+            published="yolact_base",
             weights=WeightsSource(bundled=bundled_weights("yolact_compact")),
             recipe=COMPACT,
             # Where precision and recall are equal on the validation images (mask IoU 0.5), as `evaluate` prints it.
