@@ -138,7 +138,10 @@ class Http:
                         sender.changed.wait_for(lambda last=last: sender.number != last)
                         picture, last = sender.picture, sender.number
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-                    self.wfile.write(head.encode() + picture + b"\r\n")
+                    try:
+                        self.wfile.write(head.encode() + picture + b"\r\n")
+                    except OSError:  # the viewer has left
+                        return
 
             def log_message(self, *_):
                 pass

@@ -65,6 +65,7 @@ class AnalyzeResult:
         numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
             are none.
         times: what each stage took of the clock and of the processor, and which waited for which.
+        span_s: from the first frame's time to the last one's.
     """
 
     clip: ClipInfo
@@ -81,6 +82,7 @@ class AnalyzeResult:
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[int, int]] | None = None
     times: StageTimes | None = None
+    span_s: float = 0.0
 
 
 def analyze_clip(
@@ -132,8 +134,10 @@ def analyze_clip(
         moved = ahead(with_motion(frames, motion, clock), "flow", "network")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure", "overlay")
-        count = 0
+        count, first_s, last_s = 0, None, 0.0
         for count, frame in enumerate(measured, start=1):
+            last_s = frame.seen.moved.frame.time_s
+            first_s = last_s if first_s is None else first_s
             with clock.running("overlay"):
                 drawn = {recording.name: recording.draw(frame) for recording in recordings}
             require_folder(folder.path)
@@ -173,6 +177,7 @@ def analyze_clip(
         {recording.name: recording.absences() for recording in recordings},
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
+        last_s - (first_s or 0.0),
     )
 
 
