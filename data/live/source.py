@@ -93,6 +93,11 @@ class LiveSource:
         address: of the source.
         settings: how it is read.
 
+    Attributes:
+        info, losses, warnings: as of every `FrameSource`.
+        ended_by: why it ended; "" before.
+        began_at: when measuring began, by `time.monotonic`.
+
     Raises:
         InputError: if nothing can be read from it.
     """
@@ -111,6 +116,7 @@ class LiveSource:
         self._newest_at = time.monotonic()
         self._first: Captured | None = None
         self.ended_by = ""
+        self.began_at = time.monotonic()
         self._reader.start()
         try:
             self.info = self._opened()
@@ -126,7 +132,7 @@ class LiveSource:
         """
         self._frames.begin(kept=not self.address.comes_back)
         self._reader.release()
-        began = time.monotonic()
+        self.began_at = began = time.monotonic()
         first: Captured | None = None
         while not self._over(began):
             if not self._in_flight.acquire(timeout=_LOOK_S):

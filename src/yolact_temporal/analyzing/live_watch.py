@@ -80,8 +80,8 @@ class LiveWatch:
         now = time.monotonic()
         with self._lock:
             if self._newest is None:
-                self._began = now
-                self._samples.append((now, LiveCounts()))
+                self._began = self._source.began_at
+                self._samples.append((self._began, LiveCounts()))
             for model, stability in frame.stability.items():
                 self._rolling[model].add(own.time_s, stability.added)
             self._newest = own.time_s, now
