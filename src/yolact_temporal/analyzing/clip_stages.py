@@ -68,6 +68,7 @@ class AnalyzeResult:
         times: what each stage took of the clock and of the processor, and which waited for which.
         objects: the objects that all is told of, the ground truth's or else those of several models; None where there
             are none.
+        span_s: from the first frame's time to the last one's.
     """
 
     clip: ClipInfo
@@ -85,6 +86,7 @@ class AnalyzeResult:
     numbers: Mapping[str, Mapping[int, int]] | None = None
     times: StageTimes | None = None
     objects: Objects | None = None
+    span_s: float = 0.0
 
 
 def analyze_clip(
@@ -139,15 +141,19 @@ def analyze_clip(
         moved = ahead(with_motion(frames, motion, clock), "flow", "network")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure", "overlay")
-        count = 0
+        count, first_s, last_s = 0, None, 0.0
         for count, frame in enumerate(measured, start=1):
+            last_s = frame.seen.moved.frame.time_s
+            first_s = last_s if first_s is None else first_s
             with clock.running("overlay"):
-                for recording in recordings:
-                    recording.draw(frame)
+                drawn = {recording.name: recording.draw(frame) for recording in recordings}
             require_folder(folder.path)
+            if request.watcher is not None:
+                pictures = {model: picture for model, picture in drawn.items() if picture is not None}
+                request.watcher.see(frame, pictures, _worst(recordings, timed))
             if progress is not None:
                 progress(count)
-        moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
+        moments = _worst(recordings, timed)
         stability = {recording.name: recording.finish() for recording in recordings}
         causes = {
             recording.name: recording.causes.result()
@@ -180,7 +186,12 @@ def analyze_clip(
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
         table,
+        last_s - (first_s or 0.0),
     )
+
+
+def _worst(recordings: Sequence[ModelRecording], timed: bool) -> list[Moment]:
+    return worst_apart((one for recording in recordings for one in recording.moments()), timed)
 
 
 @contextmanager

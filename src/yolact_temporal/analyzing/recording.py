@@ -11,6 +11,9 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from yolact_temporal.analyzing.cause_recording import CauseRecording
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import ExplainedMasks, MaskSource, NetworkMasks
@@ -92,7 +95,8 @@ class ModelRecording:
         self._request, self._drawn = request, request.destination.pictures.prototypes
         self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
-        drawn = pictures and request.destination.pictures.overlay
+        self._filmed = pictures and request.destination.pictures.overlay
+        drawn = self._filmed or (pictures and request.watcher is not None)
         self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
         self._undrawn = True
         self._kept = 0
@@ -115,7 +119,7 @@ class ModelRecording:
                 size = (self._clip.height, self._clip.width)
                 table = CauseRecording(self._files, self.explained, size, self._request)
                 self.causes = stack.enter_context(table)
-            if self._painter is not None:
+            if self._filmed:
                 size = (self._clip.height, self._clip.width)
                 self._overlay = stack.enter_context(
                     VideoWriter(self._files.overlay, size=size, fps=self._overlay_rate)
@@ -216,10 +220,13 @@ class ModelRecording:
         )
         return [f"{self.name}: no prototypes of frame {self._drawn} were drawn: {why}."]
 
-    def draw(self, measured: MeasuredFrame) -> None:
-        """Draw what counts of the next frame and append it to the overlay video, if there is one."""
+    def draw(self, measured: MeasuredFrame) -> NDArray[np.uint8] | None:
+        """Draw what counts of the next frame and append it to the overlay video, if there is one; returns the drawing.
+
+        None where nobody wants one.
+        """
         if self._painter is None:
-            return
+            return None
         if measured.seen.moved.cut:
             self._painter.forget()
         begins = measured.seen.moved.cut or self._undrawn
@@ -237,7 +244,9 @@ class ModelRecording:
         )
         seconds = "" if self._clip.fps is None else f"   {frame.time_s:.2f} s"
         draw_banner(drawn, self.name, f"frame {frame.index}{seconds}")
-        self._overlay.write(drawn, frame.time_s)
+        if self._filmed:
+            self._overlay.write(drawn, frame.time_s)
+        return drawn
 
     def absences(self) -> AbsenceCounts:
         """Return how many absences ended so far, by cause."""
@@ -255,7 +264,7 @@ class ModelRecording:
         self._frames.close()
         self._instances.close()
         self._absent.close()
-        if self._painter is not None:
+        if self._filmed:
             self._overlay.close()
         if self._soft is not None:
             self._soft.close()

@@ -202,6 +202,8 @@ def _run(
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
         if request.protocol is not None:
             manifest["ground_truth"]["protocol"] = request.protocol
+    if request.watcher is not None:
+        manifest |= request.watcher.manifest()
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
@@ -238,6 +240,8 @@ def _concluded(
     thresholds = {own.name: own.score_threshold for own in mask_sources}
     reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
     manifest |= _outcome(result)
+    if request.watcher is not None:
+        manifest |= request.watcher.manifest()
     finished, drawn = manifest_of(folder.path, manifest), None
     if destination.pictures.plots:
         drawn = RunPictures.begin(folder, reading, finished, request.sections, beside)

@@ -23,6 +23,7 @@ from yolact_temporal.cli import (
     explain,
     export,
     export_model,
+    live,
     metrics,
     score,
     stabilize,
@@ -34,10 +35,12 @@ from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
 from yolact_temporal.cli.streams import StreamError, guard_streams, silence
+from yolact_temporal.data.addresses import without_credentials
 from yolact_temporal.errors import YolactTemporalError, error_sentence
 
 COMMANDS = (
     analyze,
+    live,
     demo,
     compare,
     what_if,
@@ -191,7 +194,9 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
 
         traceback.print_exception(error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    message = f"interrupted{_how_to_go_on(args)}" if interrupted else error_sentence(error)
+    message = (
+        f"interrupted{_how_to_go_on(args)}" if interrupted else without_credentials(error_sentence(error))
+    )
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
         with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did
