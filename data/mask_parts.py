@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop
 
-MapsName = Literal["prototypes", "features"]
+MapsName = Literal["prototypes", "features", "score_maps"]
 """What a model's maps are called."""
 
 
@@ -66,17 +66,45 @@ class Origins:
 
 
 @dataclass(frozen=True, eq=False)
+class Voters:
+    """The regions whose masks one instance's mask is voted from.
+
+    Attributes:
+        boxes: float (V, 4), xyxy in pixels of the frame.
+        weights: float (V,), of each region's vote.
+        class_ids: int64 (V,), 0-based, whose maps each region's own mask is read off.
+
+    Raises:
+        ValueError: if lengths or shapes disagree.
+    """
+
+    boxes: NDArray[np.floating[Any]]
+    weights: NDArray[np.floating[Any]]
+    class_ids: NDArray[np.integer[Any]]
+
+    def __post_init__(self) -> None:
+        count = len(self.weights)
+        if self.boxes.shape != (count, 4) or self.class_ids.shape != (count,):
+            raise ValueError(
+                f"expected boxes and class_ids of {count} voters, got shapes {self.boxes.shape}, {self.class_ids.shape}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class MaskParts:
     """What N masks of one frame were assembled from.
 
     Attributes:
         size: the frame's (height, width).
-        maps_name: what the maps are: YOLACT's prototypes, or features that instances are pooled from.
+        maps_name: what the maps are: YOLACT's prototypes, features that instances are pooled from, or score maps that
+            their masks are read off.
         maps: of the whole frame, shared by all instances.
         boxes: float32 (N, 4), xyxy in pixels of the frame, not clipped: what a mask is cropped by or pooled from.
         pasted: float32 (N, 4), the boxes that masks are pasted into, where that is a step of its own; else None.
         coefficients: float32 (N, k), what combines the maps; None where nothing of the kind is there.
         class_ids: int64 (N,), 0-based, where a mask depends on its class; else None.
+        voters: of each instance the regions that vote for its mask, where masks are voted on; else None. They belong to
+            its box.
         origins: the anchors that instances began as; None where there are none.
 
     Raises:
@@ -96,6 +124,7 @@ class MaskParts:
     pasted: NDArray[np.floating[Any]] | None = None
     coefficients: NDArray[np.floating[Any]] | None = None
     class_ids: NDArray[np.integer[Any]] | None = None
+    voters: tuple[Voters, ...] | None = None
     origins: Origins | None = None
 
     def __post_init__(self) -> None:
@@ -107,6 +136,8 @@ class MaskParts:
                 continue
             if len(rows) != count or (ending is not None and rows.shape[1:] != ending):
                 raise ValueError(f"expected {name} of {count} instances, got shape {rows.shape}")
+        if self.voters is not None and len(self.voters) != count:
+            raise ValueError(f"expected voters of {count} instances, got {len(self.voters)}")
         if self.origins is not None and len(self.origins.centers) != count:
             raise ValueError(f"expected origins of {count} instances, got {len(self.origins.centers)}")
 
@@ -118,7 +149,9 @@ class MaskParts:
             for name in ("boxes", "pasted", "coefficients", "class_ids")
             if getattr(self, name) is not None
         }
-        return replace(self, **rows, origins=None if self.origins is None else self.origins.select(index))
+        voters = None if self.voters is None else tuple(self.voters[at] for at in index)
+        origins = None if self.origins is None else self.origins.select(index)
+        return replace(self, **rows, voters=voters, origins=origins)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -129,6 +162,7 @@ class MaskParts:
             "box": True,
             "box pasted into": self.pasted is not None,
             "class": self.class_ids is not None,
+            "voters": self.voters is not None,
         }
         names = [self.maps_name, *(name for name, there in told.items() if there)]
         return f"MaskParts({len(self)} of {self.size[0]}x{self.size[1]}, from {', '.join(names)})"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from thorough import thorough_but
 
-SMALL = ("yolact_compact", "mask_rcnn_compact")
+SMALL = ("yolact_compact", "mask_rcnn_compact", "fcis_compact")
 """One of each family: what a test needs that leaves out the slow ones."""
 
 

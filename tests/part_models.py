@@ -10,8 +10,12 @@ import torch
 
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.temporal.motion import Motion
+from yolact_temporal.yolact.families import segmenter_of
+from yolact_temporal.yolact.families.fcis import build_fcis
+from yolact_temporal.yolact.families.fcis.network import prepare
 from yolact_temporal.yolact.mask_parts import assembled
 from yolact_temporal.yolact.segmenter import SeenParts
 
@@ -42,7 +46,7 @@ def toy_parts(x=64.0, y=48.0, radius=20.0, box=None, coefficients=(1.0, 0.5)):
 
 def disturbed(parts, part, dose, rng):
     """Shake one part: a map by smooth noise, coefficients by noise, a box by so many pixels."""
-    if part in ("prototypes", "features"):
+    if part == parts.maps_name:
         maps = tuple(
             replace(
                 each, values=each.values + dose * rng.standard_normal(each.values.shape).astype(np.float32)
@@ -52,7 +56,31 @@ def disturbed(parts, part, dose, rng):
         return replace(parts, maps=maps)
     field = {"box": "boxes", "box_pooled": "boxes", "box_pasted": "pasted"}.get(part, part)
     rows = getattr(parts, field)
-    return replace(parts, **{field: (rows + dose * rng.standard_normal(rows.shape)).astype(rows.dtype)})
+    shifts = dose * rng.standard_normal(rows.shape)
+    voters = parts.voters
+    if voters is not None and field == "boxes":
+        voters = tuple(replace(own, boxes=own.boxes + by) for own, by in zip(voters, shifts, strict=True))
+    return replace(parts, voters=voters, **{field: (rows + shifts).astype(rows.dtype)})
+
+
+def random_fcis(name="fcis_compact", most=8):
+    """FCIS with random weights that finds something all the same."""
+    torch.manual_seed(0)
+    model = build_fcis(name)
+    # untrained maps are too even to tell classes, boxes and masks apart
+    for layer in (model.score_maps, model.box_maps):
+        layer.weight.data.mul_(15)
+    for module in model.backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # what it sees first is what it normalises by
+    frame = torch.from_numpy(cv2.resize(PHOTOGRAPHS[0].read(), (160, 200))).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        model.backbone.train()
+        model(prepare(model, frame).tensors)
+    model.eval()
+    model.rpn._post_nms_top_n["testing"] = 60
+    model.most = most
+    return segmenter_of(model, score_threshold=0.0)
 
 
 def seen(parts, make=assemble, class_id=0):

@@ -536,4 +536,6 @@ def test_the_published_addresses_are_those_of_the_authors() -> None:
         "mask_scoring_rcnn_compact",
         "mask_scoring_rcnn_resnet50_fpn",
         "mask_scoring_rcnn_resnet101_fpn",
+        "fcis_resnet101",
+        "fcis_compact",
     }

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from model_names import small_ones_first
+from part_models import random_fcis
 
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.yolact.config import PRESETS
 from yolact_temporal.yolact.families import build_model, segmenter_of
+from yolact_temporal.yolact.families.fcis import FCIS
 from yolact_temporal.yolact.families.mask_rcnn import BASELINES, build_mask_rcnn
 from yolact_temporal.yolact.mask_parts import interpolation
 from yolact_temporal.yolact.model import build_yolact
@@ -82,6 +84,12 @@ def test_of_every_yolact_with_random_weights(name):
 @pytest.mark.parametrize("name", small_ones_first(BASELINES))
 def test_of_every_mask_rcnn_with_random_weights(name):
     assert require_the_same_masks(small_mask_rcnn(name), FRAME[None]) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", small_ones_first(FCIS))
+def test_of_every_fcis_with_random_weights(name):
+    assert require_the_same_masks(random_fcis(name), FRAME[None]) > 1
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ class TestMasks:
     def test_targets_are_the_true_mask_inside_the_region(self):
         # the object is the left half of the region
         regions = [Regions(torch.tensor([[8.0, 8, 72, 40]]), torch.tensor([1]), torch.tensor([0]))]
-        target = module._mask_targets(regions, [truth(side=80)], 28)
+        target = module.mask_targets(regions, [truth(side=80)], 28)
         assert target.shape == (1, 28, 28)
         # pooled as torchvision does, half a pixel aside, so that the cells on the object's edge may fall either way
         assert (target[0, :, :13] > 0.5).all()

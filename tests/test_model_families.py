@@ -27,6 +27,7 @@ from yolact_temporal.yolact.families import (
     recipe_for,
     register,
 )
+from yolact_temporal.yolact.families.fcis import FCIS
 from yolact_temporal.yolact.families.mask_rcnn import BASELINES
 from yolact_temporal.yolact.network_segmenter import NetworkSegmenter
 from yolact_temporal.yolact.training.checkpoint import save_weights
@@ -132,7 +133,7 @@ def test_a_family_from_outside_is_listed_run_and_named(toy, clip, tmp_path, caps
         ["weights", "verify", "x"],
     ):
         assert cli.main(command) == 2
-        assert "mask_scoring_rcnn_compact, toy_model, got 'x'" in capsys.readouterr().err
+        assert "fcis_compact, toy_model, got 'x'" in capsys.readouterr().err
 
 
 def test_a_family_from_outside_is_timed_where_no_model_is_named(toy, clip, monkeypatch):
@@ -169,7 +170,7 @@ def test_a_configuration_of_no_family_is_refused():
 
 
 def test_every_configuration_is_registered_and_every_counterpart_is_a_model_of_its_classes():
-    assert set(model_names()) == {*PRESETS, *BASELINES}
+    assert set(model_names()) == {*PRESETS, *BASELINES, *FCIS}
     for entry in model_entries():
         assert find_model(entry.counterpart).name != entry.name
         assert find_model(entry.name) is entry

@@ -110,7 +110,7 @@ def test_the_cosine_schedule_falls_to_its_final_share():
     assert rates == pytest.approx([1.0, 0.55, 0.1])
 
 
-@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact"])
+@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact", "fcis_compact"])
 def test_the_compact_models_share_a_schedule_that_ends_at_their_own_size(name):
     recipe, own = recipe_for(name), trainee_for(name).size
     assert recipe == recipe_for("yolact_compact")
@@ -134,7 +134,7 @@ def test_sizes_must_cover_the_run_in_order(sizes):
         TrainingRecipe(sizes=sizes)
 
 
-@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact"])
+@pytest.mark.parametrize("name", ["yolact_compact", "mask_rcnn_compact", "fcis_compact"])
 def test_a_resized_network_finds_what_one_built_for_the_size_finds(name):
     own, other = trainee_for(name), trainee_for(name, 96)
     model, built = own.build(), other.build()
@@ -144,7 +144,7 @@ def test_a_resized_network_finds_what_one_built_for_the_size_finds(name):
     if name == "yolact_compact":
         first, second = model(images).anchors, built(images).anchors
     else:
-        features = list(model.backbone(images).values())
+        features = list((model(images)[0] if name == "fcis_compact" else model.backbone(images)).values())
         squares = ImageList(images, [(96, 96)])
         first, second = (net.rpn.anchor_generator(squares, features)[0] for net in (model, built))
     torch.testing.assert_close(first, second)

@@ -13,6 +13,7 @@ from part_models import (
     assemble,
     disturbed,
     moved_right,
+    random_fcis,
     seen,
     toy_parts,
     write_still_clip,
@@ -24,7 +25,7 @@ from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip, run_report
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
-from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap
+from yolact_temporal.data.mask_parts import MaskParts, Origins, PartMap, Voters
 from yolact_temporal.data.photograph import PHOTOGRAPHS
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.errors import InputError
@@ -32,7 +33,7 @@ from yolact_temporal.temporal.documents import as_markdown
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.metrics import REGISTRY
 from yolact_temporal.temporal.metrics.boundary import OneAgainstMany, boundary_distances, displacement
-from yolact_temporal.temporal.metrics.causes import FLOOR, MEASURES, PAIR_SPECS, PARTS, SWITCH, TOTAL
+from yolact_temporal.temporal.metrics.causes import FLOOR, HALVES, MEASURES, PAIR_SPECS, PARTS, SWITCH, TOTAL
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.why.carrying import carried_map, fitted_movement
 from yolact_temporal.temporal.why.causes_csv import RecordedBoxCauses
@@ -59,7 +60,7 @@ def parts_of(causes, measure):
     return {
         part: value
         for part in PARTS
-        if (value := causes.values[measure.name(part)]) is not None and "_" not in part
+        if (value := causes.values[measure.name(part)]) is not None and part not in HALVES
     }
 
 
@@ -186,6 +187,74 @@ class TestOneDisturbedPart:
             assert all(abs(own[other]) < 1e-6 for other in own if other != whole)
             if whole != part:
                 assert causes.values[measure.name(part)] == pytest.approx(rise, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def voted():
+    rgb = cv2.resize(PHOTOGRAPHS[0].read(), (160, 200), interpolation=cv2.INTER_AREA)
+    segmenter = random_fcis()
+    ((instances, parts),) = segmenter.segment_parts(rgb[None])
+    largest = int(np.argmax([crop.area for crop in instances.crops]))
+    return segmenter, parts.select([largest])
+
+
+class TestVotedMasks:
+    """FCIS: score maps, and the boxes that they are read off at, which vote for the mask."""
+
+    @pytest.mark.parametrize(("part", "dose"), [("score_maps", 2.0), ("box", 3.0)])
+    def test_all_of_the_rise_is_of_the_part_that_is_disturbed(self, voted, part, dose):
+        segmenter, base = voted
+        assert len(base.voters[0].weights) > 1
+        frames = [base, disturbed(base, part, dose, np.random.default_rng(1))]
+        (causes,) = explained(frames, [Motion.still(base.size)], segmenter.assemble, 3)
+        for measure in MEASURES:
+            own = parts_of(causes, measure)
+            assert set(own) == {"score_maps", "box"}
+            rise = causes.values[measure.name(TOTAL)] - causes.values[measure.name(FLOOR)]
+            assert rise > 0
+            assert own[part] == pytest.approx(rise, abs=1e-6)
+            assert sum(own.values()) == pytest.approx(rise, abs=1e-6)
+
+    def test_kept_boxes_on_carried_maps_and_the_other_way_round_share_it_out(self, voted):
+        """The Shapley values of two parts, worked by hand from the four masks."""
+        segmenter, base = voted
+        rng = np.random.default_rng(2)
+        after = disturbed(disturbed(base, "score_maps", 1.5, rng), "box", 3.0, rng)
+        (causes,) = explained([base, after], [Motion.still(base.size)], segmenter.assemble, 3)
+
+        def worth(maps, box):
+            mixed = replace(maps, boxes=box.boxes, voters=box.voters)
+            (old,), (new,) = segmenter.assemble(base), segmenter.assemble(mixed)
+            old, new = old.bitmap() > 0, new.bitmap() > 0
+            return 1 - (old & new).sum() / (old | new).sum()
+
+        nothing, maps, box, both = (
+            worth(*own) for own in ((base, base), (after, base), (base, after), (after, after))
+        )
+        assert causes.values[JITTER.name(FLOOR)] == pytest.approx(nothing, abs=1e-6) == 0
+        assert causes.values[JITTER.name("box")] == pytest.approx((box + both - maps) / 2, abs=1e-6)
+        assert causes.values[JITTER.name("score_maps")] == pytest.approx((maps + both - box) / 2, abs=1e-6)
+
+    def test_voters_are_carried_as_the_box_is(self, voted):
+        segmenter, base = voted
+        meter, explainer = StabilityMeter(["a", "b", "c"], 24), Explainer(segmenter.assemble)
+        for index, motion in enumerate((None, moved_right(base.size, 2.0))):
+            instances = seen(base, segmenter.assemble).instances
+            stability = meter.update(index, index / 24, instances, motion)
+            explainer.update(stability, instances.crops, meter.carried, motion, base)
+        then = explainer.latest.then
+        shift = np.array([2.0, 0, 2, 0])
+        np.testing.assert_allclose(then.boxes, base.boxes + shift, atol=1e-6)
+        np.testing.assert_allclose(then.voters[0].boxes, base.voters[0].boxes + shift, atol=1e-6)
+        np.testing.assert_array_equal(then.voters[0].weights, base.voters[0].weights)
+
+    def test_as_many_voters_as_instances(self, voted):
+        _, base = voted
+        assert "voters" in repr(base)
+        with pytest.raises(ValueError, match="expected voters of 1 instances, got 0"):
+            replace(base, voters=())
+        with pytest.raises(ValueError, match="of 2 voters"):
+            Voters(np.zeros((3, 4)), np.ones(2), np.zeros(2, np.int64))
 
 
 def test_the_parts_add_up_to_the_rise_over_the_floor_where_all_change(real):

@@ -39,6 +39,7 @@ _COLORS = {
     FLOOR: "#c4c4c4",
     "prototypes": "#1f44d6",
     "features": "#1f44d6",
+    "score_maps": "#1f44d6",
     "coefficients": "#0c7f50",
     "box": "#d97900",
     "box_pooled": "#d97900",

@@ -51,8 +51,9 @@ ALL = 0
 _MEASURES: dict[Which, str] = {"px": "B1, boundary displacement", "1": "B2, 1 - IoU"}
 _HELP = plain(
     "A mask is assembled from parts: YOLACT's from prototypes, coefficients and a box that crops it, Mask R-CNN's from "
-    "features that are pooled from a box, and a box that the mask is pasted into. Here the jitter of each pair of "
-    "frames is shared out among what changed from one frame to the next, exactly."
+    "features that are pooled from a box, and a box that the mask is pasted into, FCIS's from score maps and the boxes "
+    "that it is read off at. Here the jitter of each pair of frames is shared out among what changed from one frame to "
+    "the next, exactly."
 )
 
 
@@ -136,6 +137,10 @@ def _show_over_time(
         st.caption(
             "This model has no prototypes: its masks are drawn from features that are pooled from a box, and pasted "
             "into it."
+        )
+    if "score_maps" in parts:
+        st.caption(
+            "This model has no prototypes: its masks are read off score maps at several boxes, which vote for the mask."
         )
     _show_means(run, model, parts, measure)
     st.caption(plain(f"{FLOOR_WORDS} {_sample(run, own)}"))

@@ -42,6 +42,7 @@ MEASURES = (
 PARTS = {
     "prototypes": "the prototypes",
     "features": "the features",
+    "score_maps": "the score maps",
     "coefficients": "the coefficients",
     "box": "the box",
     "box_pooled": "the box that features are pooled from",
@@ -57,10 +58,10 @@ def short_name(part: str) -> str:
     """Return what a picture calls a part, where there is little room.
 
     Example:
-        >>> short_name("box_pooled"), short_name("prototypes")
-        ('box, pooled', 'prototypes')
+        >>> short_name("box_pooled"), short_name("score_maps")
+        ('box, pooled', 'score maps')
     """
-    return part.replace("_", ", ")
+    return part.replace("_", ", " if part in HALVES else " ")
 
 
 FLOOR, TOTAL = "floor", "total"

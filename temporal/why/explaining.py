@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.data.crops import MaskCrop, union_region
-from yolact_temporal.data.mask_parts import Assemble, MaskParts
+from yolact_temporal.data.mask_parts import Assemble, MaskParts, Voters
 from yolact_temporal.temporal.metrics.boundary import OneAgainstMany
 from yolact_temporal.temporal.metrics.causes import FLOOR, HALVES, MEASURES, PARTS, SWITCH, TOTAL
 from yolact_temporal.temporal.metrics.jitter import motion_compensated_jitter
@@ -190,6 +190,16 @@ def _carried(before: MaskParts, pairs: Sequence[_Pair], motion: Motion) -> MaskP
         maps=tuple(carried_map(each, motion) for each in before.maps),
         boxes=moved(before.boxes),
         pasted=None if before.pasted is None else moved(before.pasted),
+        voters=_moved_voters(before.voters, pairs),
+    )
+
+
+def _moved_voters(voters: tuple[Voters, ...] | None, pairs: Sequence[_Pair]) -> tuple[Voters, ...] | None:
+    """Move the boxes of those that vote for each mask as its own box is moved."""
+    if voters is None:
+        return None
+    return tuple(
+        replace(own, boxes=pair.movement.boxes(own.boxes)) for own, pair in zip(voters, pairs, strict=True)
     )
 
 
@@ -269,8 +279,21 @@ def _mixed_rows(
         pasted=rows(now.pasted, then.pasted, second),
         coefficients=rows(now.coefficients, then.coefficients, "coefficients"),
         class_ids=rows(now.class_ids, then.class_ids, "class"),
+        voters=_mixed_voters(now.voters, then.voters, index, fresh),
         origins=None,
     )
+
+
+def _mixed_voters(
+    now: tuple[Voters, ...] | None,
+    then: tuple[Voters, ...] | None,
+    index: NDArray[np.intp],
+    fresh: Mapping[str, NDArray[np.bool_]],
+) -> tuple[Voters, ...] | None:
+    """Return the voters of each row, which come with its box."""
+    if now is None or then is None:
+        return None
+    return tuple(now[at] if new else then[at] for at, new in zip(index, fresh["box"], strict=True))
 
 
 def _shared(

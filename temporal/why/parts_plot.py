@@ -126,7 +126,7 @@ def _draw_masks(
     masks = mixtures.masks[index]
     everything = max(masks, key=len) | frozenset().union(*masks)
     ahead: list[tuple[str, MaskCrop, MaskCrop | None]] = [("the mask", recorded, None)]
-    if now.pasted is None:
+    if now.pasted is None and now.voters is None:
         (uncropped,) = assemble(replace(now, boxes=whole))
         ahead.append(("before the crop by its box", uncropped, recorded))
     carried = [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from yolact_temporal.yolact.training.recipe import TrainingRecipe
     from yolact_temporal.yolact.training.trainee import Trainee
 
-_OWN = ("yolact", "mask_rcnn")
+_OWN = ("yolact", "mask_rcnn", "fcis")
 """The folders of the families that belong to the package, in the order in which their models are listed."""
 
 _added: list[ModelFamily] = []

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from yolact_temporal.errors import WeightsError
+from yolact_temporal.yolact.weights.foreign_formats import SUFFIXES as FOREIGN
+from yolact_temporal.yolact.weights.foreign_formats import foreign_format, read_foreign
 from yolact_temporal.yolact.weights.registry import WeightsEntry
 from yolact_temporal.yolact.weights.store import require_file
 
@@ -39,7 +41,7 @@ _COUNTER = ".num_batches_tracked"
 
 
 def file_format(path: Path) -> str:
-    """Return "safetensors" or "pytorch", by the first bytes; whatever is not the first is taken for the second.
+    """Return "safetensors", "numpy", "mxnet" or "pytorch", by the first bytes; what is none of the first is the last.
 
     Raises:
         WeightsError: if there is no such file, it cannot be read, it is empty, or no plain file.
@@ -54,11 +56,13 @@ def file_format(path: Path) -> str:
         ) from error
     if not head:
         raise WeightsError(f"expected a weights file, got {path}, which is empty: fetch or copy it again")
-    return "safetensors" if head[8:9] == b"{" else "pytorch"
+    if head[8:9] == b"{":
+        return "safetensors"
+    return foreign_format(path, head) or "pytorch"
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a `.pth` or `.safetensors` file onto the CPU, without executing any of it.
+    """Read a state dict from a `.pth`, `.safetensors`, `.npz` or MXNet's `.params` onto the CPU, executing none of it.
 
     Returns:
         Tensors by key, in the file's dtypes.
@@ -74,7 +78,10 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         {'torch.float16'}
     """
     path = Path(path)
-    if file_format(path) == "safetensors":
+    kind = file_format(path)
+    if kind in FOREIGN:
+        return _named_tensors(read_foreign(path, kind), path)
+    if kind == "safetensors":
         try:
             return _named_tensors(safetensors.torch.load_file(path, device="cpu"), path)
         except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:

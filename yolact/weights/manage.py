@@ -34,6 +34,7 @@ from yolact_temporal.yolact.weights.checkpoint import (
     shapes_of,
 )
 from yolact_temporal.yolact.weights.download import Progress, discard, download
+from yolact_temporal.yolact.weights.foreign_formats import SUFFIXES as FOREIGN
 from yolact_temporal.yolact.weights.registry import REGISTRY, Registry, WeightsEntry, find_entry
 from yolact_temporal.yolact.weights.store import (
     add_to_cache,
@@ -45,7 +46,7 @@ from yolact_temporal.yolact.weights.store import (
     sha256_of,
 )
 
-_SUFFIXES = {"pytorch": ".pth", "safetensors": ".safetensors"}
+_SUFFIXES = {"pytorch": ".pth", "safetensors": ".safetensors", **FOREIGN}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class WeightsReport:
     Attributes:
         path: the file.
         sha256: of its bytes, in hexadecimal.
-        format: "pytorch" or "safetensors".
+        format: "pytorch", "safetensors", "numpy" or "mxnet".
         shapes: of every tensor, by key.
         dtypes: of the tensors, each once, sorted.
         not_finite: keys of tensors that hold NaN or infinity.
@@ -153,7 +154,7 @@ def fetch(
 
 
 def import_file(path: str | Path, name: str | None = None, *, registry: Registry = REGISTRY) -> WeightsFile:
-    """Copy a `.pth` or `.safetensors` file into the user's cache as a model's weights.
+    """Copy a `.pth`, `.safetensors`, `.npz` or `.params` file into the user's cache as a model's weights.
 
     A checkpoint under its authors' own names, as a family knows them, is converted.
 

@@ -94,7 +94,7 @@ def mask_rcnn_losses(network: MaskRCNN, images: ImageList, batch: Batch) -> dict
     losses |= region_losses(network, logits, regression, regions, truth)
     objects = [_foreground(region) for region in regions]
     masks = region_masks(network, features, [region.boxes for region in objects], images.image_sizes)
-    targets = _mask_targets(objects, truth, masks.logits.shape[-1])
+    targets = mask_targets(objects, truth, masks.logits.shape[-1])
     labels = torch.cat([region.labels for region in objects])
     losses["mask"] = _mask_loss(masks.logits, labels, targets)
     if head := getattr(network.roi_heads, "maskiou", None):
@@ -122,7 +122,7 @@ def proposal_losses(network: MaskRCNN, proposals: Proposals, truth: list[Truth])
         if not bool(image.known.all()):
             label[background] = _IGNORED
         else:
-            label[background & _in_crowd(anchors, image.crowd_boxes)] = _IGNORED
+            label[background & in_crowd(anchors, image.crowd_boxes)] = _IGNORED
     wanted = rpn.box_coder.encode(matched, proposals.anchors)
     objectness, box = rpn.compute_loss(proposals.objectness, proposals.regression, labels, wanted)
     return {"objectness": objectness, "proposal_box": box}
@@ -136,7 +136,7 @@ def sample_regions(network: MaskRCNN, proposals: list[Tensor], truth: list[Truth
         boxes, [image.boxes for image in truth], [image.labels for image in truth]
     )
     for image, candidates, label in zip(truth, boxes, labels, strict=True):
-        label[(label == _BACKGROUND) & _in_crowd(candidates, image.crowd_boxes)] = _IGNORED
+        label[(label == _BACKGROUND) & in_crowd(candidates, image.crowd_boxes)] = _IGNORED
     drawn = heads.subsample(labels)
     return [Regions(b[i], la[i], m[i]) for b, la, m, i in zip(boxes, labels, matched, drawn, strict=True)]
 
@@ -199,7 +199,7 @@ def _mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(of_class(logits, labels), targets)
 
 
-def _mask_targets(objects: list[Regions], truth: list[Truth], side: int) -> Tensor:
+def mask_targets(objects: list[Regions], truth: list[Truth], side: int) -> Tensor:
     """Return the true mask inside each region, (N, side, side) in 0..1."""
     return torch.cat(
         [
@@ -230,7 +230,7 @@ def _foreground(region: Regions) -> Regions:
     return Regions(*(part[positive] for part in region))
 
 
-def _in_crowd(boxes: Tensor, crowds: Tensor) -> Tensor:
+def in_crowd(boxes: Tensor, crowds: Tensor) -> Tensor:
     """Tell which boxes lie mostly in a crowd region."""
     if not len(crowds):
         return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)

@@ -87,9 +87,8 @@ def _origins(
     ratio: tuple[float, float],
 ) -> Origins:
     """Return the anchors of the proposals that the detections were regressed from."""
-    won = _anchors_of(
-        network, inputs, index, _proposals_of(network, inputs, index, boxes, labels, seen), seen
-    )
+    chosen = _proposals_of(network, inputs, index, boxes, labels, seen)
+    won = anchors_of(network, inputs.proposals, index, chosen, seen)
     shapes = network.rpn.anchor_generator.num_anchors_per_location()
     levels = list(inputs.features.values())
     counts = [level.shape[-2] * level.shape[-1] * count for level, count in zip(levels, shapes, strict=True)]
@@ -131,13 +130,20 @@ def _proposals_of(
     return _nearest([decoded[:, int(label)] for label in labels], boxes)
 
 
-def _anchors_of(network: Any, inputs: RegionInputs, index: int, proposals: Tensor, seen: Size) -> Tensor:
-    """Return the index of the anchor that each proposal, given by index, was regressed from, int64 (N,)."""
-    said = inputs.proposals
+def anchors_of(network: Any, said: Proposals, index: int, chosen: Tensor, seen: Size) -> Tensor:
+    """Return the index of the anchor that each of some proposals was regressed from, int64 (N,).
+
+    Args:
+        network: whose proposal network it was.
+        said: what that said of the batch.
+        index: the image's place in the batch.
+        chosen: int64 (N,), the indices of the proposals.
+        seen: the image's (height, width) in the input.
+    """
     deltas = said.regression.view(len(said.anchors), -1, 4)[index]
     decoded = network.rpn.box_coder.decode(deltas, [said.anchors[index]]).view(-1, 4)
     decoded = clip_boxes_to_image(decoded, seen)
-    boxes = said.boxes[index][proposals]
+    boxes = said.boxes[index][chosen]
     return _nearest([decoded] * len(boxes), boxes)
 
 

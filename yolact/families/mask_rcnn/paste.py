@@ -42,8 +42,8 @@ def paste_by_matrices(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Te
     """
     padded, places = padded_masks(masks, boxes)
     cells = padded.shape[-1]
-    rows = _bilinear(places[:, 1], places[:, 3], cells, size[0])
-    columns = _bilinear(places[:, 0], places[:, 2], cells, size[1])
+    rows = line_weights(places[:, 1], places[:, 3], cells, size[0])
+    columns = line_weights(places[:, 0], places[:, 2], cells, size[1])
     soft: Tensor = rows @ padded @ columns.transpose(1, 2)
     return soft
 
@@ -57,7 +57,7 @@ def padded_masks(masks: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     return padded[:, 0], expand_boxes(boxes, scale).to(torch.int64)
 
 
-def _bilinear(first: Tensor, last: Tensor, cells: int, length: int) -> Tensor:
+def line_weights(first: Tensor, last: Tensor, cells: int, length: int) -> Tensor:
     """Return the weight of each of a mask's cells in each pixel of a line of the frame, float32 (N, length, cells).
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from yolact_temporal.yolact.backbones import stages_of
 from yolact_temporal.yolact.config import YolactConfig
 from yolact_temporal.yolact.model import Yolact, build_yolact
 from yolact_temporal.yolact.training.batches import Batch, TargetSizes
@@ -63,12 +64,7 @@ class YolactTrainee:
 
     def stages(self, model: Any) -> list[list[nn.Module]]:
         """Return the backbone's blocks by stage."""
-        if self.config.backbone.kind == "mobilenet_v2":
-            stages: list[list[nn.Module]] = model.backbone.stages()
-            return stages
-        stages = [[stage] for stage in model.backbone.layers]
-        stem = [module for name, module in model.backbone.named_children() if name != "layers"]
-        return [stem + stages[0], *stages[1:]]
+        return stages_of(model.backbone)
 
 
 def at_input_size(config: YolactConfig, size: int) -> YolactConfig:
