@@ -14,7 +14,7 @@ from PIL import Image
 
 from yolact_temporal.dashboards.loader import Run, RunEntry, find_runs, open_run
 from yolact_temporal.dashboards.plain_text import plain
-from yolact_temporal.dashboards.views import analysis, clips, instances, overview, timeline, viewer, why
+from yolact_temporal.dashboards.views import analysis, clips, instances, live, overview, timeline, viewer, why
 from yolact_temporal.dashboards.views.context import FRAME, PAGES, SPAN, Context
 from yolact_temporal.dashboards.views.parts import show_error
 from yolact_temporal.errors import InputError, YolactTemporalError
@@ -43,6 +43,7 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
     ("instances", "Instances", ":material/category:", instances.show),
     ("why", "Why", ":material/help:", why.show),
     ("clips", "Compare clips", ":material/compare_arrows:", clips.show),
+    ("live", "Live", ":material/videocam:", live.show),
     ("analysis", "New analysis", ":material/add_circle:", analysis.show),
 )
 

@@ -28,6 +28,7 @@ _KEPT_BYTES = 128 << 20
 
 _RUNNING = "It is being written: its figures are here when it is done."
 _INTERRUPTED = "It was interrupted: the same command with --resume continues it."
+_LIVE_INTERRUPTED = "It was interrupted: what played meanwhile is gone; its record is kept."
 
 State = Literal["finished", "running", "unfinished", "unreadable"]
 
@@ -183,7 +184,8 @@ def _entry(root: Path, key: str) -> RunEntry:
         if state == "running":
             return RunEntry(key, path, "running", _RUNNING, manifest)
         if state != "finished":
-            return RunEntry(key, path, "unfinished", _INTERRUPTED, manifest)
+            reason = _INTERRUPTED if manifest.live is None else _LIVE_INTERRUPTED
+            return RunEntry(key, path, "unfinished", reason, manifest)
         manifest = read_manifest(folder / layout.MANIFEST)  # it may have come to its end meanwhile
         _require_tables(Run(key, path, manifest, root))
         return RunEntry(key, path, "finished", "", manifest)

@@ -10,6 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_FRAME_PIXELS = 1 << 26
+"""Pixels of the largest picture that is decoded, twice as many as 8K has: what a header declares beyond is refused."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

@@ -237,6 +237,9 @@ class RecordWriter(LineWriter):
 
     A process that dies leaves the lines it wrote; `resume` takes them up again.
 
+    Attributes:
+        last_kept: index of the last frame that a broken run has recorded; None where there is none.
+
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
@@ -251,6 +254,7 @@ class RecordWriter(LineWriter):
 
     def __init__(self, path: Path, class_names: Sequence[str], file: IO[bytes]) -> None:
         super().__init__(path, file)
+        self.last_kept: int | None = None
         self._class_names = class_names  # a list may grow while frames come
 
     @classmethod
@@ -270,19 +274,23 @@ class RecordWriter(LineWriter):
         """
         file = os.fdopen(reopen_part(path), "r+b")
         kept, offsets = 0, [0]
+        indices: list[int | None] = [None]
         for line in file:
             try:
-                parse_record(line)
+                record = parse_record(line)
             except ValueError:
                 break
             if not line.endswith(b"\n"):
                 break
             offsets = [*offsets, offsets[-1] + len(line)][-multiple_of - 1 :]
+            indices = [*indices, record.index][-multiple_of - 1 :]
             kept += 1
         surplus = kept % multiple_of
         file.seek(offsets[-1 - surplus])
         file.truncate()
-        return cls(path, class_names, file), kept - surplus
+        writer = cls(path, class_names, file)
+        writer.last_kept = indices[-1 - surplus]
+        return writer, kept - surplus
 
     @classmethod
     def start(cls, path: Path, class_names: Sequence[str]) -> RecordWriter:

@@ -25,7 +25,7 @@ from yolact_temporal.temporal.metrics import (
     pair_figures,
     track_accumulators,
 )
-from yolact_temporal.temporal.metrics.contract import UNDEFINED, FrameSums
+from yolact_temporal.temporal.metrics.contract import UNDEFINED, FrameSums, Term
 from yolact_temporal.temporal.metrics.flicker import LOG_AREA_RATIO, Presence, is_area_blink
 from yolact_temporal.temporal.motion import Motion
 from yolact_temporal.temporal.pairing import pair_status
@@ -224,7 +224,7 @@ class StabilityMeter:
             seen.append(self._instance(instances, index, key, mask, pair, self._is_pair(status)))
         here = set(ids.tolist())
         lost = tuple(sorted(key for key, track in self._open.items() if track.present and key not in here))
-        self._observe(seen, status, seconds, frame_index, time_s)
+        added = self._observe(seen, status, seconds, frame_index, time_s)
         self._close_forgotten()
         self._last = (frame_index, time_s)
         self._last_masks = dict(zip(ids.tolist(), masks, strict=True))
@@ -232,7 +232,7 @@ class StabilityMeter:
         self._instances += len(instances)
         self._empty_masks += sum(mask.area == 0 for mask in masks)
         self._statuses[status] += 1
-        return FrameStability(frame_index, time_s, status, tuple(seen), lost)
+        return FrameStability(frame_index, time_s, status, tuple(seen), lost, added)
 
     @property
     def carried(self) -> Mapping[int, MaskCrop]:
@@ -327,8 +327,8 @@ class StabilityMeter:
         seconds: float | None,
         frame_index: int,
         time_s: float,
-    ) -> None:
-        """Tell every open track of this frame, and open those that are new."""
+    ) -> Mapping[str, Term]:
+        """Tell every open track of this frame, and open those that are new; returns what that adds to all sums."""
         paired, counts = self._is_pair(status), status != "repeated"
         present = {item.track_id: item for item in seen if item.track_id is not None}
         duplicates = Counter(
@@ -359,8 +359,9 @@ class StabilityMeter:
                 duplicates=duplicates[key],
             )
             track.add(observation, frame_index, time_s)
-        self._sums.take(track.sums() for track in self._open.values())
+        added = self._sums.take(track.sums() for track in self._open.values())
         self._asleep.pass_frame(PassedFrame(self._frames, time_s, paired, counts, seconds))
+        return added
 
     def _close_forgotten(self) -> None:
         if isinstance(self._associator, GivenTracks):

@@ -62,6 +62,14 @@ def track_hex(track_id: int) -> str:
     return "#{:02x}{:02x}{:02x}".format(*track_color(track_id))
 
 
+def load_drawing() -> None:
+    """Load what draws, which takes a while; else it is loaded when the first figure is made."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+
+    assert matplotlib.figure
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches."""
     # Imported here to keep start-up instant; a Figure of its own leaves matplotlib's global state alone.
@@ -76,11 +84,15 @@ def save_png(figure: Figure, path: str | Path, title: str) -> Path:
 
     # A clip's name may hold dollar signs, and letters that the font has not: neither is worth an error or a warning.
     figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False)
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        layout = figure.get_layout_engine()
+        if layout is not None:  # once: `savefig` would go over the whole figure for it first
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     path = Path(path)
     with atomic_write(path, "wb") as file:
         file.write(buffer.getvalue())

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ __all__ = [
     "plot_displacement",
     "plot_timeline",
     "plot_tracks",
+    "plots_to_draw",
     "read_rows",
     "write_plots",
 ]
@@ -140,11 +142,27 @@ def write_plots(
     Returns:
         The files written: `timeline.png`, `boundary_displacement.png` and `tracks.png`.
     """
+    return [
+        draw() for draw in plots_to_draw(frames, instances, tracks, folder, title, sections, numbers, floors)
+    ]
+
+
+def plots_to_draw(
+    frames: Tables,
+    instances: Tables,
+    tracks: Tables,
+    folder: str | Path,
+    title: str,
+    sections: Sequence[tuple[float, str]] = (),
+    numbers: Numbers | None = None,
+    floors: Mapping[str, float] | None = None,
+) -> list[Callable[[], Path]]:
+    """Return what draws each plot of a run, with the arguments of `write_plots`; another process can do it too."""
     folder = Path(folder)
     return [
-        plot_timeline(frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floors),
-        plot_displacement(instances, folder / DISPLACEMENT_PLOT, title, floors),
-        plot_tracks(tracks, folder / TRACKS_PLOT, title, numbers),
+        partial(plot_timeline, frames, instances, folder / TIMELINE_PLOT, title, sections, numbers, floors),
+        partial(plot_displacement, instances, folder / DISPLACEMENT_PLOT, title, floors),
+        partial(plot_tracks, tracks, folder / TRACKS_PLOT, title, numbers),
     ]
 
 

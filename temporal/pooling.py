@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.temporal.metrics import REGISTRY
-from yolact_temporal.temporal.metrics.contract import Compute, FrameSums, plain_ratio
+from yolact_temporal.temporal.metrics.contract import NO_VALUE, Compute, FrameSums, Term, plain_ratio
 
 Floats = NDArray[np.float64]
 
@@ -95,12 +95,12 @@ class ClipSums:
     """Sums every figure over all tracks of a clip, while they go on.
 
     Example:
-        >>> from yolact_temporal.temporal.metrics.contract import Term
         >>> clip, tracks = ClipSums(), [FrameSums(), FrameSums()]
         >>> for frame in range(4):
         ...     tracks[0].add(frame, Term(1.0))
         >>> tracks[1].add(2, Term(6.0))
         >>> clip.take({"boundary_px_mean": track} for track in tracks)
+        {'boundary_px_mean': Term(numerator=10.0, denominator=5.0)}
         >>> clip.pooled()["boundary_px_mean"].value()  # (4 x 1 + 6) / 5: a track weighs by its pairs
         2.0
 
@@ -113,11 +113,14 @@ class ClipSums:
         self._frames_a_block = 1
         self._blocks: dict[str, _Blocks] = {}
 
-    def take(self, tracks: Iterable[Mapping[str, FrameSums]]) -> None:
-        """Take what was added to the figures of tracks since the last time."""
+    def take(self, tracks: Iterable[Mapping[str, FrameSums]]) -> dict[str, Term]:
+        """Take what was added to the figures of tracks since the last time; returns it by metric name, summed up."""
+        added: dict[str, Term] = {}
         for sums in tracks:
             for name, own in sums.items():
                 for frame, numerator, denominator in own.taken():
+                    before = added.get(name, NO_VALUE)
+                    added[name] = Term(before.numerator + numerator, before.denominator + denominator)
                     if name not in self._blocks:
                         self._blocks[name] = _Blocks(own.compute, self._intervals(name))
                     while frame // self._frames_a_block >= _most_blocks(self._frames_a_block):
@@ -125,6 +128,7 @@ class ClipSums:
                         for blocks in self._blocks.values():
                             blocks.halve()
                     self._blocks[name].add(frame // self._frames_a_block, numerator, denominator)
+        return added
 
     def pooled(self) -> dict[str, PooledSums]:
         """Return the figures that are sums over frames and have a value, by metric name."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.temporal.association import NO_TRACK, AssociationOptions
 from yolact_temporal.temporal.metrics import REGISTRY, Figure, mean_figure
+from yolact_temporal.temporal.metrics.contract import Term
 from yolact_temporal.temporal.pooling import PooledSums
 
 PairStatus = Literal["first", "counted", "repeated", "after_lost_frames", "without_motion"]
@@ -63,6 +64,8 @@ class FrameStability:
         status: whether the pair with the last frame counts, or why not.
         instances: in the order of the frame's `Instances`.
         lost: tracks seen in the last frame and not in this one, in order.
+        added: by metric name, what became known with this frame of the sums that the clip's figures are ratios of; of
+            a gap that ends with it, that of the whole gap.
     """
 
     frame_index: int
@@ -70,6 +73,7 @@ class FrameStability:
     status: PairStatus
     instances: tuple[InstanceStability, ...]
     lost: tuple[int, ...]
+    added: Mapping[str, Term] = field(default_factory=dict, repr=False)
 
     @property
     def track_ids(self) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from mask_clips import frame, sequence
 from PIL import Image
 
-from yolact_temporal.analyzing import run_clip
+from yolact_temporal.analyzing import run_pictures
 from yolact_temporal.cli import main as cli
 from yolact_temporal.comparing import compare_runs
 from yolact_temporal.data.files import atomic_write
@@ -41,7 +42,7 @@ def without_plots() -> Iterator[None]:
                     file.write(b"a picture")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_clip, "write_plots", drawn)
+        patch.setattr(run_pictures, "plots_to_draw", lambda *given: [partial(drawn, *given)])
         patch.setattr(compare_runs, "plot_comparison", drawn)
         patch.setattr(compare_runs, "plot_overview", drawn)
         yield

@@ -11,10 +11,14 @@ from yolact_temporal.temporal.comparison.figures import Series
 from yolact_temporal.temporal.comparison.rules import LEAST_CLIPS
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
+    Ratio,
     bca_interval,
     block_interval,
     block_length,
+    drawn_sums,
     holm,
+    ratio_interval,
+    ratio_intervals,
     sign_flip_p,
 )
 
@@ -160,3 +164,31 @@ def test_a_clip_too_short_to_draw_frames_from_does_not_keep_the_others_from_an_a
     assert (found.interval(0.95) is None) == (max(lengths) < 8)
     if found.interval(0.95) is not None:
         assert found.interval(0.95).excludes_zero
+
+
+def test_intervals_of_figures_together_are_those_of_each_alone():
+    rng = np.random.default_rng(3)
+    figures = [
+        Ratio(np.abs(autoregressive(rng, frames, kept)) * (weight > 0), weight, transform)
+        for frames, kept, transform in ((60, 0.0, None), (60, 0.9, np.sqrt), (200, 0.5, None), (5, 0.0, None))
+        for weight in (np.ones(frames), rng.integers(0, 3, frames).astype(float))
+    ]
+    alone = [ratio_interval(*figure) for figure in figures]
+    assert ratio_intervals(figures) == alone
+    assert [own is None for own in alone] == [False] * 6 + [True] * 2
+
+
+@pytest.mark.parametrize(("frames", "length"), [(9, 1.0), (50, 4.0), (40_000, 3.0)])
+def test_sums_of_a_resample_are_those_of_the_frames_that_it_is_made_of(frames, length):
+    values = np.random.default_rng(7).random(frames)
+    (sums,) = np.concatenate(list(drawn_sums([values], length, 5, np.random.default_rng(1))), axis=1)
+    rng = np.random.default_rng(1)
+    starts = rng.integers(0, frames, (5, frames))
+    begins = rng.random((5, frames)) < 1 / length
+    begins[:, 0] = True
+    for resample in range(5):
+        at, total = 0, 0.0
+        for frame in range(frames):
+            at = int(starts[resample, frame]) if begins[resample, frame] else (at + 1) % frames
+            total += values[at]
+        assert sums[resample] == pytest.approx(total, rel=1e-9)

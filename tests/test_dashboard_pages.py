@@ -24,7 +24,7 @@ from yolact_temporal.errors import InputError, UsageError
 from yolact_temporal.temporal.reading.jitter_picture import CARRIED
 from yolact_temporal.temporal.reading.moments_csv import read_moments
 
-PAGES = ("overview", "timeline", "viewer", "instances", "why", "clips", "analysis")
+PAGES = ("overview", "timeline", "viewer", "instances", "why", "clips", "live", "analysis")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_every_page_shows_a_finished_run_and_an_empty_folder(root, tmp_path, nam
     (tmp_path / "empty").mkdir()
     empty = one_page(tmp_path / "empty", name)
     assert not empty.exception
-    assert empty.title[0].value in ("No run yet", "New analysis")
+    assert empty.title[0].value in ("No run yet", "New analysis", "Live")
 
 
 def test_a_models_own_figures_stand_beside_their_intervals(root):

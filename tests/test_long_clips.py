@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolact_temporal.analyzing import identity, run_page
+from yolact_temporal.analyzing import clip_stages, identity, recording, run_clip, run_page
 from yolact_temporal.benchmarking.long_clips import (
     SIZE,
     LongClip,
@@ -26,6 +26,7 @@ from yolact_temporal.temporal import plot_timeline, plots
 from yolact_temporal.temporal.absences import AbsenceFinder
 from yolact_temporal.temporal.comparison.clip_objects import ClipObjects, ObjectParts
 from yolact_temporal.temporal.comparison.comparing import compare_models
+from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.meter import StabilityMeter
 from yolact_temporal.temporal.motion import Motion
@@ -206,7 +207,7 @@ def test_plots_need_no_more_memory_for_eight_times_the_frames(tmp_path, monkeypa
 
 def sighted(frames: int, gap: int) -> Iterator[tuple[int, LongClipMasks, bool]]:
     """Yield frames of objects that are gone for a while, with and without what is faint."""
-    clip = LongClip(frames, 3)
+    clip = LongClip(frames, 3, at_a_time=3)
     masks = LongClipMasks("ours", clip, 1, identified=True)
     for frame in range(frames):
         yield frame, masks, frame // gap % 2 == 0
@@ -255,7 +256,7 @@ def test_given_tracks_that_do_not_come_back_cost_little(monkeypatch):
     monkeypatch.setattr(meter_module, "AWAKE_FRAMES", 4)
 
     def measured(tracks: int) -> int:
-        clip = LongClip(8 * tracks, tracks)
+        clip = LongClip(8 * tracks, tracks, at_a_time=3)
         masks = LongClipMasks("ours", clip, 0, identified=True)
         meter = StabilityMeter(("object",), 25, identified=True)
         grey = np.zeros((*SIZE, 3), np.uint8)
@@ -318,3 +319,28 @@ def test_a_report_lists_so_many_objects_and_sums_up_the_rest(tmp_path, monkeypat
     measure_long_clip(LongClip(30, 5), tmp_path / "long")
     for name in ("report.md", "report.html"):
         assert "3 more objects" in (tmp_path / "long" / name).read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("truth", [False, True])
+def test_objects_that_are_kept_while_frames_come_are_those_of_their_file(tmp_path, monkeypatch, truth):
+    found = []
+
+    def analyzed(*args):
+        found.append(clip_stages.analyze_clip(*args))
+        return found[-1]
+
+    monkeypatch.setattr(run_clip, "analyze_clip", analyzed)
+    monkeypatch.setattr(recording.ObjectParts.growing.__func__, "__defaults__", (None, 40))
+    done, _, _ = measure_long_clip(LongClip(60, 7), tmp_path / "long", truth)
+    assert done.result.objects is None
+    path = done.folder.true_objects if truth else done.folder.objects
+    kept, read = list(found[0].objects.parts()), list(ObjectParts(read_objects(path), tmp_path, 40).parts())
+    assert len(kept) == len(read) > 1
+    for mine, theirs in zip(kept, read, strict=True):
+        for name, value in vars(theirs).items():
+            assert np.array_equal(
+                value,
+                getattr(mine, name),
+                equal_nan=isinstance(value, np.ndarray) and value.dtype.kind == "f",
+            ), name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import damage, read_barcode
 
-from yolact_temporal.data.frames import Frame, FrameSource
+from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss, FrameSource
 from yolact_temporal.data.selection import Position, parse_position, select_frames
 from yolact_temporal.data.sources import open_clip
 from yolact_temporal.errors import InputError, UsageError
@@ -157,3 +159,62 @@ def test_a_lost_frame_does_not_shift_the_stride(clip: Clip, tmp_path: Path) -> N
     frames = list(select_frames(open_clip(path), 0, None, 2))
     assert [frame.index for frame in frames] == [0, 2, 4, 6, 8]
     assert [read_barcode(frame.rgb) for frame in frames] == [0, 2, 4, 6, 8]
+
+
+class Losing:
+    """A source of 100 frames, 10 a second, that loses 20 to 29 and all from 80 on."""
+
+    def __init__(self, fps: int | None = 10) -> None:
+        self.info = ClipInfo("", "", 1, 1, None if fps is None else Fraction(fps), 100, 0, False, "none", "")
+        self.losses: list[FrameLoss] = []
+        self.warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in [*range(20), *range(30, 80)]:
+            if index == 30:
+                self.losses.append(FrameLoss(30, "torn", 10))
+            yield Frame(index, index / 10, np.zeros((1, 1, 3), np.uint8))
+        self.losses += [FrameLoss(80, "cut off", 20), FrameLoss(5, "concealed")]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "stride", "lost"),
+    [
+        (0, None, 1, [(30, 10), (80, 20), (5, None)]),
+        (0, 20, 1, []),
+        (0, 25, 1, [(25, 5)]),
+        (0, 30, 1, [(30, 10)]),
+        (0, 79, 1, [(30, 10)]),
+        (40, 79, 1, []),
+        (40, 90, 1, [(80, 10)]),
+        (25, 35, 1, [(30, 5)]),
+        (40, None, 1, [(80, 20)]),
+        (0, None, 4, [(30, 3), (80, 5), (5, None)]),
+        (21, 34, 4, [(30, 3)]),
+        (0.0, 2.0, 1, []),
+        (0.0, 2.5, 1, [(25, 5)]),
+        (2.5, 4.0, 1, [(30, 5)]),
+        (4.0, 9.0, 1, [(80, 10)]),
+        (9.0, None, 1, "none"),
+    ],
+)
+def test_of_what_was_lost_only_frames_that_were_asked_for_count(
+    start: Position, end: Position | None, stride: int, lost: list[tuple[int, int | None]] | str
+) -> None:
+    selected = select_frames(Losing(), start, end, stride)
+    if lost == "none":
+        with pytest.raises(InputError, match="found none"):
+            list(selected)
+        return
+    frames = [frame.index for frame in selected]
+    assert frames
+    assert [(loss.at_index, loss.count) for loss in selected.losses] == lost
+
+
+def test_without_a_rate_a_loss_at_the_end_of_a_range_in_seconds_is_told_whole() -> None:
+    selected = select_frames(Losing(fps=None), 4.0, 9.0)
+    list(selected)
+    assert [(loss.at_index, loss.count) for loss in selected.losses] == [(80, 20)]

@@ -11,6 +11,7 @@ import share_out_work
 from clips import write_clip
 
 from yolact_temporal.analyzing.clips_csv import ClipRow, clips_table, count_sentence
+from yolact_temporal.analyzing.recording import ModelRecording
 from yolact_temporal.analyzing.workers import Done, Lost, Ready, Told, WorkerError, share_out
 from yolact_temporal.cli import analyze, several
 from yolact_temporal.cli import main as cli
@@ -216,3 +217,62 @@ def test_a_sentence_counts_every_state():
     ]
     assert count_sentence(rows) == ("Of 6 clips 2 are done, 1 is there already, 2 failed and 1 is not done.")
     assert clips_table() == "clips.csv"
+
+
+@pytest.mark.slow
+def test_what_a_refused_call_finds_it_leaves_as_it_was(folder, tmp_path, capsys, monkeypatch):
+    clips = [str(folder / f"{name}.mp4") for name in "ab"]
+    given = ["analyze", *clips, "--out", str(tmp_path), *ALONE[:-1]]
+    assert cli.main(given) == 0
+    err = capsys.readouterr().err
+    assert "yolact-temporal: a: done, 6 frames in " in err
+    assert " s (1 of 2)\nyolact-temporal: b: done, 5 frames in " in err
+    before = (tmp_path / "clips.csv").read_bytes()
+
+    assert cli.main([*given, "--stride", "2"]) == 2
+    assert "clips.csv stays as it was." in capsys.readouterr().err
+    assert (tmp_path / "clips.csv").read_bytes() == before
+
+    more = ["analyze", *clips, str(folder / "c.mp4"), "--out", str(tmp_path), "--stride", "2", *ALONE[:-1]]
+    assert cli.main(more) == 4
+    assert (
+        "clips.csv names them, and keeps what it said of those that were refused." in capsys.readouterr().err
+    )
+    found = states(tmp_path / "clips.csv")
+    assert {name: state for name, (state, _, _) in found.items()} == {"a": "done", "b": "done", "c": "done"}
+    assert [found[name][1] for name in "abc"] == ["6", "5", "2"]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(several, "outcome_of", interrupted)
+    for extra, words in (
+        ([], "the same command again to go on"),
+        (["--overwrite"], "again, without --overwrite,"),
+    ):
+        before = (tmp_path / "clips.csv").read_bytes()
+        assert cli.main([*given, *extra]) == 130
+        assert words in capsys.readouterr().err
+        assert ((tmp_path / "clips.csv").read_bytes() == before) == (not extra)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [["--jobs", "1"], pytest.param(["--jobs", "2"], marks=pytest.mark.thorough)])
+def test_a_run_that_is_gone_on_with_says_from_where(folder, tmp_path, capsys, monkeypatch, jobs):
+    clips = [str(folder / f"{name}.mp4") for name in "ab"]
+    given = ["analyze", *clips, "--out", str(tmp_path), *ALONE[:-1]]
+    measure = ModelRecording.measure
+
+    def breaking(self, seen, counted):
+        if seen.moved.frame.index == 4:
+            raise KeyboardInterrupt
+        return measure(self, seen, counted)
+
+    monkeypatch.setattr(ModelRecording, "measure", breaking)
+    assert cli.main(given) == 130
+    assert "interrupted: run the same command again to go on" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert cli.main([*given, *jobs]) == 0
+    err = capsys.readouterr().err
+    assert err.count("going on with the run that broke off after frame 3; the 4 frames that it recorded") == 1
+    assert err.index("yolact-temporal: a: going on") < err.index("yolact-temporal: a: done, 6 frames")

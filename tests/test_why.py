@@ -36,7 +36,7 @@ from yolact_temporal.temporal.metrics.boundary import OneAgainstMany, boundary_d
 from yolact_temporal.temporal.metrics.causes import FLOOR, HALVES, MEASURES, PAIR_SPECS, PARTS, SWITCH, TOTAL
 from yolact_temporal.temporal.motion import Motion, warp_mask
 from yolact_temporal.temporal.why.carrying import carried_map, fitted_movement
-from yolact_temporal.temporal.why.causes_csv import BoxCauses
+from yolact_temporal.temporal.why.causes_csv import RecordedBoxCauses
 from yolact_temporal.temporal.why.explaining import Explainer
 from yolact_temporal.temporal.why.sharing import coalitions, shares
 
@@ -525,7 +525,7 @@ class TestComparingTheBoxes:
         path = tmp_path / "why.csv"
         path.write_text("frame,area_px\n1,x\n")
         with pytest.raises(InputError, match="expected a table of causes in"):
-            BoxCauses(path).of(10**6, 1, 0.5)
+            RecordedBoxCauses(path).of(10**6, 1, 0.5)
 
 
 @pytest.mark.parametrize(("options", "frames"), [((), [6, 12]), (("--why",), list(range(1, 14)))])

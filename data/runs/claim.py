@@ -77,6 +77,15 @@ def claimed_run(
         raise
 
 
+def require_claimable(path: Path, models: Sequence[str], overwrite: bool = False) -> None:
+    """Refuse a run folder that `claimed_run` would refuse, before what takes long is begun; nothing is made.
+
+    Raises:
+        UsageError, InputError: as `claimed_run`.
+    """
+    _look(path, models, False, overwrite)
+
+
 def discard_unfinished(path: Path) -> None:
     """Remove the files of a run that broke off and that nobody can go on with; a finished run is left as it is.
 

@@ -40,7 +40,19 @@ OVERLAY, CAUSES, PROTOTYPES, SOFT = "overlay.mp4", "why.csv", "prototypes.png", 
 MODEL_FILES = (MASKS, FRAMES, INSTANCES, TRACKS, ABSENCES, OVERLAY, CAUSES, PROTOTYPES, SOFT)
 """What the folder of a model holds."""
 
-_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES)
+RECORDED_FILES = (MASKS, FRAMES, INSTANCES)
+"""What is recorded of each model around a moment, beside the video."""
+
+LIVE, LIVE_PICTURE = "live.json", "live.jpg"
+"""How a live run stands, and its newest picture: replaced about every second while it goes on."""
+
+RECORDED = "recorded"
+"""The folder of what a live run recorded around its worst moments."""
+
+MOST_RECORDED = 5
+"""Moments that a live run records at most."""
+
+_RUN_FILES = (SUMMARY, OBJECTS, TRUE_OBJECTS, MOMENTS, REPORT, REPORT_PAGE, CAMERA_MOVES, LIVE, LIVE_PICTURE)
 
 
 def comparison_picture(number: int) -> str:
@@ -64,7 +76,7 @@ def pairs_of(models: int) -> int:
     return models * (models - 1) // 2
 
 
-RESERVED = frozenset((MANIFEST, LOCK, PLOTS, CLIPS, *_RUN_FILES, *comparison_files(MOST_PAIRS)))
+RESERVED = frozenset((MANIFEST, LOCK, PLOTS, CLIPS, RECORDED, *_RUN_FILES, *comparison_files(MOST_PAIRS)))
 """What may not name a run or a model, whose folders lie beside these."""
 
 
@@ -181,17 +193,44 @@ class RunFolder:
         """The folder of pictures."""
         return self.path / PLOTS
 
+    @property
+    def live(self) -> Path:
+        """How a live run stands."""
+        return self.path / LIVE
+
+    @property
+    def live_picture(self) -> Path:
+        """The newest picture of a live run, its masks drawn."""
+        return self.path / LIVE_PICTURE
+
+    @property
+    def recorded(self) -> Path:
+        """The folder of what a live run recorded around its worst moments."""
+        return self.path / RECORDED
+
+    def recorded_clip(self, number: int) -> Path:
+        """Return the video of the frames around a moment, from 1."""
+        return self.recorded / f"{number}.mp4"
+
+    def recorded_table(self, number: int, model: str, name: str) -> Path:
+        """Return what one model's file of a name, such as `MASKS`, holds of these frames."""
+        return self.recorded / f"{number}_{model}_{name}"
+
     def model(self, name: str) -> ModelFolder:
         """Return the folder of one model's results."""
         return ModelFolder(self.path / name)
 
     def folders(self, models: Sequence[str]) -> list[Path]:
-        """Return the folders of a run of these models: pictures, and one a model."""
-        return [self.plots, *(self.path / name for name in models)]
+        """Return the folders of a run of these models: pictures, what was recorded live, and one a model."""
+        return [self.plots, self.recorded, *(self.path / name for name in models)]
 
     def files(self, models: Sequence[str]) -> Iterator[Path]:
         """Yield every file that a run of these models may hold, but for manifest and lock."""
         yield from (self.path / name for name in (*_RUN_FILES, *comparison_files(pairs_of(len(models)))))
         yield from (self.plots / name for name in PLOT_FILES)
+        for number in range(1, MOST_RECORDED + 1):
+            yield self.recorded_clip(number)
+            for model in models:
+                yield from (self.recorded_table(number, model, name) for name in RECORDED_FILES)
         for model in models:
             yield from (self.path / model / name for name in MODEL_FILES)

@@ -111,6 +111,24 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
+class LiveDescription:
+    """What the manifest of a live run says of its source.
+
+    Attributes:
+        source: without user, password and query.
+        captured, processed, dropped, repeated: frames; see `data.live.LiveCounts`.
+        ended_by: why it ended; "" while it goes on.
+    """
+
+    source: str
+    captured: int
+    processed: int
+    dropped: int
+    repeated: int
+    ended_by: str = ""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What `run.json` says.
 
@@ -123,6 +141,7 @@ class Manifest:
             many; None where that was not counted.
         seconds: wall time by stage.
         command: what was typed to make the run; "" where it was made otherwise.
+        live: of a live run, its source and what became of its frames; None of any other.
         document: all that the file holds, also what this version does not know.
     """
 
@@ -143,6 +162,7 @@ class Manifest:
     platform: str
     command: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    live: LiveDescription | None = None
 
     @property
     def inputs(self) -> list[Path]:
@@ -270,7 +290,13 @@ def _manifest(data: Mapping[str, Any]) -> Manifest:
         platform=top.text("platform", ""),
         command=top.text("command", ""),
         document=data,
+        live=_live(top.fields("live")) if top.has("live") else None,
     )
+
+
+def _live(live: Fields) -> LiveDescription:
+    counts = {name: live.whole(name, 0, 0) for name in ("captured", "processed", "dropped", "repeated")}
+    return LiveDescription(source=live.text("source"), ended_by=live.text("ended_by", ""), **counts)
 
 
 def _flow_method(name: str) -> FlowMethod:

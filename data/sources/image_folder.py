@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
+from yolact_temporal.data.frames import MAX_FRAME_PIXELS, ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.image_names import frames_of_images
 from yolact_temporal.data.sources.patience import sign_of_life
 from yolact_temporal.data.sources.structure import sha256_of, unreadable
@@ -166,7 +166,8 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     A link to a regular file is followed. A pipe or device is not waited for.
 
     Raises:
-        OSError: if it cannot be opened, is no regular file, or is no image of a known format.
+        OSError: if it cannot be opened, is no regular file, no image of a known format, or of more than
+            `MAX_FRAME_PIXELS`.
     """
     sign_of_life()
     # Asked before it is opened, since opening a device can do something; asked again of what was opened.
@@ -179,6 +180,10 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         except UnidentifiedImageError as error:
             raise OSError(f"its content is no image of a known kind ({', '.join(_FORMATS)})") from error
         with image:
+            if image.width * image.height > MAX_FRAME_PIXELS:
+                raise OSError(
+                    f"it says to be of {image.width}x{image.height}, more than {MAX_FRAME_PIXELS:,} pixels"
+                )
             yield image
 
 
@@ -190,6 +195,7 @@ def _require_regular(mode: int) -> None:
 def _common_size(paths: list[Path]) -> tuple[int, int]:
     """Return (height, width) of all images, from their headers; unreadable ones are left for later."""
     first: tuple[Path, tuple[int, int]] | None = None
+    why = ""
     for path in paths:
         try:
             with open_image(path) as image:
@@ -198,7 +204,8 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
                     width, height = height, width
         except PermissionError as error:
             raise unreadable(path, error) from error
-        except UNDECODABLE:
+        except UNDECODABLE as error:
+            why = why or f"{path.name}: {error}"
             continue
         if first is None:
             first = path, (height, width)
@@ -208,7 +215,9 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
                 f"found {path} of {width}x{height}: bring them to one size"
             )
     if first is None:
-        raise InputError(f"expected images in {paths[0].parent}, but none of {len(paths)} can be decoded")
+        raise InputError(
+            f"expected images in {paths[0].parent}, but none of {len(paths)} can be decoded ({why}): give others"
+        )
     return first[1]
 
 

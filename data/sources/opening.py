@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import av
@@ -14,6 +15,7 @@ import av.error
 import av.video.stream
 from av.codec.context import Flags
 
+from yolact_temporal.data.frames import MAX_FRAME_PIXELS
 from yolact_temporal.data.sources.patience import sign_of_life
 from yolact_temporal.data.sources.structure import lacks_index
 from yolact_temporal.errors import InputError
@@ -30,7 +32,8 @@ def open_container(path: Path, ignores_edits: bool = False) -> av.container.Inpu
     """
     try:
         # "file:" keeps names such as "a:b.mp4" from being taken for a protocol, the whitelist keeps playlists at home.
-        options = {"protocol_whitelist": "file"} | ({"ignore_editlist": "1"} if ignores_edits else {})
+        options = decoder_options({"protocol_whitelist": "file"})
+        options |= {"ignore_editlist": "1"} if ignores_edits else {}
         container = av.open(f"file:{path.absolute()}", options=options)
     except (av.error.FFmpegError, ValueError, UnicodeError) as error:
         if lacks_index(path):
@@ -45,8 +48,23 @@ def open_container(path: Path, ignores_edits: bool = False) -> av.container.Inpu
     return container
 
 
+def decoder_options(options: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Return options of a decoder with the bound on its pictures, which FFmpeg asks before it takes memory for one."""
+    return {**options, "max_pixels": str(MAX_FRAME_PIXELS)}
+
+
+def fault_of(error: av.error.FFmpegError) -> str:
+    """Return what FFmpeg says of a picture that it does not decode."""
+    said = error.strerror or str(error)
+    if isinstance(error, av.error.ArgumentError):  # so it calls what exceeds its bound
+        said += f": it is damaged, or of more than {MAX_FRAME_PIXELS:,} pixels"
+    return said
+
+
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream:
     """Return the stream that is read: the first of moving pictures (a cover picture is none).
+
+    Its decoder takes no picture of more than `MAX_FRAME_PIXELS`.
 
     Raises:
         InputError: if the file has none.
@@ -62,6 +80,7 @@ def video_stream(container: av.container.InputContainer) -> av.video.stream.Vide
             f"expected video that can be decoded in {container.name.removeprefix('file:')}, but its pictures cannot be "
             "decoded: unknown or encrypted codec; convert it to H.264 first"
         )
+    streams[0].codec_context.options = decoder_options()
     return streams[0]
 
 
@@ -112,7 +131,7 @@ def first_frame(path: Path, ignores_edits: bool) -> FirstFrame:
                     packet.opaque, sent = sent, sent + 1
                 decoded = stream.decode(packet)
             except av.error.FFmpegError as error:
-                reason, damaged = error.strerror or str(error), True
+                reason, damaged = fault_of(error), True
                 continue
             for frame in decoded:
                 if not frame.is_corrupt:

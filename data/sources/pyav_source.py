@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.sources.opening import (
+    decoder_options,
     demuxed,
+    fault_of,
     number_packets,
     open_container,
     revealed,
@@ -286,7 +288,7 @@ class MarkedPackets:
             stream = video_stream(container)
             number_packets(stream)
             stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
-            stream.codec_context.options = dict(FAULTS_TOLD)
+            stream.codec_context.options = decoder_options(FAULTS_TOLD)
             number = 0
             # What lies behind a place where reading stops is not told of.
             with contextlib.suppress(av.error.FFmpegError):
@@ -326,7 +328,7 @@ def decode_events(
         number_packets(stream)
         stream.thread_type = "AUTO" if threads > 1 else "SLICE"
         stream.codec_context.thread_count = threads
-        stream.codec_context.options = dict(options or {})
+        stream.codec_context.options = decoder_options(options or {})
         for packet in _packets(container, stream, marked, probe.ignores_edits):
             decoded: list[av.VideoFrame] = []
             fault: str | None = None
@@ -338,7 +340,7 @@ def decode_events(
                     decoded = stream.decode(packet)
                 except av.error.FFmpegError as error:
                     faults += 1
-                    fault = f"a packet cannot be decoded ({error.strerror})"
+                    fault = f"a packet cannot be decoded ({fault_of(error)})"
                 waiting_lost = frames + len(decoded) + faults < sent and (faults or probe.matched)
                 if packet is None and threads > 1 and waiting_lost:
                     break

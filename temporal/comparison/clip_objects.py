@@ -224,6 +224,18 @@ class ObjectParts:
     def __init__(
         self, rows: Iterable[ObjectRow], folder: Path | None = None, appearances: int = PART_APPEARANCES
     ) -> None:
+        self._begin(folder, appearances)
+        self.add(rows)
+        self.finish()
+
+    @classmethod
+    def growing(cls, folder: Path | None = None, appearances: int = PART_APPEARANCES) -> ObjectParts:
+        """Return a table that rows are added to as they come, by `add`; it is one once `finish` was called."""
+        table = cls.__new__(cls)
+        table._begin(folder, appearances)
+        return table
+
+    def _begin(self, folder: Path | None, appearances: int) -> None:
         self.models: tuple[str, ...] = ()
         self.frames = 0
         self.has_pairs = self.has_truth = False
@@ -233,12 +245,39 @@ class ObjectParts:
         self._others = 0
         self._file: IO[bytes] | None = None
         self._last: dict[int, _Last] = {}
-        for held in _stretches(rows, appearances):
-            self._take(held)
+        self._appearances = appearances
+        self._held: list[ObjectRow] = []
+        self._first_model, self._count = "", 0
+        self.object_ids: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def add(self, rows: Iterable[ObjectRow]) -> None:
+        """Add the rows that come next; a part ends where it has appearances enough and another frame begins.
+
+        Raises:
+            ValueError: if an appearance lacks a model.
+            OutOfSpaceError: if the disk is full.
+        """
+        for row in rows:
+            if self._count >= self._appearances and row.frame != self._held[-1].frame:
+                self._take()
+            self._first_model = self._first_model or row.model
+            self._count += row.model == self._first_model
+            self._held.append(row)
+
+    def finish(self) -> ObjectParts:
+        """Return the table, now that all rows were added.
+
+        Raises:
+            ValueError: if an appearance lacks a model.
+            OutOfSpaceError: if the disk is full.
+        """
+        if self._held:
+            self._take()
         if self._first is None:
             self._first = _columns([], (), {})
         self.object_ids = np.array(sorted(self._last), np.int64)
         self._last = {}
+        return self
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -254,7 +293,8 @@ class ObjectParts:
             for _ in range(self._others):
                 yield pickle.load(self._file)
 
-    def _take(self, rows: Sequence[ObjectRow]) -> None:
+    def _take(self) -> None:
+        rows, self._held, self._count = self._held, [], 0
         self.models = self.models or tuple(dict.fromkeys(row.model for row in rows))
         part = _columns(rows, self.models, self._last)
         self.frames += part.frames
@@ -272,22 +312,6 @@ class ObjectParts:
             pickle.dump(part, self._file, pickle.HIGHEST_PROTOCOL)
             self._file.flush()
         self._others += 1
-
-
-def _stretches(rows: Iterable[ObjectRow], appearances: int) -> Iterator[list[ObjectRow]]:
-    """Yield rows of so many appearances or a few more, none of which is in the frame of another's."""
-    held: list[ObjectRow] = []
-    first_model = ""
-    count = 0
-    for row in rows:
-        if count >= appearances and row.frame != held[-1].frame:
-            yield held
-            held, count = [], 0
-        first_model = first_model or row.model
-        count += row.model == first_model
-        held.append(row)
-    if held:
-        yield held
 
 
 def _columns(rows: Sequence[ObjectRow], models: tuple[str, ...], latest: dict[int, _Last]) -> ClipObjects:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from yolact_temporal.temporal.comparison.rules import CONFIDENCE, LEAST_CLIPS, L
 from yolact_temporal.temporal.comparison.statistics import (
     Interval,
     bca_interval,
-    block_interval,
+    block_intervals,
 )
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.metrics import REGISTRY
@@ -85,9 +85,18 @@ class Difference:
         return None if self.first is None or self.second is None else self.first - self.second
 
     @property
+    def weighing(self) -> list[float]:
+        """The differences of the clips that have both values, and weigh."""
+        return [
+            value.difference
+            for value in self.clips
+            if value.difference is not None and value.clip not in self.light
+        ]
+
+    @property
     def n(self) -> int:
         """Clips that have both values, and weigh."""
-        return sum(value.difference is not None and value.clip not in self.light for value in self.clips)
+        return len(self.weighing)
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,7 @@ def compare_models(
     if truth:
         loose, support = measured(thresholds, LOOSE_TRUTH_IOU), f"truth_iou_{LOOSE_TRUTH_IOU:g}"
         names = [name for name in _compared_names(truth, loose) if name != QUESTIONS["outline"].name]
-        differences += [_difference(name, support, loose, seed) for name in names]
+        differences += _differences([(name, support) for name in names], loose, seed)
     guards = tuple(
         guard_figures(objects, models, thresholds, truth_iou, name not in untimed, outside.get(name))
         for name, objects in clips.items()
@@ -204,20 +213,13 @@ def _own_differences(
 ) -> list[Difference]:
     """Return the difference in every figure on its own support, in the order of the tables."""
     compared = REGISTRY.compared()
+    names = _compared_names(truth, clips)
     # What decides the outline and what stands beside it are of the same clips, so that one table has one mean.
     light = frozenset(clips).difference(outline.effect.clips) if outline.effect else frozenset[str]()
-    return [
-        _outline_difference(clips, outline, seed)
-        if name == QUESTIONS["outline"].name
-        else _difference(
-            name,
-            compared[name].support,
-            clips,
-            seed,
-            light if compared[name].support == "common" else frozenset(),
-        )
-        for name in _compared_names(truth, clips)
-    ]
+    figures = [(name, compared[name].support) for name in names if name != QUESTIONS["outline"].name]
+    found = [*_differences(figures, clips, seed, light), _outline_difference(clips, outline, seed)]
+    by_name = {own.metric: own for own in found}
+    return [by_name[name] for name in names]
 
 
 def _at_recall(
@@ -236,7 +238,7 @@ def _at_recall(
     if levels[0] is None or levels[1] is None:
         return [_nothing(name, support, clips) for name in _SWEPT]
     at_recall = measured((levels[0], levels[1]))
-    return [_difference(name, support, at_recall, seed) for name in _SWEPT]
+    return _differences([(name, support) for name in _SWEPT], at_recall, seed)
 
 
 def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
@@ -247,14 +249,43 @@ def _left_out(clips: Mapping[str, Objects]) -> dict[str, int]:
     }
 
 
-def _difference(
-    metric: str,
-    support: str,
+def _differences(
+    figures: Sequence[tuple[str, str]],
     clips: Mapping[str, PairFigures],
     seed: int,
     light: frozenset[str] = frozenset(),
+) -> list[Difference]:
+    """Gather figures, each with the name of its support, with their intervals.
+
+    `light` clips are told, and do not weigh where the support is common.
+    """
+    found = [
+        _difference(metric, support, clips, light if support == "common" else frozenset())
+        for metric, support in figures
+    ]
+    places = [
+        at for at, own in enumerate(found) if own.difference is not None and _are_enough(clips, own.support)
+    ]
+    if len(clips) == 1:
+        ((_, only),) = clips.items()
+        intervals = block_intervals([only.series[found[at].metric] for at in places], seed)
+    else:
+        intervals = [bca_interval(found[at].weighing, seed) for at in places]
+    for at, interval in zip(places, intervals, strict=True):
+        found[at] = replace(found[at], interval=interval)
+    return found
+
+
+def _are_enough(clips: Mapping[str, PairFigures], support: str) -> bool:
+    """Say whether clips have enough to draw intervals from, by the rule by which an answer is too short to say."""
+    pairs = sum(own.pairs if support == "universe" else own.common for own in clips.values())
+    return len(clips) >= LEAST_CLIPS or pairs >= LEAST_PAIRS
+
+
+def _difference(
+    metric: str, support: str, clips: Mapping[str, PairFigures], light: frozenset[str]
 ) -> Difference:
-    """Gather a figure from clips, with its interval; `light` clips are told, and do not weigh."""
+    """Gather a figure from clips, without its interval."""
     values = []
     for name, figures in clips.items():
         series = figures.series[metric]
@@ -263,16 +294,7 @@ def _difference(
     if not defined:
         return Difference(metric, support, None, None, None, None, None, tuple(values), light)
     first, second = (float(np.mean([value[place] for value in defined])) for place in (1, 2))
-    interval = None
-    pairs = sum(own.pairs if support == "universe" else own.common for own in clips.values())
-    if len(clips) >= LEAST_CLIPS or pairs >= LEAST_PAIRS:  # the rule by which an answer is too short to say
-        if len(clips) == 1:
-            interval = block_interval(next(iter(clips.values())).series[metric], seed)
-        else:
-            interval = bca_interval(
-                [value.difference for value in defined if value.difference is not None], seed
-            )
-    return Difference(metric, support, first, second, interval, None, None, tuple(values), light)
+    return Difference(metric, support, first, second, None, None, None, tuple(values), light)
 
 
 def _tested(differences: list[Difference], found: Mapping[Question, Found]) -> list[Difference]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from yolact_temporal.data.csv_tables import csv_rows
 from yolact_temporal.data.runs.claim import has_header
 from yolact_temporal.data.text_cells import text_of_cell
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
-from yolact_temporal.temporal.report import Column, Row
+from yolact_temporal.temporal.report import Column, Row, format_cell
 from yolact_temporal.temporal.stability import PairStatus
 
 _DIGITS = 9
@@ -78,6 +78,29 @@ def object_row_cells(row: ObjectRow) -> Row:
     ious = (_NO_MASK if iou is None else f"{iou:.{_DIGITS}g}" for iou in row.iou_between)
     cells: Row = row._asdict() | {"iou_between": " ".join(ious)}
     return {name: cells[name] for name in _NAMES}
+
+
+_NUMBERS = frozenset(column.name for column in OBJECT_COLUMNS if column.digits == _DIGITS)
+_IS_NUMBER = tuple(name in _NUMBERS for name in ObjectRow._fields)
+
+
+def as_written(row: ObjectRow) -> ObjectRow:
+    """Return a row of the table as `read_objects` gives it back: numbers to the digits that stand there.
+
+    Example:
+        >>> row = ObjectRow(3, 0.12, 1, "ours", "first", 2 / 3, 40, "cat", *[None] * 6, iou_between=(1.0, None))
+        >>> as_written(row).score, as_written(row).iou_between
+        (0.666666667, (1.0, None))
+    """
+    cells = [
+        _as_written(value) if is_number else value for value, is_number in zip(row, _IS_NUMBER, strict=True)
+    ]
+    ious = tuple(None if iou is None else float(f"{iou:.{_DIGITS}g}") for iou in row.iou_between)
+    return ObjectRow._make(cells)._replace(class_name=row.class_name or None, iou_between=ious)
+
+
+def _as_written(number: Any) -> float | None:
+    return _number(format_cell(number, _DIGITS))
 
 
 def has_every_column(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ CAPTIONS = {
 
 _WIDEST = 1600
 _QUALITY = 82
+_AT_A_TIME = 2
 
 
 def plot_pictures(folder: Path, files: Iterable[Path]) -> list[Picture]:
@@ -34,10 +36,13 @@ def plot_pictures(folder: Path, files: Iterable[Path]) -> list[Picture]:
         folder: that the page lies in.
         files: plots in it, named as in the layout.
     """
+    there = [path for path in files if path.is_file()]
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        images = list(pool.map(_small, there))
     return [
         Picture(CAPTIONS[path.name], path.relative_to(folder).as_posix(), image)
-        for path in files
-        if path.is_file() and (image := _small(path))
+        for path, image in zip(there, images, strict=True)
+        if image
     ]
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from yolact_temporal.data.lines import open_table
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.metrics.causes import BOX_CAUSES, PAIR_SPECS
 from yolact_temporal.temporal.reading.shared_ids import mask_key
-from yolact_temporal.temporal.report import Column, Row, TableColumns
+from yolact_temporal.temporal.report import Column, Row, TableColumns, format_cell
 from yolact_temporal.temporal.why.explaining import PairCauses
 
-_OfBox: TypeAlias = tuple[float | None, float | None]
+OfBox: TypeAlias = tuple[float | None, float | None]
 """What of B2 and of B1 of a pair comes from the box."""
+MaskTold: TypeAlias = tuple[int, int, str]
+"""What tells a mask from others, as of `mask_key`."""
 
 CAUSE_COLUMNS = TableColumns(
     Column("frame", "", "Index of the pair's second frame in the clip, from 0."),
@@ -40,7 +42,52 @@ def cause_row(causes: PairCauses) -> Row:
     }
 
 
-class BoxCauses:
+class BoxCauses(Protocol):
+    """Tells what of B2 and of B1 of pairs comes from the box."""
+
+    def of(self, frame: int, area_px: int, score: float) -> OfBox:
+        """Return what of B2 and of B1 of the pair that a mask ends comes from the box; None where it is not known.
+
+        Args:
+            frame: of the mask; not before one that was asked of.
+            area_px, score: of the mask.
+        """
+
+
+class LatestBoxCauses:
+    """What of the pairs of the latest frame comes from the box, as the table will say it.
+
+    Example:
+        >>> causes = LatestBoxCauses()
+        >>> causes.take(4, [PairCauses(4, 0.2, 1, 2 / 3, 50, 0.2, dict(zip(BOX_CAUSES, (1 / 3, 2.0))))])
+        >>> causes.of(4, 50, 2 / 3), causes.of(5, 50, 2 / 3)
+        ((0.333333, 2.0), (None, None))
+    """
+
+    def __init__(self) -> None:
+        self._frame = -1
+        self._found: dict[MaskTold, OfBox] = {}
+
+    def take(self, frame: int, pairs: Iterable[PairCauses]) -> None:
+        """Take the pairs that a frame ends."""
+        self._frame = frame
+        self._found = {
+            mask_key(frame, own.area_px, own.score): _of_box([own.values.get(name) for name in BOX_CAUSES])
+            for own in pairs
+        }
+
+    def of(self, frame: int, area_px: int, score: float) -> OfBox:
+        """Return what of a pair comes from the box; as of `BoxCauses`."""
+        key = mask_key(frame, area_px, score)
+        return self._found.get(key, (None, None)) if frame == self._frame else (None, None)
+
+
+def _of_box(values: Sequence[float | None]) -> OfBox:
+    jitter, px = (format_cell(value) for value in values)
+    return float(jitter) if jitter else None, float(px) if px else None
+
+
+class RecordedBoxCauses:
     """What of B2 and of B1 of each pair comes from the box, read along with something else that is in order of frames.
 
     Args:
@@ -52,14 +99,10 @@ class BoxCauses:
         self._rows = _box_causes(path)
         self._next = next(self._rows, None)
         self._frame = -1
-        self._found: dict[tuple[int, int, str], _OfBox] = {}
+        self._found: dict[MaskTold, OfBox] = {}
 
-    def of(self, frame: int, area_px: int, score: float) -> tuple[float | None, float | None]:
-        """Return what of B2 and of B1 of the pair that a mask ends comes from the box; None where it is not known.
-
-        Args:
-            frame: of the mask; not before one that was asked of.
-            area_px, score: of the mask.
+    def of(self, frame: int, area_px: int, score: float) -> OfBox:
+        """Return what of a pair comes from the box; as of `BoxCauses`.
 
         Raises:
             InputError: if the table cannot be read, or is no such table.
@@ -74,7 +117,7 @@ class BoxCauses:
         return self._found.get(mask_key(frame, area_px, score), (None, None))
 
 
-def _box_causes(path: Path) -> Iterator[tuple[tuple[int, int, str], _OfBox]]:
+def _box_causes(path: Path) -> Iterator[tuple[MaskTold, OfBox]]:
     if not path.exists():
         return
     try:

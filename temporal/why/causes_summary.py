@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from yolact_temporal.temporal.comparison.statistics import Interval, ratio_interval
+from yolact_temporal.temporal.comparison.statistics import Interval
+from yolact_temporal.temporal.intervals import pooled_intervals
 from yolact_temporal.temporal.metrics import REGISTRY, mean_figure
 from yolact_temporal.temporal.metrics.causes import (
     FLOOR,
@@ -108,15 +109,15 @@ class CauseSums:
     def figures(self) -> dict[str, CauseFigure]:
         """Return every figure of the clip so far, by metric name."""
         pooled = self._clip.pooled()
-        return {name: self._figure(name, pooled.get(name)) for name in FIGURES}
+        intervals = pooled_intervals(pooled)
+        return {name: self._figure(name, pooled.get(name), intervals.get(name)) for name in FIGURES}
 
-    def _figure(self, name: str, pooled: PooledSums | None) -> CauseFigure:
+    def _figure(self, name: str, pooled: PooledSums | None, interval: Interval | None) -> CauseFigure:
         own = [sums[name].figure() for sums in self._tracks.values()]
         mean = mean_figure(figure.value for figure in own)
         n, n_undefined = sum(figure.n for figure in own), sum(figure.n_undefined for figure in own)
         if pooled is None:
             return CauseFigure(None, None, n, n_undefined, 0, None)
-        interval = ratio_interval(pooled.values, pooled.weight, pooled.compute)
         return CauseFigure(pooled.value(), interval, n, n_undefined, mean.n, mean.value)
 
 

@@ -12,14 +12,18 @@ from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.runs.layout import ModelFolder
 from yolact_temporal.temporal.report import CsvTable
 from yolact_temporal.temporal.stability import FrameStability
-from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS, cause_row
+from yolact_temporal.temporal.why.causes_csv import CAUSE_COLUMNS, LatestBoxCauses, cause_row
 from yolact_temporal.temporal.why.causes_summary import CauseSums, ClipCauses
 from yolact_temporal.temporal.why.explaining import Explainer
 from yolact_temporal.temporal.why.parts_plot import plot_parts
 
 
 class CauseRecording:
-    """Explains one model's jitter, pair by pair, and writes the table of it."""
+    """Explains one model's jitter, pair by pair, and writes the table of it.
+
+    Attributes:
+        of_boxes: what of the latest frame's pairs comes from the box.
+    """
 
     def __init__(
         self, files: ModelFolder, mask_source: ExplainedMasks, size: tuple[int, int], request: RunRequest
@@ -32,6 +36,7 @@ class CauseRecording:
         self._explainer = Explainer(mask_source.assemble)
         self._grid_px = mask_source.crop_step_px(size)
         self._sums, self._pairs = CauseSums(), 0
+        self.of_boxes = LatestBoxCauses()
 
     def __enter__(self) -> CauseRecording:
         self._table = CsvTable(self._files.causes, CAUSE_COLUMNS)
@@ -55,7 +60,9 @@ class CauseRecording:
         if not self.wants(index):
             self._explainer.pass_over(stability, counted)
             return
-        for causes in self._explainer.update(stability, masks, carried, seen.moved.motion, counted):
+        found = tuple(self._explainer.update(stability, masks, carried, seen.moved.motion, counted))
+        self.of_boxes.take(index, found)
+        for causes in found:
             self._table.write(cause_row(causes))
             self._sums.add(causes)
         latest = self._explainer.latest

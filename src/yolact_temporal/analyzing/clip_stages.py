@@ -26,6 +26,7 @@ from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.sources import select_frames
 from yolact_temporal.data.sources.changes import change_sentence, stamp_of
 from yolact_temporal.temporal.absences import AbsenceCounts
+from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import Outside
 from yolact_temporal.temporal.motion_sources import MotionSource
@@ -52,7 +53,7 @@ class AnalyzeResult:
         clip: what was read.
         stability: by model name.
         frames: frames measured.
-        losses: frames the decoder lost.
+        losses: frames the decoder lost of those that were asked for.
         warnings: of the decoder, and of what saw the frames.
         seconds: wall time by stage name; stages overlap, so they add up to more than the total.
         outside: by model, instances that are of no object of the ground truth, or, without one, of the models'
@@ -65,6 +66,9 @@ class AnalyzeResult:
         numbers: by model and track, the object of the comparison or of the ground truth that it is; None where there
             are none.
         times: what each stage took of the clock and of the processor, and which waited for which.
+        objects: the objects that all is told of, the ground truth's or else those of several models; None where there
+            are none.
+        span_s: from the first frame's time to the last one's.
     """
 
     clip: ClipInfo
@@ -81,6 +85,8 @@ class AnalyzeResult:
     absences: Mapping[str, AbsenceCounts] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[int, int]] | None = None
     times: StageTimes | None = None
+    objects: Objects | None = None
+    span_s: float = 0.0
 
 
 def analyze_clip(
@@ -116,7 +122,10 @@ def analyze_clip(
             stack.enter_context(ModelRecording(folder, mask_source, source.info, request, motion.pictures))
             for mask_source in mask_sources
         ]
-        tables = object_tables(folder, mask_sources, source.info, request)
+        kept, last = min((recording.kept for recording in recordings), default=(0, -1))
+        if kept and request.destination.going_on is not None:
+            request.destination.going_on(kept, last)
+        tables = object_tables(folder, recordings, source.info, request)
         objects = [stack.enter_context(table) for table in tables]
 
         def ahead(
@@ -132,15 +141,19 @@ def analyze_clip(
         moved = ahead(with_motion(frames, motion, clock), "flow", "network")
         seen = ahead(_segment(moved, recordings, options.batch, clock), "network", "measure", niceness=0)
         measured = ahead(_measure(seen, recordings, objects, numbers, clock), "measure", "overlay")
-        count = 0
+        count, first_s, last_s = 0, None, 0.0
         for count, frame in enumerate(measured, start=1):
+            last_s = frame.seen.moved.frame.time_s
+            first_s = last_s if first_s is None else first_s
             with clock.running("overlay"):
-                for recording in recordings:
-                    recording.draw(frame)
+                drawn = {recording.name: recording.draw(frame) for recording in recordings}
             require_folder(folder.path)
+            if request.watcher is not None:
+                pictures = {model: picture for model, picture in drawn.items() if picture is not None}
+                request.watcher.see(frame, pictures, _worst(recordings, timed))
             if progress is not None:
                 progress(count)
-        moments = worst_apart((one for recording in recordings for one in recording.moments()), timed)
+        moments = _worst(recordings, timed)
         stability = {recording.name: recording.finish() for recording in recordings}
         causes = {
             recording.name: recording.causes.result()
@@ -148,6 +161,7 @@ def analyze_clip(
             if recording.causes is not None
         }
         outside = objects[-1].outside() if objects else {}
+        table = objects[-1].table() if objects else None
         true = next((found for table in objects if (found := table.measured()) is not None), None)
     changed = change_sentence(source.info, stamp)
     warnings = [
@@ -160,7 +174,7 @@ def analyze_clip(
         source.info,
         stability,
         count,
-        tuple(source.losses),
+        tuple(selected.losses),
         tuple(warnings),
         clock.seconds(),
         outside,
@@ -171,7 +185,13 @@ def analyze_clip(
         {recording.name: recording.absences() for recording in recordings},
         {recording.name: numbers.settled(recording.name) for recording in recordings} if objects else None,
         clock.times(),
+        table,
+        last_s - (first_s or 0.0),
     )
+
+
+def _worst(recordings: Sequence[ModelRecording], timed: bool) -> list[Moment]:
+    return worst_apart((one for recording in recordings for one in recording.moments()), timed)
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from yolact_temporal.data.csv_tables import csv_rows
 from yolact_temporal.data.runs.claim import claim_files, has_header
 from yolact_temporal.data.runs.layout import CLIPS
+from yolact_temporal.data.text_cells import text_of_cell
+from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.report import Column, CsvTable
 
 State = Literal["done", "done in part", "there already", "failed", "not done"]
@@ -71,6 +75,31 @@ def write_clips(rows: Iterable[ClipRow], folder: Path, shard: tuple[int, int] | 
     with CsvTable(path, CLIP_COLUMNS) as table:
         table.write_all(asdict(row) for row in rows)
     return path
+
+
+def read_clips(folder: Path, shard: tuple[int, int] | None = None) -> dict[str, ClipRow]:
+    """Return the rows of the table that lies in a folder, by run; empty where there is none that can be read."""
+    try:
+        with csv_rows(folder / clips_table(shard)) as lines:
+            _, header = next(lines, (0, []))
+            rows = [_row_of(dict(zip(header, map(text_of_cell, cells), strict=True))) for _, cells in lines]
+    except (OSError, UnicodeDecodeError, csv.Error, InputError, KeyError, ValueError):
+        return {}
+    return {row.run: row for row in rows}
+
+
+def _row_of(cells: dict[str, str]) -> ClipRow:
+    if cells["state"] not in get_args(State):
+        raise ValueError(f"expected what became of a clip, got {cells['state']!r}")
+    return ClipRow(
+        cells["clip"],
+        cells["run"],
+        cast(State, cells["state"]),
+        int(cells["exit_code"]) if cells["exit_code"] else None,
+        int(cells["frames"]) if cells["frames"] else None,
+        float(cells["seconds"]) if cells["seconds"] else None,
+        cells["reason"],
+    )
 
 
 def count_sentence(rows: Sequence[ClipRow]) -> str:

@@ -9,6 +9,7 @@ from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip, write_page
+from yolact_temporal.analyzing.run_pictures import shown_moments
 from yolact_temporal.data.files import results_in
 from yolact_temporal.data.photo_film import PhotoFilm
 from yolact_temporal.data.runs.layout import CAMERA_MOVES_PLOT, RunFolder
@@ -83,7 +84,9 @@ def compare_motions(
                 table.write_all(own)
         if pictures.plots:
             plot_camera_moves(rows, done.folder.plots / CAMERA_MOVES_PLOT, done.name)
-            write_page(done, open_finished(done.folder.path).manifest)  # again, with this plot
+            manifest = open_finished(done.folder.path).manifest
+            # Again, with this plot.
+            write_page(done, manifest, shown_moments(done.folder, done.reading, manifest))
     return "\n\n".join(_table(film, name, own) for name, own in rows.items())
 
 

@@ -50,7 +50,7 @@ def read_run(
     return ClipReading(
         name=name,
         frames=result.frames,
-        seconds=None if clip.fps is None else result.frames * stride / float(clip.fps),
+        seconds=_seconds(result, stride),
         size=(clip.height, clip.width),
         models=tuple(thresholds),
         objects=tuple(objects),
@@ -66,6 +66,15 @@ def read_run(
         remarks=(*said, *_remarks(result, stride)),
         quality={own.model: (_value(own, "truth_j"), _value(own, "truth_f")) for own in quality},
     )
+
+
+def _seconds(result: AnalyzeResult, stride: int) -> float | None:
+    """Return how long the measured frames last; of a clip of uneven gaps, such as a live one, from first to last."""
+    clip = result.clip
+    if clip.fps is None:
+        return None
+    step = stride / float(clip.fps)
+    return result.span_s + step if clip.variable_rate else result.frames * step
 
 
 def _remarks(result: AnalyzeResult, stride: int) -> tuple[str, ...]:

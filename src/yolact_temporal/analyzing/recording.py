@@ -11,6 +11,9 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from yolact_temporal.analyzing.cause_recording import CauseRecording
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame, SeenFrame
 from yolact_temporal.analyzing.mask_sources import ExplainedMasks, MaskSource, NetworkMasks
@@ -28,7 +31,8 @@ from yolact_temporal.data.video_writer import VideoWriter
 from yolact_temporal.errors import InputError
 from yolact_temporal.temporal.absences import ABSENCE_COLUMNS, AbsenceCounts, AbsenceFinder
 from yolact_temporal.temporal.association import AssociationOptions
-from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, object_row_cells
+from yolact_temporal.temporal.comparison.clip_objects import ObjectParts
+from yolact_temporal.temporal.comparison.objects_csv import OBJECT_COLUMNS, as_written, object_row_cells
 from yolact_temporal.temporal.comparison.rows import ObjectRow
 from yolact_temporal.temporal.comparison.support_meter import ComparedModel, Outside, SupportMeter
 from yolact_temporal.temporal.meter import StabilityMeter
@@ -45,6 +49,7 @@ from yolact_temporal.temporal.report import (
 )
 from yolact_temporal.temporal.stability import ClipStability, FrameStability
 from yolact_temporal.temporal.truth.truth_meter import TruthMeter
+from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 
 ASSUMED_FPS = Fraction(30)
 """The rate at which the overlay of a clip without time is played."""
@@ -90,7 +95,8 @@ class ModelRecording:
         self._request, self._drawn = request, request.destination.pictures.prototypes
         self._moments = MomentFinder(self.name, timed=rate is not None)
         self._overlay_rate = Fraction(clip.fps or ASSUMED_FPS) / options.stride
-        drawn = pictures and request.destination.pictures.overlay
+        self._filmed = pictures and request.destination.pictures.overlay
+        drawn = self._filmed or (pictures and request.watcher is not None)
         self._painter = OverlayPainter(float(self._overlay_rate)) if drawn else None
         self._undrawn = True
         self._kept = 0
@@ -113,7 +119,7 @@ class ModelRecording:
                 size = (self._clip.height, self._clip.width)
                 table = CauseRecording(self._files, self.explained, size, self._request)
                 self.causes = stack.enter_context(table)
-            if self._painter is not None:
+            if self._filmed:
                 size = (self._clip.height, self._clip.width)
                 self._overlay = stack.enter_context(
                     VideoWriter(self._files.overlay, size=size, fps=self._overlay_rate)
@@ -139,6 +145,11 @@ class ModelRecording:
         if self._files.soft.exists():
             self._files.soft.replace(part_path(self._files.soft))
         return SoftWriter.resume(self._files.soft, self._kept)
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many frames a broken run has recorded, and the index of the last of them; (0, -1) where there is none."""
+        return self._kept, -1 if self._record.last_kept is None else self._record.last_kept
 
     def recorded(self, first_index: int, count: int) -> list[FrameRecord] | None:
         """Return what a broken run saw in the next `count` frames; None once its record is used up.
@@ -209,10 +220,13 @@ class ModelRecording:
         )
         return [f"{self.name}: no prototypes of frame {self._drawn} were drawn: {why}."]
 
-    def draw(self, measured: MeasuredFrame) -> None:
-        """Draw what counts of the next frame and append it to the overlay video, if there is one."""
+    def draw(self, measured: MeasuredFrame) -> NDArray[np.uint8] | None:
+        """Draw what counts of the next frame and append it to the overlay video, if there is one; returns the drawing.
+
+        None where nobody wants one.
+        """
         if self._painter is None:
-            return
+            return None
         if measured.seen.moved.cut:
             self._painter.forget()
         begins = measured.seen.moved.cut or self._undrawn
@@ -230,7 +244,9 @@ class ModelRecording:
         )
         seconds = "" if self._clip.fps is None else f"   {frame.time_s:.2f} s"
         draw_banner(drawn, self.name, f"frame {frame.index}{seconds}")
-        self._overlay.write(drawn, frame.time_s)
+        if self._filmed:
+            self._overlay.write(drawn, frame.time_s)
+        return drawn
 
     def absences(self) -> AbsenceCounts:
         """Return how many absences ended so far, by cause."""
@@ -248,7 +264,7 @@ class ModelRecording:
         self._frames.close()
         self._instances.close()
         self._absent.close()
-        if self._painter is not None:
+        if self._filmed:
             self._overlay.close()
         if self._soft is not None:
             self._soft.close()
@@ -297,6 +313,21 @@ class ObjectsRecording:
         self._truth = None if truth is None else TrueFrames(truth)
         self._measured = None if truth is None else TruthMeter(compared, truth.class_names, davis)
         self._known = array("q")
+        self._grown: ObjectParts | None = None
+        self._causes: Mapping[str, BoxCauses] = {}
+
+    def keep(self, folder: Path, causes: Mapping[str, BoxCauses]) -> None:
+        """Keep the table as it grows, for `table`, so that nobody need read it back.
+
+        Args:
+            folder: takes what of it does not stay in memory.
+            causes: what of each model's pairs comes from the box, of the frame that is measured.
+        """
+        self._grown, self._causes = ObjectParts.growing(folder), causes
+
+    def table(self) -> ObjectParts | None:
+        """Return the table as it stands in its file, now that all frames are measured; None unless it was kept."""
+        return None if self._grown is None else self._grown.finish()
 
     def __enter__(self) -> ObjectsRecording:
         self._table = CsvTable(self._path, OBJECT_COLUMNS)
@@ -321,7 +352,7 @@ class ObjectsRecording:
         frame, motion, cut = seen.moved.frame, seen.moved.motion, seen.moved.cut
         if self._truth is None or self._measured is None:
             rows = self._meter.update(frame.index, frame.time_s, found, motion, cut)
-            self._table.write_all(object_row_cells(row) for row in rows)
+            self._write(rows)
             return rows
         true = self._truth.at(frame.index)
         if true is None:
@@ -329,12 +360,17 @@ class ObjectsRecording:
         rows = self._meter.update(
             frame.index, frame.time_s, found, motion, cut, truth=true.objects, void=true.void
         )
-        self._table.write_all(object_row_cells(row) for row in rows)
+        self._write(rows)
         self._known.append(frame.index)
         if self._meter.judged is not None:
             tracks = {name: each.owner_ids for name, each in stability.items()}
             self._measured.update(self._meter.judged, true.classes, tracks)
         return rows
+
+    def _write(self, rows: Sequence[ObjectRow]) -> None:
+        self._table.write_all(object_row_cells(row) for row in rows)
+        if self._grown is not None:
+            self._grown.add(with_box_causes(map(as_written, rows), self._causes))
 
     def measured(self) -> MeasuredTruth | None:
         """Return what was measured against the ground truth so far; None of a consensus."""
@@ -348,17 +384,18 @@ class ObjectsRecording:
 
 
 def object_tables(
-    folder: RunFolder,
-    mask_sources: Sequence[MaskSource],
-    clip: ClipInfo,
-    request: RunRequest,
+    folder: RunFolder, recordings: Sequence[ModelRecording], clip: ClipInfo, request: RunRequest
 ) -> list[ObjectsRecording]:
     """Return the tables of objects that a run has: the consensus of several models, and the ground truth's."""
     options, truth = request.options, request.truth
+    mask_sources = [recording.mask_source for recording in recordings]
     tables = []
     if len(mask_sources) > 1:
         tables.append(ObjectsRecording(folder.objects, mask_sources, clip, options))
     if truth is not None:
         davis = request.protocol == "davis"
         tables.append(ObjectsRecording(folder.true_objects, mask_sources, clip, options, truth, davis))
+    if tables:  # all is told of the last one
+        causes = {own.name: own.causes.of_boxes for own in recordings if own.causes is not None}
+        tables[-1].keep(folder.path, causes)
     return tables

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.data.formats import MaskSequence
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.motion_sources import MotionSource
+from yolact_temporal.temporal.reading.moments import Moment
 
-Protocol = Literal["davis"]
+TruthProtocol = Literal["davis"]
 """A published way to measure masks against a ground truth."""
 
 
@@ -46,6 +51,8 @@ class Destination:
         inputs: what else the run is made from, beside clip, masks and truth; the run keeps apart from it.
         command: what was typed to make it; "" if it is made otherwise.
         drawing: called before plots are drawn, which takes a while.
+        going_on: called where a broken run is gone on with, before its first frame: with how many frames it has
+            recorded, and the index of the last of them.
     """
 
     name: str
@@ -56,6 +63,27 @@ class Destination:
     inputs: tuple[Path, ...] = ()
     command: str = ""
     drawing: Callable[[], object] | None = None
+    going_on: Callable[[int, int], object] | None = None
+
+
+class Watcher(Protocol):
+    """Is shown every frame once it is measured, and says what else the manifest holds."""
+
+    def see(
+        self, frame: MeasuredFrame, drawn: Mapping[str, NDArray[np.uint8]], moments: Sequence[Moment]
+    ) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: what was measured of it.
+            drawn: by model, the frame with its masks, uint8 (H, W, 3).
+            moments: the worst so far, of all models.
+        """
+        ...
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Return what `run.json` holds of what was watched; asked before the first frame and after the last."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,6 +98,7 @@ class RunRequest:
         protocol: "davis" to measure against the truth as DAVIS publishes it, too; None for matched objects alone.
         sections: (time in seconds, label) marks for the timeline plot.
         rules: margins and bounds by which the models' comparison is decided.
+        watcher: is shown every frame; None where nobody looks.
         said: what must be said beside the figures, a sentence each, as of a rate that is assumed.
     """
 
@@ -77,7 +106,8 @@ class RunRequest:
     options: AnalyzeOptions = field(default_factory=AnalyzeOptions)
     motion: MotionSource | None = None
     truth: MaskSequence | None = None
-    protocol: Protocol | None = None
+    protocol: TruthProtocol | None = None
     sections: Sequence[tuple[float, str]] = ()
     rules: Rules = field(default_factory=Rules)
+    watcher: Watcher | None = None
     said: tuple[str, ...] = ()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from yolact_temporal.analyzing.against_truth import TruthFit, measure_truth_fit, truth_fit_rows
+from yolact_temporal.analyzing.beside import Beside
 from yolact_temporal.analyzing.clip_stages import AnalyzeResult, analyze_clip
 from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
@@ -18,6 +20,7 @@ from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.run_page import TOLD_PAIRS, run_page
+from yolact_temporal.analyzing.run_pictures import RunPictures, ahead_of_drawing
 from yolact_temporal.analyzing.summary_text import (
     CAVEAT,
     FLOOR_NOTE,
@@ -31,28 +34,25 @@ from yolact_temporal.comparing.compare_runs import (
     compare_objects,
     write_comparison,
 )
-from yolact_temporal.data.files import atomic_write, make_folder, results_in
+from yolact_temporal.data.files import atomic_write, results_in
 from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
 from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
-from yolact_temporal.temporal.comparison.clip_objects import ObjectParts, Objects
+from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
-from yolact_temporal.temporal.comparison.objects_csv import read_objects
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.comparison.statistics import Interval
 from yolact_temporal.temporal.documents import Block, Items, Paragraph, Section, as_markdown
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.intervals import own_intervals
 from yolact_temporal.temporal.motion_sources import FlowMotion, MotionSource
-from yolact_temporal.temporal.plots import PLOTTED_COLUMNS, PLOTTED_TRACK_COLUMNS, CsvRows, write_plots
 from yolact_temporal.temporal.reading.clip_reading import ClipReading
 from yolact_temporal.temporal.reading.first_lines import first_lines
 from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
-from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
 
@@ -202,52 +202,67 @@ def _run(
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
         if request.protocol is not None:
             manifest["ground_truth"]["protocol"] = request.protocol
+    if request.watcher is not None:
+        manifest |= request.watcher.manifest()
     if claimed.earlier is not None:
         _require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
-    result = analyze_clip(source, mask_sources, folder, request, motion, progress)
-    if destination.drawing is not None and destination.pictures.plots:
-        destination.drawing()
-    with results_in(folder.path):
-        table = _objects(folder, mask_sources, truth is not None)
-        comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
-        quality: Sequence[TruthFit] = ()
-        if truth is not None and result.truth is not None and table is not None:
-            tracks = {model: len(own.tracks) for model, own in result.stability.items()}
-            quality = measure_truth_fit(folder, mask_sources, source.info, truth, result.truth, table, tracks)
-        if comparison.pairs:
-            pictures = destination.pictures
-            write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
-        intervals = {model: own_intervals(own.sums) for model, own in result.stability.items()}
-        notes = {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources}
-        thresholds = {own.name: own.score_threshold for own in mask_sources}
-        reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
-        done = FinishedRun(
-            name,
-            folder,
-            result,
-            intervals,
-            comparison,
-            reading,
-            notes,
-            tuple(quality),
-            claimed.left,
-            options.stride,
-        )
-        manifest |= _outcome(result)
-        _write_reports(done, request, manifest_of(folder.path, manifest))
-        write_manifest(folder.path, manifest)
+    with Beside() as beside:
+        told = ahead_of_drawing(beside, progress) if destination.pictures.plots else progress
+        result = analyze_clip(source, mask_sources, folder, request, motion, told)
+        if destination.drawing is not None and destination.pictures.plots:
+            destination.drawing()
+        with results_in(folder.path):
+            return _concluded(result, mask_sources, request, claimed, manifest, beside)
+
+
+def _concluded(
+    result: AnalyzeResult,
+    mask_sources: Sequence[MaskSource],
+    request: RunRequest,
+    claimed: ClaimedRun,
+    manifest: dict[str, Any],
+    beside: Beside,
+) -> FinishedRun:
+    """Compare, and write all that is told of a run whose frames are measured; the manifest last."""
+    destination, options, truth = request.destination, request.options, request.truth
+    name, folder = destination.name, claimed.folder
+    table = result.objects
+    intervals = {
+        model: beside.later(partial(own_intervals, own.sums)) for model, own in result.stability.items()
+    }
+    comparison = _compare(table, name, mask_sources, result, truth is not None, request.rules)
+    quality: Sequence[TruthFit] = ()
+    if truth is not None and result.truth is not None and table is not None:
+        tracks = {model: len(own.tracks) for model, own in result.stability.items()}
+        quality = measure_truth_fit(folder, mask_sources, result.clip, truth, result.truth, table, tracks)
+    thresholds = {own.name: own.score_threshold for own in mask_sources}
+    reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
+    manifest |= _outcome(result)
+    if request.watcher is not None:
+        manifest |= request.watcher.manifest()
+    finished, drawn = manifest_of(folder.path, manifest), None
+    if destination.pictures.plots:
+        drawn = RunPictures.begin(folder, reading, finished, request.sections, beside)
+    if comparison.pairs:
+        pictures = destination.pictures
+        write_comparison(comparison, folder.path, name, pictures.plots, pictures.pair_plots)
+    done = FinishedRun(
+        name,
+        folder,
+        replace(result, objects=None),  # all is told of them
+        {model: own.result() for model, own in intervals.items()},
+        comparison,
+        reading,
+        {own.name: str(own.manifest.get("note", own.name)) for own in mask_sources},
+        tuple(quality),
+        claimed.left,
+        options.stride,
+    )
+    _write_reports(done, finished, drawn)
+    write_manifest(folder.path, manifest)
     return done
-
-
-def _objects(folder: RunFolder, mask_sources: Sequence[MaskSource], on_truth: bool) -> Objects | None:
-    """Return the objects that all is told of: the ground truth's, else those of several models; else there are none."""
-    if not on_truth and len(mask_sources) < 2:
-        return None
-    rows = read_objects(folder.true_objects if on_truth else folder.objects)
-    causes = {source.name: BoxCauses(folder.model(source.name).causes) for source in mask_sources}
-    return ObjectParts(with_box_causes(rows, causes), folder.path)
 
 
 def _compare(
@@ -332,8 +347,8 @@ def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: M
             )
 
 
-def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -> None:
-    """Write what is made from the tables: summary, plots if asked for, report."""
+def _write_reports(done: FinishedRun, manifest: Manifest, drawn: RunPictures | None) -> None:
+    """Write what is made from the tables: summary, report, and the pictures that are being drawn."""
     folder, result = done.folder, done.result
     with CsvTable(folder.summary, SUMMARY_COLUMNS) as summary:
         for model, stability in result.stability.items():
@@ -344,36 +359,18 @@ def _write_reports(done: FinishedRun, request: RunRequest, manifest: Manifest) -
         for model, causes in result.causes.items():
             summary.write_all(cause_rows(done.name, model, causes))
     write_moments(folder.moments, done.reading.moments)
-    if request.destination.pictures.plots:
-        draw_plots(done, request.sections)
     with atomic_write(folder.report) as file:
         file.write(as_markdown(run_report(done)))
-    write_page(done, manifest, request.destination.pictures.plots)
+    write_page(done, manifest, () if drawn is None else drawn.finished())
 
 
-def write_page(done: FinishedRun, manifest: Manifest, pictures: bool = True) -> None:
-    """Write a run's `report.html`, from what lies in its folder by then, with or without pictures of moments."""
+def write_page(done: FinishedRun, manifest: Manifest, moments: Sequence[bytes] = ()) -> None:
+    """Write a run's `report.html`, from what lies in its folder by then, with the pictures of moments given."""
     said = [*done.comparison.remarks, *remarks(done.result)]
     answered = len(done.reading.verdicts) <= TOLD_PAIRS
-    page = run_page(done.reading, _figures(done, answered=answered), said, done.folder, manifest, pictures)
+    page = run_page(done.reading, _figures(done, answered=answered), said, done.folder, manifest, moments)
     with atomic_write(done.folder.page) as file:
         file.write(page)
-
-
-def draw_plots(done: FinishedRun, sections: Sequence[tuple[float, str]] = ()) -> None:
-    """Draw a run's plots from its tables; `sections` as of a `RunRequest`."""
-    make_folder(done.folder.plots)
-    tables = {model: done.folder.model(model) for model in done.result.stability}
-    write_plots(
-        {model: CsvRows(files.frames, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: CsvRows(files.instances, PLOTTED_COLUMNS) for model, files in tables.items()},
-        {model: CsvRows(files.tracks, PLOTTED_TRACK_COLUMNS) for model, files in tables.items()},
-        done.folder.plots,
-        done.name,
-        sections,
-        done.reading.numbers,
-        done.reading.floors_px,
-    )
 
 
 def run_report(done: FinishedRun, reading: bool = True, notes: bool = True) -> Section:

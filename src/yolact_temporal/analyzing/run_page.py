@@ -23,7 +23,6 @@ from yolact_temporal.temporal.reading.first_lines import (
     moment_table,
     unlisted,
 )
-from yolact_temporal.temporal.reading.moment_pictures import moment_pictures
 from yolact_temporal.temporal.reading.object_table import object_table
 
 SHOWN_MOMENTS = 8
@@ -44,7 +43,7 @@ def run_page(
     said: Sequence[str],
     folder: RunFolder,
     manifest: Manifest,
-    pictured: bool = True,
+    moments: Sequence[bytes] = (),
 ) -> str:
     """Return a run's page.
 
@@ -54,7 +53,7 @@ def run_page(
         said: how the clip was read, a sentence each.
         folder: the run, its tables and plots written.
         manifest: of the run.
-        pictured: whether the worst moments are pictures, for which the clip is read again.
+        moments: pictures of the first `SHOWN_MOMENTS` worst moments, empty bytes where there is none.
     """
     many = len(reading.verdicts) > TOLD_PAIRS
     lines = first_lines(replace(reading, verdicts=()) if many else reading)
@@ -67,7 +66,7 @@ def run_page(
         *([_each_pair(reading, overview)] if many else []),
         *(block for block in lines.blocks if not isinstance(block, Section)),
         *([_objects(reading)] if reading.objects else []),
-        *_moment_blocks(reading, folder, manifest, pictured),
+        *_moment_blocks(reading, folder, manifest, moments),
         *([Section("Plots", plots_below)] if plots_below else []),
         Section("Every figure", [folded(block) for block in figures], folded=True),
         Section("How it was read", [Items([*said, *_how_measured(manifest)])], folded=True),
@@ -96,11 +95,10 @@ def _what_was_measured(manifest: Manifest) -> str:
 
 
 def _moment_blocks(
-    reading: ClipReading, folder: RunFolder, manifest: Manifest, pictured: bool
+    reading: ClipReading, folder: RunFolder, manifest: Manifest, pictures: Sequence[bytes]
 ) -> Iterable[Block]:
-    """Return the worst moments as pictures, or, where none are wanted or there can be none, in words."""
+    """Return the worst moments as pictures, or, where there are none, in words."""
     moments = reading.moments[:SHOWN_MOMENTS]
-    pictures = moment_pictures(folder, manifest, moments) if pictured else [b""] * len(moments)
     first_s = _first_time_s(folder, manifest)
     shown = [
         Picture(
@@ -110,7 +108,7 @@ def _moment_blocks(
             link_text="Play it",
             wide=False,
         )
-        for moment, image in zip(moments, pictures, strict=True)
+        for moment, image in zip(moments, pictures, strict=False)
         if image
     ]
     if not moments:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import multiprocessing
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy as np
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
+from yolact_temporal.analyzing.stage_clock import Spent
 from yolact_temporal.benchmarking.metrics import peak_mib
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.formats import MaskFrame, MaskSequence
@@ -39,9 +39,9 @@ FRAMES = (1_000, 10_000, 100_000)
 TRACKS = (10, 1_000, 10_000)
 
 _CELL_PX = 8
-_SHOWN = 3.0
+AT_A_TIME = 1.0
 """How many objects are there at a time on average, where they live long enough for that."""
-_SHORTEST_LIFE = 8
+_SHORTEST_LIFE = 4
 """Frames that an object lives at least: of many objects in few frames more are there at a time."""
 
 
@@ -52,15 +52,17 @@ class LongClip:
     Attributes:
         frames: how many.
         tracks: objects in all of it.
+        at_a_time: how many of them are there at a time on average, or more where each would live too short.
     """
 
     frames: int
     tracks: int
+    at_a_time: float = AT_A_TIME
 
     @property
     def life(self) -> int:
         """Frames that an object lives."""
-        return min(max(round(_SHOWN * self.frames / self.tracks), _SHORTEST_LIFE), self.frames)
+        return min(max(round(self.at_a_time * self.frames / self.tracks), _SHORTEST_LIFE), self.frames)
 
     def objects_at(self, index: int) -> list[int]:
         """Return the objects that are there in a frame, numbered from 1 in the order in which they come."""
@@ -179,19 +181,19 @@ def true_masks(clip: LongClip) -> MaskSequence:
     )
 
 
-def measure_long_clip(clip: LongClip, folder: Path, truth: bool = False) -> tuple[FinishedRun, float, float]:
-    """Measure a long clip into a run folder; return the run, its seconds, and those after the last frame.
+def measure_long_clip(clip: LongClip, folder: Path, truth: bool = False) -> tuple[FinishedRun, Spent, Spent]:
+    """Measure a long clip into a run folder; return the run, what it took, and what of that after the last frame.
 
     Args:
         clip: what is measured, by one model whose masks are matched across frames and one that says which is which.
         folder: takes the run.
         truth: whether both are measured against the true masks, too.
     """
-    start = time.perf_counter()
-    last = [start]
+    start = last = Spent.by_now()
 
     def seen(_: int) -> None:
-        last[0] = time.perf_counter()
+        nonlocal last
+        last = Spent.by_now()
 
     masks = [LongClipMasks("steady", clip, 0), LongClipMasks("shivering", clip, 1, identified=True)]
     request = RunRequest(
@@ -201,27 +203,30 @@ def measure_long_clip(clip: LongClip, folder: Path, truth: bool = False) -> tupl
         truth=true_masks(clip) if truth else None,
     )
     done = run_clip(LongClipSource(clip.frames), masks, request, seen)
-    end = time.perf_counter()
-    return done, end - start, end - last[0]
+    end = Spent.by_now()
+    return done, end.since(start), end.since(last)
 
 
 def time_long_clip(frames: int, tracks: int, truth: bool = False) -> dict[str, Any]:
     """Measure a long clip in this process and return its figures.
 
     Returns:
-        {"frames", "tracks", "truth", "peak_mib", "seconds", "seconds_after", "share_after"}; peak_mib is None where the
-        system does not tell.
+        {"frames", "tracks", "truth", "peak_mib", "seconds", "seconds_after", "share_after", "processor_seconds",
+        "processor_seconds_after"}; peak_mib is None where the system does not tell. Processor time and memory are this
+        process's: the one beside it that draws is not counted.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _, seconds, after = measure_long_clip(LongClip(frames, tracks), Path(folder) / "long", truth)
+        _, whole, after = measure_long_clip(LongClip(frames, tracks), Path(folder) / "long", truth)
     return {
         "frames": frames,
         "tracks": tracks,
         "truth": truth,
         "peak_mib": peak_mib(),
-        "seconds": seconds,
-        "seconds_after": after,
-        "share_after": after / seconds,
+        "seconds": whole.wall_s,
+        "seconds_after": after.wall_s,
+        "share_after": after.wall_s / whole.wall_s,
+        "processor_seconds": whole.processor_s,
+        "processor_seconds_after": after.processor_s,
     }
 
 
@@ -255,16 +260,17 @@ def run_long_benchmark(
 
 def format_long_benchmark(found: Sequence[dict[str, Any]]) -> str:
     """Return the figures as a table for the terminal."""
-    lines = [
-        f"{'frames':>8} {'tracks':>8} {'peak memory':>12} {'whole run':>11} {'after the last frame':>21}"
-    ]
-    for one in found:
-        peak = "unknown" if one["peak_mib"] is None else f"{one['peak_mib']:.0f} MiB"
-        lines.append(
-            f"{one['frames']:>8} {one['tracks']:>8} {peak:>12} {one['seconds']:>9.1f} s "
-            f"{one['seconds_after']:>10.1f} s, {one['share_after']:>6.1%}"
-        )
-    return "\n".join(lines)
+    head = f"{'frames':>8} {'tracks':>8} {'peak memory':>12} {'whole run':>11} {'after the last frame':>21}"
+    return "\n".join([head, *map(long_row, found)])
+
+
+def long_row(one: dict[str, Any]) -> str:
+    """Return the figures of one clip as a row of `format_long_benchmark`."""
+    peak = "unknown" if one["peak_mib"] is None else f"{one['peak_mib']:.0f} MiB"
+    return (
+        f"{one['frames']:>8} {one['tracks']:>8} {peak:>12} {one['seconds']:>9.1f} s "
+        f"{one['seconds_after']:>10.1f} s, {one['share_after']:>6.1%}"
+    )
 
 
 def plot_long_benchmark(found: Sequence[dict[str, Any]], path: Path) -> Path:

@@ -127,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
         done = ClipMeasurer(args, asked)(clip, name)
         print_run(args, done)
         return conclude(args, done)
+    args.several = True
     if not asked.clips:
         print(f"yolact-temporal: no clip falls to share {args.shard}: there are fewer", file=sys.stderr)
         return 0

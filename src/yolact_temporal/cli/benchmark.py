@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -257,13 +258,17 @@ def _benchmark_long_clips(args: argparse.Namespace) -> int:
         FRAMES,
         TRACKS,
         format_long_benchmark,
+        long_row,
         plot_long_benchmark,
         run_long_benchmark,
     )
 
     frames = [at_least_one("--long-frames", number) for number in args.long_frames or FRAMES]
     tracks = [at_least_one("--long-tracks", number) for number in args.long_tracks or TRACKS]
-    figures = run_long_benchmark(frames, tracks, args.long_truth)
+    # It takes hours: each is told as it comes.
+    figures = run_long_benchmark(
+        frames, tracks, args.long_truth, lambda one: print(long_row(one), file=sys.stderr, flush=True)
+    )
     if args.plot is not None:
         plot_long_benchmark(figures, args.plot)
     return _tell(args, figures, format_long_benchmark)

@@ -122,8 +122,8 @@ class ClipMeasurer:
                 if told is not None:
                     told(done)
 
-            drawn = replace(request.destination, drawing=progress.drawing)
-            return run_clip(source, models, replace(request, destination=drawn), show)
+            goes = replace(request.destination, drawing=progress.drawing, going_on=progress.going_on)
+            return run_clip(source, models, replace(request, destination=goes), show)
 
 
 def _first_pictures(

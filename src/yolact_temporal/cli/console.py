@@ -31,10 +31,11 @@ class Progress:
         args: of the command.
         bar: shows it.
         notes: closed when the command has come to its end.
+        label: of the bar.
     """
 
-    def __init__(self, args: argparse.Namespace, bar: Any, notes: ExitStack) -> None:
-        self._args, self._bar, self._notes = args, bar, notes
+    def __init__(self, args: argparse.Namespace, bar: Any, notes: ExitStack, label: str) -> None:
+        self._args, self._bar, self._notes, self._label = args, bar, notes, label
 
     def __call__(self, done: int) -> None:
         """Move the bar to so many done."""
@@ -47,6 +48,18 @@ class Progress:
     def note(self, text: str) -> None:
         """Say something beside the bar."""
         self._bar.set_postfix_str(text)
+
+    def say(self, line: str) -> None:
+        """Say something above the bar, on stderr."""
+        if not self._args.quiet:
+            self._bar.write(line, file=sys.stderr)
+
+    def going_on(self, kept: int, last: int) -> None:
+        """Say that a run that broke off is gone on with, and from where."""
+        self.say(
+            f"yolact-temporal: {self._label}: going on with the run that broke off after frame {last}; the {kept} "
+            "frames that it recorded are taken as they are"
+        )
 
     def drawing(self) -> None:
         """Say that plots are drawn, which takes a while after the bar has come to its end."""
@@ -66,7 +79,7 @@ def progress_bar(
         ExitStack() as notes,
         tqdm(desc=label, total=total, unit=unit, disable=shown, dynamic_ncols=True) as bar,
     ):
-        yield Progress(args, bar, notes)
+        yield Progress(args, bar, notes, label)
 
 
 @contextmanager

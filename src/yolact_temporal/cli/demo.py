@@ -100,7 +100,11 @@ def run(args: argparse.Namespace) -> int:
                 film,
                 models,
                 destination(
-                    args, name, () if args.photographs is None else (args.photographs,), progress.drawing
+                    args,
+                    name,
+                    () if args.photographs is None else (args.photographs,),
+                    progress.drawing,
+                    progress.going_on,
                 ),
                 options,
                 progress,

@@ -6,7 +6,9 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
@@ -69,6 +71,34 @@ class Interrupts:
             return
         self._raised = True
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def ended_in_order(stop: Callable[[], object]) -> Iterator[None]:
+    """Inside the block, let the first SIGINT or SIGTERM call `stop`, after which what runs comes to its own end.
+
+    A second one is answered as before the block. Outside the main thread, where no signal comes, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _signals()}
+
+    def back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        back()
+        stop()
+
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        back()
 
 
 def leave(code: int) -> NoReturn:

@@ -23,6 +23,7 @@ from yolact_temporal.cli import (
     explain,
     export,
     export_model,
+    live,
     metrics,
     score,
     stabilize,
@@ -34,10 +35,12 @@ from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
 from yolact_temporal.cli.streams import StreamError, guard_streams, silence
+from yolact_temporal.data.addresses import without_credentials
 from yolact_temporal.errors import YolactTemporalError, error_sentence
 
 COMMANDS = (
     analyze,
+    live,
     demo,
     compare,
     what_if,
@@ -174,17 +177,26 @@ def _limit_memory_arenas() -> None:
             mallopt(arena_max, 2)
 
 
+def _how_to_go_on(args: argparse.Namespace) -> str:
+    """Return what to say of a command that was interrupted; "" of one that would begin anew."""
+    if args.command not in ("analyze", "demo", "score", "train"):
+        return ""
+    anew = getattr(args, "overwrite", False)
+    if getattr(args, "several", False):
+        return f": run the same command again{', without --overwrite,' if anew else ''} to go on"
+    return f": run the same command with --resume{' in place of --overwrite' if anew else ''} to go on"
+
+
 def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
     """Print an error as one sentence and return its exit code."""
     if getattr(args, "debug", False):
         import traceback
 
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt):
-        resumable = args.command in ("analyze", "demo", "score", "train")
-        message = "interrupted" + (": run the same command with --resume to go on" if resumable else "")
-    else:
-        message = error_sentence(error)
+    interrupted = isinstance(error, KeyboardInterrupt)
+    message = (
+        f"interrupted{_how_to_go_on(args)}" if interrupted else without_credentials(error_sentence(error))
+    )
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
         with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did

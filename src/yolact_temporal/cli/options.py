@@ -29,7 +29,7 @@ EXIT_CODES = """exit codes:
        also a single frame, where there is nothing to measure
   4    done in part: damaged frames were lost, some of several clips failed, or some runs could not be compared;
        they are named
-  130  interrupted; run the same command with --resume to go on
+  130  interrupted; run the same command with --resume to go on, of several clips the same command as it is
 """
 
 
@@ -292,6 +292,7 @@ def destination(
     name: str,
     inputs: tuple[Path, ...] = (),
     drawing: Callable[[], object] | None = None,
+    going_on: Callable[[int, int], object] | None = None,
 ) -> Destination:
     """Return where the arguments send a run.
 
@@ -300,13 +301,22 @@ def destination(
         name: the run's.
         inputs: what it is made from, beside what the arguments name.
         drawing: called before its plots are drawn.
+        going_on: called where a broken run is gone on with.
     """
     from yolact_temporal.analyzing.request import Destination, Pictures
 
     drawn = getattr(args, "prototypes", None)
     pictures = Pictures(not args.no_overlay, not args.no_plots, args.pair_plots, drawn)
     return Destination(
-        name, args.out / name, args.resume, args.overwrite, pictures, inputs, args.command_line, drawing
+        name,
+        args.out / name,
+        args.resume,
+        args.overwrite,
+        pictures,
+        inputs,
+        args.command_line,
+        drawing,
+        going_on,
     )
 
 

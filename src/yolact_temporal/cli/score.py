@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         done = score_masks(
             ScoreRequest(
                 args.masks,
-                destination(args, name, drawing=progress.drawing),
+                destination(args, name, drawing=progress.drawing, going_on=progress.going_on),
                 options,
                 clip=args.clip,
                 truth=args.ground_truth,

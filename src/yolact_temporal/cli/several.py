@@ -8,7 +8,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-from yolact_temporal.analyzing.clips_csv import ClipRow, clips_table, count_sentence, write_clips
+from yolact_temporal.analyzing.clips_csv import ClipRow, clips_table, count_sentence, read_clips, write_clips
 from yolact_temporal.cli.console import progress_bar, say
 from yolact_temporal.cli.running import (
     IN_PART,
@@ -82,6 +82,7 @@ class Outcome:
         data: for --json; None unless asked for.
         printed, told: what is to be said of it on stdout and stderr.
         hopeless: whether the others cannot be done either: there is no room on the disk.
+        refused: whether nothing was begun, as where a run of other settings is there: that stays what it is.
     """
 
     row: ClipRow
@@ -92,6 +93,7 @@ class Outcome:
     printed: str = ""
     told: str = ""
     hopeless: bool = False
+    refused: bool = False
 
 
 def outcome_of(
@@ -146,6 +148,7 @@ def _failed(args: argparse.Namespace, clip: str, name: str, error: Exception) ->
         row,
         told=f"{told}yolact-temporal: {clip}: {sentence}\n",
         hopeless=isinstance(error, OutOfSpaceError),
+        refused=isinstance(error, UsageError),
     )
 
 
@@ -188,7 +191,9 @@ def in_workers(
                 said = True
                 continue
             clip, name = event.item
-            if isinstance(event, Told):
+            if isinstance(event, Told) and isinstance(event.told, str):
+                progress.say(event.told)
+            elif isinstance(event, Told):
                 frames[clip] = event.told
             elif isinstance(event, Done):
                 progress.advance()
@@ -223,8 +228,22 @@ def _work(args: argparse.Namespace, measure: Measure, item: tuple[str, str], tel
             last = time.monotonic()
             tell(done)
 
-    with redirect_stderr(io.StringIO()):  # no bars of several processes through each other
+    with redirect_stderr(_Lines(tell)):  # no bars of several processes through each other
         return outcome_of(args, *item, partial(measure, *item, progress))
+
+
+class _Lines(io.StringIO):
+    """Standard error of a process among several: what this tool says there is told, all else goes nowhere."""
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def write(self, text: str, /) -> int:
+        for line in text.splitlines():
+            if line.startswith("yolact-temporal: "):
+                self._tell(line)
+        return len(text)
 
 
 def tell_outcomes(
@@ -250,10 +269,12 @@ def tell_outcomes(
             if outcome.printed:
                 say(args, outcome.printed.rstrip("\n"))
             print(outcome.told, end="", file=sys.stderr)
+            _tell_end(args, outcome.row, len(ended), len(clips))
             if outcome.hopeless:
                 break
     finally:
-        table = _written(args, list(rows.values()), shard)
+        refused = {own.row.run for own in ended if own.refused}
+        table = _written(args, list(rows.values()), refused, shard)
     measured = [own for own in ended if own.folder is not None and (own.row.frames or 0) > 1]
     if is_remote(args.out):
         say(args, f"\n  Fetch the runs from {args.out} to compare them: yolact-temporal compare RUNS")
@@ -263,7 +284,7 @@ def tell_outcomes(
         _compare(args, measured)
     all_rows = list(rows.values())
     if not args.quiet and any(row.state != "done" for row in all_rows):
-        print(f"yolact-temporal: {count_sentence(all_rows)} {table} names them.", file=sys.stderr)
+        print(f"yolact-temporal: {count_sentence(all_rows)} {table}", file=sys.stderr)
     code = _exit_code(all_rows)
     if args.json:
         document = {
@@ -276,14 +297,40 @@ def tell_outcomes(
     return code
 
 
-def _written(args: argparse.Namespace, rows: Sequence[ClipRow], shard: tuple[int, int] | None) -> str:
-    """Write the table of clips where the runs go, and return where that is."""
-    if not is_remote(args.out):
-        return str(write_clips(rows, args.out, shard))
-    with TemporaryDirectory() as folder:
-        table = write_clips(rows, Path(folder), shard)
-        put_file(table, args.out, [table.name])
-    return joined(args.out, clips_table(shard))
+def _tell_end(args: argparse.Namespace, row: ClipRow, count: int, of: int) -> None:
+    """Say that a clip has come to its end, where no bar does; why one failed has been said."""
+    if args.quiet or sys.stderr.isatty() or row.state == "failed":
+        return
+    frames = "" if row.frames is None else f", {row.frames} frames"
+    took = "" if row.seconds is None else f" in {row.seconds:.1f} s"
+    print(
+        f"yolact-temporal: {row.run}: {row.state}{frames}{took} ({count} of {of})",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _written(
+    args: argparse.Namespace, rows: Sequence[ClipRow], refused: Set[str], shard: tuple[int, int] | None
+) -> str:
+    """Write the table of clips where the runs go, and say what it holds.
+
+    Of clips that were refused, or whose turn did not come, it keeps what it said: their runs are what they were.
+    """
+    if is_remote(args.out):
+        with TemporaryDirectory() as folder:
+            table = write_clips(rows, Path(folder), shard)
+            put_file(table, args.out, [table.name])
+        return f"{joined(args.out, clips_table(shard))} names them."
+    earlier = read_clips(args.out, shard)
+    untouched = refused | {row.run for row in rows if row.state == "not done" and not args.overwrite}
+    kept = untouched & earlier.keys()
+    if kept and all(row.run in kept for row in rows):
+        return f"{args.out / clips_table(shard)} stays as it was."
+    path = write_clips([earlier[row.run] if row.run in kept else row for row in rows], args.out, shard)
+    return (
+        f"{path} names them{', and keeps what it said of those that were refused' if kept & refused else ''}."
+    )
 
 
 def _exit_code(rows: Sequence[ClipRow]) -> int:

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         request = StabilizeRequest(
             args.run,
             candidates,
-            destination(args, name, drawing=progress.drawing),
+            destination(args, name, drawing=progress.drawing, going_on=progress.going_on),
             args.model,
             args.ground_truth,
             truth_options(args),

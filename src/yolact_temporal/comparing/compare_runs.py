@@ -62,7 +62,7 @@ from yolact_temporal.temporal.reading.several_clips import compared_clips
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import CsvTable
 from yolact_temporal.temporal.truth.truth_meter import TruthMeter
-from yolact_temporal.temporal.why.causes_csv import BoxCauses, with_box_causes
+from yolact_temporal.temporal.why.causes_csv import RecordedBoxCauses, with_box_causes
 
 
 @dataclass(frozen=True)
@@ -334,11 +334,11 @@ def _rows(
     return _made_rows(clip, chosen, truth, gathered, progress)
 
 
-def _box_causes(clip: ClipRuns, as_run: Set[str]) -> dict[str, BoxCauses]:
+def _box_causes(clip: ClipRuns, as_run: Set[str]) -> dict[str, RecordedBoxCauses]:
     """Return by model what comes from its box; nothing of clips whose motion is another than when it was found."""
     if clip.name not in as_run:
         return {}
-    return {name: BoxCauses(model.files.causes) for name, model in clip.models.items()}
+    return {name: RecordedBoxCauses(model.files.causes) for name, model in clip.models.items()}
 
 
 def _is_whole(clip: ClipRuns) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from yolact_temporal.analyzing.mask_sources import GivenMasks, masks_sha256
 from yolact_temporal.analyzing.options import AnalyzeOptions
-from yolact_temporal.analyzing.request import Destination, Protocol, RunRequest
+from yolact_temporal.analyzing.request import Destination, RunRequest, TruthProtocol
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
 from yolact_temporal.comparing.true_masks import (
     TruthOptions,
@@ -64,7 +64,7 @@ class ScoreOptions:
 
     format: str | None = None
     truth: TruthOptions = field(default_factory=TruthOptions)
-    protocol: Protocol | None = None
+    protocol: TruthProtocol | None = None
     score_threshold: float = 0.0
     names: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None

@@ -259,15 +259,15 @@ class Result:
         done, self._undrawn = self._undrawn, None
         if done is None:
             return
-        from yolact_temporal.analyzing.run_clip import draw_plots, write_page
+        from yolact_temporal.analyzing.run_clip import write_page
+        from yolact_temporal.analyzing.run_pictures import RunPictures
         from yolact_temporal.comparing.compare_runs import write_comparison
 
-        draw_plots(done)
         if done.comparison.pairs:
             write_comparison(done.comparison, done.folder.path, done.name)
         manifest = read_manifest(done.folder.path)
         assert manifest is not None, "the run is finished"
-        write_page(done, manifest)
+        write_page(done, manifest, RunPictures.begin(done.folder, done.reading, manifest).finished())
 
 
 _TIMES = ("time_s", "first_time_s", "last_time_s")
