@@ -9,8 +9,19 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
 """Of the streams that are opened."""
 
 _TOLD = re.compile(rf"\b(?:{'|'.join(SCHEMES)})://[^\s'\"]+", re.IGNORECASE)
+_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/'\"@]+@", re.IGNORECASE)
 _LONGEST_PART = 24
 """Letters of a part of a path; a longer one may be a key."""
+
+
+def without_passwords(text: str) -> str:
+    """Return a text whose addresses name no user and password; what else is said of them may be needed.
+
+    Example:
+        >>> without_passwords("found rtsp://me:secret@10.0.0.7/door and https://youtu.be/abc?t=3")
+        'found rtsp://10.0.0.7/door and https://youtu.be/abc?t=3'
+    """
+    return _USER.sub(r"\1", text)
 
 
 def without_credentials(text: str) -> str:

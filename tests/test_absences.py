@@ -92,7 +92,7 @@ def test_nothing_recorded_is_unseen():
     found, counts, _ = found_in([there, instances(), there], still(3))
     assert causes(found) == {1: "unseen"}
     assert counts.not_asked == ("faint",)
-    assert "whether faint could not be told" in absence_sentence(counts)
+    assert "those that were faint cannot be told apart" in absence_sentence(counts)
 
 
 def test_without_motion_leaving_is_not_asked():

@@ -138,6 +138,7 @@ def test_a_step_reaches_every_trained_weight(tmp_path, network):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_stopped_and_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path):
     recipe = replace(
         recipe_for("fcis_compact"), batch_size=2, iterations=4, schedule=Schedule(kind="cosine", warmup=1)

@@ -192,7 +192,7 @@ def written_chainer(state, path):
     ("case", "write", "file", "model"),
     [
         ("mxnet", written_mxnet, "fcis_coco-0000.params", None),
-        ("chainer", written_chainer, "converted.npz", NAME),
+        pytest.param("chainer", written_chainer, "converted.npz", NAME, marks=pytest.mark.thorough),
     ],
 )
 def test_an_imported_file_is_loaded_tensor_by_tensor(tmp_path, case, write, file, model):

@@ -229,6 +229,7 @@ def test_a_stream_that_is_lost_before_its_time_is_done_in_part(tmp_path, capsys)
     assert "did not come back" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are not sent there")
 def test_the_first_interrupt_ends_a_run_whole(tmp_path):
@@ -246,6 +247,7 @@ def test_the_first_interrupt_ends_a_run_whole(tmp_path):
     assert manifest.live.ended_by == "a signal"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals there")
 def test_q_ends_a_run_at_a_terminal_which_shows_the_figures_in_place(tmp_path):

@@ -35,7 +35,7 @@ from yolact_temporal.cli.interrupts import INTERRUPTED, Interrupts, leave
 from yolact_temporal.cli.options import EXIT_CODES
 from yolact_temporal.cli.parsing import CommandParser
 from yolact_temporal.cli.streams import StreamError, guard_streams, silence
-from yolact_temporal.data.addresses import without_credentials
+from yolact_temporal.data.addresses import without_credentials, without_passwords
 from yolact_temporal.errors import YolactTemporalError, error_sentence
 
 COMMANDS = (
@@ -194,9 +194,10 @@ def _fail(args: argparse.Namespace, error: BaseException, code: int) -> int:
 
         traceback.print_exception(error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    message = (
-        f"interrupted{_how_to_go_on(args)}" if interrupted else without_credentials(error_sentence(error))
-    )
+    # A stream's address is told without what may be a key in it; any other may be part of the advice.
+    live = getattr(args, "command", None) in ("live", None)
+    hide = without_credentials if live else without_passwords
+    message = f"interrupted{_how_to_go_on(args)}" if interrupted else hide(error_sentence(error))
     print(f"yolact-temporal: {message}", file=sys.stderr)
     if getattr(args, "json", False):
         with contextlib.suppress(StreamError):  # the exit code tells it, and standard error did
