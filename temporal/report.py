@@ -322,9 +322,14 @@ class CsvTable(WholeOrNothing):
         self._columns = tuple(columns)
         self._names = frozenset(column.name for column in self._columns)
         with space_for(self.path):
-            self._file = os.fdopen(create_part(self.path), "w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file, lineterminator="\n")
-            self._writer.writerow([column.name for column in self._columns])
+            descriptor = create_part(self.path)
+            try:  # an interrupt may come before whoever makes this has entered it
+                self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+                self._writer = csv.writer(self._file, lineterminator="\n")
+                self._writer.writerow([column.name for column in self._columns])
+            except BaseException:
+                remove_part(self.path)
+                raise
 
     def write(self, row: Mapping[str, Cell]) -> None:
         """Write one row.
