@@ -108,6 +108,17 @@ def test_a_figure_below_its_own_floor_says_nothing_whosever_it_is(below):
     assert guards(objects, EVEN, Rules().with_bounds(["floor=0"]))[1].steadier == "a"
 
 
+def test_a_floor_that_a_few_pairs_have_lifted_over_the_mean_does_not_hush_the_others():
+    """The flow over one object's ground is lost: its round trip is far, that of the others is near."""
+    lifted = {"boundary_px": 1.0, "round_trip_px": lambda index: 9.0 if index % 4 == 0 else 0.1}
+    found, verdict = guards(table(a=lifted, b={"boundary_px": 1.5}), EVEN)
+    assert found == {}
+    assert verdict.steadier == "a"
+    (guard,) = [guard for guard in verdict.guards if guard.name == "below_floor"]
+    assert "below it in 2" in guard.words
+    assert guard.figures[0].value < 1
+
+
 @pytest.mark.parametrize(
     ("outside", "name"),
     [

@@ -28,6 +28,7 @@ class ClipGuards(NamedTuple):
 
     Attributes:
         common_boundary_px, round_trip_px: B1 on the common support, and of the same masks carried there and back.
+        below_trip: share of these pairs in which B1 is less than the round trip.
         boundary_px, second_boundary_px: B1 by the first and by the second motion estimate, on the sampled pairs.
         true_boundary_px, true_second_boundary_px: the same of the true masks, numbers.
         overlap: mean IoU of the two models' masks on the common support, a number.
@@ -38,6 +39,7 @@ class ClipGuards(NamedTuple):
 
     common_boundary_px: Floats
     round_trip_px: Floats
+    below_trip: Floats
     boundary_px: Floats
     second_boundary_px: Floats
     true_boundary_px: float
@@ -79,6 +81,7 @@ def guard_figures(
     return ClipGuards(
         common_boundary_px=common,
         round_trip_px=trip,
+        below_trip=found.below.means(),
         boundary_px=first,
         second_boundary_px=second,
         true_boundary_px=float(true[0]),
@@ -125,6 +128,7 @@ class _Found:
 
     Attributes:
         tripped: B1 of both models, and of the same masks carried there and back.
+        below: of both models 1 in a pair whose B1 is less than its round trip, else 0.
         sampled, truly: B1 of both by the first and by the second estimate, on the sample, and where both are known of
             the true masks too.
         true: B1 of the true masks by both estimates there.
@@ -134,7 +138,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.tripped, self.sampled, self.truly = _Means(4), _Means(4), _Means(4)
-        self.true, self.overlap, self.log_area = _Means(2), _Means(1), _Means(1)
+        self.below, self.true, self.overlap, self.log_area = _Means(2), _Means(2), _Means(1), _Means(1)
         self.slopes = _Slopes()
 
     def add(self, objects: ClipObjects, columns: list[int], sight: Seen) -> None:
@@ -147,7 +151,9 @@ class _Found:
         true = np.stack([objects.true_boundary_px, objects.true_second_boundary_px], axis=1)
         truly = sampled & np.isfinite(true).all(axis=1)
         both = np.concatenate([boundary, second], axis=1)
-        self.tripped.add(np.concatenate([boundary, trip], axis=1), outlined & np.isfinite(trip).all(axis=1))
+        tripped = outlined & np.isfinite(trip).all(axis=1)
+        self.tripped.add(np.concatenate([boundary, trip], axis=1), tripped)
+        self.below.add((boundary < trip).astype(np.float64), tripped)
         self.sampled.add(both, sampled)
         self.truly.add(both, truly)
         self.true.add(true, truly)

@@ -25,6 +25,8 @@ Models = tuple[str, str]
 
 _SECOND_FACTOR = 2.0
 """B1 by the second motion estimate must be over so many times what is expected, too."""
+_MOST_PAIRS = 0.5
+"""A figure is noise only where it is below its floor in more than so many of the pairs."""
 _LEAST_OF_TRIP = 0.25
 """Whatever the clip's size, B1 under this share of half the round trip is what no honest mask has: true masks of real
 clips are at 3 to 30 times that half, of made-up scenes at 1.5 and more."""
@@ -48,7 +50,9 @@ def guards_of(
     """
     guards = [_propagated(models, raw, place, rules) for place in (0, 1)]
     guards.append(
-        _below_floor(models, _weighing(clips, found["outline"]), [guard.speaks for guard in guards], rules)
+        _below_floor(
+            models, _weighing(clips, found["outline"]), raw, [guard.speaks for guard in guards], rules
+        )
     )
     if "truth" in found:
         guards.append(_less_true(models, clips, found["truth"], rules))
@@ -105,22 +109,32 @@ def _propagated(models: Models, raw: Sequence[ClipGuards], place: int, rules: Ru
 
 
 def _below_floor(
-    models: Models, clips: Mapping[str, PairFigures], told: Sequence[bool], rules: Rules
+    models: Models,
+    clips: Mapping[str, PairFigures],
+    raw: Sequence[ClipGuards],
+    told: Sequence[bool],
+    rules: Rules,
 ) -> Guard:
     """Say whose B1 is less than the round trip of its own masks, unless it is `told` that they were moved along.
 
-    It speaks against both: by how much two figures differ is not known where one of them is noise.
+    In the mean and in most pairs: one object over ground whose flow is lost can lift the mean of the round trip over
+    the B1 of all. It speaks against both: by how much two figures differ is not known where one of them is noise.
     """
     moved, floors = (_two_means(clips, name) for name in ("boundary_px", "round_trip_px"))
+    shares = [_mean(raw, "below_trip", place) for place in (0, 1)]
     known = bool(np.isfinite(floors).all() and np.isfinite(moved).all())
     below = [
         place
         for place in (0, 1)
         if floors[place] >= LEAST_BOUNDARY_PX
         and moved[place] < rules.floor * floors[place]
+        and shares[place] > _MOST_PAIRS
         and not told[place]
     ]
-    numbers = [f"{moved[place]:.2g} px, floor {floors[place]:.2g} px" for place in (0, 1)]
+    numbers = [
+        f"{moved[place]:.2g} px, floor {floors[place]:.2g} px, below it in {shares[place]:.0%} of the pairs"
+        for place in (0, 1)
+    ]
     if below:
         said = [
             f"B1 of {models[place]} is below the floor of its own masks ({numbers[place]})" for place in below
