@@ -156,7 +156,11 @@ def create_part(path: Path) -> int:
     part = part_path(path)
     require_replaceable(part)
     part.unlink(missing_ok=True)
-    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALONE, 0o666)
+    try:
+        return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALONE, 0o666)
+    except KeyboardInterrupt:  # which may come once the file is made: a signal is heard when the call returns
+        part.unlink(missing_ok=True)
+        raise
 
 
 def reopen_part(path: Path) -> int:
@@ -263,7 +267,11 @@ class WholeOrNothing(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
+        if kind is not None:
             self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:  # an interrupt, while the disk takes what was written
+            self.abandon()
+            raise
