@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from yolact_temporal.data.frames import Frame
@@ -114,19 +115,23 @@ class FilmMotion:
         return self._film.is_cut(frame.index)
 
 
-class FilmFlow(FlowMotion):
-    """The motion of a film estimated by optical flow, its cuts known.
+class CutFlow(FlowMotion):
+    """Motion estimated by optical flow, between frames of which it is known where another scene begins.
+
+    Args:
+        is_cut: says by a frame's index whether it is the first of another scene: of a film, or of a stream that broke.
+        options: how it is estimated.
 
     Example:
         >>> film = PhotoFilm(size=(48, 64), seconds_per_move=0.125)
-        >>> source = FilmFlow(film)
+        >>> source = CutFlow(film.is_cut)
         >>> [source.update(frame) is None for frame, _ in zip(film, range(2))]
         [True, False]
     """
 
-    def __init__(self, film: PhotoFilm, options: FlowOptions | None = None) -> None:
+    def __init__(self, is_cut: Callable[[int], bool], options: FlowOptions | None = None) -> None:
         super().__init__(options)
-        self._film = film
+        self._is_cut = is_cut
 
     def update(self, frame: Frame) -> Motion | None:
         """Return the estimated motion to this frame; None at the first frame and across a cut."""
@@ -134,8 +139,8 @@ class FilmFlow(FlowMotion):
         return None if self.is_cut(frame) else motion
 
     def is_cut(self, frame: Frame) -> bool:
-        """Say whether this frame is the first of another photograph."""
-        return self._film.is_cut(frame.index)
+        """Say whether this frame is the first of another scene."""
+        return self._is_cut(frame.index)
 
 
 class NoMotion:

@@ -18,7 +18,7 @@ from yolact_temporal.data.runs.reader import open_finished
 from yolact_temporal.temporal.comparison.rules import Rules
 from yolact_temporal.temporal.flow import flow_options
 from yolact_temporal.temporal.meter import StabilityMeter
-from yolact_temporal.temporal.motion_sources import FilmFlow, FilmMotion, MotionSource
+from yolact_temporal.temporal.motion_sources import CutFlow, FilmMotion, MotionSource
 from yolact_temporal.temporal.plots import plot_camera_moves
 from yolact_temporal.temporal.replaying import Replay
 from yolact_temporal.temporal.report import Column, CsvTable, Row
@@ -97,7 +97,7 @@ def _camera_moves(film: PhotoFilm, folder: RunFolder, model: LoadedModel) -> lis
     own = {model.name: folder.model(model.name).masks}
     sources: dict[str, MotionSource] = {
         "exact": FilmMotion(film),
-        "flow": FilmFlow(film, flow_options(manifest.options)),
+        "flow": CutFlow(film.is_cut, flow_options(manifest.options)),
     }
     for kind, source in sources.items():
         meter = StabilityMeter(model.segmenter.class_names, float(film.info.fps or 1))

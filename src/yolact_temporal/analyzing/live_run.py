@@ -10,33 +10,9 @@ from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.mask_sources import MaskSource
 from yolact_temporal.analyzing.request import RunRequest
 from yolact_temporal.analyzing.run_clip import FinishedRun, run_clip
-from yolact_temporal.data.frames import Frame
 from yolact_temporal.data.live import LiveSource
-from yolact_temporal.temporal.flow import FlowOptions, flow_options
-from yolact_temporal.temporal.motion import Motion
-from yolact_temporal.temporal.motion_sources import FlowMotion
-
-
-class StreamMotion(FlowMotion):
-    """Motion between the frames of a live source, estimated by optical flow; nothing goes on where the stream broke.
-
-    Args:
-        source: whose frames are given.
-        options: how flow is estimated.
-    """
-
-    def __init__(self, source: LiveSource, options: FlowOptions | None = None) -> None:
-        super().__init__(options)
-        self._source = source
-
-    def update(self, frame: Frame) -> Motion | None:
-        """Return the estimated motion to this frame; None at the first frame and where the stream broke."""
-        motion = super().update(frame)
-        return None if self.is_cut(frame) else motion
-
-    def is_cut(self, frame: Frame) -> bool:
-        """Say whether the stream was lost, or changed, before this frame."""
-        return self._source.is_cut(frame.index)
+from yolact_temporal.temporal.flow import flow_options
+from yolact_temporal.temporal.motion_sources import CutFlow
 
 
 def run_live(
@@ -54,5 +30,5 @@ def run_live(
         InputError: if no frame came.
         YolactTemporalError: as `run_clip`.
     """
-    motion = StreamMotion(source, flow_options(request.options))
+    motion = CutFlow(source.is_cut, flow_options(request.options))
     return run_clip(source, models, replace(request, motion=motion, watcher=watch))
