@@ -201,3 +201,16 @@ def small_model_note(class_names: Sequence[str], published: str, several: bool =
         else ("is this project's own small model", "a published one")
     )
     return f"{what} (classes {', '.join(class_names)}), not {none}: for the published kind pass --model {published}."
+
+
+def small_model(config: ModelConfig, published: str, **more: Any) -> ModelEntry:
+    """Return the entry of a small model of this project's own.
+
+    Args:
+        config: what it is built from.
+        published: the model to take for the published kind.
+        more: what else is said of it, as of `ModelEntry`.
+    """
+    return ModelEntry(
+        config=config, note=small_model_note(config.class_names, published), published=published, **more
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from yolact_temporal.yolact.families.family import ModelEntry, ModelFamily, small_model_note
+from yolact_temporal.yolact.families.family import ModelEntry, ModelFamily, small_model
 from yolact_temporal.yolact.families.fcis.authors_names import (
     has_chainer_names,
     has_mxnet_names,
@@ -41,9 +41,9 @@ class FcisFamily(ModelFamily):
             recipe=PUBLISHED,
             counterpart="yolact_base",
         ),
-        ModelEntry(
-            config=FCIS["fcis_compact"],
-            note=small_model_note(FCIS["fcis_compact"].class_names, published="fcis_resnet101"),
+        small_model(
+            FCIS["fcis_compact"],
+            "fcis_resnet101",
             recipe=COMPACT,
             counterpart="yolact_compact",
         ),

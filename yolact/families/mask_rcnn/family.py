@@ -11,7 +11,7 @@ from yolact_temporal.yolact.families.family import (
     ModelFamily,
     WeightsSource,
     bundled_weights,
-    small_model_note,
+    small_model,
 )
 from yolact_temporal.yolact.families.mask_rcnn.benchmark_names import (
     has_benchmark_names,
@@ -80,22 +80,18 @@ class MaskRcnnFamily(ModelFamily):
             counterpart="mask_rcnn_resnet50_fpn",
         ),
         # The thresholds are where precision and recall are equal on the validation images, as `evaluate` prints it.
-        ModelEntry(
-            config=BASELINES["mask_rcnn_compact"],
-            note=small_model_note(BASELINES["mask_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"),
-            published="mask_rcnn_resnet50_fpn",
+        small_model(
+            BASELINES["mask_rcnn_compact"],
+            "mask_rcnn_resnet50_fpn",
             weights=WeightsSource(bundled=bundled_weights("mask_rcnn_compact")),
             recipe=COMPACT,
             score_threshold=0.45,
             counterpart="yolact_compact",
             timed=True,
         ),
-        ModelEntry(
-            config=BASELINES["mask_scoring_rcnn_compact"],
-            note=small_model_note(
-                BASELINES["mask_scoring_rcnn_compact"].class_names, "mask_rcnn_resnet50_fpn"
-            ),
-            published="mask_rcnn_resnet50_fpn",
+        small_model(
+            BASELINES["mask_scoring_rcnn_compact"],
+            "mask_rcnn_resnet50_fpn",
             weights=WeightsSource(
                 bundled=bundled_weights("mask_scoring_rcnn_compact"),
                 completes=Completion("mask_rcnn_compact", KEY_PREFIX),

@@ -11,7 +11,7 @@ from yolact_temporal.yolact.families.family import (
     ModelFamily,
     WeightsSource,
     bundled_weights,
-    small_model_note,
+    small_model,
 )
 from yolact_temporal.yolact.families.options import SUPPRESSIONS, SegmenterOptions
 from yolact_temporal.yolact.families.yolact.recipes import COMPACT, PASCAL, PUBLISHED
@@ -53,10 +53,9 @@ class YolactFamily(ModelFamily):
         _published("yolact_resnet50_pascal", address=False, recipe=PASCAL),
         _published("yolact_plus_base"),
         _published("yolact_plus_resnet50"),
-        ModelEntry(
-            config=PRESETS["yolact_compact"],
-            note=small_model_note(PRESETS["yolact_compact"].class_names, "yolact_base"),
-            published="yolact_base",
+        small_model(
+            PRESETS["yolact_compact"],
+            "yolact_base",
             weights=WeightsSource(bundled=bundled_weights("yolact_compact")),
             recipe=COMPACT,
             # Where precision and recall are equal on the validation images (mask IoU 0.5), as `evaluate` prints it.
