@@ -114,8 +114,6 @@ class Motion:
         back: NDArray[np.float32] = np.array(backward, np.float32, order="C")
         if forward is None:
             return cls(back, _comes_from_inside(back))
-        if forward.shape != back.shape:
-            raise ValueError(f"expected forward flow of shape {back.shape}, got {forward.shape}")
         return cls._from_grid(
             TwoWayFlow(back, np.ascontiguousarray(forward, dtype=np.float32)), back.shape[:2]
         )
