@@ -60,7 +60,7 @@ class RunPictures:
             reading.numbers,
             reading.floors_px,
         )
-        show = partial(moment_pictures, folder, manifest, reading.moments[:SHOWN_MOMENTS])
+        show = _moments_to_show(folder, reading, manifest)
         if beside is None:
             return cls([Later(one) for one in draw], Later(show))
         return cls([beside.later(one) for one in draw], beside.later(show))
@@ -73,7 +73,13 @@ class RunPictures:
 
 def shown_moments(folder: RunFolder, reading: ClipReading, manifest: Manifest) -> list[bytes]:
     """Return a WebP of each of the worst moments that a run's page shows, empty bytes where there can be none."""
-    return moment_pictures(folder, manifest, reading.moments[:SHOWN_MOMENTS])
+    return _moments_to_show(folder, reading, manifest)()
+
+
+def _moments_to_show(
+    folder: RunFolder, reading: ClipReading, manifest: Manifest
+) -> Callable[[], list[bytes]]:
+    return partial(moment_pictures, folder, manifest, reading.moments[:SHOWN_MOMENTS])
 
 
 def ahead_of_drawing(beside: Beside, progress: Callable[[int], object] | None) -> Callable[[int], object]:
