@@ -17,7 +17,7 @@ from yolact_temporal.data.frames import ClipInfo, Frame, FrameLoss
 from yolact_temporal.data.live.address import LiveAddress
 from yolact_temporal.data.live.latest import Captured, LatestFrames, LiveCounts
 from yolact_temporal.data.live.reader import Patience, StreamReader, StreamState
-from yolact_temporal.data.sources.pyav_source import _CONVERSION
+from yolact_temporal.data.sources.pyav_source import RGB_CONVERSION
 from yolact_temporal.errors import InputError, UsageError
 
 _JUDGED_FRAMES, _JUDGED_S = 12, 2.0
@@ -229,7 +229,7 @@ class LiveSource:
 
     def _picture(self, captured: Captured) -> NDArray[np.uint8]:
         size: dict[str, Any] = {"width": self.info.width, "height": self.info.height}
-        return np.asarray(captured.picture.to_ndarray(format="rgb24", **size, **_CONVERSION), np.uint8)
+        return np.asarray(captured.picture.to_ndarray(format="rgb24", **size, **RGB_CONVERSION), np.uint8)
 
     def _conclude(self, first: Captured | None) -> None:
         """Stop reading, and say what became of all frames."""

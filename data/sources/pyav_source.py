@@ -31,7 +31,7 @@ from yolact_temporal.data.sources.probe import Probe
 from yolact_temporal.errors import InputError
 
 # Converting each frame on one thread costs less processor time; older versions have no such choice.
-_CONVERSION: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+RGB_CONVERSION: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 _MAY_SHOW_NOTHING = {"vp8", "vp9", "mpeg4"}
 """Formats with packets that show no frame of their own, so that a packet without one need not be a loss."""
@@ -209,7 +209,7 @@ class PyavSource:
                 f"the clip's frames change size, from {width}x{height} to {frame.width}x{frame.height}: "
                 "all are scaled to the first one's"
             )
-        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, **_CONVERSION)
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, **RGB_CONVERSION)
         return self._probe.orientation.upright(np.asarray(rgb, np.uint8))
 
     def _finish(self, position: int) -> None:

@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame
+from yolact_temporal.analyzing.recording import ASSUMED_FPS
 from yolact_temporal.data.files import make_folder
 from yolact_temporal.data.frames import ClipInfo
 from yolact_temporal.data.masks_jsonl import FrameRecord, RecordWriter
@@ -37,7 +38,6 @@ _MOST_BYTES = 256 << 20
 
 _JPEG_QUALITY = 92
 _LOOK_S = 0.5
-_ASSUMED_RATE = Fraction(30)
 
 
 def require_seconds(seconds: float) -> float:
@@ -51,6 +51,12 @@ def require_seconds(seconds: float) -> float:
             f"expected --record of up to {MOST_SECONDS:g} seconds, got {seconds:g}: pass such as 10"
         )
     return seconds
+
+
+def jpeg_of(rgb: NDArray[np.uint8], quality: int) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as a JPEG of a quality of 0 to 100."""
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,7 @@ class MomentRecorder:
             Exception: whatever kept an earlier moment from being written.
         """
         own = frame.seen.moved.frame
-        bgr = cv2.cvtColor(own.rgb, cv2.COLOR_RGB2BGR)
-        picture = bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])
+        picture = jpeg_of(own.rgb, _JPEG_QUALITY)
         self._ring.append(_Kept(own.index, own.time_s, picture, frame.seen.records, frame.stability))
         self._bytes += len(picture)
         while self._ring[0].time_s < own.time_s - self._seconds or (
@@ -196,7 +201,7 @@ class MomentRecorder:
     def _write(self, number: int, frames: Sequence[_Kept]) -> None:
         try:
             make_folder(self._folder.recorded)
-            size, rate = (self._clip.height, self._clip.width), self._clip.fps or _ASSUMED_RATE
+            size, rate = (self._clip.height, self._clip.width), self._clip.fps or ASSUMED_FPS
             with VideoWriter(self._folder.recorded_clip(number), size, rate) as video:
                 for kept in frames:
                     bgr = np.asarray(cv2.imdecode(np.frombuffer(kept.picture, np.uint8), cv2.IMREAD_COLOR))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolact_temporal.analyzing.frames_in_flight import MeasuredFrame
-from yolact_temporal.analyzing.live_recorder import MomentRecorder
+from yolact_temporal.analyzing.live_recorder import MomentRecorder, jpeg_of
 from yolact_temporal.data.files import atomic_write
 from yolact_temporal.data.live import LiveSource
 from yolact_temporal.data.live.latest import LiveCounts
@@ -99,19 +100,12 @@ class LiveWatch:
             self.tick()  # so that the last figures are of all frames
             self.write()
             self._done = True
-        counts = self._source.standing().counts
         median, p95 = self._all_ages.percentiles()
         return {
             "live": {
                 "source": self._source.address.shown,
                 "ended_by": self._source.ended_by,
-                "captured": counts.captured,
-                "processed": counts.processed,
-                "dropped": counts.dropped,
-                "repeated": counts.repeated,
-                "damaged": counts.damaged,
-                "missing": counts.missing,
-                "interruptions": counts.interruptions,
+                **asdict(self._source.standing().counts),
                 "age_median_s": median,
                 "age_p95_s": p95,
                 "recorded": recorded,
@@ -228,5 +222,4 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
     if width > _WIDEST_PICTURE:
         size = (_WIDEST_PICTURE, max(1, round(height * _WIDEST_PICTURE / width)))
         rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])
+    return jpeg_of(rgb, _JPEG_QUALITY)
