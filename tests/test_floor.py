@@ -19,7 +19,7 @@ from scored_masks import (  # noqa: F401
     write,
 )
 
-from yolact_temporal.analyzing.run_clip import _require_same_run
+from yolact_temporal.analyzing.run_manifest import require_same_run
 from yolact_temporal.cli import main as cli
 from yolact_temporal.data.crops import MaskCrop
 from yolact_temporal.data.instances import Instances
@@ -187,10 +187,10 @@ def test_a_run_that_broke_off_goes_on_with_the_same_motion_or_one_of_before_it_w
         "options": {"stride": 1, "motion": "farneback"},
         "models": {},
     }
-    _require_same_run(RunFolder(tmp_path), json.loads(json.dumps(manifest)), manifest)
-    _require_same_run(RunFolder(tmp_path), manifest | {"options": {"stride": 1}}, manifest)
+    require_same_run(RunFolder(tmp_path), json.loads(json.dumps(manifest)), manifest)
+    require_same_run(RunFolder(tmp_path), manifest | {"options": {"stride": 1}}, manifest)
     with pytest.raises(UsageError, match="got motion farneback where it had dis"):
-        _require_same_run(
+        require_same_run(
             RunFolder(tmp_path), manifest | {"options": {"stride": 1, "motion": "dis"}}, manifest
         )
 

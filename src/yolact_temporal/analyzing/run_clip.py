@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from yolact_temporal.analyzing.mask_sources import MaskSource, as_mask_source
 from yolact_temporal.analyzing.options import AnalyzeOptions
 from yolact_temporal.analyzing.reading_run import read_run
 from yolact_temporal.analyzing.request import RunRequest
+from yolact_temporal.analyzing.run_manifest import manifest_of_run, outcome_of_run, require_same_run
 from yolact_temporal.analyzing.run_page import TOLD_PAIRS, run_page
 from yolact_temporal.analyzing.run_pictures import RunPictures, ahead_of_drawing
 from yolact_temporal.analyzing.summary_text import (
@@ -39,7 +37,6 @@ from yolact_temporal.data.frames import ClipInfo, FrameSource, loss_sentence
 from yolact_temporal.data.runs.claim import ClaimedRun, claimed_run
 from yolact_temporal.data.runs.layout import RunFolder
 from yolact_temporal.data.runs.manifest import Manifest, manifest_of, read_manifest, write_manifest
-from yolact_temporal.errors import UsageError
 from yolact_temporal.temporal.absences import absence_rows
 from yolact_temporal.temporal.comparison.clip_objects import Objects
 from yolact_temporal.temporal.comparison.comparison_text import comparison_section, outside_sentence
@@ -55,36 +52,6 @@ from yolact_temporal.temporal.reading.moments_csv import write_moments
 from yolact_temporal.temporal.report import SUMMARY_COLUMNS, CsvTable, summary_rows
 from yolact_temporal.temporal.why.causes_summary import cause_rows
 from yolact_temporal.temporal.why.causes_text import causes_section
-
-_PACKAGES = (
-    "yolact-temporal",
-    "torch",
-    "torchvision",
-    "numpy",
-    "scipy",
-    "opencv-python-headless",
-    "av",
-    "decord",
-)
-
-
-_MODEL_SETTINGS = (
-    "factory",
-    "weights",
-    "masks",
-    "score_threshold",
-    "record_threshold",
-    "nms",
-    "crop",
-    "crop_margin",
-    "precision",
-    "device",
-    "engine",
-)
-"""What a resumed run must find unchanged of each model, as far as it is said of it."""
-
-_OLDER = {"crop": "cells", "crop_margin": 0.0, "engine": "pytorch"}
-"""What a run of an older version had, which did not say so."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +131,8 @@ def finished_before(
         return None
     mask_sources = _mask_sources(models, options)
     motion = _motion(request)
-    asked = _manifest(source.info, destination.name, mask_sources, options, motion.kind)
-    _require_same_run(RunFolder(destination.folder), earlier.document, asked)
+    asked = manifest_of_run(source.info, destination.name, mask_sources, options, motion.kind)
+    require_same_run(RunFolder(destination.folder), earlier.document, asked)
     return earlier
 
 
@@ -196,7 +163,7 @@ def _run(
     destination, options, truth = request.destination, request.options, request.truth
     name, folder = destination.name, claimed.folder
     motion = _motion(request)
-    manifest = _manifest(source.info, name, mask_sources, options, motion.kind)
+    manifest = manifest_of_run(source.info, name, mask_sources, options, motion.kind)
     manifest["command"] = destination.command
     if truth is not None:
         manifest["ground_truth"] = {"path": str(truth.path), "format": truth.format, "frames": truth.matching}
@@ -205,7 +172,7 @@ def _run(
     if request.watcher is not None:
         manifest |= request.watcher.manifest()
     if claimed.earlier is not None:
-        _require_same_run(folder, claimed.earlier.document, manifest)
+        require_same_run(folder, claimed.earlier.document, manifest)
     with results_in(folder.path):
         write_manifest(folder.path, manifest)
     with Beside() as beside:
@@ -239,7 +206,7 @@ def _concluded(
         quality = measure_truth_fit(folder, mask_sources, result.clip, truth, result.truth, table, tracks)
     thresholds = {own.name: own.score_threshold for own in mask_sources}
     reading = read_run(name, result, table, thresholds, options.stride, comparison, quality, request.said)
-    manifest |= _outcome(result)
+    manifest |= outcome_of_run(result)
     if request.watcher is not None:
         manifest |= request.watcher.manifest()
     finished, drawn = manifest_of(folder.path, manifest), None
@@ -286,65 +253,6 @@ def _compare(
     thresholds = {source.name: source.score_threshold for source in mask_sources}
     counts = {name: result.outside} if result.outside else None
     return ComparisonResult(compare_objects({name: table}, thresholds, untimed, rules, counts), outside)
-
-
-def _manifest(
-    clip: ClipInfo, name: str, mask_sources: Sequence[MaskSource], options: AnalyzeOptions, motion_kind: str
-) -> dict[str, Any]:
-    return {
-        "completed": False,
-        "name": name,
-        "started_utc": _now(),
-        "clip": asdict(clip) | {"fps": None if clip.fps is None else str(clip.fps)},
-        "options": asdict(options),
-        "motion": motion_kind,
-        "models": {
-            each.name: each.manifest | {"mask_cell_px": each.mask_cell_px((clip.height, clip.width))}
-            for each in mask_sources
-        },
-        "packages": _versions(),
-        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }
-
-
-def _outcome(result: AnalyzeResult) -> dict[str, Any]:
-    """Return what the manifest says of a run that came to its end."""
-    return {
-        "completed": True,
-        "finished_utc": _now(),
-        "frames_measured": result.frames,
-        "losses": [asdict(loss) for loss in result.losses],
-        "warnings": list(result.warnings),
-        "outside": {model: own._asdict() for model, own in result.outside.items()},
-        "seconds": result.seconds,
-    }
-
-
-def _require_same_run(folder: RunFolder, earlier: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run that measured something else."""
-    for what, old, new in (
-        ("clip", earlier["clip"]["sha256"], manifest["clip"]["sha256"]),
-        ("decoder", earlier["clip"]["decoder"], manifest["clip"]["decoder"]),
-        *(
-            (key, known[key], value)
-            for known in [earlier.get("options") or {}]
-            for key, value in manifest["options"].items()
-            if key in known  # what an older version did not know is measured anew from its record
-        ),
-        ("models", list(earlier["models"]), list(manifest["models"])),
-        *(
-            (f"{name}'s {key}", earlier["models"][name].get(key, _OLDER.get(key)), model[key])
-            for name, model in manifest["models"].items()
-            if name in earlier["models"]
-            for key in _MODEL_SETTINGS
-            if key in model
-        ),
-    ):
-        if old != new:
-            raise UsageError(
-                f"expected the settings of the run in {folder.path} to go on with it, got {what} {new} where it had "
-                f"{old}: pass the same settings, or --overwrite to start over"
-            )
 
 
 def _write_reports(done: FinishedRun, manifest: Manifest, drawn: RunPictures | None) -> None:
@@ -429,17 +337,3 @@ def remarks(result: AnalyzeResult) -> list[str]:
     lines.append(f"Decoder: {result.clip.decoder_reason}")
     lines += [f"Motion between frames: {result.motion}."] if result.motion else []
     return lines
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
