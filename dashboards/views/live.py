@@ -17,7 +17,7 @@ from yolact_temporal.data.runs import layout
 from yolact_temporal.data.runs.live_status import LiveStatus, read_live_status
 from yolact_temporal.data.runs.reader import plain_file
 from yolact_temporal.errors import InputError
-from yolact_temporal.temporal.documents import UNDEFINED
+from yolact_temporal.temporal.reading.live_words import age_words, share_words, state_words
 from yolact_temporal.temporal.rolling import FIGURES
 
 _EVERY_S = 1.0
@@ -57,8 +57,7 @@ def _show_now(context: Context) -> None:
 
 
 def _show_run(status: LiveStatus, picture: str | None) -> None:
-    state = f"{status.state} ({status.problem})" if status.problem else status.state
-    st.caption(plain(f"{status.source}, {state}, {status.seconds:.0f} s"))
+    st.caption(plain(f"{status.source}, {state_words(status)}, {status.seconds:.0f} s"))
     left, right = st.columns([3, 2])
     with left:
         if picture is not None:
@@ -66,9 +65,9 @@ def _show_run(status: LiveStatus, picture: str | None) -> None:
         first, second, third, fourth = st.columns(4)
         first.metric("Captured", f"{status.captured_per_s:.1f} /s")
         second.metric("Processed", f"{status.processed_per_s:.1f} /s")
-        third.metric("Dropped", _share(status.dropped_share))
-        fourth.metric("Repeated", _share(status.repeated_share))
-        age, slowest = _milliseconds(status.age_median_s), _milliseconds(status.age_p95_s)
+        third.metric("Dropped", share_words(status.dropped_share))
+        fourth.metric("Repeated", share_words(status.repeated_share))
+        age, slowest = age_words(status.age_median_s), age_words(status.age_p95_s)
         st.caption(f"Age of the shown frame: {age}, 95% below {slowest}.")
     with right:
         labels = [f"{span:g} s" for span in status.spans_s]
@@ -107,11 +106,3 @@ def _picture(context: Context, entry: RunEntry) -> str | None:
             f"wrote it"
         )
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-
-
-def _share(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{value:.0%}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{1000 * value:.0f} ms"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from yolact_temporal.data.runs.live_status import LiveStatus
 from yolact_temporal.temporal.documents import UNDEFINED
 from yolact_temporal.temporal.metrics import REGISTRY
+from yolact_temporal.temporal.reading.live_words import age_words, share_words, state_words
 from yolact_temporal.temporal.rolling import FIGURES, FLOORS, label_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def screen_lines(status: LiveStatus, key: bool, width: int = 100) -> list[str]:
         width: of the terminal; longer lines are cut.
     """
     ends = "q or Ctrl-C ends it" if key else "Ctrl-C ends it"
-    lines = [f"{status.source}, {_state(status)}, {status.seconds:.0f} s; {ends}", frames_text(status)]
+    lines = [f"{status.source}, {state_words(status)}, {status.seconds:.0f} s; {ends}", frames_text(status)]
     spans = "".join(f"{f'{span:g} s':>12}" for span in status.spans_s)
     for model, figures in status.figures.items():
         lines.append(f"{model[:44]:<44}{spans}")
@@ -112,22 +113,18 @@ def one_line(status: LiveStatus) -> str:
                 floor = f" (floor {_numbers(status.newest(model, FLOORS[name]))})"
             told.append(f"{spec.symbol} {_numbers(status.newest(model, name))}{unit}{floor}")
         parts.append(f"{model}: {', '.join(told)}")
-    return f"{status.seconds:.0f} s, {_state(status)}: {'; '.join(parts)}; {frames_text(status)}"
+    return f"{status.seconds:.0f} s, {state_words(status)}: {'; '.join(parts)}; {frames_text(status)}"
 
 
 def frames_text(status: LiveStatus) -> str:
     """Return frame rates, shares and ages of the last seconds."""
     shares = [
-        f"{UNDEFINED if share is None else f'{share:.0%}'} {what}"
+        f"{share_words(share)} {what}"
         for share, what in ((status.dropped_share, "dropped"), (status.repeated_share, "repeated"))
     ]
-    age = f"age {_milliseconds(status.age_median_s)}, 95% below {_milliseconds(status.age_p95_s)}"
+    age = f"age {age_words(status.age_median_s)}, 95% below {age_words(status.age_p95_s)}"
     rates = f"captured {status.captured_per_s:.1f}/s, processed {status.processed_per_s:.1f}/s"
     return f"{rates}, {', '.join(shares)}; {age}"
-
-
-def _state(status: LiveStatus) -> str:
-    return f"{status.state} ({status.problem})" if status.problem else status.state
 
 
 def _row(label: str, values: list[float | None]) -> str:
@@ -141,7 +138,3 @@ def _number(value: float | None) -> str:
 def _numbers(values: list[float | None]) -> str:
     """Return a figure's values over all spans; that none is defined is said once."""
     return "/".join(map(_number, values)) if any(value is not None for value in values) else UNDEFINED
-
-
-def _milliseconds(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{1000 * value:.0f} ms"
