@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.data.instances import Instances
 from yolact_temporal.data.synthetic import SceneOptions, SyntheticScene, make_stand_in
 from yolact_temporal.data.video_writer import VideoWriter
@@ -30,6 +31,19 @@ class Seer:
         return [self._stand_in.see(next(self._frames)) for _ in pixels]
 
 
+def loaded_stand_in(seer: Any) -> LoadedModel:
+    """Return a stand-in as a model that is ready to run."""
+    manifest = {
+        "note": f"{seer.name} is a stand-in.",
+        "weights": {"sha256": "0" * 64},
+        "config": {"class_names": list(seer.class_names)},
+        "score_threshold": 0.5,
+        "device": "cpu",
+        "precision": "float32",
+    }
+    return LoadedModel(seer, 0.5, manifest)
+
+
 def make_run(
     runs: Path,
     name: str = "scene",
@@ -40,7 +54,6 @@ def make_run(
     plots: bool = False,
 ) -> Path:
     """Write `<runs>/<name>`, and the clip beside the runs folder; return the run folder."""
-    from yolact_temporal.analyzing.loaded_model import LoadedModel
     from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
     from yolact_temporal.analyzing.run_clip import run_clip
     from yolact_temporal.data.sources import open_clip
@@ -54,15 +67,7 @@ def make_run(
     models = []
     for number, (model, (fault, dose)) in enumerate(faults.items()):
         seer = Seer(model, fault, dose, number, scene)
-        manifest = {
-            "note": f"{model} is a stand-in.",
-            "weights": {"sha256": "0" * 64},
-            "config": {"class_names": list(seer.class_names)},
-            "score_threshold": 0.5,
-            "device": "cpu",
-            "precision": "float32",
-        }
-        models.append(LoadedModel(seer, 0.5, manifest))  # type: ignore[arg-type]
+        models.append(loaded_stand_in(seer))
     source = open_clip(clip)
     try:
         run_clip(source, models, RunRequest(Destination(name, runs / name, pictures=Pictures(plots=plots))))

@@ -23,11 +23,10 @@ from urllib.parse import urlencode
 
 import cv2
 import numpy as np
-from dashboard_runs import BLINKING, FPS, STEADY
+from dashboard_runs import BLINKING, FPS, STEADY, loaded_stand_in
 from numpy.typing import NDArray
 from served_dashboard import ServedDashboard
 
-from yolact_temporal.analyzing.loaded_model import LoadedModel
 from yolact_temporal.analyzing.request import Destination, Pictures, RunRequest
 from yolact_temporal.analyzing.run_clip import run_clip
 from yolact_temporal.dashboards.app import page_addresses
@@ -115,18 +114,9 @@ def make_long_run(runs: Path, frames: int, size: tuple[int, int], name: str = "s
     with VideoWriter(clip, size, Fraction(FPS)) as writer:
         for index in range(frames):
             writer.write(np.roll(noise, index, axis=1), index / FPS)
-    models = []
-    for number, model in enumerate((STEADY, BLINKING)):
-        seer = Discs(model, size, 2 + number)
-        manifest: dict[str, Any] = {
-            "note": f"{model} is a stand-in.",
-            "weights": {"sha256": "0" * 64},
-            "config": {"class_names": list(seer.class_names)},
-            "score_threshold": 0.5,
-            "device": "cpu",
-            "precision": "float32",
-        }
-        models.append(LoadedModel(seer, 0.5, manifest))  # type: ignore[arg-type]
+    models = [
+        loaded_stand_in(Discs(model, size, 2 + number)) for number, model in enumerate((STEADY, BLINKING))
+    ]
     source = open_clip(clip)
     try:
         destination = Destination(name, runs / name, pictures=Pictures(overlay=False, plots=False))

@@ -123,29 +123,27 @@ def test_a_stream_that_stalls_is_lost_and_one_that_only_waits_is_not(stall_s, lo
     assert (counts.interruptions > 0) == lost
 
 
-def test_frames_that_the_clock_skips_are_missing_and_no_pair_goes_across_them():
-    plan = [["viewers", 1], ["frames", OPENING], ["wait"], ["frames", 10], ["skip", 3], ["frames", 10]]
+def watched_whole(*plan):
+    """A stream that goes by a plan once it is watched: its source, all that was taken of it, and the counts."""
+    opening = [["viewers", 1], ["frames", OPENING], ["wait"]]
     with (
-        sending("tcp", plan) as sender,
+        sending("tcp", [*opening, *plan]) as sender,
         watching(f"tcp://127.0.0.1:{sender.port}") as source,
     ):
         sender.go()
         found = taken(source)
-        counts = require_whole(source, found)
+        return source, found, require_whole(source, found)
+
+
+def test_frames_that_the_clock_skips_are_missing_and_no_pair_goes_across_them():
+    source, found, counts = watched_whole(["frames", 10], ["skip", 3], ["frames", 10])
     assert counts.missing == 3
     assert all(index == number for index, number in steps(found))
     assert [loss.count for loss in source.losses] == [3]
 
 
 def test_damaged_packets_are_counted_and_the_stream_goes_on():
-    plan = [["viewers", 1], ["frames", OPENING], ["wait"], ["frames", 10], ["damage", 3], ["frames", 40]]
-    with (
-        sending("tcp", plan) as sender,
-        watching(f"tcp://127.0.0.1:{sender.port}") as source,
-    ):
-        sender.go()
-        found = taken(source)
-        counts = require_whole(source, found)
+    source, found, counts = watched_whole(["frames", 10], ["damage", 3], ["frames", 40])
     assert counts.damaged
     assert found[-1][1] == OPENING + 50 - 1
     assert any("damaged" in loss.reason for loss in source.losses)
